@@ -1,0 +1,396 @@
+//! Reading the spec, and refusing one that the generator cannot take.
+//!
+//! The generator stops at the first thing it dislikes, often in a panic and seldom with a place. The
+//! checks here come before it and say where in the file the trouble is, as a path that `jq` takes.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use openapiv3::OpenAPI;
+use serde_json::Value;
+
+/// The methods that a path item may hold an operation for.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// An OpenAPI document that passed the checks.
+pub(crate) struct Spec {
+    /// The file, as error messages name it.
+    pub(crate) file: PathBuf,
+    /// The document as JSON, for what the typed form leaves out.
+    pub(crate) json: Value,
+    /// The document in the form that the generator takes.
+    pub(crate) api: OpenAPI,
+}
+
+/// What is wrong with a spec, and where.
+#[derive(Debug)]
+pub(crate) struct SpecError {
+    file: PathBuf,
+    place: String,
+    reason: String,
+}
+
+impl SpecError {
+    pub(crate) fn new(file: &Path, place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), place: place.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if !self.place.is_empty() {
+            write!(f, " at {}", self.place)?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+impl std::error::Error for SpecError {}
+
+impl Spec {
+    /// Reads the spec at `path`, which messages call `file`.
+    pub(crate) fn read(path: &Path, file: &Path) -> Result<Self, SpecError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| SpecError::new(file, "", format!("cannot be read: {error}")))?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads the spec from `text`, the content of `file`.
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, SpecError> {
+        let refuse = |(place, reason): Refusal| SpecError::new(file, place, reason);
+        if text.trim().is_empty() {
+            return Err(refuse((String::new(), "is empty".into())));
+        }
+        let json: Value = serde_json::from_str(text).map_err(|error| {
+            refuse((
+                format!("line {}, column {}", error.line(), error.column()),
+                format!("is no JSON: {error}"),
+            ))
+        })?;
+        check_versions(&json).map_err(refuse)?;
+        check_references(&json).map_err(refuse)?;
+        check_operations(&json).map_err(refuse)?;
+        let api = typed(&json).map_err(refuse)?;
+        Ok(Self { file: file.to_owned(), json, api })
+    }
+
+    /// `info.version`, which is the `api-version` that every request carries.
+    pub(crate) fn api_version(&self) -> &str {
+        &self.api.info.version
+    }
+}
+
+/// A place in the document, and what is wrong there.
+type Refusal = (String, String);
+
+/// The place of `key` within `place`, in the notation of `jq`.
+pub(crate) fn within(place: &str, key: &str) -> String {
+    let is_word = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_word { format!("{place}.{key}") } else { format!("{place}[{key:?}]") }
+}
+
+/// An operation as the document writes it.
+pub(crate) struct Operation<'a> {
+    pub(crate) place: String,
+    pub(crate) path: &'a str,
+    pub(crate) method: &'static str,
+    pub(crate) json: &'a Value,
+    /// The parameters that all operations of the path have; null when there are none.
+    pub(crate) shared_parameters: &'a Value,
+}
+
+/// Every operation of the document.
+pub(crate) fn operations(json: &Value) -> impl Iterator<Item = Operation<'_>> {
+    let paths = json["paths"].as_object().into_iter().flatten();
+    paths.flat_map(|(path, item)| {
+        METHODS.into_iter().filter_map(move |method| {
+            Some(Operation {
+                place: within(&within(".paths", path), method),
+                path,
+                method,
+                json: item.get(method)?,
+                shared_parameters: &item["parameters"],
+            })
+        })
+    })
+}
+
+/// The target of every `$ref` within `part`.
+pub(crate) fn references(part: &Value) -> Vec<&str> {
+    match part {
+        Value::Object(members) => {
+            let own = members.get("$ref").and_then(Value::as_str);
+            own.into_iter().chain(members.values().flat_map(references)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn check_versions(json: &Value) -> Result<(), Refusal> {
+    match json["openapi"].as_str() {
+        Some(version) if version.starts_with("3.0.") => {}
+        Some(version) => {
+            return Err((".openapi".into(), format!("is {version}; the generator takes OpenAPI 3.0.x")));
+        }
+        None if json.get("swagger").is_some() => {
+            return Err((".swagger".into(), "is a Swagger 2 document; convert it to OpenAPI 3.0.x".into()));
+        }
+        None => return Err((".openapi".into(), "is missing: this is no OpenAPI 3.0.x document".into())),
+    }
+    match json["info"]["version"].as_str() {
+        Some(version) if !version.is_empty() && version.chars().all(|c| c.is_ascii_graphic()) => Ok(()),
+        _ => Err((".info.version".into(), "must hold the api-version, such as \"2021-04-12\"".into())),
+    }
+}
+
+/// Refuses a `$ref` that leads nowhere, out of the file, or back to itself.
+fn check_references(json: &Value) -> Result<(), Refusal> {
+    visit(json, "", &mut |place, value| {
+        let Some(reference) = value.get("$ref") else { return Ok(()) };
+        let place = within(place, "$ref");
+        let Some(target) = reference.as_str().and_then(|reference| reference.strip_prefix('#')) else {
+            return Err((place, format!("is {reference}; only references within this file are taken")));
+        };
+        if json.pointer(target).is_none() {
+            return Err((place, format!("leads nowhere: there is no {reference}")));
+        }
+        Ok(())
+    })?;
+    let schemas = json["components"]["schemas"].as_object().into_iter().flatten();
+    for (name, schema) in schemas {
+        let mut seen = HashSet::new();
+        let mut open = direct_references(schema);
+        while let Some(target) = open.pop() {
+            if target == format!("/components/schemas/{name}") {
+                let place = within(".components.schemas", name);
+                return Err((place, "refers to itself without an object in between".into()));
+            }
+            if seen.insert(target) {
+                open.extend(json.pointer(target).into_iter().flat_map(direct_references));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The schemas that `schema` is made of, as opposed to those that its members have.
+fn direct_references(schema: &Value) -> Vec<&str> {
+    let combined = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
+    let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    reference.into_iter().chain(combined.flat_map(direct_references)).collect()
+}
+
+/// Calls `check` for every object of the document, outermost first.
+fn visit<'a>(
+    value: &'a Value,
+    place: &str,
+    check: &mut impl FnMut(&str, &'a Value) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    match value {
+        Value::Object(members) => {
+            check(place, value)?;
+            members.iter().try_for_each(|(key, member)| visit(member, &within(place, key), check))
+        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| visit(item, &format!("{place}[{index}]"), check)),
+        _ => Ok(()),
+    }
+}
+
+fn check_operations(json: &Value) -> Result<(), Refusal> {
+    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    for Operation { place, json: operation, .. } in operations(json) {
+        let id = match operation["operationId"].as_str() {
+            Some(id) if !id.is_empty() => id,
+            _ => return Err((place, "has no operationId, from which its method is named".into())),
+        };
+        // Ids that differ in case or separators alone give one Rust name.
+        let method_name = id.to_ascii_lowercase().replace(['_', '-', '.', ' '], "");
+        if let Some(other) = places.insert(method_name, place.clone()) {
+            return Err((within(&place, "operationId"), format!("{id:?} is taken by {other}")));
+        }
+        let responses = operation["responses"].as_object();
+        if responses.is_some_and(|responses| responses.contains_key("default") && responses.len() > 1) {
+            let place = within(&within(&place, "responses"), "default");
+            return Err((
+                place,
+                "cannot stand beside other responses; list \"4XX\" and \"5XX\" instead".into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The document in its typed form.
+fn typed(json: &Value) -> Result<OpenAPI, Refusal> {
+    serde_json::from_value(json.clone()).map_err(|error| {
+        // The typed form's own errors tell no place: look for the smallest part that fails alone.
+        let operation = operations(json)
+            .find_map(|operation| Some((operation.place, fault::<openapiv3::Operation>(operation.json)?)));
+        let component = || {
+            fault_in::<openapiv3::Schema>(json, "schemas")
+                .or_else(|| fault_in::<openapiv3::Parameter>(json, "parameters"))
+                .or_else(|| fault_in::<openapiv3::Response>(json, "responses"))
+                .or_else(|| fault_in::<openapiv3::RequestBody>(json, "requestBodies"))
+                .or_else(|| fault_in::<openapiv3::Header>(json, "headers"))
+        };
+        let (place, error) = operation.or_else(component).unwrap_or_else(|| (String::new(), error));
+        (place, format!("is no OpenAPI 3.0: {error}"))
+    })
+}
+
+fn fault<T: serde::de::DeserializeOwned>(part: &Value) -> Option<serde_json::Error> {
+    serde_json::from_value::<T>(part.clone()).err()
+}
+
+fn fault_in<T: serde::de::DeserializeOwned>(
+    json: &Value,
+    section: &str,
+) -> Option<(String, serde_json::Error)> {
+    let parts = json["components"][section].as_object()?;
+    parts.iter().find_map(|(name, part)| {
+        let place = within(&within(".components", section), name);
+        Some((place, fault::<openapiv3::ReferenceOr<T>>(part)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn minimal() -> Value {
+        json!({
+            "openapi": "3.0.3",
+            "info": { "title": "hub", "version": "1" },
+            "paths": { "/jobs/{id}": { "get": operation("read_job") } },
+            "components": { "schemas": { "Job": { "type": "object" } } },
+        })
+    }
+
+    fn operation(id: &str) -> Value {
+        json!({ "operationId": id, "responses": { "200": { "description": "" } } })
+    }
+
+    fn refusal(text: &str) -> String {
+        match Spec::parse(text, Path::new("spec.json")) {
+            Ok(_) => panic!("the spec was taken"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[track_caller]
+    fn assert_refused(change: impl FnOnce(&mut Value), start: &str) {
+        let mut spec = minimal();
+        change(&mut spec);
+        let message = refusal(&spec.to_string());
+        assert!(message.starts_with(start), "{message}");
+    }
+
+    #[test]
+    fn a_sound_document_is_taken() {
+        assert_eq!(Spec::parse(&minimal().to_string(), Path::new("spec.json")).unwrap().api_version(), "1");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let path = Path::new("no/such/openapi.json");
+        let error = Spec::read(path, path).err().unwrap().to_string();
+        assert!(error.starts_with("no/such/openapi.json: cannot be read: "), "{error}");
+    }
+
+    #[test]
+    fn text_that_is_no_openapi_document_is_refused() {
+        assert_eq!(refusal(""), "spec.json: is empty");
+        assert_eq!(refusal(" \n"), "spec.json: is empty");
+        assert!(
+            refusal("{\n  \"openapi\": oops").starts_with("spec.json at line 2, column 14: is no JSON: ")
+        );
+        assert!(refusal("[]").starts_with("spec.json at .openapi: is missing"));
+        assert!(refusal("null").starts_with("spec.json at .openapi: is missing"));
+        assert_refused(|spec| spec["openapi"] = json!("3.1.0"), "spec.json at .openapi: is 3.1.0; ");
+        assert_refused(
+            |spec| *spec = json!({ "swagger": "2.0" }),
+            "spec.json at .swagger: is a Swagger 2 document",
+        );
+        assert_refused(|spec| spec["info"]["version"] = json!("1\n2"), "spec.json at .info.version: ");
+        assert_refused(|spec| spec["info"] = json!(null), "spec.json at .info.version: ");
+    }
+
+    #[test]
+    fn text_nested_beyond_reason_is_refused() {
+        let deep = "[".repeat(100_000);
+        assert!(refusal(&deep).contains("recursion limit"));
+    }
+
+    #[test]
+    fn a_dangling_reference_is_refused_at_its_place() {
+        assert_refused(
+            |spec| {
+                spec["components"]["schemas"]["Job"] =
+                    json!({ "properties": { "a-b": { "$ref": "#/none" } } })
+            },
+            "spec.json at .components.schemas.Job.properties[\"a-b\"][\"$ref\"]: leads nowhere: there is no \"#/none\"",
+        );
+        assert_refused(
+            |spec| spec["components"]["schemas"]["Job"] = json!({ "$ref": "other.json#/Job" }),
+            "spec.json at .components.schemas.Job[\"$ref\"]: is \"other.json#/Job\"; only references within",
+        );
+    }
+
+    #[test]
+    fn a_schema_made_of_itself_is_refused() {
+        let own = json!({ "$ref": "#/components/schemas/Job" });
+        assert_refused(
+            |spec| spec["components"]["schemas"]["Job"] = json!({ "allOf": [own] }),
+            "spec.json at .components.schemas.Job: refers to itself",
+        );
+    }
+
+    #[test]
+    fn a_schema_may_hold_itself_as_a_member() {
+        let mut spec = minimal();
+        spec["components"]["schemas"]["Job"] =
+            json!({ "type": "object", "properties": { "parent": { "$ref": "#/components/schemas/Job" } } });
+        assert!(Spec::parse(&spec.to_string(), Path::new("spec.json")).is_ok());
+    }
+
+    #[test]
+    fn an_operation_needs_an_id_of_its_own() {
+        assert_refused(
+            |spec| spec["paths"]["/jobs/{id}"]["get"]["operationId"] = json!(""),
+            "spec.json at .paths[\"/jobs/{id}\"].get: has no operationId",
+        );
+        assert_refused(
+            |spec| spec["paths"]["/jobs/{id}"]["put"] = operation("readJob"),
+            "spec.json at .paths[\"/jobs/{id}\"].put.operationId: \"readJob\" is taken by .paths[\"/jobs/{id}\"].get",
+        );
+    }
+
+    #[test]
+    fn a_default_response_beside_others_is_refused() {
+        assert_refused(
+            |spec| spec["paths"]["/jobs/{id}"]["get"]["responses"]["default"] = json!({ "description": "" }),
+            "spec.json at .paths[\"/jobs/{id}\"].get.responses.default: cannot stand beside",
+        );
+    }
+
+    #[test]
+    fn a_part_of_the_wrong_shape_is_named() {
+        assert_refused(
+            |spec| spec["paths"]["/jobs/{id}"]["get"]["parameters"] = json!(7),
+            "spec.json at .paths[\"/jobs/{id}\"].get: is no OpenAPI 3.0: ",
+        );
+        assert_refused(
+            |spec| spec["components"]["schemas"]["Job"] = json!({ "type": "object", "required": 1 }),
+            "spec.json at .components.schemas.Job: is no OpenAPI 3.0: ",
+        );
+    }
+}

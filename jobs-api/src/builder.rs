@@ -1,0 +1,220 @@
+//! Setting up a client.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Url;
+use reqwest::redirect::Policy;
+
+use crate::auth::{Authorizer, ConnectionString, Credential, is_host_name};
+use crate::client::{Client, Shared};
+use crate::error::Error;
+
+/// How long one attempt may take when nothing else is set: creating a job takes a hub seconds at worst.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long connecting may take: name, TCP and TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How large an answer may be: a page of 100 jobs with the largest payloads stays below it.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Sets up a [`Client`]. A host name and a credential are needed; all else has a default.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    host_name: String,
+    endpoint: Option<String>,
+    credential: Option<Credential>,
+    http_client: Option<reqwest::Client>,
+    timeout: Duration,
+    body_limit: usize,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(host_name: String) -> Self {
+        Self {
+            host_name,
+            endpoint: None,
+            credential: None,
+            http_client: None,
+            timeout: TIMEOUT,
+            body_limit: BODY_LIMIT,
+        }
+    }
+
+    /// Starts from a hub's connection string: its host, its credential, its gateway if it names one.
+    ///
+    /// # Errors
+    ///
+    /// The connection string cannot be used; the error names the key that is at fault.
+    pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
+        let connection: ConnectionString = connection_string.parse()?;
+        let mut builder =
+            Self::new(connection.host_name().to_owned()).credential(connection.credential().clone());
+        builder.endpoint = connection.gateway_host_name().map(|gateway| format!("https://{gateway}"));
+        Ok(builder)
+    }
+
+    /// What the client signs its calls with.
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// Sends the requests to this URL instead of `https://` and the host name, which stays the one that
+    /// tokens are made for. For an emulator, a proxy, a private gateway.
+    ///
+    /// Plain `http` is taken for a loopback address only: the token would be readable on the way.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    /// Sends the requests through this client: with your proxy, your certificate authority, your pool.
+    ///
+    /// Build it with [`redirect::Policy::none()`](reqwest::redirect::Policy::none): an answer that
+    /// comes after a redirect is an error, though the request was sent there.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// How long one attempt may take, from the first byte sent to the last received; 30 seconds when
+    /// not set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How large the body of an answer may be, in bytes; 16 MiB when not set. A larger one is an error
+    /// and is not read on.
+    pub fn max_response_size(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfiguration`] names the setting at fault; [`Error::Credential`] when the token
+    /// that was handed over has ended or is for another host.
+    pub fn build(self) -> Result<Client, Error> {
+        let endpoint = self.checked_endpoint()?;
+        let credential = self.credential.ok_or_else(|| invalid("credential", "it must be set"))?;
+        let authorizer = Authorizer::new(credential, self.host_name);
+        authorizer.authorization(SystemTime::now())?;
+        let http = self.http_client.map_or_else(|| http_client(&endpoint), Ok)?;
+        let endpoint = endpoint.as_str().trim_end_matches('/').to_owned();
+        Ok(Client::new(Shared {
+            endpoint,
+            http,
+            authorizer,
+            timeout: self.timeout,
+            body_limit: self.body_limit,
+        }))
+    }
+
+    fn checked_endpoint(&self) -> Result<Url, Error> {
+        if !is_host_name(&self.host_name) {
+            let rule =
+                "the host name must be bare, such as `contoso.azure-devices.net`, without scheme or path";
+            return Err(invalid("new", rule));
+        }
+        let url = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.host_name));
+        let url = Url::parse(&url).map_err(|error| invalid("endpoint", format!("it is no URL: {error}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("endpoint", "it must not hold a user name or password"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(invalid("endpoint", "it must end with the host, the port or a path"));
+        }
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if is_loopback(&url) => Ok(url),
+            "http" => Err(invalid(
+                "endpoint",
+                "plain http would show the token; only a loopback address may have it",
+            )),
+            other => Err(invalid("endpoint", format!("it must be https, not {other}"))),
+        }
+    }
+}
+
+fn invalid(setting: &'static str, rule: impl Into<String>) -> Error {
+    Error::InvalidConfiguration { setting, rule: rule.into() }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
+    if endpoint.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        let rule =
+            "this build has no TLS: enable the feature `rustls` or `native-tls`, or hand over a client";
+        return Err(invalid("http_client", rule));
+    }
+    let builder = reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
+    builder.build().map_err(|error| invalid("http_client", format!("it cannot be made: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> ClientBuilder {
+        let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
+        ClientBuilder::new("contoso.azure-devices.net".into()).credential(credential)
+    }
+
+    #[track_caller]
+    fn assert_refused(builder: ClientBuilder, setting: &str) {
+        match builder.build().unwrap_err() {
+            Error::InvalidConfiguration { setting: at_fault, .. } => assert_eq!(at_fault, setting),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for url in ["http://127.0.0.1:8080", "http://localhost/", "http://[::1]:1/base", "http://127.9.9.9"] {
+            assert!(builder().endpoint(url).build().is_ok(), "{url}");
+        }
+        for url in [
+            "http://contoso.azure-devices.net",
+            "http://127.0.0.1.evil.net",
+            "http://10.0.0.1",
+            "http://[::2]",
+        ] {
+            assert_refused(builder().endpoint(url), "endpoint");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_a_url_and_nothing_more() {
+        for url in ["", "contoso", "ftp://h", "https://u:p@h", "https://h?a=b", "https://h#a", "https://"] {
+            assert_refused(builder().endpoint(url), "endpoint");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_bare() {
+        for host in ["", "https://contoso.azure-devices.net", "contoso/", "a b", "contoso:443"] {
+            let unusable = ClientBuilder { host_name: host.into(), ..builder() };
+            assert_refused(unusable, "new");
+        }
+    }
+
+    #[test]
+    fn a_credential_is_needed_and_must_fit() {
+        assert_refused(ClientBuilder { credential: None, ..builder() }, "credential");
+        let of_another = "SharedAccessSignature sr=other.net&sig=a&se=4102444800";
+        for token in [of_another, "SharedAccessSignature sr=contoso.azure-devices.net&sig=a&se=1"] {
+            let credential = Credential::shared_access_signature(token).unwrap();
+            assert!(matches!(builder().credential(credential).build(), Err(Error::Credential(_))));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The one place where an error body is read.
+//!
+//! The hub and what stands before it answer in many shapes: JSON with the text in `Message`, the same
+//! text as JSON within that string, as an object or at the top level, a semicolon text alone, HTML,
+//! nothing. Whatever comes, reading it cannot fail; what is not understood becomes the message.
+
+use serde_json::{Map, Value};
+
+use super::ErrorCode;
+use crate::Timestamp;
+
+/// What a body says of an error.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Account {
+    pub(super) code: Option<ErrorCode>,
+    pub(super) message: String,
+    pub(super) tracking_id: Option<String>,
+    pub(super) timestamp: Option<Timestamp>,
+    /// The error of a service behind the hub that this one reports.
+    pub(super) cause: Option<Box<Account>>,
+}
+
+impl Account {
+    pub(super) fn read(body: &str) -> Self {
+        let body = body.trim();
+        if let Ok(Value::Object(object)) = serde_json::from_str(body) {
+            return Self::from_object(&object);
+        }
+        if body.starts_with('<') { Self::from_message(&text_of_html(body)) } else { Self::from_message(body) }
+    }
+
+    /// `{Message, ExceptionMessage}`, or `{errorCode, trackingId, message, timestampUtc}`.
+    fn from_object(object: &Map<String, Value>) -> Self {
+        let member =
+            |name: &str| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v);
+        let text = |name| member(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let mut account = match member("message") {
+            Some(Value::Object(inner)) => Self::from_object(inner),
+            Some(Value::String(inner)) => Self::read(inner),
+            _ => Self::default(),
+        };
+        let code = match member("errorCode") {
+            Some(Value::Number(number)) => Some(ErrorCode::from(number.to_string().as_str())),
+            Some(Value::String(name)) => Some(ErrorCode::from(name.as_str())),
+            _ => None,
+        };
+        let (tracking_id, timestamp) = tracking(text("exceptionMessage").unwrap_or_default());
+        account.code = account.code.or(code);
+        account.tracking_id = account.tracking_id.or(tracking_id).or(text("trackingId").map(str::to_owned));
+        account.timestamp = account.timestamp.or(timestamp).or(text("timestampUtc").map(Timestamp::from));
+        account
+    }
+
+    /// `ErrorCode:<name or six digits>;<text>`, in which the text may end in another error as JSON.
+    fn from_message(text: &str) -> Self {
+        let (code, text) = match strip_prefix_ignoring_case(text, "ErrorCode:") {
+            Some(rest) => {
+                let (code, text) = rest.split_once(';').unwrap_or((rest, ""));
+                (Some(ErrorCode::from(code)), text.trim())
+            }
+            None => (None, text),
+        };
+        let inner = text.find('{').and_then(|start| {
+            let (before, json) = text.split_at(start);
+            let end = json.rfind('}')?;
+            match serde_json::from_str(json.get(..=end)?) {
+                Ok(Value::Object(object)) => Some((before.trim(), Self::from_object(&object))),
+                _ => None,
+            }
+        });
+        let (message, cause) = match inner {
+            Some((before, cause)) => (before, Some(Box::new(cause))),
+            None => (text, None),
+        };
+        Self { code, message: message.to_owned(), cause, ..Self::default() }
+    }
+}
+
+/// `Tracking ID:<id>-TimeStamp:<MM/dd/yyyy HH:mm:ss>`, in UTC.
+fn tracking(text: &str) -> (Option<String>, Option<Timestamp>) {
+    let Some(rest) = strip_prefix_ignoring_case(text, "Tracking ID:") else { return (None, None) };
+    let (id, timestamp) = rest.split_once("-TimeStamp:").unwrap_or((rest, ""));
+    let id = Some(id.trim().to_owned()).filter(|id| !id.is_empty());
+    let timestamp = chrono::NaiveDateTime::parse_from_str(timestamp.trim(), "%m/%d/%Y %H:%M:%S");
+    (id, timestamp.ok().map(|timestamp| timestamp.and_utc().into()))
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// The words of a page without its tags, styles and scripts.
+fn text_of_html(page: &str) -> String {
+    let mut words = Vec::new();
+    let mut hidden = false;
+    for part in page.split('<') {
+        let (tag, text) = part.split_once('>').unwrap_or(("", part));
+        match tag.split_whitespace().next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "style" | "script" => hidden = true,
+            "/style" | "/script" => hidden = false,
+            _ => {}
+        }
+        if !hidden {
+            words.extend(text.split_whitespace());
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "963c4c0c83a34b0b8c5ae1f9cd1ec3dd-G:7";
+
+    fn account(code: ErrorCode, message: &str) -> Account {
+        Account { code: Some(code), message: message.into(), ..Account::default() }
+    }
+
+    fn tracked(account: Account, timestamp: &str) -> Account {
+        Account { tracking_id: Some(ID.into()), timestamp: Some(timestamp.into()), ..account }
+    }
+
+    #[test]
+    fn the_usual_shape_is_read() {
+        let body = format!(
+            r#"{{"Message":"ErrorCode:JobNotFound;No job with id a","ExceptionMessage":"Tracking ID:{ID}-TimeStamp:05/04/2022 15:53:00"}}"#
+        );
+        let expected = tracked(account(ErrorCode::JobNotFound, "No job with id a"), "2022-05-04T15:53:00Z");
+        assert_eq!(Account::read(&body), expected);
+    }
+
+    #[test]
+    fn the_usual_shape_without_tracking_is_read() {
+        let expected = account(ErrorCode::ArgumentInvalid, "startTime is odd; see there");
+        for exception in ["", r#","ExceptionMessage":"""#, r#","ExceptionMessage":null"#] {
+            let body = format!(
+                r#"{{"Message":"ErrorCode:ArgumentInvalid;startTime is odd; see there"{exception}}}"#
+            );
+            assert_eq!(Account::read(&body), expected);
+        }
+    }
+
+    #[test]
+    fn an_error_as_json_is_read_wherever_it_stands() {
+        for code in ["404103", "\"404103\"", "\"DeviceNotOnline\""] {
+            let flat = format!(
+                r#"{{"errorCode":{code},"trackingId":"{ID}","message":"The device is off","timestampUtc":"2022-05-04T15:53:00.1234567Z"}}"#
+            );
+            let escaped = serde_json::json!({ "Message": flat, "ExceptionMessage": "" }).to_string();
+            let object = format!(r#"{{"Message":{flat},"ExceptionMessage":null}}"#);
+            let expected = tracked(
+                account(ErrorCode::DeviceNotOnline, "The device is off"),
+                "2022-05-04T15:53:00.1234567Z",
+            );
+            for body in [flat, escaped, object] {
+                assert_eq!(Account::read(&body), expected, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_nested_error_is_the_cause() {
+        let inner = r#"{"Message":"ErrorCode:PreconditionFailed;the etag must be *","ExceptionMessage":"Tracking ID:inner-TimeStamp:05/04/2022 15:53:00"}"#;
+        let body = serde_json::json!({
+            "Message": format!("ErrorCode:ArgumentInvalid;Error: BadRequest {inner}"),
+            "ExceptionMessage": format!("Tracking ID:{ID}-TimeStamp:05/04/2022 15:53:01"),
+        });
+        let read = Account::read(&body.to_string());
+        let cause = read.cause.clone().unwrap();
+        assert_eq!(read.code, Some(ErrorCode::ArgumentInvalid));
+        assert_eq!(read.message, "Error: BadRequest");
+        assert_eq!(read.tracking_id.as_deref(), Some(ID));
+        assert_eq!(cause.code, Some(ErrorCode::PreconditionFailed));
+        assert_eq!(cause.message, "the etag must be *");
+        assert_eq!(cause.tracking_id.as_deref(), Some("inner"));
+    }
+
+    #[test]
+    fn a_semicolon_text_is_read_with_a_name_or_digits() {
+        let expected = account(ErrorCode::JobAlreadyExists, "taken");
+        assert_eq!(Account::read("ErrorCode:JobAlreadyExists;taken"), expected);
+        assert_eq!(Account::read("errorcode:409104; taken"), expected);
+        assert_eq!(Account::read("ErrorCode:409104"), account(ErrorCode::JobAlreadyExists, ""));
+    }
+
+    #[test]
+    fn a_page_gives_its_words() {
+        let page = "<!DOCTYPE html><HTML><style>p { color: red }</style><BODY>\n<h2>Length Required</h2>\n<p>HTTP Error 411.</p></BODY>";
+        assert_eq!(Account::read(page).message, "Length Required HTTP Error 411.");
+    }
+
+    #[test]
+    fn nonsense_is_kept_as_the_message() {
+        for body in [
+            "",
+            "[]",
+            "{",
+            "{\"Message\":",
+            "null",
+            "}{",
+            "ErrorCode",
+            "\u{1F980}ErrorCode:x",
+            "{ErrorCode:1}",
+        ] {
+            assert_eq!(Account::read(body), Account { message: body.into(), ..Account::default() });
+        }
+        for body in ["{}", r#"{"Message":null}"#, r#"{"Message":[1],"errorCode":{}}"#, "<", "<<<>>"] {
+            assert_eq!(Account::read(body).code, None);
+        }
+        assert_eq!(Account::read(&r#"{"Message":"#.repeat(10_000)).code, None);
+    }
+}

@@ -1,0 +1,290 @@
+//! Errors: what went wrong, where, and what to do about it.
+
+mod account;
+mod code;
+mod place;
+mod service;
+mod unreadable;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use progenitor_client::Error as Generated;
+use reqwest::header::{DATE, HeaderMap};
+use reqwest::{Method, StatusCode};
+use uuid::Uuid;
+
+pub use self::code::ErrorCode;
+pub use self::service::{Cause, ServiceError};
+pub use self::unreadable::UnreadableAnswer;
+use crate::auth::{ConnectionStringError, CredentialError};
+use crate::hooks::{Answer, Extent, Record};
+
+/// How much of a body an error keeps, in bytes.
+const KEPT_BODY: usize = 64 * 1024;
+/// How much of a text a message repeats, in characters.
+const SHOWN_TEXT: usize = 1000;
+
+/// Why a client could not be built, or an operation did not succeed.
+///
+/// `Display` prints one line of this error's own; [`source`](std::error::Error::source) has what lies
+/// beneath. Neither it nor `Debug` ever shows a key or a token.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection string cannot be used.
+    ConnectionString(ConnectionStringError),
+    /// The credential cannot be used.
+    Credential(CredentialError),
+    /// The client cannot be built like this.
+    InvalidConfiguration {
+        /// The method of the builder that set it.
+        setting: &'static str,
+        /// What it must be instead.
+        rule: String,
+    },
+    /// The request breaks a rule of the service; it was not sent.
+    InvalidRequest {
+        /// The member of the request, such as `cloudToDeviceMethod.methodName`.
+        field: &'static str,
+        /// What it must be instead.
+        rule: String,
+    },
+    /// No complete answer came; whether the hub did what was asked is not known.
+    Transport(Box<TransportError>),
+    /// The hub refused or failed.
+    Service(Box<ServiceError>),
+    /// The hub said that it did what was asked, in words that cannot be read.
+    UnreadableAnswer(Box<UnreadableAnswer>),
+}
+
+impl Error {
+    /// The hub's answer, when it refused or failed.
+    pub fn service(&self) -> Option<&ServiceError> {
+        match self {
+            Self::Service(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status of the answer, when one came.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Service(error) => Some(error.status()),
+            Self::UnreadableAnswer(error) => Some(error.status()),
+            _ => None,
+        }
+    }
+
+    /// The hub was asked too much at once: 429 of any kind.
+    pub fn is_throttled(&self) -> bool {
+        self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// The hub runs as many jobs as its tier allows (429004): one must end before another can start.
+    pub fn is_job_slot_busy(&self) -> bool {
+        self.has_code(&ErrorCode::ThrottlingMaxActiveJobCountExceeded)
+    }
+
+    /// The hub does not know the job.
+    pub fn is_not_found(&self) -> bool {
+        let code = self.service().and_then(ServiceError::code);
+        let names_no_other_reason = matches!(code, None | Some(ErrorCode::GenericNotFound));
+        self.has_code(&ErrorCode::JobNotFound)
+            || self.is_status(StatusCode::NOT_FOUND) && names_no_other_reason
+    }
+
+    /// A job of this id exists.
+    pub fn is_already_exists(&self) -> bool {
+        self.has_code(&ErrorCode::JobAlreadyExists) || self.has_code(&ErrorCode::DeviceJobAlreadyExists)
+    }
+
+    /// The job is running or has ended, so that it cannot be cancelled.
+    pub fn is_not_cancellable(&self) -> bool {
+        self.has_code(&ErrorCode::OperationNotAllowedInCurrentState)
+    }
+
+    /// The hub does not accept the credential, or does not let it do this.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Credential(_)) || self.is_status(StatusCode::UNAUTHORIZED)
+    }
+
+    /// The same call may succeed later.
+    ///
+    /// True when no complete answer came, and for the statuses 408, 429, 500, 502, 503 and 504.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Transport(_) => true,
+            Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+
+    fn is_status(&self, status: StatusCode) -> bool {
+        self.service().is_some_and(|error| error.status() == status)
+    }
+
+    fn has_code(&self, code: &ErrorCode) -> bool {
+        self.service().is_some_and(|error| error.has_code(code))
+    }
+
+    pub(crate) fn invalid_request(field: &'static str, rule: impl Into<String>) -> Self {
+        Self::InvalidRequest { field, rule: rule.into() }
+    }
+
+    /// What the failure of an attempt means, given what the attempt left behind.
+    pub(crate) fn from_attempt<E>(error: Generated<E>, record: Record, request_id: Uuid) -> Self {
+        let Some((operation, method, path)) = record.request else {
+            return Self::invalid_request("request", refusal(error));
+        };
+        let origin = Origin { operation, method, path, request_id };
+        let unreadable = match error {
+            Generated::CommunicationError(source) | Generated::ResponseBodyError(source) => {
+                let status = record.answer.map(|answer| answer.status);
+                return Self::Transport(Box::new(TransportError { origin, status, source }));
+            }
+            Generated::InvalidResponsePayload(_, error) => Some(error),
+            _ => None,
+        };
+        match record.answer {
+            None => Self::invalid_request("request", "it was not sent"),
+            Some(Answer { redirected_to: Some(host), .. }) => Self::InvalidConfiguration {
+                setting: "http_client",
+                rule: format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`"),
+            },
+            Some(answer) if answer.status == StatusCode::OK || answer.extent != Extent::Whole => {
+                Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, unreadable)))
+            }
+            Some(answer) => Self::Service(Box::new(ServiceError::new(origin, &answer))),
+        }
+    }
+}
+
+/// Why the generated client did not make a request.
+fn refusal<E>(error: Generated<E>) -> String {
+    match error {
+        Generated::InvalidRequest(rule) | Generated::Custom(rule) => rule,
+        Generated::CommunicationError(error) => error.to_string(),
+        _ => "it could not be made".into(),
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectionString(_) => f.write_str("the connection string cannot be used"),
+            Self::Credential(_) => f.write_str("the credential cannot be used"),
+            Self::InvalidConfiguration { setting, rule } => write!(f, "ClientBuilder::{setting}: {rule}"),
+            Self::InvalidRequest { field, rule } => {
+                write!(f, "not sent, since {field} breaks a rule: {rule}")
+            }
+            Self::Transport(error) => error.fmt(f),
+            Self::Service(error) => error.fmt(f),
+            Self::UnreadableAnswer(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::ConnectionString(error) => Some(error),
+            Self::Credential(error) => Some(error),
+            Self::Transport(error) => Some(&error.source),
+            Self::UnreadableAnswer(error) => error.cause().map(|cause| cause as _),
+            Self::InvalidConfiguration { .. } | Self::InvalidRequest { .. } | Self::Service(_) => None,
+        }
+    }
+}
+
+impl From<ConnectionStringError> for Error {
+    fn from(error: ConnectionStringError) -> Self {
+        Self::ConnectionString(error)
+    }
+}
+
+impl From<CredentialError> for Error {
+    fn from(error: CredentialError) -> Self {
+        Self::Credential(error)
+    }
+}
+
+/// No complete answer came.
+#[derive(Debug)]
+pub struct TransportError {
+    origin: Origin,
+    status: Option<StatusCode>,
+    source: reqwest::Error,
+}
+
+impl TransportError {
+    /// The hub could not be reached: nothing was sent.
+    pub fn is_connect(&self) -> bool {
+        self.source.is_connect()
+    }
+
+    /// The attempt took longer than [`ClientBuilder::timeout`](crate::ClientBuilder::timeout) allows.
+    pub fn is_timeout(&self) -> bool {
+        self.source.is_timeout()
+    }
+
+    /// The `Request-Id` that the request was sent with.
+    pub fn request_id(&self) -> String {
+        self.origin.request_id.to_string()
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { origin, status, .. } = self;
+        let what = match status {
+            None if self.is_connect() => "no connection to the hub",
+            None if self.is_timeout() => "no answer in time",
+            None => "the connection ended before an answer came",
+            Some(_) if self.is_timeout() => "the answer did not end in time",
+            Some(_) => "the connection ended within the answer",
+        };
+        write!(f, "{origin}: {what}")?;
+        if let Some(status) = status {
+            write!(f, ", whose status is {}", status.as_u16())?;
+        }
+        write!(f, " (request id {})", origin.request_id)
+    }
+}
+
+/// The request that an error is about.
+#[derive(Clone, Debug)]
+struct Origin {
+    operation: &'static str,
+    method: Method,
+    path: String,
+    request_id: Uuid,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} {})", self.operation, self.method, self.path)
+    }
+}
+
+/// The beginning of a body as text.
+fn start_of(body: &[u8]) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(KEPT_BODY)]).into_owned()
+}
+
+/// A text of any shape and size as a part of one line.
+fn one_line(text: &str) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.retain(|c| !c.is_control());
+    if let Some((end, _)) = line.char_indices().nth(SHOWN_TEXT) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+/// The answer's own clock.
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
+}

@@ -1,0 +1,168 @@
+//! The seam between the generated client and this crate: what every request carries, and what every
+//! answer leaves behind.
+//!
+//! A generated client is made anew for each attempt, with an [`Attempt`] inside. The hooks put the
+//! attempt's token and id on the request, read the answer within bounds, and keep it with the
+//! attempt: the generated code's own errors forget the status of a body that they cannot read.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::{Method, Request, Response, StatusCode};
+use uuid::Uuid;
+
+use crate::auth::{Authorization, CredentialError};
+use crate::generated::Client;
+
+/// A header of this name is sent by the generated code; the service wants a query parameter.
+const API_VERSION: &str = "api-version";
+const REQUEST_ID: &str = "request-id";
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const PRODUCT: HeaderValue = HeaderValue::from_static(concat!("jobs-api/", env!("CARGO_PKG_VERSION")));
+
+/// One request and its answer, as the hooks see them.
+///
+/// It lives inside the generated client that [`Client::call`](crate::Client::call) hands out.
+#[derive(Clone)]
+pub struct Attempt(Arc<Shared>);
+
+struct Shared {
+    authorization: HeaderValue,
+    request_id: Uuid,
+    timeout: Duration,
+    body_limit: usize,
+    record: Mutex<Record>,
+}
+
+/// What an attempt leaves behind.
+#[derive(Default)]
+pub(crate) struct Record {
+    /// The request, once there is one.
+    pub(crate) request: Option<(&'static str, Method, String)>,
+    /// The answer, as far as it came.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// An answer, as far as it came.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) extent: Extent,
+    /// The host that answered in place of the one that was asked.
+    pub(crate) redirected_to: Option<String>,
+}
+
+/// How much of an answer's body there is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Extent {
+    Whole,
+    /// The connection ended before the body did.
+    Broken,
+    /// The body is larger than this many bytes and was not read on.
+    OverLimit(usize),
+}
+
+impl Attempt {
+    pub(crate) fn new(
+        token: &Authorization,
+        timeout: Duration,
+        body_limit: usize,
+    ) -> Result<Self, CredentialError> {
+        let mut authorization =
+            HeaderValue::from_str(token.expose()).map_err(|_| CredentialError::NotAHeader)?;
+        authorization.set_sensitive(true);
+        let record = Mutex::default();
+        Ok(Self(Arc::new(Shared { authorization, request_id: Uuid::new_v4(), timeout, body_limit, record })))
+    }
+
+    pub(crate) fn request_id(&self) -> Uuid {
+        self.0.request_id
+    }
+
+    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
+        self.0.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the body of `response` up to the limit.
+    async fn read(&self, mut response: Response) -> reqwest::Result<(StatusCode, HeaderMap, Vec<u8>)> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.transpose() {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    self.keep(body, Extent::Broken);
+                    return Err(error);
+                }
+            };
+            let room = self.0.body_limit - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                self.keep(body, Extent::OverLimit(self.0.body_limit));
+                return Ok((status, headers, Vec::new()));
+            }
+        }
+        self.keep(body.clone(), Extent::Whole);
+        Ok((status, headers, body))
+    }
+
+    fn keep(&self, body: Vec<u8>, extent: Extent) {
+        if let Some(answer) = &mut self.record().answer {
+            answer.body = body;
+            answer.extent = extent;
+        }
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("request_id", &self.0.request_id).finish_non_exhaustive()
+    }
+}
+
+impl ClientHooks<Attempt> for Client {
+    async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
+        let Shared { authorization, request_id, timeout, .. } = &*self.inner().0;
+        request.url_mut().query_pairs_mut().append_pair(API_VERSION, Self::api_version());
+        *request.timeout_mut() = Some(*timeout);
+        let expects_body = matches!(*request.method(), Method::POST | Method::PUT);
+        let has_body = request.body().is_some();
+        let headers = request.headers_mut();
+        headers.remove(API_VERSION);
+        headers.insert(AUTHORIZATION, authorization.clone());
+        headers.insert(USER_AGENT, PRODUCT);
+        headers.insert(REQUEST_ID, HeaderValue::try_from(request_id.to_string())?);
+        if has_body {
+            headers.insert(CONTENT_TYPE, JSON);
+        } else if expects_body {
+            // The hub's front end answers 411 to a POST that does not say how long it is.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+        }
+        let path = request.url().path().to_owned();
+        self.inner().record().request = Some((info.operation_id, request.method().clone(), path));
+        Ok(())
+    }
+
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+        let asked = request.url().clone();
+        let response = self.client().execute(request).await?;
+        let redirected_to = (*response.url() != asked).then(|| response.url().authority().to_owned());
+        self.inner().record().answer = Some(Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: Vec::new(),
+            extent: Extent::Broken,
+            redirected_to,
+        });
+        let (status, headers, body) = self.inner().read(response).await?;
+        let mut read = http::Response::new(body);
+        *read.status_mut() = status;
+        *read.headers_mut() = headers;
+        Ok(read.into())
+    }
+}

@@ -1,0 +1,94 @@
+//! Cancelling a job, and what the hub refuses.
+
+use jobs_api::types::JobStatus;
+use jobs_api::{Client, ErrorCode};
+
+use crate::support::{builder, client, quick_hub, reboot, slow_hub, wait_for, wait_for_end};
+
+#[tokio::test]
+async fn a_job_that_is_not_running_yet_is_cancelled() {
+    for hub in [slow_hub(|pace| &mut pace.queued).await, slow_hub(|pace| &mut pace.scheduled).await] {
+        let client = client(&hub);
+        client.create_scheduled_job("job", &reboot()).await.unwrap();
+        let cancelled = client.cancel_scheduled_job("job").await.unwrap();
+        assert_eq!(cancelled.status, Some(JobStatus::Cancelled));
+        assert_eq!(wait_for_end(&client, "job").await.status, Some(JobStatus::Cancelled));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_runs_or_has_ended_is_not_cancellable() {
+    let (running, ended) = (slow_hub(|pace| &mut pace.running).await, quick_hub().await);
+    for (hub, status) in [(running, JobStatus::Running), (ended, JobStatus::Completed)] {
+        let client = client(&hub);
+        client.create_scheduled_job("job", &reboot()).await.unwrap();
+        wait_for(&client, "job", &[status]).await;
+        let error = client.cancel_scheduled_job("job").await.unwrap_err();
+        assert!(error.is_not_cancellable() && !error.is_retryable(), "{error}");
+        assert_eq!(error.service().unwrap().code(), Some(&ErrorCode::OperationNotAllowedInCurrentState));
+    }
+}
+
+#[tokio::test]
+async fn a_reused_job_id_is_a_conflict() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    wait_for_end(&client, "job").await;
+    let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+    assert!(error.is_already_exists() && !error.is_retryable(), "{error}");
+    assert_eq!(error.status().unwrap().as_u16(), 409);
+}
+
+#[tokio::test]
+async fn more_jobs_than_the_tier_allows_find_no_slot() {
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    client.create_scheduled_job("first", &reboot()).await.unwrap();
+    let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    client.create_scheduled_job("later", &reboot().starting_at(later)).await.unwrap();
+    let error = client.create_scheduled_job("second", &reboot()).await.unwrap_err();
+    assert!(error.is_job_slot_busy() && error.is_throttled(), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_job_is_not_found() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    for error in [
+        client.get_scheduled_job("none").await.unwrap_err(),
+        client.cancel_scheduled_job("none").await.unwrap_err(),
+    ] {
+        assert!(error.is_not_found(), "{error}");
+        assert!(error.service().unwrap().tracking_id().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_key_a_wrong_policy_and_a_wrong_host_are_unauthorized() {
+    let hub = quick_hub().await;
+    let right = hub.connection_string();
+    let (rest, _) = right.rsplit_once("SharedAccessKey=").unwrap();
+    for wrong in [
+        format!("{rest}SharedAccessKey=c2VjcmV0"),
+        right.replace("KeyName=service", "KeyName=nobody"),
+        right.replace("emulator.localhost", "other.localhost"),
+    ] {
+        let builder = jobs_api::ClientBuilder::from_connection_string(&wrong).unwrap();
+        let error =
+            builder.endpoint(hub.endpoint()).build().unwrap().get_scheduled_job("job").await.unwrap_err();
+        assert!(error.is_unauthorized(), "{error}");
+        assert!(error.to_string().contains("RegistryRead"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_signed_elsewhere_serves_until_it_ends() {
+    let hub = quick_hub().await;
+    let signed = client(&hub);
+    let _ = signed.get_scheduled_job("job").await;
+    let token = hub.requests()[0].header("authorization").unwrap().to_owned();
+    let credential = jobs_api::Credential::shared_access_signature(&token).unwrap();
+    let client: Client = builder(&hub).credential(credential).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+}

@@ -1,0 +1,159 @@
+//! Starting, looking into and stopping a hub.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::access::Policy;
+use crate::device::Device;
+use crate::hub::{Hub, lock};
+use crate::server::{Request, Server};
+
+/// What tokens are made for: a name that no real hub can have.
+const HOST_NAME: &str = "emulator.localhost";
+/// The policy in the connection string.
+const POLICY_NAME: &str = "service";
+/// The concurrent jobs of the tier S1.
+const CONCURRENT_JOBS: usize = 1;
+
+/// How long a job stays in each of its states.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pace {
+    /// Before it is scheduled.
+    pub queued: Duration,
+    /// Before it runs, when its start time has come.
+    pub scheduled: Duration,
+    /// While it goes through its devices.
+    pub running: Duration,
+}
+
+impl Default for Pace {
+    /// A job of 300 milliseconds.
+    fn default() -> Self {
+        let [queued, scheduled, running] = [50, 50, 200].map(Duration::from_millis);
+        Self { queued, scheduled, running }
+    }
+}
+
+/// Sets up an [`Emulator`].
+#[derive(Clone, Debug)]
+pub struct EmulatorBuilder {
+    devices: Vec<Device>,
+    pace: Pace,
+    concurrent_jobs: usize,
+}
+
+impl EmulatorBuilder {
+    /// Adds a device.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.devices.push(device);
+        self
+    }
+
+    /// Adds devices.
+    #[must_use]
+    pub fn devices(mut self, devices: impl IntoIterator<Item = Device>) -> Self {
+        self.devices.extend(devices);
+        self
+    }
+
+    /// Sets how long a job stays in each of its states.
+    #[must_use]
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// Sets how many jobs may be active at once: 1 on free and S1, 5 on S2, 10 on S3.
+    #[must_use]
+    pub fn concurrent_jobs(mut self, count: usize) -> Self {
+        self.concurrent_jobs = count;
+        self
+    }
+
+    /// Starts the hub on a free port of the loopback interface.
+    ///
+    /// # Panics
+    ///
+    /// There is no free port.
+    #[allow(clippy::expect_used, reason = "a test without a server is over")]
+    pub async fn start(self) -> Emulator {
+        let key = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
+        let policies = vec![Policy { name: POLICY_NAME.into(), key }];
+        let hub = Hub::new(HOST_NAME.into(), policies, self.devices, self.pace, self.concurrent_jobs);
+        let hub = Arc::new(hub);
+        let server = Server::start(hub.clone()).await.expect("a free port on the loopback interface");
+        Emulator { hub, server }
+    }
+}
+
+/// A hub that runs until it is dropped.
+///
+/// Dropping it ends every connection and job. When a device's method handler has panicked, dropping
+/// it panics with that panic, so that a test fails with the cause.
+pub struct Emulator {
+    hub: Arc<Hub>,
+    server: Server,
+}
+
+impl Emulator {
+    /// Starts a hub without devices and with the defaults of [`builder`](Self::builder).
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Sets up a hub: no devices, jobs of 300 milliseconds, the concurrent jobs of S1.
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder { devices: Vec::new(), pace: Pace::default(), concurrent_jobs: CONCURRENT_JOBS }
+    }
+
+    /// The URL that stands in for `https://` and the host name.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// The connection string of a policy that may do everything. Its host is a name for tokens only:
+    /// requests go to [`endpoint`](Self::endpoint).
+    pub fn connection_string(&self) -> String {
+        let Policy { name, key } = &self.hub.policies[0];
+        let key = BASE64.encode(key);
+        format!("HostName={};SharedAccessKeyName={name};SharedAccessKey={key}", self.hub.host_name)
+    }
+
+    /// What arrived, in order.
+    pub fn requests(&self) -> Vec<Request> {
+        lock(&self.server.requests).clone()
+    }
+
+    /// The twin of a device as it stands; `None` when there is no such device.
+    pub fn twin(&self, device_id: &str) -> Option<Value> {
+        self.hub.state().devices.get(device_id).map(Device::twin)
+    }
+
+    /// Adds a device to the running hub, or replaces the one of its id.
+    pub fn add_device(&self, device: Device) {
+        self.hub.state().devices.insert(device.id().to_owned(), device);
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if let Some(panic) = self.hub.stop()
+            && !std::thread::panicking()
+        {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl std::fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emulator").field("endpoint", &self.endpoint()).finish_non_exhaustive()
+    }
+}

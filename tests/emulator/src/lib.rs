@@ -1,0 +1,35 @@
+//! An IoT Hub in your own process, as far as its scheduled jobs go.
+//!
+//! The emulator reads the wire for itself: it shares no code and no types with the client it is used
+//! to test. It checks what the hub checks, refuses in the hub's words, and really runs the jobs on a
+//! fleet of simulated devices.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! use jobs_emulator::{Device, Emulator};
+//! use serde_json::json;
+//!
+//! let emulator = Emulator::builder()
+//!     .device(Device::new("pump-1").with_tags(json!({ "building": "43" })))
+//!     .device(Device::new("pump-2").offline())
+//!     .start()
+//!     .await;
+//! println!("{} with {}", emulator.endpoint(), emulator.connection_string());
+//! # }
+//! ```
+
+mod access;
+mod condition;
+mod device;
+mod emulator;
+mod hub;
+mod job;
+mod query;
+mod refusal;
+mod routes;
+mod server;
+mod submission;
+
+pub use device::{Device, MethodAnswer, MethodCall};
+pub use emulator::{Emulator, EmulatorBuilder, Pace};
+pub use server::Request;

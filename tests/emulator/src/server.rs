@@ -1,0 +1,115 @@
+//! The HTTP server: a record of what arrived, and no request left behind when it stops.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::FutureExt as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tower_service::Service as _;
+
+use crate::hub::{Hub, lock};
+use crate::routes::router;
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, undecoded.
+    pub path: String,
+    /// The query without its `?`, undecoded; empty when there is none.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of a header as text; `None` when it is absent or no text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON; null when it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
+    /// Accepts connections and owns them: dropping it ends all.
+    _accepting: JoinSet<()>,
+}
+
+impl Server {
+    /// Serves `hub` on a free port of the loopback interface.
+    pub(crate) async fn start(hub: Arc<Hub>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let service = Service { router: router(hub.clone()), hub, requests: requests.clone() };
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    Ok((stream, _)) = listener.accept() => {
+                        let service = service.clone();
+                        let serve = service_fn(move |request| service.clone().answer(request));
+                        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), serve);
+                        connections.spawn(async move { connection.await.unwrap_or_default() });
+                    }
+                    Some(_) = connections.join_next() => {}
+                }
+            }
+        });
+        Ok(Self { address, requests, _accepting: accepting })
+    }
+}
+
+#[derive(Clone)]
+struct Service {
+    router: axum::Router,
+    hub: Arc<Hub>,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Service {
+    async fn answer(mut self, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        lock(&self.requests).push(Request {
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers.clone(),
+            body: body.to_vec(),
+        });
+        let request = hyper::Request::from_parts(parts, Body::from(body));
+        let answer = AssertUnwindSafe(self.router.call(request)).catch_unwind().await;
+        Ok(match answer {
+            Ok(Ok(response)) => response,
+            Err(panic) => {
+                self.hub.note_panic(panic);
+                let mut response = Response::new(Body::from("the handler panicked"));
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                response
+            }
+        })
+    }
+}

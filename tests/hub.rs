@@ -1,0 +1,140 @@
+//! The emulated hub reads the wire for itself: spoken to without the client.
+
+use std::sync::Arc;
+
+use jobs_api::types::QuerySpecification;
+use jobs_emulator::{Device, Emulator};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::support::{PATIENCE, client, quick_hub, reboot, wait_for_end};
+
+/// Sends a request with a token that the client signed.
+async fn send(hub: &Emulator, method: Method, path: &str, body: Option<Value>) -> (u16, String) {
+    let _ = client(hub).get_scheduled_job("none").await;
+    let token = hub.requests().last().unwrap().header("authorization").unwrap().to_owned();
+    let url = format!("{}{path}", hub.endpoint());
+    let request = reqwest::Client::new().request(method, url).header("authorization", token);
+    let request = match body {
+        Some(body) => request.json(&body),
+        None => request,
+    };
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+async fn put(hub: &Emulator, body: Value) -> (u16, String) {
+    send(hub, Method::PUT, "/jobs/v2/job?api-version=2021-04-12", Some(body)).await
+}
+
+#[tokio::test]
+async fn a_post_without_a_length_is_refused_in_html() {
+    let hub = quick_hub().await;
+    let (status, body) = send(&hub, Method::POST, "/jobs/v2/job/cancel?api-version=2021-04-12", None).await;
+    assert_eq!(status, 411);
+    assert!(body.contains("<h2>Length Required</h2>"), "{body}");
+}
+
+#[tokio::test]
+async fn a_missing_or_foreign_api_version_is_refused() {
+    let hub = quick_hub().await;
+    for path in ["/jobs/v2/job", "/jobs/v2/job?api-version=2016-11-14"] {
+        let (status, body) = send(&hub, Method::GET, path, None).await;
+        assert_eq!(status, 400);
+        assert!(body.contains("ErrorCode:InvalidProtocolVersion;"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_client_would_not_send_is_refused_in_the_hubs_words() {
+    let hub = quick_hub().await;
+    let method = json!({ "type": "scheduleDeviceMethod", "cloudToDeviceMethod": { "methodName": "m" }, "queryCondition": "*" });
+    let twin = json!({ "type": "scheduleUpdateTwin", "updateTwin": { "etag": "*", "tags": { "a": 1 } }, "queryCondition": "*" });
+    let with = |base: &Value, pointer: &str, value: Value| {
+        let mut body = base.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        body.pointer_mut(parent).unwrap()[name] = value;
+        body
+    };
+    for (body, status, code) in [
+        (with(&method, "/startTime", Value::Null), 400, "ArgumentInvalid"),
+        (with(&method, "/maxExecutionTimeInSeconds", Value::Null), 400, "ArgumentInvalid"),
+        (with(&method, "/maxExecutionTimeInSeconds", json!(-1)), 400, "ArgumentInvalid"),
+        (with(&method, "/startTime", json!("soon")), 400, "ArgumentInvalid"),
+        (with(&method, "/jobId", json!("other")), 400, "ArgumentInvalid"),
+        (with(&method, "/type", json!("import")), 400, "ArgumentInvalid"),
+        (with(&method, "/queryCondition", json!("")), 400, "ArgumentInvalid"),
+        (with(&method, "/queryCondition", json!("x".repeat(8193))), 412, "PreconditionFailed"),
+        (with(&method, "/cloudToDeviceMethod/methodName", json!("")), 400, "ArgumentInvalid"),
+        (with(&method, "/cloudToDeviceMethod/responseTimeoutInSeconds", json!(4)), 400, "ArgumentInvalid"),
+        (with(&method, "/cloudToDeviceMethod/connectTimeoutInSeconds", json!("1")), 400, "ArgumentInvalid"),
+        (with(&method, "/cloudToDeviceMethod/payload", json!("x".repeat(131_072))), 413, "MessageTooLarge"),
+        (with(&twin, "/updateTwin/etag", Value::Null), 412, "PreconditionFailed"),
+        (with(&twin, "/updateTwin/tags", json!([1])), 400, "ArgumentInvalid"),
+        (with(&twin, "/updateTwin", json!({ "desired": { "a": 1 }, "etag": "*" })), 400, "ArgumentInvalid"),
+        (json!([1]), 400, "GenericBadRequest"),
+    ] {
+        let (answered, text) = put(&hub, body.clone()).await;
+        assert_eq!(answered, status, "{body}");
+        assert!(text.starts_with("{") && text.contains(&format!("ErrorCode:{code};")), "{text}");
+        assert!(text.contains("Tracking ID:"), "{text}");
+    }
+    assert_eq!(put(&hub, method).await.0, 200);
+}
+
+#[tokio::test]
+async fn both_queries_come_in_pages() {
+    let devices = (0..250).map(|n| Device::new(format!("d{n:03}")));
+    let hub = Emulator::builder().devices(devices).concurrent_jobs(10).start().await;
+    let client = client(&hub);
+    for n in 0..5 {
+        client.create_scheduled_job(&format!("job-{n}"), &reboot()).await.unwrap();
+    }
+    wait_for_end(&client, "job-4").await;
+
+    let query = "SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'job-4'";
+    let query = &QuerySpecification { query: Some(query.into()) };
+    let mut devices = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let from = token.as_deref();
+        let page =
+            client.call(|api| async move { api.query_device_jobs(from, None, query).await }).await.unwrap();
+        assert_eq!(page.headers()["x-ms-item-type"], "deviceJob");
+        devices.extend(page.iter().map(|row| row.device_id.clone().unwrap()));
+        token = page.headers().get("x-ms-continuation").map(|token| token.to_str().unwrap().to_owned());
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(devices.len(), 250);
+
+    let size = Some("2");
+    let first = client
+        .call(|api| async move { api.query_scheduled_jobs(None, None, None, size).await })
+        .await
+        .unwrap();
+    assert_eq!(first.len(), 2);
+    let token = first.headers()["x-ms-continuation"].to_str().unwrap();
+    let foreign = client
+        .call(|api| async move { api.query_scheduled_jobs(None, None, Some(token), Some("3")).await })
+        .await;
+    assert_eq!(foreign.unwrap_err().status().unwrap().as_u16(), 400);
+}
+
+#[tokio::test]
+#[should_panic(expected = "the valve is stuck")]
+async fn a_panic_of_a_device_fails_the_test() {
+    let called = Arc::new(Notify::new());
+    let caller = called.clone();
+    let device = Device::new("pump").answering(move |_| {
+        caller.notify_one();
+        panic!("the valve is stuck")
+    });
+    let hub = Emulator::builder().device(device).start().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    tokio::time::timeout(PATIENCE, called.notified()).await.unwrap();
+    drop(hub);
+}

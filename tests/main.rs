@@ -1,0 +1,14 @@
+//! The behaviour of `jobs-api` against an emulated hub: one file for each.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics says where")]
+
+mod answers;
+mod cancelling;
+mod enums;
+mod hub;
+mod reading;
+mod requests;
+mod running;
+#[cfg(feature = "schemars")]
+mod schema;
+mod support;

@@ -1,0 +1,153 @@
+//! A job's way through the devices.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use jobs_api::types::{
+    CloudToDeviceMethod, DeviceJob, DeviceJobStatus, JobRequest, JobStatus, QuerySpecification, Twin,
+};
+use jobs_api::{Client, Timestamp};
+use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
+use serde_json::json;
+
+use crate::support::{client, quick_hub, reboot, wait_for, wait_for_end};
+
+async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
+    let query = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{id}'");
+    let query = &QuerySpecification { query: Some(query) };
+    client
+        .call(|api| async move { api.query_device_jobs(None, None, query).await })
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+#[tokio::test]
+async fn a_twin_update_is_merged_into_the_twins_that_the_condition_selects() {
+    let emulator = Emulator::builder()
+        .device(Device::new("in").with_tags(json!({ "building": "43", "old": 1 })))
+        .device(Device::new("out").with_tags(json!({ "building": "44", "old": 1 })))
+        .start()
+        .await;
+    let client = client(&emulator);
+    let patch = Twin::patch().with_desired(json!({ "interval": 30 })).with_tags(json!({ "old": null }));
+    client
+        .create_scheduled_job("job", &JobRequest::twin_update(patch, "tags.building = '43'"))
+        .await
+        .unwrap();
+
+    let job = wait_for_end(&client, "job").await;
+    assert_eq!(job.status, Some(JobStatus::Completed));
+    let statistics = job.device_job_statistics.unwrap();
+    assert_eq!((statistics.device_count, statistics.succeeded_count), (Some(1), Some(1)));
+    let twin = emulator.twin("in").unwrap();
+    assert_eq!(twin["properties"]["desired"], json!({ "interval": 30 }));
+    assert_eq!(twin["tags"], json!({ "building": "43" }));
+    assert_eq!(emulator.twin("out").unwrap()["tags"], json!({ "building": "44", "old": 1 }));
+}
+
+#[tokio::test]
+async fn a_method_is_called_on_every_device_and_its_answer_is_in_the_row() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let heard = calls.clone();
+    let pump = Device::new("pump").answering(move |call| {
+        heard.lock().unwrap().push(call);
+        MethodAnswer { status: 404, payload: json!("no such valve") }
+    });
+    let emulator = Emulator::builder().device(pump).start().await;
+    let client = client(&emulator);
+    let method = CloudToDeviceMethod::new("open").with_payload(json!({ "valve": 7 }));
+    client.create_scheduled_job("job", &JobRequest::device_method(method, "*")).await.unwrap();
+    wait_for_end(&client, "job").await;
+
+    let calls = calls.lock().unwrap().clone();
+    assert_eq!(calls.len(), 1);
+    assert_eq!((calls[0].name.as_str(), &calls[0].payload), ("open", &json!({ "valve": 7 })));
+    let [row] = &rows(&client, "job").await[..] else { panic!("one row") };
+    assert_eq!(row.status, Some(DeviceJobStatus::Completed));
+    let answer = row.outcome.clone().unwrap().device_method_response.unwrap();
+    assert_eq!((answer.status, answer.payload), (Some(404), Some(json!("no such valve"))));
+}
+
+#[tokio::test]
+async fn a_device_that_is_offline_ends_failed_while_the_job_completes() {
+    let emulator =
+        Emulator::builder().device(Device::new("off").offline()).device(Device::new("on")).start().await;
+    let client = client(&emulator);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let job = wait_for_end(&client, "job").await;
+    assert_eq!(job.status, Some(JobStatus::Completed));
+    let statistics = job.device_job_statistics.unwrap();
+    assert_eq!((statistics.succeeded_count, statistics.failed_count), (Some(1), Some(1)));
+    let rows = rows(&client, "job").await;
+    let failed = rows.iter().find(|row| row.status == Some(DeviceJobStatus::Failed)).unwrap();
+    assert_eq!(failed.device_id.as_deref(), Some("off"));
+    assert_eq!(failed.error.as_ref().unwrap().code.as_deref(), Some("JobRunPreconditionFailed"));
+}
+
+#[tokio::test]
+async fn statistics_add_up_at_every_moment() {
+    let pace =
+        Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(300) };
+    let devices = (0..37).map(|n| Device::new(format!("d{n}")));
+    let emulator = Emulator::builder().devices(devices).pace(pace).start().await;
+    let client = client(&emulator);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let mut job = wait_for(&client, "job", &[JobStatus::Running, JobStatus::Completed]).await;
+    loop {
+        let s = job.device_job_statistics.clone().unwrap();
+        let parts = [s.failed_count, s.pending_count, s.running_count, s.succeeded_count].map(Option::unwrap);
+        assert_eq!((s.device_count, parts.iter().sum::<i32>()), (Some(37), 37));
+        if job.status == Some(JobStatus::Completed) {
+            break;
+        }
+        job = client.get_scheduled_job("job").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_job_goes_through_its_states_and_its_devices_are_chosen_when_it_runs() {
+    let emulator = Emulator::start().await;
+    let client = client(&emulator);
+    let start = Utc::now() + TimeDelta::seconds(1);
+    client.create_scheduled_job("job", &reboot().starting_at(start)).await.unwrap();
+    let waiting = wait_for(&client, "job", &[JobStatus::Scheduled]).await;
+    assert!(waiting.end_time.is_none());
+    emulator.add_device(Device::new("late"));
+    let job = wait_for_end(&client, "job").await;
+    assert_eq!(job.device_job_statistics.unwrap().device_count, Some(1));
+    let ended = job.end_time.as_ref().and_then(Timestamp::to_utc).unwrap();
+    assert!(ended >= start);
+    assert_eq!(job.start_time.unwrap().to_utc().unwrap().timestamp_millis(), start.timestamp_millis());
+}
+
+#[tokio::test]
+async fn a_condition_that_cannot_be_read_fails_the_job_with_a_reason() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "building IS '43'");
+    client.create_scheduled_job("job", &request).await.unwrap();
+    let job = wait_for_end(&client, "job").await;
+    assert_eq!(job.status, Some(JobStatus::Failed));
+    let reason = job.failure_reason.unwrap();
+    assert!(reason.contains("unexpected 'IS '43''"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_whole_job_is_read_back_as_it_was_sent() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let method = CloudToDeviceMethod::new("reboot")
+        .with_payload(json!([1]))
+        .with_response_timeout(Duration::from_secs(10));
+    let request = JobRequest::device_method(method, "deviceId IN ['pump-1', 'pump-2']")
+        .with_max_execution_time(Duration::from_secs(3600));
+    client.create_scheduled_job("job", &request).await.unwrap();
+    let job = wait_for_end(&client, "job").await;
+    assert_eq!(job.query_condition, request.query_condition);
+    assert_eq!(job.max_execution_time_in_seconds, Some(3600));
+    let method = job.cloud_to_device_method.unwrap();
+    assert_eq!((method.payload, method.response_timeout_in_seconds), (Some(json!([1])), Some(10)));
+    assert!(job.created_time.unwrap().to_utc().is_some());
+}

@@ -1,5 +1,53 @@
-//! Scheduled jobs of Azure IoT Hub.
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//! A client for the [scheduled jobs][page] of Azure IoT Hub.
+//!
+//! A job updates the twin of, or invokes a direct method on, every device that a query condition
+//! selects, at once or at a later time. The hub runs it; a back end creates it, reads how far it has
+//! come, and cancels it while it is not running yet.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use jobs_api::Client;
+//! use jobs_api::types::{JobRequest, Twin};
+//! use serde_json::json;
+//!
+//! let client = Client::from_connection_string(&std::env::var("IOTHUB_CONNECTION_STRING")?)?;
+//! let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
+//! client.create_scheduled_job("interval-30", &JobRequest::twin_update(patch, "*")).await?;
+//!
+//! let job = client.get_scheduled_job("interval-30").await?;
+//! println!("{:?}: {:?}", job.status, job.device_job_statistics);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! - [`Client`] has a method for each operation on a job, and [`call`](Client::call) for every other
+//!   operation of the spec. [`ClientBuilder`] sets one up with any [`Credential`].
+//! - [`types`] holds the requests and answers, generated from the spec of API version 2021-04-12.
+//!   Members that the service may leave out are `Option`s. Enums are open: a value that the spec does
+//!   not list is kept, and written back as it came. [`Timestamp`] reads the service's dates.
+//! - [`Error`] tells what went wrong; [`Error::service`] has all that the hub said.
+//!
+//! # Limits of the service
+//!
+//! | what | how much |
+//! |---|---|
+//! | job id | 1 to 64 ASCII letters, digits and `-` |
+//! | query condition | 8,192 characters |
+//! | payload of a method, and its answer | 128 KiB of JSON each |
+//! | tags, desired properties | 8 KiB, 32 KiB; 10 levels |
+//! | jobs that run at once | 1 on free and S1, 5 on S2, 10 on S3; none on basic tiers |
+//! | job operations | 100 a minute for each unit of S1 and S2, 5,000 of S3 |
+//! | history | 30 days |
+//!
+//! # Features
+//!
+//! - `rustls` (default) or `native-tls`: who does TLS. Without either, hand over a `reqwest::Client` of
+//!   your own.
+//! - `schemars`: derives [`JsonSchema`](https://docs.rs/schemars) on every generated type.
+//!
+//! [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-jobs
 
 mod auth;
 mod builder;
@@ -26,3 +74,8 @@ pub use error::{Cause, Error, ErrorCode, ServiceError, TransportError, Unreadabl
 pub use generated::types;
 pub use progenitor_client::ResponseValue;
 pub use timestamp::Timestamp;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,5 +1,7 @@
 //! The maintainer's tasks of this workspace: `cargo xtask --help` lists them.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
+
 mod enums;
 mod generator;
 mod regen;

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use jobs_api::{Client, Credential, Error};
+use jobs_api::{Client, ClientBuilder, Credential, Error, RetryPolicy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+
+fn builder(endpoint: String) -> ClientBuilder {
+    let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
+    Client::builder("h.net").endpoint(endpoint).credential(credential).retry(RetryPolicy::none())
+}
 
 /// A server that reads the beginning of each request and writes `answer`, whatever it is.
 async fn client_of(answer: &'static [u8]) -> Client {
@@ -18,8 +23,7 @@ async fn client_of(answer: &'static [u8]) -> Client {
             let _ = stream.write_all(answer).await;
         }
     });
-    let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    Client::builder("h.net").endpoint(endpoint).credential(credential).build().unwrap()
+    builder(endpoint).build().unwrap()
 }
 
 async fn error_of(answer: &'static [u8]) -> Error {
@@ -88,10 +92,12 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn nobody_at_the_other_end_is_a_connect_error() {
-    let free = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
-    let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    let builder = Client::builder("h.net").endpoint(format!("http://{free}")).credential(credential);
-    let error = builder.build().unwrap().get_scheduled_job("job").await.unwrap_err();
+    // Bound, so that nobody else takes the port, but not listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let free = socket.local_addr().unwrap();
+    let error =
+        builder(format!("http://{free}")).build().unwrap().get_scheduled_job("job").await.unwrap_err();
     let Error::Transport(transport) = &error else { panic!("{error}") };
     assert!(transport.is_connect() && !transport.is_timeout());
     assert!(error.to_string().starts_with("get_scheduled_job (GET /jobs/v2/job): no connection to the hub"));
@@ -101,9 +107,7 @@ async fn nobody_at_the_other_end_is_a_connect_error() {
 async fn a_hub_that_never_answers_is_given_up_on() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    let builder = Client::builder("h.net").endpoint(endpoint).credential(credential);
-    let client = builder.timeout(Duration::from_millis(100)).build().unwrap();
+    let client = builder(endpoint).timeout(Duration::from_millis(100)).build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     let Error::Transport(transport) = &error else { panic!("{error}") };
     assert!(transport.is_timeout());
@@ -120,9 +124,7 @@ async fn an_answer_over_the_limit_is_not_read_on() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
         while stream.write_all(&[b' '; 4096]).await.is_ok() {}
     });
-    let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    let builder = Client::builder("h.net").endpoint(endpoint).credential(credential);
-    let client = builder.max_response_size(100_000).build().unwrap();
+    let client = builder(endpoint).max_response_size(100_000).build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     assert!(error.to_string().contains("it is larger than 100000 bytes"), "{error}");
 }

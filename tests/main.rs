@@ -8,6 +8,7 @@ mod enums;
 mod hub;
 mod reading;
 mod requests;
+mod retrying;
 mod running;
 #[cfg(feature = "schemars")]
 mod schema;

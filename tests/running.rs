@@ -11,7 +11,7 @@ use jobs_api::{Client, Timestamp};
 use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
 use serde_json::json;
 
-use crate::support::{client, quick_hub, reboot, wait_for, wait_for_end};
+use crate::support::{client, quick_hub, reboot, slow_hub, wait_for, wait_for_end};
 
 async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
     let query = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{id}'");
@@ -110,16 +110,48 @@ async fn statistics_add_up_at_every_moment() {
 async fn a_job_goes_through_its_states_and_its_devices_are_chosen_when_it_runs() {
     let emulator = Emulator::start().await;
     let client = client(&emulator);
-    let start = Utc::now() + TimeDelta::seconds(1);
+    let start = Utc::now() + TimeDelta::hours(1);
     client.create_scheduled_job("job", &reboot().starting_at(start)).await.unwrap();
     let waiting = wait_for(&client, "job", &[JobStatus::Scheduled]).await;
     assert!(waiting.end_time.is_none());
     emulator.add_device(Device::new("late"));
+    emulator.set_clock_offset(TimeDelta::hours(2));
     let job = wait_for_end(&client, "job").await;
     assert_eq!(job.device_job_statistics.unwrap().device_count, Some(1));
     let ended = job.end_time.as_ref().and_then(Timestamp::to_utc).unwrap();
     assert!(ended >= start);
     assert_eq!(job.start_time.unwrap().to_utc().unwrap().timestamp_millis(), start.timestamp_millis());
+}
+
+#[tokio::test]
+async fn a_job_ends_with_its_time_limit_and_what_did_not_run_has_failed() {
+    let emulator = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&emulator);
+    let request = reboot().with_max_execution_time(Duration::from_secs(1));
+    client.create_scheduled_job("job", &request).await.unwrap();
+    let job = wait_for_end(&client, "job").await;
+    assert_eq!(job.status, Some(JobStatus::Completed));
+    assert_eq!(job.device_job_statistics.unwrap().failed_count, Some(1));
+}
+
+#[tokio::test]
+async fn jobs_that_start_together_run_one_after_the_other() {
+    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(50) };
+    let emulator = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
+    let client = client(&emulator);
+    let start = Utc::now() + TimeDelta::hours(1);
+    for id in ["a", "b", "c"] {
+        client.create_scheduled_job(id, &reboot().starting_at(start)).await.unwrap();
+    }
+    emulator.set_clock_offset(TimeDelta::hours(2));
+    let mut ends = Vec::new();
+    for id in ["a", "b", "c"] {
+        let job = wait_for_end(&client, id).await;
+        assert_eq!(job.status, Some(JobStatus::Completed));
+        ends.push(job.end_time.unwrap().to_utc().unwrap());
+    }
+    ends.sort();
+    assert!(ends.windows(2).all(|pair| pair[1] - pair[0] >= TimeDelta::milliseconds(40)), "{ends:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use jobs_emulator::{Device, Emulator, Pace};
 use serde_json::json;
 
 /// Far longer than anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn client(emulator: &Emulator) -> Client {
     builder(emulator).build().unwrap()
@@ -56,4 +56,52 @@ pub(crate) async fn wait_for(client: &Client, id: &str, wanted: &[JobStatus]) ->
 
 pub(crate) async fn wait_for_end(client: &Client, id: &str) -> JobResponse {
     wait_for(client, id, &[JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled]).await
+}
+
+/// Tokio's clock, standing still until it is moved: for tests that begin with it paused.
+///
+/// While this lives the clock does not run ahead by itself when everybody waits for the network.
+pub(crate) struct FrozenClock {
+    /// Dropped with the rest, which ends the blocking task.
+    _alive: std::sync::mpsc::Sender<()>,
+}
+
+impl FrozenClock {
+    pub(crate) fn new() -> Self {
+        let (_alive, gone) = std::sync::mpsc::channel();
+        // A paused clock runs ahead only while no blocking task is under way.
+        tokio::task::spawn_blocking(move || gone.recv());
+        Self { _alive }
+    }
+
+    /// Lets everybody go on until this is so.
+    pub(crate) async fn until(&self, condition: impl Fn() -> bool) {
+        let start = std::time::Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < PATIENCE, "it did not come about");
+            self.settle().await;
+        }
+    }
+
+    /// Moves the clock, and lets those go on whose wait is over.
+    pub(crate) async fn advance(&self, time: Duration) {
+        tokio::time::advance(time).await;
+        for _ in 0..20 {
+            self.settle().await;
+        }
+    }
+
+    /// Moves the clock second by second until this is so.
+    pub(crate) async fn advance_until(&self, condition: impl Fn() -> bool) {
+        let start = std::time::Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < PATIENCE, "it did not come about");
+            self.advance(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn settle(&self) {
+        std::thread::sleep(Duration::from_millis(1));
+        tokio::task::yield_now().await;
+    }
 }

@@ -1,14 +1,17 @@
 //! Setting up a client.
 
+use std::fmt;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use chrono::Utc;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 
 use crate::auth::{Authorizer, ConnectionString, Credential, is_host_name};
 use crate::client::{Client, Shared};
 use crate::error::Error;
+use crate::retry::RetryPolicy;
 
 /// How long one attempt may take when nothing else is set: creating a job takes a hub seconds at worst.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,13 +21,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// Sets up a [`Client`]. A host name and a credential are needed; all else has a default.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     host_name: String,
     endpoint: Option<String>,
     credential: Option<Credential>,
     http_client: Option<reqwest::Client>,
+    retry: RetryPolicy,
     timeout: Duration,
     body_limit: usize,
 }
@@ -36,6 +40,7 @@ impl ClientBuilder {
             endpoint: None,
             credential: None,
             http_client: None,
+            retry: RetryPolicy::default(),
             timeout: TIMEOUT,
             body_limit: BODY_LIMIT,
         }
@@ -47,11 +52,7 @@ impl ClientBuilder {
     ///
     /// The connection string cannot be used; the error names the key that is at fault.
     pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
-        let connection: ConnectionString = connection_string.parse()?;
-        let mut builder =
-            Self::new(connection.host_name().to_owned()).credential(connection.credential().clone());
-        builder.endpoint = connection.gateway_host_name().map(|gateway| format!("https://{gateway}"));
-        Ok(builder)
+        Ok(connection_string.parse::<ConnectionString>()?.into())
     }
 
     /// What the client signs its calls with.
@@ -71,15 +72,21 @@ impl ClientBuilder {
 
     /// Sends the requests through this client: with your proxy, your certificate authority, your pool.
     ///
-    /// Build it with [`redirect::Policy::none()`](reqwest::redirect::Policy::none): an answer that
-    /// comes after a redirect is an error, though the request was sent there.
+    /// Build it with [`redirect::Policy::none()`](reqwest::redirect::Policy::none): an answer from where
+    /// a redirect leads is an error, but the request has been sent there by then.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
     }
 
-    /// How long one attempt may take, from the first byte sent to the last received; 30 seconds when
-    /// not set.
+    /// When and how often a failed attempt is followed by another.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long one attempt may take, from connecting to the last byte received; 30 seconds when not
+    /// set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -100,43 +107,66 @@ impl ClientBuilder {
     /// that was handed over has ended or is for another host.
     pub fn build(self) -> Result<Client, Error> {
         let endpoint = self.checked_endpoint()?;
-        let credential = self.credential.ok_or_else(|| invalid("credential", "it must be set"))?;
+        let credential =
+            self.credential.ok_or_else(|| invalid("ClientBuilder::credential", "it must be set"))?;
         let authorizer = Authorizer::new(credential, self.host_name);
-        authorizer.authorization(SystemTime::now())?;
+        authorizer.authorization(Utc::now())?;
         let http = self.http_client.map_or_else(|| http_client(&endpoint), Ok)?;
-        let endpoint = endpoint.as_str().trim_end_matches('/').to_owned();
-        Ok(Client::new(Shared {
-            endpoint,
-            http,
-            authorizer,
-            timeout: self.timeout,
-            body_limit: self.body_limit,
-        }))
+        let Self { retry, timeout, body_limit, .. } = self;
+        Ok(Client::new(Shared { endpoint, http, authorizer, retry, timeout, body_limit }))
     }
 
     fn checked_endpoint(&self) -> Result<Url, Error> {
         if !is_host_name(&self.host_name) {
             let rule =
                 "the host name must be bare, such as `contoso.azure-devices.net`, without scheme or path";
-            return Err(invalid("new", rule));
+            return Err(invalid("Client::builder", rule));
         }
         let url = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.host_name));
-        let url = Url::parse(&url).map_err(|error| invalid("endpoint", format!("it is no URL: {error}")))?;
+        let url = Url::parse(&url)
+            .map_err(|error| invalid("ClientBuilder::endpoint", format!("it is not a URL: {error}")))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid("endpoint", "it must not hold a user name or password"));
+            return Err(invalid("ClientBuilder::endpoint", "it must not hold a user name or password"));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(invalid("endpoint", "it must end with the host, the port or a path"));
+            return Err(invalid("ClientBuilder::endpoint", "it must end with the host, the port or a path"));
         }
         match url.scheme() {
             "https" => Ok(url),
             "http" if is_loopback(&url) => Ok(url),
             "http" => Err(invalid(
-                "endpoint",
+                "ClientBuilder::endpoint",
                 "plain http would show the token; only a loopback address may have it",
             )),
-            other => Err(invalid("endpoint", format!("it must be https, not {other}"))),
+            other => Err(invalid("ClientBuilder::endpoint", format!("it must be https, not {other}"))),
         }
+    }
+}
+
+impl From<ConnectionString> for ClientBuilder {
+    fn from(connection: ConnectionString) -> Self {
+        let builder =
+            Self::new(connection.host_name().to_owned()).credential(connection.credential().clone());
+        match connection.gateway_host_name() {
+            Some(gateway) => builder.endpoint(format!("https://{gateway}")),
+            None => builder,
+        }
+    }
+}
+
+/// Shows the host and the endpoint only when they are what they should be: before
+/// [`build`](ClientBuilder::build) they may be anything, a connection string in the wrong place too.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { credential, retry, timeout, body_limit, .. } = self;
+        let endpoint = self.checked_endpoint().ok();
+        f.debug_struct("ClientBuilder")
+            .field("endpoint", &endpoint.as_ref().map(Url::as_str))
+            .field("credential", credential)
+            .field("retry", retry)
+            .field("timeout", timeout)
+            .field("max_response_size", body_limit)
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,12 +183,18 @@ fn http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
     if endpoint.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
         let rule =
             "this build has no TLS: enable the feature `rustls` or `native-tls`, or hand over a client";
-        return Err(invalid("http_client", rule));
+        return Err(invalid("ClientBuilder::http_client", rule));
     }
-    let builder = reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
+    let mut builder = reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
+    if is_loopback(endpoint) {
+        // A proxy would be handed a token that is meant for this machine.
+        builder = builder.no_proxy();
+    }
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     let builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
-    builder.build().map_err(|error| invalid("http_client", format!("it cannot be made: {error}")))
+    builder
+        .build()
+        .map_err(|error| invalid("ClientBuilder::http_client", format!("it cannot be made: {error}")))
 }
 
 #[cfg(test)]
@@ -189,14 +225,14 @@ mod tests {
             "http://10.0.0.1",
             "http://[::2]",
         ] {
-            assert_refused(builder().endpoint(url), "endpoint");
+            assert_refused(builder().endpoint(url), "ClientBuilder::endpoint");
         }
     }
 
     #[test]
     fn an_endpoint_is_a_url_and_nothing_more() {
         for url in ["", "contoso", "ftp://h", "https://u:p@h", "https://h?a=b", "https://h#a", "https://"] {
-            assert_refused(builder().endpoint(url), "endpoint");
+            assert_refused(builder().endpoint(url), "ClientBuilder::endpoint");
         }
     }
 
@@ -204,13 +240,22 @@ mod tests {
     fn a_host_name_is_bare() {
         for host in ["", "https://contoso.azure-devices.net", "contoso/", "a b", "contoso:443"] {
             let unusable = ClientBuilder { host_name: host.into(), ..builder() };
-            assert_refused(unusable, "new");
+            assert_refused(unusable, "Client::builder");
         }
     }
 
     #[test]
+    fn what_is_in_the_wrong_place_is_not_shown() {
+        let host = ClientBuilder { host_name: "HostName=h;SharedAccessKey=c2VjcmV0".into(), ..builder() };
+        let endpoint = builder().endpoint("https://user:c2VjcmV0@h");
+        let shown =
+            format!("{host:?} {endpoint:?} {:?} {:?}", host.clone().build(), endpoint.clone().build());
+        assert!(!shown.contains("c2VjcmV0"), "{shown}");
+    }
+
+    #[test]
     fn a_credential_is_needed_and_must_fit() {
-        assert_refused(ClientBuilder { credential: None, ..builder() }, "credential");
+        assert_refused(ClientBuilder { credential: None, ..builder() }, "ClientBuilder::credential");
         let of_another = "SharedAccessSignature sr=other.net&sig=a&se=4102444800";
         for token in [of_another, "SharedAccessSignature sr=contoso.azure-devices.net&sig=a&se=1"] {
             let credential = Credential::shared_access_signature(token).unwrap();

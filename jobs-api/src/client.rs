@@ -3,17 +3,24 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use progenitor_client::ResponseValue;
+use reqwest::Url;
+use tokio::time::{Instant, sleep};
+use tracing::{Instrument as _, Span};
 
 use crate::auth::Authorizer;
 use crate::builder::ClientBuilder;
-use crate::error::Error;
+use crate::error::{Error, ServiceError};
 use crate::generated;
 use crate::hooks::Attempt;
+use crate::outcome;
 use crate::request;
-use crate::types::{JobRequest, JobResponse};
+use crate::retry::{Decision, Progress, RetryPolicy};
+use crate::telemetry;
+use crate::types::{JobRequest, JobResponse, JobStatus};
 
 /// A client of the scheduled jobs of one hub.
 ///
@@ -24,9 +31,10 @@ pub struct Client(Arc<Shared>);
 /// What all clones of a client share.
 pub(crate) struct Shared {
     /// Scheme, host and what stands before the paths of the operations.
-    pub(crate) endpoint: String,
+    pub(crate) endpoint: Url,
     pub(crate) http: reqwest::Client,
     pub(crate) authorizer: Authorizer,
+    pub(crate) retry: RetryPolicy,
     /// How long one attempt may take.
     pub(crate) timeout: Duration,
     /// How large the body of an answer may be, in bytes.
@@ -67,8 +75,12 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
         let body = &request::prepare(id, request)?;
-        let call = |api: generated::Client| async move { api.create_scheduled_job(id, body).await };
-        self.call(call).await.map(ResponseValue::into_inner)
+        let mut progress = Progress::start(&self.0.retry);
+        let create = |api: generated::Client| async move { api.create_scheduled_job(id, body).await };
+        match self.run(&mut progress, Some(id), create).await {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(failed) => self.settle(failed, &progress, id, |job| outcome::is_of_request(job, body)).await,
+        }
     }
 
     /// Reads a job: its definition, its status and how many devices are in which state.
@@ -83,8 +95,7 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
     pub async fn get_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
         request::check_job_id(id)?;
-        let call = |api: generated::Client| async move { api.get_scheduled_job(id).await };
-        self.call(call).await.map(ResponseValue::into_inner)
+        Ok(self.read(&mut Progress::start(&self.0.retry), id).await?)
     }
 
     /// Cancels a job that is not running yet.
@@ -97,8 +108,15 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
     pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
         request::check_job_id(id)?;
-        let call = |api: generated::Client| async move { api.cancel_scheduled_job(id).await };
-        self.call(call).await.map(ResponseValue::into_inner)
+        let mut progress = Progress::start(&self.0.retry);
+        let cancel = |api: generated::Client| async move { api.cancel_scheduled_job(id).await };
+        match self.run(&mut progress, Some(id), cancel).await {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(failed) => {
+                let is_cancelled = |job: &JobResponse| job.status == Some(JobStatus::Cancelled);
+                self.settle(failed, &progress, id, is_cancelled).await
+            }
+        }
     }
 
     /// Runs any operation of the [generated client](generated::Client) with this client's credential
@@ -128,23 +146,128 @@ impl Client {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
-        let Shared { endpoint, http, authorizer, timeout, body_limit } = &*self.0;
-        let token = authorizer.authorization(SystemTime::now())?;
-        let attempt = Attempt::new(&token, *timeout, *body_limit)?;
-        let api = generated::Client::new_with_client(endpoint, http.clone(), attempt.clone());
-        operation(api).await.map_err(|error| {
-            let record = std::mem::take(&mut *attempt.record());
-            Error::from_attempt(error, record, attempt.request_id())
-        })
+        Ok(self.run(&mut Progress::start(&self.0.retry), None, operation).await?)
     }
+
+    /// Attempts an operation until it succeeds or is not to be attempted again.
+    async fn run<T, E, F, Fut>(
+        &self,
+        progress: &mut Progress<'_>,
+        job_id: Option<&str>,
+        operation: F,
+    ) -> Result<ResponseValue<T>, Failed>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        let span = telemetry::operation_span(&self.0.endpoint, self.0.authorizer.host(), job_id);
+        let attempts = async {
+            loop {
+                telemetry::attempt(&span, progress.attempt());
+                let attempt = self.attempt(progress.remaining(), &span)?;
+                let error = match self.send(&attempt, &operation).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                };
+                let number = progress.attempt();
+                match progress.decide(&error) {
+                    Decision::Wait(wait) | Decision::WaitForSlot(wait) => {
+                        telemetry::retrying(&span, &error, number, wait);
+                        sleep(wait).await;
+                    }
+                    Decision::Renew if self.0.authorizer.renew(attempt.token(), clock_skew(&error)) => {
+                        telemetry::retrying(&span, &error, number, Duration::ZERO);
+                    }
+                    decision => {
+                        telemetry::failed(&span, &error);
+                        return Err(Failed { error, may_have_succeeded: decision == Decision::LookAtJob });
+                    }
+                }
+            }
+        };
+        attempts.instrument(span.clone()).await
+    }
+
+    /// What one attempt sends along, and may take at most.
+    fn attempt(&self, remaining: Duration, span: &Span) -> Result<Attempt, Error> {
+        let Shared { authorizer, timeout, body_limit, .. } = &*self.0;
+        let token = authorizer.authorization(Utc::now())?;
+        Ok(Attempt::new(token, remaining.min(*timeout), *body_limit, span.clone())?)
+    }
+
+    /// Attempts an operation once.
+    async fn send<T, E, F, Fut>(&self, attempt: &Attempt, operation: &F) -> Result<ResponseValue<T>, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        let Shared { endpoint, http, .. } = &*self.0;
+        let endpoint = endpoint.as_str().trim_end_matches('/');
+        let start = Instant::now();
+        let api = generated::Client::new_with_client(endpoint, http.clone(), attempt.clone());
+        let answer = operation(api).await;
+        let record = std::mem::take(&mut *attempt.record());
+        telemetry::answered(attempt.span(), record.answer.as_ref(), start.elapsed());
+        if let Some(host) = record.answer.as_ref().and_then(|answer| answer.redirected_to.as_deref()) {
+            return Err(Error::redirected(host));
+        }
+        answer.map_err(|error| Error::from_attempt(error, record, attempt.request_id()))
+    }
+
+    async fn read(&self, progress: &mut Progress<'_>, id: &str) -> Result<JobResponse, Failed> {
+        let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
+        self.run(progress, Some(id), read).await.map(ResponseValue::into_inner)
+    }
+
+    /// Reads the job when an attempt whose answer was lost may have done what the failed one was to do.
+    async fn settle(
+        &self,
+        failed: Failed,
+        progress: &Progress<'_>,
+        id: &str,
+        is_done: impl Fn(&JobResponse) -> bool,
+    ) -> Result<JobResponse, Error> {
+        if failed.may_have_succeeded
+            && let Ok(job) = self.read(&mut progress.continue_with_another(), id).await
+            && is_done(&job)
+        {
+            telemetry::settled(id);
+            return Ok(job);
+        }
+        Err(failed.error)
+    }
+}
+
+/// An operation that is not attempted again.
+struct Failed {
+    error: Error,
+    /// The hub refuses what an attempt whose answer was lost may have done.
+    may_have_succeeded: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, may_have_succeeded: false }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        failed.error
+    }
+}
+
+fn clock_skew(error: &Error) -> Option<TimeDelta> {
+    error.service().and_then(ServiceError::clock_skew)
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { endpoint, authorizer, timeout, .. } = &*self.0;
+        let Shared { endpoint, authorizer, retry, timeout, .. } = &*self.0;
         f.debug_struct("Client")
-            .field("endpoint", endpoint)
+            .field("endpoint", &endpoint.as_str())
             .field("authorizer", authorizer)
+            .field("retry", retry)
             .field("timeout", timeout)
             .finish_non_exhaustive()
     }

@@ -12,10 +12,12 @@ use std::time::Duration;
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, StatusCode};
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::auth::{Authorization, CredentialError};
 use crate::generated::Client;
+use crate::telemetry;
 
 /// A header of this name is sent by the generated code; the service wants a query parameter.
 const API_VERSION: &str = "api-version";
@@ -30,10 +32,12 @@ const PRODUCT: HeaderValue = HeaderValue::from_static(concat!("jobs-api/", env!(
 pub struct Attempt(Arc<Shared>);
 
 struct Shared {
+    token: Authorization,
     authorization: HeaderValue,
     request_id: Uuid,
     timeout: Duration,
     body_limit: usize,
+    span: Span,
     record: Mutex<Record>,
 }
 
@@ -69,19 +73,28 @@ pub(crate) enum Extent {
 
 impl Attempt {
     pub(crate) fn new(
-        token: &Authorization,
+        token: Authorization,
         timeout: Duration,
         body_limit: usize,
+        span: Span,
     ) -> Result<Self, CredentialError> {
         let mut authorization =
             HeaderValue::from_str(token.expose()).map_err(|_| CredentialError::NotAHeader)?;
         authorization.set_sensitive(true);
-        let record = Mutex::default();
-        Ok(Self(Arc::new(Shared { authorization, request_id: Uuid::new_v4(), timeout, body_limit, record })))
+        let (request_id, record) = (Uuid::new_v4(), Mutex::default());
+        Ok(Self(Arc::new(Shared { token, authorization, request_id, timeout, body_limit, span, record })))
     }
 
     pub(crate) fn request_id(&self) -> Uuid {
         self.0.request_id
+    }
+
+    pub(crate) fn token(&self) -> &Authorization {
+        &self.0.token
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.0.span
     }
 
     pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
@@ -127,7 +140,7 @@ impl fmt::Debug for Attempt {
 
 impl ClientHooks<Attempt> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        let Shared { authorization, request_id, timeout, .. } = &*self.inner().0;
+        let Shared { authorization, request_id, timeout, span, .. } = &*self.inner().0;
         request.url_mut().query_pairs_mut().append_pair(API_VERSION, Self::api_version());
         *request.timeout_mut() = Some(*timeout);
         let expects_body = matches!(*request.method(), Method::POST | Method::PUT);
@@ -143,6 +156,7 @@ impl ClientHooks<Attempt> for Client {
             // The hub's front end answers 411 to a POST that does not say how long it is.
             headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         }
+        telemetry::sending(span, info.operation_id, request, request_id);
         let path = request.url().path().to_owned();
         self.inner().record().request = Some((info.operation_id, request.method().clone(), path));
         Ok(())

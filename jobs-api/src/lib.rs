@@ -64,7 +64,10 @@ mod error;
 #[rustfmt::skip]
 pub mod generated;
 mod hooks;
+mod outcome;
 mod request;
+mod retry;
+mod telemetry;
 mod timestamp;
 
 pub use auth::{ConnectionString, ConnectionStringError, Credential, CredentialError};
@@ -73,6 +76,7 @@ pub use client::Client;
 pub use error::{Cause, Error, ErrorCode, ServiceError, TransportError, UnreadableAnswer};
 pub use generated::types;
 pub use progenitor_client::ResponseValue;
+pub use retry::RetryPolicy;
 pub use timestamp::Timestamp;
 
 /// The examples of the README.

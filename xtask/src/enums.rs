@@ -32,8 +32,12 @@ pub(crate) fn read(spec: &Spec) -> Result<Vec<Enum>, SpecError> {
     for (name, schema) in schemas {
         let place = within(".components.schemas", name);
         if let Some(values) = schema.get("enum") {
-            let ident = syn::parse_str(name)
-                .map_err(|_| SpecError::new(&spec.file, &place, "the name of an enum must be a Rust name"))?;
+            // The generator knows a type by its name in Pascal case only.
+            let is_type_name = name.starts_with(|c: char| c.is_ascii_uppercase())
+                && name.chars().all(|c| c.is_ascii_alphanumeric());
+            let ident = syn::parse_str(name).ok().filter(|_| is_type_name).ok_or_else(|| {
+                SpecError::new(&spec.file, &place, "an enum needs a name in Pascal case, such as JobStatus")
+            })?;
             let variants = variants(spec, &within(&place, "enum"), values)?;
             let description = schema["description"].as_str().unwrap_or_default().to_owned();
             enums.push(Enum { ident, description, variants });
@@ -42,7 +46,9 @@ pub(crate) fn read(spec: &Spec) -> Result<Vec<Enum>, SpecError> {
         }
     }
     refuse_inline(spec, ".paths", &spec.json["paths"])?;
-    refuse_inline(spec, ".components.parameters", &spec.json["components"]["parameters"])?;
+    for section in ["parameters", "responses", "requestBodies", "headers"] {
+        refuse_inline(spec, &within(".components", section), &spec.json["components"][section])?;
+    }
     Ok(enums)
 }
 
@@ -87,7 +93,11 @@ fn variants(spec: &Spec, place: &str, values: &Value) -> Result<Vec<(Ident, Stri
 /// `scheduleDeviceMethod` becomes `ScheduleDeviceMethod`, `self-signed` becomes `SelfSigned`.
 fn variant_name(value: &str) -> String {
     let words = value.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let name: String = words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect();
+    let capitalized = words.flat_map(|word| {
+        let mut letters = word.chars();
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters)
+    });
+    let name: String = capitalized.collect();
     if name.starts_with(|c: char| c.is_ascii_digit()) { format!("Value{name}") } else { name }
 }
 
@@ -206,8 +216,8 @@ mod tests {
     #[test]
     fn variants_are_named_after_the_values() {
         let names =
-            ["scheduleDeviceMethod", "Connected", "none", "self-signed", "3des", "a b"].map(variant_name);
-        assert_eq!(names, ["ScheduleDeviceMethod", "Connected", "None", "SelfSigned", "Value3des", "AB"]);
+            ["scheduleDeviceMethod", "Connected", "none", "self-signed", "3des", "état"].map(variant_name);
+        assert_eq!(names, ["ScheduleDeviceMethod", "Connected", "None", "SelfSigned", "Value3des", "État"]);
     }
 
     #[test]
@@ -223,6 +233,23 @@ mod tests {
             let expected = format!("spec.json at .components.schemas.Status.enum: {message}");
             assert_eq!(error.as_deref(), Some(expected.as_str()), "{values}");
         }
+    }
+
+    #[test]
+    fn an_enum_needs_the_name_of_a_type() {
+        let spec = json!({
+            "openapi": "3.0.3",
+            "info": { "title": "hub", "version": "1" },
+            "paths": {},
+            "components": { "schemas": { "jobState": { "type": "string", "enum": ["on"] } } },
+        });
+        let spec = Spec::parse(&spec.to_string(), Path::new("spec.json")).unwrap();
+        let error = read(&spec).err().unwrap().to_string();
+        assert!(
+            error.starts_with(
+                "spec.json at .components.schemas.jobState: an enum needs a name in Pascal case"
+            )
+        );
     }
 
     #[test]

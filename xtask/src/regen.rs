@@ -41,7 +41,9 @@ pub(crate) fn check() -> Result<String, Box<dyn Error>> {
     let found = fs::read_to_string(root().join(CLIENT)).unwrap_or_default();
     match stale(&found, &rendered.source) {
         None => Ok(format!("{CLIENT} is what {SPEC} gives")),
-        Some(diff) => Err(format!("{CLIENT} is stale; `cargo xtask regen` mends it\n{diff}").into()),
+        Some(diff) => {
+            Err(format!("{CLIENT} is stale\n\n{diff}\n`cargo xtask regen` brings it up to date").into())
+        }
     }
 }
 
@@ -72,7 +74,11 @@ fn banner(spec: &Spec) -> String {
 /// The way from `found` to `expected` as a unified diff; nothing when they are the same.
 fn stale(found: &str, expected: &str) -> Option<String> {
     let diff = TextDiff::from_lines(found, expected);
-    (found != expected).then(|| diff.unified_diff().header(CLIENT, SPEC).to_string())
+    (found != expected).then(|| {
+        diff.unified_diff()
+            .header("found in jobs-api/src/generated.rs", "rendered from spec/openapi.json")
+            .to_string()
+    })
 }
 
 /// Puts `content` at `path` in one step: a failure on the way leaves the old file as it was.

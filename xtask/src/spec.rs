@@ -66,7 +66,7 @@ impl Spec {
         let json: Value = serde_json::from_str(text).map_err(|error| {
             refuse((
                 format!("line {}, column {}", error.line(), error.column()),
-                format!("is no JSON: {error}"),
+                format!("is not JSON: {error}"),
             ))
         })?;
         check_versions(&json).map_err(refuse)?;
@@ -139,7 +139,7 @@ fn check_versions(json: &Value) -> Result<(), Refusal> {
         None if json.get("swagger").is_some() => {
             return Err((".swagger".into(), "is a Swagger 2 document; convert it to OpenAPI 3.0.x".into()));
         }
-        None => return Err((".openapi".into(), "is missing: this is no OpenAPI 3.0.x document".into())),
+        None => return Err((".openapi".into(), "is missing: this is not an OpenAPI 3.0.x document".into())),
     }
     match json["info"]["version"].as_str() {
         Some(version) if !version.is_empty() && version.chars().all(|c| c.is_ascii_graphic()) => Ok(()),
@@ -160,21 +160,31 @@ fn check_references(json: &Value) -> Result<(), Refusal> {
         }
         Ok(())
     })?;
-    let schemas = json["components"]["schemas"].as_object().into_iter().flatten();
-    for (name, schema) in schemas {
-        let mut seen = HashSet::new();
-        let mut open = direct_references(schema);
-        while let Some(target) = open.pop() {
-            if target == format!("/components/schemas/{name}") {
-                let place = within(".components.schemas", name);
+    let sections = json["components"].as_object().into_iter().flatten();
+    for (section, components) in sections {
+        for (name, component) in components.as_object().into_iter().flatten() {
+            if is_made_of(json, component, &format!("/components/{section}/{name}")) {
+                let place = within(&within(".components", section), name);
                 return Err((place, "refers to itself without an object in between".into()));
-            }
-            if seen.insert(target) {
-                open.extend(json.pointer(target).into_iter().flat_map(direct_references));
             }
         }
     }
     Ok(())
+}
+
+/// Whether `component` comes back to `own`, its pointer, when its direct references are followed.
+fn is_made_of(json: &Value, component: &Value, own: &str) -> bool {
+    let mut seen = HashSet::new();
+    let mut open = direct_references(component);
+    while let Some(target) = open.pop() {
+        if target == own {
+            return true;
+        }
+        if seen.insert(target) {
+            open.extend(json.pointer(target).into_iter().flat_map(direct_references));
+        }
+    }
+    false
 }
 
 /// The schemas that `schema` is made of, as opposed to those that its members have.
@@ -204,6 +214,11 @@ fn visit<'a>(
 }
 
 fn check_operations(json: &Value) -> Result<(), Refusal> {
+    for (path, item) in json["paths"].as_object().into_iter().flatten() {
+        if item.get("$ref").is_some() {
+            return Err((within(".paths", path), "is a reference; write the operations here".into()));
+        }
+    }
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     for Operation { place, json: operation, .. } in operations(json) {
         let id = match operation["operationId"].as_str() {
@@ -239,9 +254,23 @@ fn typed(json: &Value) -> Result<OpenAPI, Refusal> {
                 .or_else(|| fault_in::<openapiv3::Response>(json, "responses"))
                 .or_else(|| fault_in::<openapiv3::RequestBody>(json, "requestBodies"))
                 .or_else(|| fault_in::<openapiv3::Header>(json, "headers"))
+                .or_else(|| fault_in::<openapiv3::SecurityScheme>(json, "securitySchemes"))
         };
-        let (place, error) = operation.or_else(component).unwrap_or_else(|| (String::new(), error));
-        (place, format!("is no OpenAPI 3.0: {error}"))
+        let path = || {
+            let items = json["paths"].as_object().into_iter().flatten();
+            let faults =
+                items.map(|(path, item)| (within(".paths", path), fault::<openapiv3::PathItem>(item)));
+            faults.into_iter().find_map(|(place, fault)| Some((place, fault?)))
+        };
+        let head = || {
+            fault::<openapiv3::Info>(&json["info"]).map(|error| (".info".to_owned(), error)).or_else(|| {
+                let servers = json.get("servers")?;
+                fault::<Vec<openapiv3::Server>>(servers).map(|error| (".servers".to_owned(), error))
+            })
+        };
+        let found = operation.or_else(path).or_else(component).or_else(head);
+        let (place, error) = found.unwrap_or_else(|| (String::new(), error));
+        (place, format!("is not OpenAPI 3.0: {error}"))
     })
 }
 
@@ -311,7 +340,7 @@ mod tests {
         assert_eq!(refusal(""), "spec.json: is empty");
         assert_eq!(refusal(" \n"), "spec.json: is empty");
         assert!(
-            refusal("{\n  \"openapi\": oops").starts_with("spec.json at line 2, column 14: is no JSON: ")
+            refusal("{\n  \"openapi\": oops").starts_with("spec.json at line 2, column 14: is not JSON: ")
         );
         assert!(refusal("[]").starts_with("spec.json at .openapi: is missing"));
         assert!(refusal("null").starts_with("spec.json at .openapi: is missing"));
@@ -352,6 +381,11 @@ mod tests {
             |spec| spec["components"]["schemas"]["Job"] = json!({ "allOf": [own] }),
             "spec.json at .components.schemas.Job: refers to itself",
         );
+        let own = json!({ "$ref": "#/components/parameters/Id" });
+        assert_refused(
+            |spec| spec["components"]["parameters"] = json!({ "Id": own }),
+            "spec.json at .components.parameters.Id: refers to itself",
+        );
     }
 
     #[test]
@@ -386,11 +420,17 @@ mod tests {
     fn a_part_of_the_wrong_shape_is_named() {
         assert_refused(
             |spec| spec["paths"]["/jobs/{id}"]["get"]["parameters"] = json!(7),
-            "spec.json at .paths[\"/jobs/{id}\"].get: is no OpenAPI 3.0: ",
+            "spec.json at .paths[\"/jobs/{id}\"].get: is not OpenAPI 3.0: ",
         );
         assert_refused(
+            |spec| spec["paths"]["/jobs/{id}"]["parameters"] = json!(7),
+            "spec.json at .paths[\"/jobs/{id}\"]: is not OpenAPI 3.0: ",
+        );
+        assert_refused(|spec| spec["info"]["title"] = json!(7), "spec.json at .info: is not OpenAPI 3.0: ");
+        assert_refused(|spec| spec["servers"] = json!(7), "spec.json at .servers: is not OpenAPI 3.0: ");
+        assert_refused(
             |spec| spec["components"]["schemas"]["Job"] = json!({ "type": "object", "required": 1 }),
-            "spec.json at .components.schemas.Job: is no OpenAPI 3.0: ",
+            "spec.json at .components.schemas.Job: is not OpenAPI 3.0: ",
         );
     }
 }

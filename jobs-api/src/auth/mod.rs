@@ -8,10 +8,10 @@ mod sas;
 mod secret;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 pub(crate) use self::connection_string::is_host_name;
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
@@ -140,7 +140,14 @@ struct Token {
 pub(crate) struct Authorizer {
     credential: Credential,
     host: String,
-    current: Mutex<Option<Arc<Token>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Arc<Token>>,
+    /// How far the hub's clock is ahead of ours; tokens are made by the hub's.
+    clock_skew: TimeDelta,
 }
 
 /// A token in use; `expose` gives the header value in the clear.
@@ -155,21 +162,42 @@ impl Authorization {
 
 impl Authorizer {
     pub(crate) fn new(credential: Credential, host: String) -> Self {
-        Self { credential, host, current: Mutex::new(None) }
+        Self { credential, host, state: Mutex::default() }
+    }
+
+    /// The host that tokens are made for.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     /// The token for a request that is sent at `now`: signed once, then reused until shortly before its
     /// end. Calls that come while it is being signed wait for that one signature.
-    pub(crate) fn authorization(&self, now: SystemTime) -> Result<Authorization, CredentialError> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(token) = current.as_ref().filter(|token| token.expires > now + RENEWAL_MARGIN) {
+    pub(crate) fn authorization(&self, now: DateTime<Utc>) -> Result<Authorization, CredentialError> {
+        let mut state = self.state();
+        let now = SystemTime::from(now.checked_add_signed(state.clock_skew).unwrap_or(now));
+        if let Some(token) = state.current.as_ref().filter(|token| token.expires > now + RENEWAL_MARGIN) {
             return Ok(Authorization(token.clone()));
         }
         let token = match &self.credential.0 {
             Kind::Key(key) => key.sign(&self.host, now),
             Kind::Signature(signature) => signature.token(&self.host, now)?,
         };
-        Ok(Authorization(current.insert(Arc::new(token)).clone()))
+        Ok(Authorization(state.current.insert(Arc::new(token)).clone()))
+    }
+
+    /// Has the next token made anew, by the hub's clock if it is `clock_skew` ahead of ours, since the
+    /// hub refused this one. False when no other can be made.
+    pub(crate) fn renew(&self, refused: &Authorization, clock_skew: Option<TimeDelta>) -> bool {
+        let mut state = self.state();
+        if state.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &refused.0)) {
+            state.current = None;
+            state.clock_skew = clock_skew.unwrap_or(state.clock_skew);
+        }
+        matches!(self.credential.0, Kind::Key(_))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,11 +209,11 @@ impl fmt::Debug for Authorizer {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const NOW: DateTime<Utc> = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    const HOUR: TimeDelta = TimeDelta::hours(1);
+    const MARGIN: TimeDelta = TimeDelta::minutes(5);
 
     fn authorizer() -> Authorizer {
         let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
@@ -199,11 +227,10 @@ mod tests {
     #[test]
     fn a_token_is_signed_once_and_reused_until_shortly_before_its_end() {
         let authorizer = authorizer();
-        let start = UNIX_EPOCH + 400_000 * HOUR;
-        let first = authorizer.authorization(start).unwrap();
-        let last_moment = start + HOUR - RENEWAL_MARGIN - Duration::from_secs(1);
+        let first = authorizer.authorization(NOW).unwrap();
+        let last_moment = NOW + HOUR - MARGIN - TimeDelta::seconds(1);
         assert!(is_same(&first, &authorizer.authorization(last_moment).unwrap()));
-        let second = authorizer.authorization(last_moment + Duration::from_secs(1)).unwrap();
+        let second = authorizer.authorization(last_moment + TimeDelta::seconds(1)).unwrap();
         assert!(!is_same(&first, &second));
         assert_ne!(first.expose(), second.expose());
     }
@@ -211,12 +238,30 @@ mod tests {
     #[test]
     fn concurrent_calls_meet_one_signature() {
         let authorizer = authorizer();
-        let now = UNIX_EPOCH + 400_000 * HOUR;
         let tokens: Vec<Authorization> = std::thread::scope(|scope| {
-            let calls: Vec<_> = (0..16).map(|_| scope.spawn(|| authorizer.authorization(now))).collect();
+            let calls: Vec<_> = (0..16).map(|_| scope.spawn(|| authorizer.authorization(NOW))).collect();
             calls.into_iter().map(|call| call.join().unwrap().unwrap()).collect()
         });
         assert!(tokens.iter().all(|token| is_same(token, &tokens[0])));
+    }
+
+    #[test]
+    fn a_refused_token_is_made_anew_once_by_the_hubs_clock() {
+        let authorizer = authorizer();
+        let refused = authorizer.authorization(NOW).unwrap();
+        assert!(authorizer.renew(&refused, Some(HOUR)));
+        let renewed = authorizer.authorization(NOW).unwrap();
+        assert!(renewed.expose().contains("&se=1700007200&"), "two hours after {NOW}");
+        assert!(authorizer.renew(&refused, None));
+        assert!(is_same(&renewed, &authorizer.authorization(NOW).unwrap()), "the new token stays");
+    }
+
+    #[test]
+    fn a_token_signed_elsewhere_cannot_be_made_anew() {
+        let token = "SharedAccessSignature sr=h.net&sig=a&se=4102444800";
+        let authorizer = Authorizer::new(Credential::shared_access_signature(token).unwrap(), "h.net".into());
+        let refused = authorizer.authorization(NOW).unwrap();
+        assert!(!authorizer.renew(&refused, None));
     }
 
     #[test]

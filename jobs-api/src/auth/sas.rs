@@ -80,6 +80,9 @@ impl SharedAccessSignature {
     /// Reads a token whose fields may stand in any order, `skn` being optional.
     pub(super) fn parse(text: &str) -> Result<Self, CredentialError> {
         let text = text.trim();
+        if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Err(CredentialError::NotAHeader);
+        }
         let fields = text.strip_prefix(SCHEME).ok_or(CredentialError::NotASignature)?;
         let field = |name: &'static str| {
             let mut values = fields.split('&').filter_map(|field| field.trim().split_once('='));
@@ -178,6 +181,7 @@ mod tests {
         let refusal = |text| SharedAccessSignature::parse(text).err().unwrap();
         assert_eq!(refusal(""), CredentialError::NotASignature);
         assert_eq!(refusal("Bearer abc"), CredentialError::NotASignature);
+        assert_eq!(refusal("SharedAccessSignature sr=h&sig=a\nb&se=1"), CredentialError::NotAHeader);
         assert_eq!(refusal("SharedAccessSignature a"), CredentialError::MissingField("sig"));
         assert_eq!(refusal("SharedAccessSignature sig=&se=1&sr=h"), CredentialError::MissingField("sig"));
         assert_eq!(refusal("SharedAccessSignature sig=a&sr=h"), CredentialError::MissingField("se"));

@@ -112,6 +112,11 @@ const OTHER_NUMBERS: &[(u32, ErrorCode)] =
     &[(400020, ErrorCode::IotHubSuspended), (404102, ErrorCode::DeviceNotOnline)];
 
 impl ErrorCode {
+    /// A code, unless the text is blank.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        (!text.trim().is_empty()).then(|| Self::from(text))
+    }
+
     fn from_number(number: u32) -> Option<Self> {
         let known = KNOWN.iter().find(|(_, _, known)| *known == number).map(|(code, _, _)| code);
         let other = || OTHER_NUMBERS.iter().find(|(known, _)| *known == number).map(|(_, code)| code);

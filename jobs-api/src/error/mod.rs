@@ -1,6 +1,6 @@
 //! Errors: what went wrong, where, and what to do about it.
 
-mod account;
+mod body;
 mod code;
 mod place;
 mod service;
@@ -18,7 +18,7 @@ pub use self::code::ErrorCode;
 pub use self::service::{Cause, ServiceError};
 pub use self::unreadable::UnreadableAnswer;
 use crate::auth::{ConnectionStringError, CredentialError};
-use crate::hooks::{Answer, Extent, Record};
+use crate::hooks::Record;
 
 /// How much of a body an error keeps, in bytes.
 const KEPT_BODY: usize = 64 * 1024;
@@ -38,7 +38,7 @@ pub enum Error {
     Credential(CredentialError),
     /// The client cannot be built like this.
     InvalidConfiguration {
-        /// The method of the builder that set it.
+        /// The function that set it, such as `ClientBuilder::endpoint`.
         setting: &'static str,
         /// What it must be instead.
         rule: String,
@@ -54,7 +54,7 @@ pub enum Error {
     Transport(Box<TransportError>),
     /// The hub refused or failed.
     Service(Box<ServiceError>),
-    /// The hub said that it did what was asked, in words that cannot be read.
+    /// The hub reports success, but its answer cannot be read.
     UnreadableAnswer(Box<UnreadableAnswer>),
 }
 
@@ -67,7 +67,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status of the answer, when one came.
+    /// The HTTP status of the answer, when a complete one came.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Service(error) => Some(error.status()),
@@ -138,25 +138,28 @@ impl Error {
             return Self::invalid_request("request", refusal(error));
         };
         let origin = Origin { operation, method, path, request_id };
-        let unreadable = match error {
-            Generated::CommunicationError(source) | Generated::ResponseBodyError(source) => {
-                let status = record.answer.map(|answer| answer.status);
-                return Self::Transport(Box::new(TransportError { origin, status, source }));
+        match (error, record.answer) {
+            (_, Some(answer)) if answer.status != StatusCode::OK => {
+                Self::Service(Box::new(ServiceError::new(origin, &answer)))
             }
-            Generated::InvalidResponsePayload(_, error) => Some(error),
-            _ => None,
-        };
-        match record.answer {
-            None => Self::invalid_request("request", "it was not sent"),
-            Some(Answer { redirected_to: Some(host), .. }) => Self::InvalidConfiguration {
-                setting: "http_client",
-                rule: format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`"),
-            },
-            Some(answer) if answer.status == StatusCode::OK || answer.extent != Extent::Whole => {
-                Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, unreadable)))
+            (Generated::CommunicationError(source) | Generated::ResponseBodyError(source), answer) => {
+                let status = answer.map(|answer| answer.status);
+                Self::Transport(Box::new(TransportError { origin, status, source }))
             }
-            Some(answer) => Self::Service(Box::new(ServiceError::new(origin, &answer))),
+            (Generated::InvalidResponsePayload(_, error), Some(answer)) => {
+                Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, Some(error))))
+            }
+            (_, Some(answer)) => {
+                Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, None)))
+            }
+            (error, None) => Self::invalid_request("request", refusal(error)),
         }
+    }
+
+    /// The caller's HTTP client followed a redirect, which this crate's own never does.
+    pub(crate) fn redirected(host: &str) -> Self {
+        let rule = format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`");
+        Self::InvalidConfiguration { setting: "ClientBuilder::http_client", rule }
     }
 }
 
@@ -174,7 +177,9 @@ impl fmt::Display for Error {
         match self {
             Self::ConnectionString(_) => f.write_str("the connection string cannot be used"),
             Self::Credential(_) => f.write_str("the credential cannot be used"),
-            Self::InvalidConfiguration { setting, rule } => write!(f, "ClientBuilder::{setting}: {rule}"),
+            Self::InvalidConfiguration { setting, rule } => {
+                write!(f, "{setting} was given what it cannot use: {rule}")
+            }
             Self::InvalidRequest { field, rule } => {
                 write!(f, "not sent, since {field} breaks a rule: {rule}")
             }
@@ -226,6 +231,11 @@ impl TransportError {
     /// The attempt took longer than [`ClientBuilder::timeout`](crate::ClientBuilder::timeout) allows.
     pub fn is_timeout(&self) -> bool {
         self.source.is_timeout()
+    }
+
+    /// The HTTP status of the answer, if one began to come.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
     }
 
     /// The `Request-Id` that the request was sent with.

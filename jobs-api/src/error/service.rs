@@ -3,13 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use super::account::Account;
+use super::body::ErrorBody;
 use super::{ErrorCode, Origin, one_line, start_of};
 use crate::Timestamp;
 use crate::hooks::Answer;
+
+/// How far two clocks may be apart: what the service tolerates when it reads a token.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 /// An answer other than the one that the operation promises.
 ///
@@ -19,23 +23,26 @@ use crate::hooks::Answer;
 pub struct ServiceError {
     origin: Origin,
     status: StatusCode,
-    account: Account,
+    content: ErrorBody,
     retry_after: Option<Duration>,
     service_request_id: Option<String>,
+    clock_skew: Option<TimeDelta>,
     body: String,
 }
 
 impl ServiceError {
     pub(super) fn new(origin: Origin, answer: &Answer) -> Self {
         let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
-        let mut account = Account::read(&String::from_utf8_lossy(&answer.body));
-        account.code = code(answer.status, account.code, header("iothub-errorcode").map(ErrorCode::from));
+        let mut content = ErrorBody::read(&String::from_utf8_lossy(&answer.body));
+        content.code =
+            code(answer.status, content.code, header("iothub-errorcode").and_then(ErrorCode::read));
         Self {
             origin,
             status: answer.status,
-            account,
+            content,
             retry_after: retry_after(&answer.headers),
             service_request_id: header("x-ms-request-id").map(str::to_owned),
+            clock_skew: clock_skew(&answer.headers, Utc::now()),
             body: start_of(&answer.body),
         }
     }
@@ -50,27 +57,27 @@ impl ServiceError {
     /// The body and the header `iothub-errorcode` may both name one. When they disagree, the one whose
     /// number begins with the HTTP status is taken; if that decides nothing, the body's.
     pub fn code(&self) -> Option<&ErrorCode> {
-        self.account.code.as_ref()
+        self.content.code.as_ref()
     }
 
     /// What the service says, without the wrapping it comes in. Empty when it says nothing.
     pub fn message(&self) -> &str {
-        &self.account.message
+        &self.content.message
     }
 
     /// The error of a service behind the hub that this one reports, if it does.
     pub fn cause(&self) -> Option<Cause<'_>> {
-        self.account.cause.as_deref().map(Cause)
+        self.content.cause.as_deref().map(Cause)
     }
 
     /// The id under which Azure's support finds the call.
     pub fn tracking_id(&self) -> Option<&str> {
-        self.account.tracking_id.as_deref()
+        self.content.tracking_id.as_deref()
     }
 
     /// When the error happened, by the service's clock.
     pub fn timestamp(&self) -> Option<&Timestamp> {
-        self.account.timestamp.as_ref()
+        self.content.timestamp.as_ref()
     }
 
     /// How long the service asks to wait, if it does.
@@ -88,18 +95,24 @@ impl ServiceError {
         self.service_request_id.as_deref()
     }
 
+    /// How far the hub's clock is ahead of ours, when it is more than five minutes ahead or behind: a
+    /// token that is signed by such a clock may be refused.
+    pub fn clock_skew(&self) -> Option<TimeDelta> {
+        self.clock_skew
+    }
+
     /// The body as it came: at most its first 64 KiB, bytes that are no UTF-8 replaced.
     pub fn body(&self) -> &str {
         &self.body
     }
 
     pub(super) fn has_code(&self, code: &ErrorCode) -> bool {
-        self.account.code.as_ref() == Some(code)
+        self.content.code.as_ref() == Some(code)
     }
 
     /// What an operator can do about it.
     fn hint(&self) -> Option<&'static str> {
-        let of_code = match self.account.code {
+        let of_code = match self.content.code {
             Some(ErrorCode::OperationNotAllowedInCurrentState) => {
                 "a job that is running or has ended cannot be cancelled"
             }
@@ -132,13 +145,18 @@ impl ServiceError {
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.origin)?;
-        write_account(f, &self.account, Some(self.status))?;
+        write_content(f, &self.content, Some(self.status))?;
         if let Some(cause) = self.cause() {
             write!(f, ", caused by {cause}")?;
         }
         match self.tracking_id() {
-            Some(id) => write!(f, " (tracking id {id}, request id {})", self.origin.request_id)?,
+            Some(id) => write!(f, " (tracking id {}, request id {})", one_line(id), self.origin.request_id)?,
             None => write!(f, " (request id {})", self.origin.request_id)?,
+        }
+        if let (StatusCode::UNAUTHORIZED, Some(skew)) = (self.status, self.clock_skew) {
+            let direction = if skew > TimeDelta::zero() { "behind" } else { "ahead of" };
+            let minutes = skew.num_minutes().abs();
+            write!(f, "; the clock of this machine is {minutes} minutes {direction} the hub's")?;
         }
         match self.hint() {
             Some(hint) => write!(f, "; hint: {hint}"),
@@ -149,7 +167,7 @@ impl fmt::Display for ServiceError {
 
 /// The error of a service behind the hub.
 #[derive(Clone, Copy, Debug)]
-pub struct Cause<'a>(&'a Account);
+pub struct Cause<'a>(&'a ErrorBody);
 
 impl<'a> Cause<'a> {
     /// Its name for the error, if it gave one.
@@ -180,26 +198,26 @@ impl<'a> Cause<'a> {
 
 impl fmt::Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_account(f, self.0, None)?;
+        write_content(f, self.0, None)?;
         if let Some(id) = self.tracking_id() {
-            write!(f, " (tracking id {id})")?;
+            write!(f, " (tracking id {})", one_line(id))?;
         }
         Ok(())
     }
 }
 
 /// `409 JobAlreadyExists (409104): the job exists`, as far as it is known.
-fn write_account(f: &mut fmt::Formatter<'_>, account: &Account, status: Option<StatusCode>) -> fmt::Result {
+fn write_content(f: &mut fmt::Formatter<'_>, content: &ErrorBody, status: Option<StatusCode>) -> fmt::Result {
     if let Some(status) = status {
         write!(f, "{}", status.as_u16())?;
     }
-    let name = account.code.as_ref().map(ErrorCode::as_str);
+    let name = content.code.as_ref().map(ErrorCode::as_str);
     let name = name.or(status.and_then(|status| status.canonical_reason())).unwrap_or("an error");
     write!(f, "{}{}", if status.is_some() { " " } else { "" }, one_line(name))?;
-    if let Some(number) = account.code.as_ref().and_then(ErrorCode::number) {
+    if let Some(number) = content.code.as_ref().and_then(ErrorCode::number) {
         write!(f, " ({number})")?;
     }
-    if account.message.is_empty() { Ok(()) } else { write!(f, ": {}", one_line(&account.message)) }
+    if content.message.is_empty() { Ok(()) } else { write!(f, ": {}", one_line(&content.message)) }
 }
 
 fn code(status: StatusCode, body: Option<ErrorCode>, header: Option<ErrorCode>) -> Option<ErrorCode> {
@@ -214,10 +232,16 @@ fn code(status: StatusCode, body: Option<ErrorCode>, header: Option<ErrorCode>) 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     text.parse().map(Duration::from_secs).ok().or_else(|| {
-        let then = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-        let now = super::date(headers).unwrap_or_else(chrono::Utc::now);
+        let then = DateTime::parse_from_rfc2822(text).ok()?;
+        let now = super::date(headers).unwrap_or_else(Utc::now);
         Some((then.to_utc() - now).to_std().unwrap_or_default())
     })
+}
+
+/// How far the answer's clock is ahead of `now`, when that is enough to matter.
+fn clock_skew(headers: &HeaderMap, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let skew = super::date(headers)? - now;
+    (skew.abs() > CLOCK_TOLERANCE).then_some(skew)
 }
 
 #[cfg(test)]
@@ -283,6 +307,18 @@ mod tests {
         assert_eq!(code(418, &header, body), Some(ErrorCode::ServerError));
         assert_eq!(code(409, &header, "<p>oops"), Some(ErrorCode::JobAlreadyExists));
         assert_eq!(code(500, &[], "<p>oops"), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_a_refused_token() {
+        let date = (Utc::now() + TimeDelta::minutes(12) + TimeDelta::seconds(30)).to_rfc2822();
+        let error = answer(401, &[("date", &date)], "");
+        assert_eq!(error.clock_skew().unwrap().num_minutes(), 12);
+        assert!(
+            error.to_string().contains("; the clock of this machine is 12 minutes behind the hub's; hint: ")
+        );
+        let date = (Utc::now() - TimeDelta::minutes(4)).to_rfc2822();
+        assert_eq!(answer(401, &[("date", &date)], "").clock_skew(), None);
     }
 
     #[test]

@@ -18,10 +18,11 @@ pub(crate) struct Policy {
     pub(crate) key: Vec<u8>,
 }
 
-/// Lets a request through whose token is for `host`, signed with the key of one of the `policies`, and
-/// has not ended at `now`.
+/// Lets a request through whose token is for `host` or a part of `path` on it, is signed with the key
+/// of one of the `policies`, and has not ended at `now`.
 pub(crate) fn check(
     headers: &HeaderMap,
+    path: &str,
     host: &str,
     policies: &[Policy],
     now: DateTime<Utc>,
@@ -34,7 +35,9 @@ pub(crate) fn check(
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value).ok_or_else(unauthorized)
     };
     let (resource, end) = (field("sr")?, field("se")?);
-    if decode(resource).as_deref() != Some(host) {
+    let scope = decode(resource).ok_or_else(unauthorized)?;
+    let mut called = std::iter::once(host).chain(path.split('/').skip(1));
+    if !scope.split('/').all(|segment| called.next() == Some(segment)) {
         return Err(Refusal::hub_not_found("Unauthorized"));
     }
     let policy = decode(field("skn")?);

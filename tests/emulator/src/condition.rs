@@ -1,7 +1,7 @@
 //! Query conditions: which devices a job runs on.
 //!
-//! Read are `*`, `deviceId = '…'`, `deviceId IN ['…', …]` and `tags.<path> = <literal>`, joined by AND
-//! and OR, with parentheses. Anything else is a reason for the job to fail.
+//! Understood are `*` alone, `deviceId` and `tags.<path>` compared with `= <literal>` or
+//! `IN [<literal>, …]`, AND, OR and parentheses. Anything else is a reason for the job to fail.
 
 use serde_json::Value;
 use winnow::ascii::{Caseless, dec_int, float, multispace0};
@@ -9,6 +9,9 @@ use winnow::combinator::{alt, cut_err, delimited, eof, not, opt, preceded, repea
 use winnow::error::ContextError;
 use winnow::prelude::*;
 use winnow::token::{any, none_of, one_of, take, take_while};
+
+/// How the reason of a job begins whose condition cannot be read.
+const FAILURE: &str = "Failed to parse the query condition";
 
 /// A condition in the form that can be evaluated.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,12 +45,10 @@ impl Condition {
         let condition = terminated(disjunction, (multispace0, eof)).parse(text).map_err(|error| {
             let rest: String = text[error.offset()..].chars().take(20).collect();
             let position = text[..error.offset()].chars().count();
-            format!("Failed to parse the query condition: unexpected '{rest}' at position {position}")
+            format!("{FAILURE}: unexpected '{rest}' at position {position}")
         })?;
         match condition.paths().into_iter().find(|path| !is_known(path)) {
-            Some(path) => {
-                Err(format!("Failed to parse the query condition: unknown column '{}'", path.join(".")))
-            }
+            Some(path) => Err(format!("{FAILURE}: unknown column '{}'", path.join("."))),
             None => Ok(condition),
         }
     }
@@ -161,7 +162,7 @@ fn literal(input: &mut &str) -> ModalResult<Value> {
         word("false", false.into()),
         word("null", Value::Null),
         terminated(dec_int, not(one_of(['.', 'e', 'E']))).map(|number: i64| number.into()),
-        float.map(|number: f64| number.into()),
+        float.verify(|number: &f64| number.is_finite()).map(|number: f64| number.into()),
     ));
     preceded(multispace0, literal).parse_next(input)
 }
@@ -240,6 +241,7 @@ mod tests {
             "deviceId IN []",
             "tags.floor > 1",
             "NOT tags.on = true",
+            "tags.spare = nan",
         ] {
             let reason = Condition::on_twin(condition).unwrap_err();
             assert!(reason.starts_with("Failed to parse the query condition: "), "{condition}: {reason}");

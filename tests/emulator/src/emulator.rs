@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::TimeDelta;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::access::Policy;
 use crate::device::Device;
+use crate::fault::{Fault, Route, When};
 use crate::hub::{Hub, lock};
 use crate::server::{Request, Server};
 
@@ -129,6 +131,16 @@ impl Emulator {
     /// What arrived, in order.
     pub fn requests(&self) -> Vec<Request> {
         lock(&self.server.requests).clone()
+    }
+
+    /// Lets something go wrong. Of several faults that are due, the one asked for first happens.
+    pub fn inject(&self, route: Route, when: When, fault: Fault) {
+        self.hub.faults.add(route, when, fault);
+    }
+
+    /// Puts the hub's clock ahead of the machine's, or behind it.
+    pub fn set_clock_offset(&self, offset: TimeDelta) {
+        self.hub.set_clock_offset(offset);
     }
 
     /// The twin of a device as it stands; `None` when there is no such device.

@@ -6,22 +6,26 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::access::Policy;
 use crate::condition::Condition;
 use crate::device::{Device, MethodCall};
 use crate::emulator::Pace;
+use crate::fault::Script;
 use crate::job::{Definition, Job, Row, Status, Work};
 use crate::refusal::Refusal;
 
 /// In how many steps a job goes through its devices, at most: a timer is good for milliseconds.
 const STEPS: usize = 20;
+
+/// Why a job failed on a device.
+const NOT_STARTED: &str = "The job did not start in its period: the device was offline or the time was up";
 
 /// A hub: its devices, its jobs, and who may call it.
 pub(crate) struct Hub {
@@ -30,7 +34,10 @@ pub(crate) struct Hub {
     pub(crate) pace: Pace,
     /// How many jobs may be active at once.
     pub(crate) concurrent_jobs: usize,
+    pub(crate) faults: Script,
     state: Mutex<State>,
+    /// How far the hub's clock is ahead of the machine's.
+    clock_offset: Mutex<TimeDelta>,
     /// Rung whenever a job ends.
     slot_freed: Notify,
     tasks: Mutex<JoinSet<()>>,
@@ -74,7 +81,9 @@ impl Hub {
             policies,
             pace,
             concurrent_jobs,
+            faults: Script::default(),
             state: Mutex::new(State { devices, ..State::default() }),
+            clock_offset: Mutex::default(),
             slot_freed: Notify::new(),
             tasks: Mutex::default(),
             panic: Mutex::default(),
@@ -82,7 +91,11 @@ impl Hub {
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        Utc::now() + *lock(&self.clock_offset)
+    }
+
+    pub(crate) fn set_clock_offset(&self, offset: TimeDelta) {
+        *lock(&self.clock_offset) = offset;
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -112,6 +125,7 @@ impl Hub {
         lock(&self.tasks).spawn(async move {
             let life = AssertUnwindSafe(hub.live(&id)).catch_unwind().await;
             if let Err(panic) = life {
+                hub.fail(&id, "a device's method handler panicked".into());
                 hub.note_panic(panic);
             }
             hub.slot_freed.notify_waiters();
@@ -144,59 +158,73 @@ impl Hub {
             return;
         }
         sleep(self.pace.scheduled).await;
-        self.wait_for_start(id).await;
-        self.wait_for_slot(id).await;
-        let Some(condition) = self.state().job(id).map(|job| job.definition.condition.clone()) else {
-            return;
-        };
+        let Some(condition) = self.wait_for_start(id).await else { return };
         match Condition::on_twin(&condition) {
-            Ok(condition) => self.run(id, &condition).await,
-            Err(reason) => {
-                self.advance(id, |job, now| {
-                    job.failure_reason = Some(reason);
-                    job.finish(Status::Failed, now);
-                });
+            Ok(condition) => {
+                if let Some(devices) = self.wait_for_slot(id, &condition).await {
+                    self.run(id, &devices).await;
+                }
             }
+            Err(reason) => self.fail(id, reason),
         }
     }
 
-    async fn wait_for_start(&self, id: &str) {
+    /// Waits until the job's time has come, and gives its condition; none when it was cancelled.
+    async fn wait_for_start(&self, id: &str) -> Option<String> {
         loop {
-            let start = self.state().job(id).map(|job| job.start);
-            let wait = start.and_then(|start| (start - self.now()).to_std().ok()).unwrap_or_default();
-            if wait.is_zero() {
-                return;
-            }
-            // In slices, since the hub's clock may be moved meanwhile.
+            let wait = {
+                let state = self.state();
+                let job = state.job(id).filter(|job| !job.status.is_final())?;
+                let wait = (job.start - self.now()).to_std().unwrap_or_default();
+                if wait.is_zero() {
+                    return Some(job.definition.condition.clone());
+                }
+                wait
+            };
+            // In slices, since the hub's clock may be moved and the job be cancelled meanwhile.
             sleep(wait.min(Duration::from_millis(50))).await;
         }
     }
 
-    async fn wait_for_slot(&self, id: &str) {
+    /// Waits until the tier lets the job run, and has it run on the devices that are selected then.
+    async fn wait_for_slot(&self, id: &str, condition: &Condition) -> Option<Vec<String>> {
         loop {
             let freed = self.slot_freed.notified();
             {
-                let state = self.state();
+                let now = self.now();
+                let mut state = self.state();
                 let running = state.jobs.iter().filter(|job| job.status == Status::Running).count();
-                let is_over = state.job(id).is_none_or(|job| job.status.is_final());
-                if is_over || running < self.concurrent_jobs {
-                    return;
+                let chosen = state.devices.values().filter(|device| condition.selects(&device.twin()));
+                let devices: Vec<String> = chosen.map(|device| device.id().to_owned()).collect();
+                let job = state.job_mut(id).filter(|job| !job.status.is_final())?;
+                if running < self.concurrent_jobs {
+                    job.status = Status::Running;
+                    job.rows = devices.iter().map(|id| Row::new(id.clone(), now)).collect();
+                    return Some(devices);
                 }
             }
             freed.await;
         }
     }
 
-    /// Takes the job through its devices, chosen now.
-    async fn run(&self, id: &str, condition: &Condition) {
-        let devices = self.select(condition);
-        let started = self.advance(id, |job, now| {
-            job.status = Status::Running;
-            job.rows = devices.iter().map(|id| Row::new(id.clone(), now)).collect();
-        });
-        if !started {
-            return;
+    /// Takes the job through its devices, for as long as its time limit allows.
+    async fn run(&self, id: &str, devices: &[String]) {
+        let limit = self.state().job(id).and_then(Job::deadline);
+        let limit = limit.map(|limit| (limit - self.now()).to_std().unwrap_or_default());
+        let work = self.visit(id, devices);
+        match limit {
+            Some(limit) => drop(timeout(limit, work).await),
+            None => work.await,
         }
+        self.advance(id, |job, now| {
+            for row in job.rows.iter_mut().filter(|row| !row.status.is_final()) {
+                row.finish(Err(NOT_STARTED.into()), now);
+            }
+            job.finish(Status::Completed, now);
+        });
+    }
+
+    async fn visit(&self, id: &str, devices: &[String]) {
         let steps = devices.len().clamp(1, STEPS);
         for step in 0..steps {
             let part = devices.len() * step / steps..devices.len() * (step + 1) / steps;
@@ -207,13 +235,13 @@ impl Hub {
                 self.advance(id, |job, now| job.rows[index].finish(outcome, now));
             }
         }
-        self.advance(id, |job, now| job.finish(Status::Completed, now));
     }
 
-    fn select(&self, condition: &Condition) -> Vec<String> {
-        let state = self.state();
-        let chosen = state.devices.values().filter(|device| condition.selects(&device.twin()));
-        chosen.map(|device| device.id().to_owned()).collect()
+    fn fail(&self, id: &str, reason: String) {
+        self.advance(id, |job, now| {
+            job.failure_reason = Some(reason);
+            job.finish(Status::Failed, now);
+        });
     }
 
     /// Does the job's work on one device.
@@ -221,13 +249,10 @@ impl Hub {
         let (work, handler) = {
             let mut state = self.state();
             let job = state.job(id).ok_or("the job is gone")?;
-            let is_late = job.deadline().is_some_and(|deadline| deadline < self.now());
             let work = job.definition.work.clone();
             let device = state.devices.get_mut(device_id).ok_or("the device is gone")?;
-            if is_late || !device.is_online() {
-                return Err(
-                    "The job did not start in its period: the device was offline or the time was up".into()
-                );
+            if !device.is_online() {
+                return Err(NOT_STARTED.into());
             }
             match work {
                 Work::TwinUpdate(patch) => {

@@ -207,6 +207,10 @@ pub(crate) enum RowStatus {
 }
 
 impl RowStatus {
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",

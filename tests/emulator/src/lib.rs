@@ -22,6 +22,7 @@ mod access;
 mod condition;
 mod device;
 mod emulator;
+mod fault;
 mod hub;
 mod job;
 mod query;
@@ -32,4 +33,5 @@ mod submission;
 
 pub use device::{Device, MethodAnswer, MethodCall};
 pub use emulator::{Emulator, EmulatorBuilder, Pace};
+pub use fault::{Fault, Route, When};
 pub use server::Request;

@@ -1,15 +1,18 @@
 //! The five operations.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, StatusCode};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::access;
@@ -21,7 +24,7 @@ use crate::submission;
 /// The only `api-version` that this hub knows.
 const API_VERSION: &str = "2021-04-12";
 
-type Parameters = Query<std::collections::HashMap<String, String>>;
+type Parameters = Query<HashMap<String, String>>;
 
 pub(crate) fn router(hub: Arc<Hub>) -> Router {
     Router::new()
@@ -34,22 +37,29 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
             Refusal::method_not_allowed(format!("The resource does not support {method}"))
         })
         .layer(from_fn_with_state(hub.clone(), admit))
+        .layer(DefaultBodyLimit::disable())
         .with_state(hub)
 }
 
 /// Lets a request in that says how long it is, which version it speaks and who sends it.
 async fn admit(
     State(hub): State<Arc<Hub>>,
-    parameters: Parameters,
+    parameters: Result<Parameters, QueryRejection>,
     request: Request,
     next: Next,
 ) -> Response {
-    let headers = request.headers();
+    let (headers, path) = (request.headers(), request.uri().path());
     let has_length = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
     if matches!(*request.method(), Method::POST | Method::PUT) && !has_length {
         return length_required();
     }
-    if let Err(refusal) = access::check(headers, &hub.host_name, &hub.policies, hub.now()) {
+    let Ok(parameters) = parameters else {
+        return Refusal::bad_request("The query of the URL cannot be decoded").into_response();
+    };
+    if percent_decode_str(path).decode_utf8().is_err() {
+        return Refusal::bad_request("The path of the URL cannot be decoded").into_response();
+    }
+    if let Err(refusal) = access::check(headers, path, &hub.host_name, &hub.policies, hub.now()) {
         return refusal.into_response();
     }
     match parameters.get("api-version").map(String::as_str) {

@@ -1,6 +1,5 @@
 //! The HTTP server: a record of what arrived, and no request left behind when it stops.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
@@ -10,6 +9,7 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper::header::{DATE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, StatusCode};
@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower_service::Service as _;
 
+use crate::fault::{Fault, Reset};
 use crate::hub::{Hub, lock};
 use crate::routes::router;
 
@@ -68,7 +69,8 @@ impl Server {
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
-                    Ok((stream, _)) = listener.accept() => {
+                    accepted = listener.accept() => {
+                        let Ok((stream, _)) = accepted else { continue };
                         let service = service.clone();
                         let serve = service_fn(move |request| service.clone().answer(request));
                         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), serve);
@@ -90,7 +92,7 @@ struct Service {
 }
 
 impl Service {
-    async fn answer(mut self, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+    async fn answer(self, request: hyper::Request<Incoming>) -> Result<Response, Reset> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         lock(&self.requests).push(Request {
@@ -100,9 +102,23 @@ impl Service {
             headers: parts.headers.clone(),
             body: body.to_vec(),
         });
-        let request = hyper::Request::from_parts(parts, Body::from(body));
-        let answer = AssertUnwindSafe(self.router.call(request)).catch_unwind().await;
-        Ok(match answer {
+        let fault = self.hub.faults.next(&parts.method, parts.uri.path());
+        if let Some(answer) = fault.as_ref().and_then(Fault::before) {
+            return answer;
+        }
+        let hub = self.hub.clone();
+        let mut response = self.carry_out(hyper::Request::from_parts(parts, Body::from(body))).await;
+        if let Ok(date) = HeaderValue::try_from(hub.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+            response.headers_mut().insert(DATE, date);
+        }
+        match fault {
+            Some(fault) => fault.after(response).await,
+            None => Ok(response),
+        }
+    }
+
+    async fn carry_out(mut self, request: hyper::Request<Body>) -> Response {
+        match AssertUnwindSafe(self.router.call(request)).catch_unwind().await {
             Ok(Ok(response)) => response,
             Err(panic) => {
                 self.hub.note_panic(panic);
@@ -110,6 +126,6 @@ impl Service {
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                 response
             }
-        })
+        }
     }
 }

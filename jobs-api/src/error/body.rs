@@ -11,16 +11,16 @@ use crate::Timestamp;
 
 /// What a body says of an error.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Account {
+pub(super) struct ErrorBody {
     pub(super) code: Option<ErrorCode>,
     pub(super) message: String,
     pub(super) tracking_id: Option<String>,
     pub(super) timestamp: Option<Timestamp>,
     /// The error of a service behind the hub that this one reports.
-    pub(super) cause: Option<Box<Account>>,
+    pub(super) cause: Option<Box<ErrorBody>>,
 }
 
-impl Account {
+impl ErrorBody {
     pub(super) fn read(body: &str) -> Self {
         let body = body.trim();
         if let Ok(Value::Object(object)) = serde_json::from_str(body) {
@@ -34,21 +34,21 @@ impl Account {
         let member =
             |name: &str| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v);
         let text = |name| member(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let mut account = match member("message") {
+        let mut body = match member("message") {
             Some(Value::Object(inner)) => Self::from_object(inner),
             Some(Value::String(inner)) => Self::read(inner),
             _ => Self::default(),
         };
         let code = match member("errorCode") {
-            Some(Value::Number(number)) => Some(ErrorCode::from(number.to_string().as_str())),
-            Some(Value::String(name)) => Some(ErrorCode::from(name.as_str())),
+            Some(Value::Number(number)) => ErrorCode::read(&number.to_string()),
+            Some(Value::String(name)) => ErrorCode::read(name),
             _ => None,
         };
         let (tracking_id, timestamp) = tracking(text("exceptionMessage").unwrap_or_default());
-        account.code = account.code.or(code);
-        account.tracking_id = account.tracking_id.or(tracking_id).or(text("trackingId").map(str::to_owned));
-        account.timestamp = account.timestamp.or(timestamp).or(text("timestampUtc").map(Timestamp::from));
-        account
+        body.code = body.code.or(code);
+        body.tracking_id = body.tracking_id.or(tracking_id).or(text("trackingId").map(str::to_owned));
+        body.timestamp = body.timestamp.or(timestamp).or(text("timestampUtc").map(Timestamp::from));
+        body
     }
 
     /// `ErrorCode:<name or six digits>;<text>`, in which the text may end in another error as JSON.
@@ -56,7 +56,7 @@ impl Account {
         let (code, text) = match strip_prefix_ignoring_case(text, "ErrorCode:") {
             Some(rest) => {
                 let (code, text) = rest.split_once(';').unwrap_or((rest, ""));
-                (Some(ErrorCode::from(code)), text.trim())
+                (ErrorCode::read(code), text.trim())
             }
             None => (None, text),
         };
@@ -114,12 +114,12 @@ mod tests {
 
     const ID: &str = "963c4c0c83a34b0b8c5ae1f9cd1ec3dd-G:7";
 
-    fn account(code: ErrorCode, message: &str) -> Account {
-        Account { code: Some(code), message: message.into(), ..Account::default() }
+    fn coded(code: ErrorCode, message: &str) -> ErrorBody {
+        ErrorBody { code: Some(code), message: message.into(), ..ErrorBody::default() }
     }
 
-    fn tracked(account: Account, timestamp: &str) -> Account {
-        Account { tracking_id: Some(ID.into()), timestamp: Some(timestamp.into()), ..account }
+    fn tracked(inner: ErrorBody, timestamp: &str) -> ErrorBody {
+        ErrorBody { tracking_id: Some(ID.into()), timestamp: Some(timestamp.into()), ..inner }
     }
 
     #[test]
@@ -127,18 +127,18 @@ mod tests {
         let body = format!(
             r#"{{"Message":"ErrorCode:JobNotFound;No job with id a","ExceptionMessage":"Tracking ID:{ID}-TimeStamp:05/04/2022 15:53:00"}}"#
         );
-        let expected = tracked(account(ErrorCode::JobNotFound, "No job with id a"), "2022-05-04T15:53:00Z");
-        assert_eq!(Account::read(&body), expected);
+        let expected = tracked(coded(ErrorCode::JobNotFound, "No job with id a"), "2022-05-04T15:53:00Z");
+        assert_eq!(ErrorBody::read(&body), expected);
     }
 
     #[test]
     fn the_usual_shape_without_tracking_is_read() {
-        let expected = account(ErrorCode::ArgumentInvalid, "startTime is odd; see there");
+        let expected = coded(ErrorCode::ArgumentInvalid, "startTime is odd; see there");
         for exception in ["", r#","ExceptionMessage":"""#, r#","ExceptionMessage":null"#] {
             let body = format!(
                 r#"{{"Message":"ErrorCode:ArgumentInvalid;startTime is odd; see there"{exception}}}"#
             );
-            assert_eq!(Account::read(&body), expected);
+            assert_eq!(ErrorBody::read(&body), expected);
         }
     }
 
@@ -151,11 +151,11 @@ mod tests {
             let escaped = serde_json::json!({ "Message": flat, "ExceptionMessage": "" }).to_string();
             let object = format!(r#"{{"Message":{flat},"ExceptionMessage":null}}"#);
             let expected = tracked(
-                account(ErrorCode::DeviceNotOnline, "The device is off"),
+                coded(ErrorCode::DeviceNotOnline, "The device is off"),
                 "2022-05-04T15:53:00.1234567Z",
             );
             for body in [flat, escaped, object] {
-                assert_eq!(Account::read(&body), expected, "{body}");
+                assert_eq!(ErrorBody::read(&body), expected, "{body}");
             }
         }
     }
@@ -167,7 +167,7 @@ mod tests {
             "Message": format!("ErrorCode:ArgumentInvalid;Error: BadRequest {inner}"),
             "ExceptionMessage": format!("Tracking ID:{ID}-TimeStamp:05/04/2022 15:53:01"),
         });
-        let read = Account::read(&body.to_string());
+        let read = ErrorBody::read(&body.to_string());
         let cause = read.cause.clone().unwrap();
         assert_eq!(read.code, Some(ErrorCode::ArgumentInvalid));
         assert_eq!(read.message, "Error: BadRequest");
@@ -179,16 +179,16 @@ mod tests {
 
     #[test]
     fn a_semicolon_text_is_read_with_a_name_or_digits() {
-        let expected = account(ErrorCode::JobAlreadyExists, "taken");
-        assert_eq!(Account::read("ErrorCode:JobAlreadyExists;taken"), expected);
-        assert_eq!(Account::read("errorcode:409104; taken"), expected);
-        assert_eq!(Account::read("ErrorCode:409104"), account(ErrorCode::JobAlreadyExists, ""));
+        let expected = coded(ErrorCode::JobAlreadyExists, "taken");
+        assert_eq!(ErrorBody::read("ErrorCode:JobAlreadyExists;taken"), expected);
+        assert_eq!(ErrorBody::read("errorcode:409104; taken"), expected);
+        assert_eq!(ErrorBody::read("ErrorCode:409104"), coded(ErrorCode::JobAlreadyExists, ""));
     }
 
     #[test]
     fn a_page_gives_its_words() {
         let page = "<!DOCTYPE html><HTML><style>p { color: red }</style><BODY>\n<h2>Length Required</h2>\n<p>HTTP Error 411.</p></BODY>";
-        assert_eq!(Account::read(page).message, "Length Required HTTP Error 411.");
+        assert_eq!(ErrorBody::read(page).message, "Length Required HTTP Error 411.");
     }
 
     #[test]
@@ -204,11 +204,17 @@ mod tests {
             "\u{1F980}ErrorCode:x",
             "{ErrorCode:1}",
         ] {
-            assert_eq!(Account::read(body), Account { message: body.into(), ..Account::default() });
+            assert_eq!(ErrorBody::read(body), ErrorBody { message: body.into(), ..ErrorBody::default() });
         }
-        for body in ["{}", r#"{"Message":null}"#, r#"{"Message":[1],"errorCode":{}}"#, "<", "<<<>>"] {
-            assert_eq!(Account::read(body).code, None);
+        for body in [
+            "{}",
+            r#"{"Message":null,"errorCode":""}"#,
+            r#"{"Message":[1],"errorCode":{}}"#,
+            "<<>",
+            "ErrorCode:;x",
+        ] {
+            assert_eq!(ErrorBody::read(body).code, None);
         }
-        assert_eq!(Account::read(&r#"{"Message":"#.repeat(10_000)).code, None);
+        assert_eq!(ErrorBody::read(&r#"{"Message":"#.repeat(10_000)).code, None);
     }
 }

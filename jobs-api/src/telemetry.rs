@@ -1,0 +1,106 @@
+//! What an operation shows from outside: one span for it, one event for each attempt and each retry.
+//!
+//! Names follow OpenTelemetry's conventions for HTTP clients where there are some; the hub's own begin
+//! with `iothub`. Bodies and tokens are never among them.
+
+use std::time::Duration;
+
+use reqwest::{Request, Url};
+use tracing::field::{Empty, display};
+use tracing::{Span, debug, info, info_span, warn};
+
+use crate::error::Error;
+use crate::hooks::Answer;
+
+/// The span of an operation, whose name is known once there is a request.
+pub(crate) fn operation_span(endpoint: &Url, hub: &str, job_id: Option<&str>) -> Span {
+    info_span!(
+        "iothub_operation",
+        otel.kind = "client",
+        otel.name = Empty,
+        otel.status_code = Empty,
+        server.address = endpoint.host_str(),
+        server.port = endpoint.port_or_known_default(),
+        http.request.method = Empty,
+        http.request.resend_count = Empty,
+        http.response.status_code = Empty,
+        url.path = Empty,
+        "error.type" = Empty,
+        iothub.hub = hub,
+        iothub.job_id = job_id,
+        iothub.operation = Empty,
+        iothub.attempt = Empty,
+        iothub.request_id = Empty,
+        iothub.error_code = Empty,
+        iothub.tracking_id = Empty,
+    )
+}
+
+/// A request is about to be sent.
+pub(crate) fn sending(span: &Span, operation: &'static str, request: &Request, request_id: &uuid::Uuid) {
+    span.record("otel.name", operation);
+    span.record("iothub.operation", operation);
+    span.record("iothub.request_id", display(request_id));
+    span.record("http.request.method", request.method().as_str());
+    span.record("url.path", request.url().path());
+    let size = request.body().and_then(reqwest::Body::as_bytes).map_or(0, <[u8]>::len);
+    debug!(parent: span, http.request.body.size = size, "sending a request");
+}
+
+/// An attempt is starting; the first is number 1.
+pub(crate) fn attempt(span: &Span, number: u32) {
+    span.record("iothub.attempt", number);
+    if number > 1 {
+        span.record("http.request.resend_count", number - 1);
+    }
+}
+
+/// An attempt is over.
+pub(crate) fn answered(span: &Span, answer: Option<&Answer>, elapsed: Duration) {
+    let elapsed_ms = milliseconds(elapsed);
+    match answer {
+        Some(Answer { status, body, .. }) => {
+            span.record("http.response.status_code", status.as_u16());
+            debug!(parent: span, http.response.body.size = body.len(), elapsed_ms, "an answer came");
+        }
+        None => debug!(parent: span, elapsed_ms, "no answer came"),
+    }
+}
+
+/// The operation has failed for good.
+pub(crate) fn failed(span: &Span, error: &Error) {
+    span.record("otel.status_code", "ERROR");
+    match error.service() {
+        Some(service) => {
+            span.record("error.type", service.status().as_str());
+            span.record("iothub.error_code", service.code().map(|code| code.as_str()));
+            span.record("iothub.tracking_id", service.tracking_id());
+        }
+        None => drop(span.record("error.type", kind(error))),
+    }
+}
+
+/// Another attempt follows after a wait.
+pub(crate) fn retrying(span: &Span, error: &Error, attempt: u32, wait: Duration) {
+    warn!(parent: span, reason = %error, attempt, wait_ms = milliseconds(wait), "trying again");
+}
+
+/// The answer to a request was lost, yet it did what it was to do.
+pub(crate) fn settled(job_id: &str) {
+    info!(iothub.job_id = job_id, "an attempt whose answer was lost had succeeded");
+}
+
+fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Transport(transport) if transport.is_timeout() => "timeout",
+        Error::Transport(transport) if transport.is_connect() => "connect",
+        Error::Transport(_) => "connection",
+        Error::UnreadableAnswer(_) => "unreadable_answer",
+        Error::Credential(_) => "credential",
+        _ => "invalid_request",
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,308 @@
+//! What is tried again, how often, and what reaches the hub.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobStatus, QuerySpecification};
+use jobs_api::{Client, Credential, RetryPolicy};
+use jobs_emulator::{Emulator, Fault, Route, When};
+
+use crate::support::{FrozenClock, builder, client, quick_hub, reboot, slow_hub, wait_for};
+
+/// Retries as the default does, without losing time.
+fn eager() -> RetryPolicy {
+    RetryPolicy::default().with_base(Duration::from_millis(1))
+}
+
+fn eager_client(hub: &Emulator) -> Client {
+    builder(hub).retry(eager()).build().unwrap()
+}
+
+/// The methods that reached the hub, in order.
+fn arrived(hub: &Emulator) -> String {
+    hub.requests().iter().map(|request| request.method.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn statuses_that_may_pass_are_tried_again() {
+    for status in [408, 429, 500, 502, 503, 504] {
+        let hub = quick_hub().await;
+        hub.inject(Route::Create, When::Next(2), Fault::status(status));
+        eager_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap();
+        assert_eq!(arrived(&hub), "PUT PUT PUT", "{status}");
+    }
+}
+
+#[tokio::test]
+async fn statuses_that_stay_are_an_error_at_once() {
+    for status in [400, 403, 404, 405, 409, 411, 412, 413, 415, 418, 499, 501, 505] {
+        let hub = quick_hub().await;
+        hub.inject(Route::Any, When::Next(1), Fault::status(status));
+        let error = eager_client(&hub).get_scheduled_job("job").await.unwrap_err();
+        assert_eq!(error.status().unwrap().as_u16(), status);
+        assert_eq!(hub.requests().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_whole_is_asked_for_again() {
+    for fault in [Fault::ResetBefore, Fault::ResetAfter, Fault::ResetWithin, Fault::WrongLength] {
+        let hub = quick_hub().await;
+        let client = eager_client(&hub);
+        client.create_scheduled_job("job", &reboot()).await.unwrap();
+        hub.inject(Route::Get, When::Next(2), fault.clone());
+        client.get_scheduled_job("job").await.unwrap();
+        assert_eq!(arrived(&hub), "PUT GET GET GET", "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_takes_too_long_is_given_up_for_another() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
+    let client = builder(&hub).retry(eager()).timeout(Duration::from_millis(500)).build().unwrap();
+    assert!(client.get_scheduled_job("none").await.unwrap_err().is_not_found());
+    assert_eq!(arrived(&hub), "GET GET");
+}
+
+#[tokio::test]
+async fn an_answer_that_says_yes_unreadably_is_not_asked_for_again() {
+    for fault in [Fault::HalfBody, Fault::EndlessBody, Fault::status(200).with_body("<html>")] {
+        let hub = quick_hub().await;
+        hub.inject(Route::Create, When::Next(1), fault.clone());
+        let client = builder(&hub).retry(eager()).max_response_size(100_000).build().unwrap();
+        let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+        assert!(matches!(error, jobs_api::Error::UnreadableAnswer(_)), "{error}");
+        assert_eq!(arrived(&hub), "PUT", "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_mislabelled_as_compressed_is_read_all_the_same() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(1), Fault::MislabelledGzip);
+    eager_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_error_and_the_other_host_hears_nothing() {
+    let (hub, other) = (quick_hub().await, quick_hub().await);
+    hub.inject(Route::Any, When::Next(1), Fault::redirect(&other.endpoint()));
+    let error = eager_client(&hub).get_scheduled_job("job").await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 307);
+    assert_eq!((hub.requests().len(), other.requests().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_redirect_that_a_callers_http_client_follows_is_an_error() {
+    let hub = quick_hub().await;
+    let own = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = builder(&hub).http_client(own).build().unwrap();
+    client.create_scheduled_job("other", &reboot()).await.unwrap();
+    hub.inject(Route::Any, When::Next(1), Fault::redirect("/jobs/v2/other?api-version=2021-04-12"));
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    assert!(error.to_string().contains("it followed a redirect to 127.0.0.1"), "{error}");
+}
+
+#[tokio::test]
+async fn the_last_attempt_is_the_last_and_each_is_a_request_of_its_own() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Every(1), Fault::status(503));
+    let client = builder(&hub).retry(eager().with_attempts(3)).build().unwrap();
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 503);
+    let ids: std::collections::HashSet<_> =
+        hub.requests().iter().map(|request| request.header("request-id").unwrap().to_owned()).collect();
+    assert_eq!((hub.requests().len(), ids.len()), (3, 3));
+    assert!(ids.contains(&error.service().unwrap().request_id()));
+}
+
+#[tokio::test]
+async fn without_a_policy_nothing_is_tried_again() {
+    let hub = quick_hub().await;
+    for fault in [Fault::status(503), Fault::ResetBefore, Fault::status(401)] {
+        hub.inject(Route::Any, When::Next(1), fault);
+        let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
+        assert!(!client.get_scheduled_job("job").await.unwrap_err().is_not_found());
+    }
+    assert_eq!(hub.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn every_operation_is_tried_again_also_the_ones_without_a_method() {
+    let hub = quick_hub().await;
+    hub.inject(Route::QueryDevices, When::Next(1), Fault::status(503));
+    let query = &QuerySpecification { query: Some("SELECT * FROM devices.jobs".into()) };
+    let client = eager_client(&hub);
+    client.call(|api| async move { api.query_device_jobs(None, None, query).await }).await.unwrap();
+    assert_eq!(arrived(&hub), "POST POST");
+}
+
+#[tokio::test]
+async fn what_the_hub_asks_to_wait_is_waited() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Next(1), Fault::status(429).with_header("retry-after", "1"));
+    let start = Instant::now();
+    assert!(eager_client(&hub).get_scheduled_job("job").await.unwrap_err().is_not_found());
+    assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_wait_beyond_the_deadline_is_not_begun() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Every(1), Fault::status(429).with_header("retry-after", "3600"));
+    let error = eager_client(&hub).get_scheduled_job("job").await.unwrap_err();
+    assert_eq!(error.service().unwrap().retry_after(), Some(Duration::from_secs(3600)));
+    assert_eq!(hub.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_total_deadline_bounds_attempts_too() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
+    let policy = eager().with_deadline(Duration::from_millis(300));
+    let client = builder(&hub).retry(policy).build().unwrap();
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    assert!(matches!(error, jobs_api::Error::Transport(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_taken_slot_is_an_error_unless_waiting_was_asked_for() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(1), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
+    let error = eager_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap_err();
+    assert!(error.is_job_slot_busy());
+    assert_eq!(arrived(&hub), "PUT");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_waited_for_up_to_its_own_deadline() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(2), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
+    let policy = eager().with_attempts(1).with_slot_deadline(Duration::from_secs(600));
+    let client = builder(&hub).retry(policy).build().unwrap();
+    let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
+
+    clock.until(|| hub.requests().len() == 1).await;
+    clock.advance(Duration::from_millis(2400)).await;
+    assert_eq!(hub.requests().len(), 1, "half of the first wait of 5 seconds is certain");
+    clock.advance_until(|| call.is_finished()).await;
+    assert_eq!(call.await.unwrap().unwrap().status, Some(JobStatus::Queued));
+    assert_eq!(arrived(&hub), "PUT PUT PUT");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_call_stops() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Every(1), Fault::status(503));
+    let client = client(&hub);
+    let call = tokio::spawn(async move { client.get_scheduled_job("job").await });
+    clock.until(|| hub.requests().len() == 1).await;
+    call.abort();
+    clock.advance(Duration::from_secs(3600)).await;
+    assert_eq!(hub.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let hub = quick_hub().await;
+    let client = eager_client(&hub);
+    hub.inject(Route::Any, When::Next(1), Fault::status(401));
+    assert!(client.get_scheduled_job("job").await.unwrap_err().is_not_found());
+    assert_eq!(hub.requests().len(), 2);
+    hub.inject(Route::Any, When::Every(1), Fault::status(401));
+    assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized());
+    assert_eq!(hub.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_replaced_is_not_tried_again() {
+    let hub = quick_hub().await;
+    let token = "SharedAccessSignature sr=emulator.localhost&sig=wrong&se=4102444800&skn=service";
+    let credential = Credential::shared_access_signature(token).unwrap();
+    let client = builder(&hub).credential(credential).retry(eager()).build().unwrap();
+    assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized());
+    assert_eq!(hub.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_made_up_for() {
+    let hub = quick_hub().await;
+    hub.set_clock_offset(TimeDelta::hours(2));
+    let client = eager_client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert_eq!(arrived(&hub), "PUT PUT");
+    client.get_scheduled_job("job").await.unwrap();
+    assert_eq!(arrived(&hub), "PUT PUT GET");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_when_it_was_not_the_reason() {
+    let hub = quick_hub().await;
+    hub.set_clock_offset(TimeDelta::hours(-2));
+    hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::ZERO));
+    let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
+    let client = builder(&hub).credential(credential).retry(eager()).build().unwrap();
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    assert!(error.is_unauthorized());
+    assert_eq!(error.service().unwrap().clock_skew().unwrap().num_hours(), -2);
+    assert!(error.to_string().contains("minutes ahead of the hub's"), "{error}");
+}
+
+#[tokio::test]
+async fn a_job_whose_creation_was_not_answered_is_recognised() {
+    for fault in [Fault::ResetAfter, Fault::ResetWithin, Fault::WrongLength] {
+        let hub = quick_hub().await;
+        hub.inject(Route::Create, When::Next(1), fault);
+        let start = chrono::Utc::now();
+        let request = reboot().starting_at(start).with_max_execution_time(Duration::from_secs(60));
+        let job = eager_client(&hub).create_scheduled_job("job", &request).await.unwrap();
+        assert_eq!(job.query_condition.as_deref(), Some("*"));
+        assert_eq!(arrived(&hub), "PUT PUT GET");
+    }
+}
+
+#[tokio::test]
+async fn a_job_of_somebody_else_stays_a_conflict() {
+    let hub = quick_hub().await;
+    let client = eager_client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    hub.inject(Route::Create, When::Next(1), Fault::ResetBefore);
+    let other = JobRequest::device_method(CloudToDeviceMethod::new("update"), "*");
+    let error = client.create_scheduled_job("job", &other).await.unwrap_err();
+    assert!(error.is_already_exists(), "{error}");
+    assert_eq!(arrived(&hub), "PUT PUT PUT GET");
+}
+
+#[tokio::test]
+async fn a_conflict_on_the_first_attempt_is_one_at_once() {
+    let hub = quick_hub().await;
+    let client = eager_client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_already_exists());
+    hub.inject(Route::Create, When::Next(1), Fault::status(429));
+    assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_already_exists());
+    assert_eq!(arrived(&hub), "PUT PUT PUT PUT", "a 429 leaves no doubt");
+}
+
+#[tokio::test]
+async fn a_job_whose_cancelling_was_not_answered_is_recognised() {
+    let hub = slow_hub(|pace| &mut pace.queued).await;
+    let client = eager_client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    hub.inject(Route::Cancel, When::Next(1), Fault::ResetAfter);
+    assert_eq!(client.cancel_scheduled_job("job").await.unwrap().status, Some(JobStatus::Cancelled));
+    assert_eq!(arrived(&hub), "PUT POST POST GET");
+}
+
+#[tokio::test]
+async fn a_job_that_runs_stays_not_cancellable() {
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = eager_client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    wait_for(&client, "job", &[JobStatus::Running]).await;
+    hub.inject(Route::Cancel, When::Next(1), Fault::ResetBefore);
+    assert!(client.cancel_scheduled_job("job").await.unwrap_err().is_not_cancellable());
+}

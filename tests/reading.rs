@@ -1,25 +1,134 @@
 //! What the hub sends is read, however odd.
 
-use jobs_api::types::{DeviceJob, JobResponse, JobStatus, Twin};
+use std::path::Path;
+
+use jobs_api::Timestamp;
+use jobs_api::types::{DeviceJob, DeviceJobStatus, JobResponse, JobStatus, JobType, Twin};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+/// A body as the service writes it.
+fn fixture(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).with_extension("json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn read<T: DeserializeOwned>(name: &str) -> T {
+    serde_json::from_value(fixture(name)["body"].clone()).unwrap()
+}
+
 /// Reads `body` and writes it again.
-fn round<T: serde::de::DeserializeOwned + serde::Serialize>(body: Value) -> Value {
+fn round<T: DeserializeOwned + Serialize>(body: Value) -> Value {
     serde_json::to_value(serde_json::from_value::<T>(body).unwrap()).unwrap()
+}
+
+fn spec() -> Value {
+    serde_json::from_str(include_str!("../spec/openapi.json")).unwrap()
+}
+
+/// Asserts that all of `sent` which the component `name` models is in `kept`.
+fn assert_kept(spec: &Value, name: &str, sent: &Value, kept: &Value) {
+    let properties = spec["components"]["schemas"][name]["properties"].as_object().unwrap();
+    for (key, value) in sent.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()) {
+        let is_named = |property: &Value| {
+            property["x-other-names"].as_array().is_some_and(|names| names.contains(&json!(key)))
+        };
+        let Some((own, property)) =
+            properties.iter().find(|(own, property)| *own == key || is_named(property))
+        else {
+            continue;
+        };
+        let component =
+            property["allOf"][0]["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+        let is_object = |name: &&str| spec["components"]["schemas"][*name]["type"] == "object";
+        match component.filter(is_object) {
+            Some(component) => assert_kept(spec, component, value, &kept[own]),
+            None if property["format"] == "date-time" => {
+                assert_eq!(
+                    Timestamp::from(value.as_str().unwrap()),
+                    Timestamp::from(kept[own].as_str().unwrap())
+                );
+            }
+            None => assert_eq!(kept[own], *value, "{name}.{key}"),
+        }
+    }
+}
+
+#[test]
+fn every_oddity_is_read_and_written_without_loss() {
+    let spec = spec();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert!(names.len() >= 14);
+    for name in names {
+        let fixture = fixture(&name);
+        let component = fixture["type"].as_str().unwrap();
+        let bodies = match &fixture["body"] {
+            Value::Array(rows) => rows.clone(),
+            body => vec![body.clone()],
+        };
+        for sent in bodies {
+            let kept = match component {
+                "JobResponse" => round::<JobResponse>(sent.clone()),
+                _ => round::<DeviceJob>(sent.clone()),
+            };
+            assert_kept(&spec, component, &sent, &kept);
+        }
+    }
+}
+
+#[test]
+fn dates_that_mean_never_have_no_instant() {
+    let job: JobResponse = read("job_never_begun_nor_ended");
+    let dates = [job.created_time, job.start_time, job.end_time];
+    assert!(dates.iter().all(|date| date.as_ref().unwrap().to_utc().is_none()));
+}
+
+#[test]
+fn unreadable_dates_leave_the_rest_readable() {
+    let job: JobResponse = read("job_with_unreadable_dates");
+    assert_eq!(job.start_time.unwrap().to_utc(), None);
+    assert_eq!(job.end_time.unwrap().to_string(), "2022-05-04T15:53:00.000Z", "without a zone it is UTC");
+    assert_eq!(job.status, Some(JobStatus::Completed));
+}
+
+#[test]
+fn an_import_or_export_job_has_an_id_and_the_status_unknown() {
+    let job: JobResponse = read("job_of_v1_asked_through_v2");
+    assert_eq!((job.status, job.type_), (Some(JobStatus::Unknown), None));
+    let record: JobResponse = read("job_of_v1_as_v1_answers");
+    assert_eq!(record.type_, Some(JobType::Export));
+    assert!(record.start_time.unwrap().to_utc().is_some());
+}
+
+#[test]
+fn one_member_is_read_by_each_of_its_names() {
+    let job: JobResponse = read("job_named_as_in_queries");
+    assert_eq!(job.type_, Some(JobType::ScheduleDeviceMethod));
+    assert!(job.created_time.is_some() && job.start_time.is_some() && job.end_time.is_some());
+    let row: DeviceJob =
+        serde_json::from_value(json!({ "type": "scheduleUpdateTwin", "startTime": "" })).unwrap();
+    assert!(row.job_type.is_some() && row.start_time_utc.is_some());
+}
+
+#[test]
+fn both_spellings_of_cancelled_are_kept() {
+    let rows: Vec<DeviceJob> = read("rows_canceled_and_cancelled");
+    assert_eq!(rows[0].status, Some(DeviceJobStatus::Canceled));
+    assert_eq!(rows[1].status.as_ref().map(DeviceJobStatus::as_str), Some("cancelled"));
 }
 
 #[test]
 fn null_is_absent_for_every_member() {
-    let names = |sample: &str| {
-        let spec: Value = serde_json::from_str(include_str!("../spec/openapi.json")).unwrap();
-        spec["components"]["schemas"][sample]["properties"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
+    let spec = spec();
+    let nulls = |name: &str| {
+        let properties = spec["components"]["schemas"][name]["properties"].as_object().unwrap();
+        properties.keys().map(|name| (name.clone(), Value::Null)).collect::<Value>()
     };
-    let nulls = |sample: &str| names(sample).into_iter().map(|name| (name, Value::Null)).collect::<Value>();
     assert_eq!(round::<JobResponse>(nulls("JobResponse")), json!({}));
     assert_eq!(round::<DeviceJob>(nulls("DeviceJob")), json!({}));
     assert_eq!(round::<Twin>(nulls("Twin")), json!({}));
@@ -27,12 +136,12 @@ fn null_is_absent_for_every_member() {
 }
 
 #[test]
-fn unknown_members_and_values_are_survived() {
+fn unknown_members_are_survived() {
     let job: JobResponse = serde_json::from_value(json!({
-        "jobId": "a", "status": "paused", "progress": 7, "useSecondaryStorageAsSource": null, "error": { "code": 1 },
+        "jobId": "a", "progress": 7, "useSecondaryStorageAsSource": null, "error": { "code": 1 }, "outcome": [],
     }))
     .unwrap();
-    assert_eq!(job.status, Some(JobStatus::UnknownValue("paused".into())));
+    assert_eq!(job.job_id.as_deref(), Some("a"));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn command_line() -> OptionParser<Arguments> {
         .fallback("tags.building = '43'".to_owned())
         .display_fallback();
     let job_id = long("job-id")
-        .help("The jobs are named after it, with -twin and -method behind; a new id each time when left out")
+        .help("The jobs' ids, before -twin and -method; a new one each time when left out")
         .argument("ID")
         .fallback_with(|| Ok::<_, String>(format!("demo-{}", Utc::now().format("%Y%m%d-%H%M%S"))));
     construct!(Arguments { condition, job_id })

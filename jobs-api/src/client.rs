@@ -17,8 +17,8 @@ use crate::error::{Error, ServiceError};
 use crate::generated;
 use crate::hooks::Attempt;
 use crate::outcome;
-use crate::request;
 use crate::retry::{Decision, Progress, RetryPolicy};
+use crate::rules;
 use crate::telemetry;
 use crate::types::{JobRequest, JobResponse, JobStatus};
 
@@ -74,7 +74,7 @@ impl Client {
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        let body = &request::prepare(id, request)?;
+        let body = &rules::prepare(id, request)?;
         let mut progress = Progress::start(&self.0.retry);
         let create = |api: generated::Client| async move { api.create_scheduled_job(id, body).await };
         match self.run(&mut progress, Some(id), create).await {
@@ -94,7 +94,7 @@ impl Client {
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
     pub async fn get_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        request::check_job_id(id)?;
+        rules::check_job_id(id)?;
         Ok(self.read(&mut Progress::start(&self.0.retry), id).await?)
     }
 
@@ -102,12 +102,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_cancellable`] when the job is running or has ended; [`Error::is_not_found`]
+    /// [`Error::is_not_cancellable`] when the job is running, by design; most likely also when it has
+    /// ended, which is not documented. [`Error::is_not_found`]
     /// when the hub does not know the id: [Cancel Scheduled Job][page].
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
     pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        request::check_job_id(id)?;
+        rules::check_job_id(id)?;
         let mut progress = Progress::start(&self.0.retry);
         let cancel = |api: generated::Client| async move { api.cancel_scheduled_job(id).await };
         match self.run(&mut progress, Some(id), cancel).await {
@@ -206,12 +207,17 @@ impl Client {
         let start = Instant::now();
         let api = generated::Client::new_with_client(endpoint, http.clone(), attempt.clone());
         let answer = operation(api).await;
-        let record = std::mem::take(&mut *attempt.record());
+        let mut record = std::mem::take(&mut *attempt.record());
         telemetry::answered(attempt.span(), record.answer.as_ref(), start.elapsed());
         if let Some(host) = record.answer.as_ref().and_then(|answer| answer.redirected_to.as_deref()) {
             return Err(Error::redirected(host));
         }
-        answer.map_err(|error| Error::from_attempt(error, record, attempt.request_id()))
+        answer.map_err(|error| {
+            if let Some(answer) = &mut record.answer {
+                answer.body = attempt.token().redact(&answer.body);
+            }
+            Error::from_attempt(error, record, attempt.request_id())
+        })
     }
 
     async fn read(&self, progress: &mut Progress<'_>, id: &str) -> Result<JobResponse, Failed> {

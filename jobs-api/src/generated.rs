@@ -65,6 +65,7 @@ pub mod types {
             rename = "createdDateTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(alias = "createdTime")]
         pub created_date_time_utc: ::std::option::Option<crate::Timestamp>,
         ///The device.
         #[serde(
@@ -77,6 +78,7 @@ pub mod types {
             rename = "endTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(alias = "endTime")]
         pub end_time_utc: ::std::option::Option<crate::Timestamp>,
         ///Why it failed on this device, if it did.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -92,6 +94,7 @@ pub mod types {
             rename = "jobType",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(alias = "type")]
         pub job_type: ::std::option::Option<crate::generated::types::JobType>,
         ///When this row last changed, in UTC.
         #[serde(
@@ -107,6 +110,7 @@ pub mod types {
             rename = "startTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(alias = "startTime")]
         pub start_time_utc: ::std::option::Option<crate::Timestamp>,
         ///How far the job has come on this device. `completed` says that the device was reached; what it answered is in `outcome`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -133,6 +137,12 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_method_response: ::std::option::Option<CloudToDeviceMethodResult>,
+        ///The device's answer, on rows that hold it here and not in `deviceMethodResponse`: any JSON value.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub payload: ::std::option::Option<::serde_json::Value>,
+        ///The device's own status, on rows that hold its answer here and not in `deviceMethodResponse`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub status: ::std::option::Option<i32>,
     }
     ///How many devices of a job are in which state.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -228,6 +238,7 @@ pub mod types {
             rename = "createdTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(alias = "createdDateTimeUtc")]
         pub created_time: ::std::option::Option<crate::Timestamp>,
         ///The device, on a job that concerns a single one.
         #[serde(
@@ -246,6 +257,7 @@ pub mod types {
             rename = "endTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(alias = "endTimeUtc")]
         pub end_time: ::std::option::Option<crate::Timestamp>,
         ///Why the job as a whole failed, if it did.
         #[serde(
@@ -282,6 +294,7 @@ pub mod types {
             rename = "startTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(alias = "startTimeUtc")]
         pub start_time: ::std::option::Option<crate::Timestamp>,
         ///Where the job is in its life. `completed` says that every device was tried, not that each succeeded: see `deviceJobStatistics`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -294,6 +307,7 @@ pub mod types {
         pub status_message: ::std::option::Option<::std::string::String>,
         ///What kind of work the job does.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(alias = "jobType")]
         pub type_: ::std::option::Option<crate::generated::types::JobType>,
         ///The twin patch of a job of the type `scheduleUpdateTwin`.
         #[serde(
@@ -396,7 +410,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub status_update_time: ::std::option::Option<crate::Timestamp>,
-        ///Values that the back end keeps about the device and that the device does not see; at most 8 KiB in all. A key has at most 1 KiB and no control characters, `.`, `$` or space; a string value at most 4 KiB.
+        ///Values that the back end keeps about the device and that the device does not see; at most 8 KiB in all. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tags: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -415,7 +429,7 @@ pub mod types {
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct TwinProperties {
-        ///What the back end wants the device to be. A key has at most 1 KiB and no control characters, `.`, `$` or space; a string value at most 4 KiB.
+        ///What the back end wants the device to be. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub desired: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -1187,13 +1201,13 @@ impl Client {
 
 Runs a query `SELECT * FROM devices.jobs WHERE …` and answers one row for each device of a job. Field names in the condition carry the prefix `devices.jobs.`; aggregates and conditions on twins are not supported there.
 
-A continuation token is valid only with the same query and page size.
+A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
 
 Sends a `POST` request to `/devices/query`
 
 Arguments:
 - `x_ms_continuation`: The token of the page to read, from the answer before. Absent for the first page.
-- `x_ms_max_item_count`: The largest number of items in a page, as decimal text. The service gives at most 100.
+- `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
 - `body`: The query.
 */
     pub async fn query_device_jobs<'a>(
@@ -1242,7 +1256,7 @@ Arguments:
     }
     /**List the hub's scheduled jobs, a page at a time
 
-Jobs are kept for 30 days after they end. The order of the jobs is not documented.
+Jobs are kept for 30 days. The order of the jobs is not documented.
 
 The answer's header `x-ms-continuation` holds the token of the next page; it is absent after the last one. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
 
@@ -1252,7 +1266,7 @@ Arguments:
 - `job_status`: Keep only jobs in this status. The service reads it without regard to case.
 - `job_type`: Keep only jobs of this type. The service reads it without regard to case.
 - `x_ms_continuation`: The token of the page to read, from the answer before. Absent for the first page.
-- `x_ms_max_item_count`: The largest number of items in a page, as decimal text. The service gives at most 100.
+- `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
 */
     pub async fn query_scheduled_jobs<'a>(
         &'a self,
@@ -1302,7 +1316,7 @@ Arguments:
     }
     /**Read a job: its definition, status and statistics
 
-An id that the hub does not know is refused with 404002 (`JobNotFound`). An import or export job, which belongs to the older `/jobs` operations, is answered with the status `unknown` and little else.
+An id that the hub does not know is refused with 404002 (`JobNotFound`). An import or export job, which belongs to the older `/jobs` operations, is answered with the status `unknown` and little else. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
 
 Sends a `GET` request to `/jobs/v2/{id}`
 
@@ -1348,13 +1362,13 @@ Arguments:
 
 The answer is short: the job's id, its type and the status `queued`. `GET` gives the whole job.
 
-An id that is taken is refused with 409104 (`JobAlreadyExists`); more running jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010.
+An id that is taken is refused with 409104 (`JobAlreadyExists`); more running jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
 
 Sends a `PUT` request to `/jobs/v2/{id}`
 
 Arguments:
 - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-- `body`: What to do, to which devices, and when. At most one type of work.
+- `body`: What to do, on which devices, and when. Exactly one kind of work.
 */
     pub async fn create_scheduled_job<'a>(
         &'a self,
@@ -1395,9 +1409,9 @@ Arguments:
     }
     /**Cancel a job that is not running yet
 
-A job that is running, or that has ended, is refused with 405102 (`OperationNotAllowedInCurrentState`), by design.
+A job that is running is refused with 405102 (`OperationNotAllowedInCurrentState`), by design. What is answered for a job that has ended is not documented; the same is likely.
 
-The call has no body, yet must carry a `Content-Length`: without one the hub's front end answers 411 in HTML.
+The call has no body, yet must carry a `Content-Length`: without one the hub's front end answers 411 in HTML. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
 
 Sends a `POST` request to `/jobs/v2/{id}/cancel`
 

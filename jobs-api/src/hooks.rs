@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, StatusCode};
@@ -55,7 +56,7 @@ pub(crate) struct Record {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     pub(crate) extent: Extent,
     /// The host that answered in place of the one that was asked.
     pub(crate) redirected_to: Option<String>,
@@ -102,7 +103,7 @@ impl Attempt {
     }
 
     /// Reads the body of `response` up to the limit.
-    async fn read(&self, mut response: Response) -> reqwest::Result<(StatusCode, HeaderMap, Vec<u8>)> {
+    async fn read(&self, mut response: Response) -> reqwest::Result<(StatusCode, HeaderMap, Bytes)> {
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.transpose() {
@@ -117,16 +118,17 @@ impl Attempt {
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() > room {
                 self.keep(body, Extent::OverLimit(self.0.body_limit));
-                return Ok((status, headers, Vec::new()));
+                return Ok((status, headers, Bytes::new()));
             }
         }
+        let body = Bytes::from(body);
         self.keep(body.clone(), Extent::Whole);
         Ok((status, headers, body))
     }
 
-    fn keep(&self, body: Vec<u8>, extent: Extent) {
+    fn keep(&self, body: impl Into<Bytes>, extent: Extent) {
         if let Some(answer) = &mut self.record().answer {
-            answer.body = body;
+            answer.body = body.into();
             answer.extent = extent;
         }
     }
@@ -169,7 +171,7 @@ impl ClientHooks<Attempt> for Client {
         self.inner().record().answer = Some(Answer {
             status: response.status(),
             headers: response.headers().clone(),
-            body: Vec::new(),
+            body: Bytes::new(),
             extent: Extent::Broken,
             redirected_to,
         });

@@ -67,6 +67,7 @@ mod hooks;
 mod outcome;
 mod request;
 mod retry;
+mod rules;
 mod telemetry;
 mod timestamp;
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Datelike as _, NaiveDateTime, SecondsFormat, SubsecRound as _, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 /// From this day on a date means "never": the service writes the last day that .NET knows, and time
 /// zones and rounding have been seen to move it by a day.
@@ -13,7 +14,7 @@ const NEVER: (i32, u32, u32) = (9999, 12, 30);
 /// A point in time as the service writes it.
 ///
 /// It is read tolerantly: RFC 3339 with 0 to 9 fraction digits, with `Z` or an offset; without a zone
-/// it is taken as UTC. Text that is no date is kept as it came, so that one odd date never costs the
+/// it is taken as UTC. Text that is not a date is kept as it came, so that one odd date never costs the
 /// whole answer.
 ///
 /// The service also writes dates that mean "never": the first year (`0001-01-01T00:00:00`) and the
@@ -31,7 +32,7 @@ enum Reading {
 }
 
 impl Timestamp {
-    /// Gives the instant in UTC; `None` when the service meant "never", or wrote what is no date.
+    /// Gives the instant in UTC; `None` when the service meant "never", or wrote something else.
     pub fn to_utc(&self) -> Option<DateTime<Utc>> {
         match &self.0 {
             Reading::Instant(instant) if !is_never(instant) => Some(*instant),
@@ -98,7 +99,10 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <std::borrow::Cow<'de, str>>::deserialize(deserializer).map(|text| Self::from(&*text))
+        Ok(match Value::deserialize(deserializer)? {
+            Value::String(text) => Self::from(&*text),
+            other => Self(Reading::Text(other.to_string().into())),
+        })
     }
 }
 
@@ -164,6 +168,13 @@ mod tests {
         }
         assert!(Timestamp::from("9999-12-29T23:59:59Z").to_utc().is_some());
         assert!(Timestamp::from("0002-01-01T00:00:00Z").to_utc().is_some());
+    }
+
+    #[test]
+    fn what_is_no_text_costs_nothing_else() {
+        let read: Vec<Timestamp> =
+            serde_json::from_str(r#"[7, true, {"a": 1}, "2022-05-04T15:53:00Z"]"#).unwrap();
+        assert_eq!(read.iter().filter_map(Timestamp::to_utc).count(), 1);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
 
+mod aliases;
+mod checks;
 mod enums;
 mod generator;
 mod regen;

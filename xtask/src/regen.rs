@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use similar::TextDiff;
 
+use crate::aliases;
 use crate::enums;
 use crate::generator;
 use crate::spec::{self, Spec, SpecError};
@@ -54,6 +55,7 @@ fn render(root: &Path) -> Result<Rendered, SpecError> {
     let mut client = generator::generate(&spec, &enums)?;
     let mut count = 0;
     if let Some(types) = generator::types_module(&mut client) {
+        aliases::add(&spec, types)?;
         for item in &enums {
             types.extend(item.to_items());
         }

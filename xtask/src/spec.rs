@@ -3,15 +3,19 @@
 //! The generator stops at the first thing it dislikes, often in a panic and seldom with a place. The
 //! checks here come before it and say where in the file the trouble is, as a path that `jq` takes.
 
-use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use openapiv3::OpenAPI;
 use serde_json::Value;
 
+use crate::checks;
+
 /// The methods that a path item may hold an operation for.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// The extension of a property that lists the other names it is read by.
+pub(crate) const OTHER_NAMES: &str = "x-other-names";
 
 /// An OpenAPI document that passed the checks.
 pub(crate) struct Spec {
@@ -69,9 +73,7 @@ impl Spec {
                 format!("is not JSON: {error}"),
             ))
         })?;
-        check_versions(&json).map_err(refuse)?;
-        check_references(&json).map_err(refuse)?;
-        check_operations(&json).map_err(refuse)?;
+        checks::check(&json).map_err(refuse)?;
         let api = typed(&json).map_err(refuse)?;
         Ok(Self { file: file.to_owned(), json, api })
     }
@@ -83,7 +85,7 @@ impl Spec {
 }
 
 /// A place in the document, and what is wrong there.
-type Refusal = (String, String);
+pub(crate) type Refusal = (String, String);
 
 /// The place of `key` within `place`, in the notation of `jq`.
 pub(crate) fn within(place: &str, key: &str) -> String {
@@ -130,121 +132,21 @@ pub(crate) fn references(part: &Value) -> Vec<&str> {
     }
 }
 
-fn check_versions(json: &Value) -> Result<(), Refusal> {
-    match json["openapi"].as_str() {
-        Some(version) if version.starts_with("3.0.") => {}
-        Some(version) => {
-            return Err((".openapi".into(), format!("is {version}; the generator takes OpenAPI 3.0.x")));
-        }
-        None if json.get("swagger").is_some() => {
-            return Err((".swagger".into(), "is a Swagger 2 document; convert it to OpenAPI 3.0.x".into()));
-        }
-        None => return Err((".openapi".into(), "is missing: this is not an OpenAPI 3.0.x document".into())),
-    }
-    match json["info"]["version"].as_str() {
-        Some(version) if !version.is_empty() && version.chars().all(|c| c.is_ascii_graphic()) => Ok(()),
-        _ => Err((".info.version".into(), "must hold the api-version, such as \"2021-04-12\"".into())),
-    }
-}
-
-/// Refuses a `$ref` that leads nowhere, out of the file, or back to itself.
-fn check_references(json: &Value) -> Result<(), Refusal> {
-    visit(json, "", &mut |place, value| {
-        let Some(reference) = value.get("$ref") else { return Ok(()) };
-        let place = within(place, "$ref");
-        let Some(target) = reference.as_str().and_then(|reference| reference.strip_prefix('#')) else {
-            return Err((place, format!("is {reference}; only references within this file are taken")));
-        };
-        if json.pointer(target).is_none() {
-            return Err((place, format!("leads nowhere: there is no {reference}")));
-        }
-        Ok(())
-    })?;
-    let sections = json["components"].as_object().into_iter().flatten();
-    for (section, components) in sections {
-        for (name, component) in components.as_object().into_iter().flatten() {
-            if is_made_of(json, component, &format!("/components/{section}/{name}")) {
-                let place = within(&within(".components", section), name);
-                return Err((place, "refers to itself without an object in between".into()));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether `component` comes back to `own`, its pointer, when its direct references are followed.
-fn is_made_of(json: &Value, component: &Value, own: &str) -> bool {
-    let mut seen = HashSet::new();
-    let mut open = direct_references(component);
-    while let Some(target) = open.pop() {
-        if target == own {
-            return true;
-        }
-        if seen.insert(target) {
-            open.extend(json.pointer(target).into_iter().flat_map(direct_references));
-        }
-    }
-    false
-}
-
-/// The schemas that `schema` is made of, as opposed to those that its members have.
-fn direct_references(schema: &Value) -> Vec<&str> {
-    let combined = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
-    let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-    reference.into_iter().chain(combined.flat_map(direct_references)).collect()
-}
-
-/// Calls `check` for every object of the document, outermost first.
-fn visit<'a>(
-    value: &'a Value,
-    place: &str,
-    check: &mut impl FnMut(&str, &'a Value) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    match value {
+/// Takes our own extension away: the generator knows a date by its schema, which must have nothing else.
+fn without_other_names(json: &Value) -> Value {
+    match json {
         Value::Object(members) => {
-            check(place, value)?;
-            members.iter().try_for_each(|(key, member)| visit(member, &within(place, key), check))
+            let kept = members.iter().filter(|(key, _)| *key != OTHER_NAMES);
+            kept.map(|(key, member)| (key.clone(), without_other_names(member))).collect()
         }
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, item)| visit(item, &format!("{place}[{index}]"), check)),
-        _ => Ok(()),
+        Value::Array(items) => items.iter().map(without_other_names).collect(),
+        other => other.clone(),
     }
-}
-
-fn check_operations(json: &Value) -> Result<(), Refusal> {
-    for (path, item) in json["paths"].as_object().into_iter().flatten() {
-        if item.get("$ref").is_some() {
-            return Err((within(".paths", path), "is a reference; write the operations here".into()));
-        }
-    }
-    let mut places: BTreeMap<String, String> = BTreeMap::new();
-    for Operation { place, json: operation, .. } in operations(json) {
-        let id = match operation["operationId"].as_str() {
-            Some(id) if !id.is_empty() => id,
-            _ => return Err((place, "has no operationId, from which its method is named".into())),
-        };
-        // Ids that differ in case or separators alone give one Rust name.
-        let method_name = id.to_ascii_lowercase().replace(['_', '-', '.', ' '], "");
-        if let Some(other) = places.insert(method_name, place.clone()) {
-            return Err((within(&place, "operationId"), format!("{id:?} is taken by {other}")));
-        }
-        let responses = operation["responses"].as_object();
-        if responses.is_some_and(|responses| responses.contains_key("default") && responses.len() > 1) {
-            let place = within(&within(&place, "responses"), "default");
-            return Err((
-                place,
-                "cannot stand beside other responses; list \"4XX\" and \"5XX\" instead".into(),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The document in its typed form.
 fn typed(json: &Value) -> Result<OpenAPI, Refusal> {
-    serde_json::from_value(json.clone()).map_err(|error| {
+    serde_json::from_value(without_other_names(json)).map_err(|error| {
         // The typed form's own errors tell no place: look for the smallest part that fails alone.
         let operation = operations(json)
             .find_map(|operation| Some((operation.place, fault::<openapiv3::Operation>(operation.json)?)));

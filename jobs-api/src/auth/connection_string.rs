@@ -150,7 +150,7 @@ fn has_only(text: &str, punctuation: &str) -> bool {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ConnectionStringError {
-    /// A part is no `key=value`.
+    /// A part is not `key=value`.
     NotAPair {
         /// Which part it is, from 1.
         position: usize,
@@ -162,7 +162,7 @@ pub enum ConnectionStringError {
         /// The key; left out when it may be a secret in the wrong place.
         key: Option<String>,
     },
-    /// A key that stands there twice.
+    /// A key that appears twice.
     Duplicate(&'static str),
     /// A key that is missing.
     Missing(&'static str),
@@ -187,7 +187,7 @@ impl fmt::Display for ConnectionStringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAPair { position } => {
-                write!(f, "part {position} of the connection string is no `key=value`")
+                write!(f, "part {position} of the connection string is not `key=value`")
             }
             Self::Unknown { position, key: Some(key) } => {
                 write!(f, "the connection string has an unknown key `{key}` in part {position}")

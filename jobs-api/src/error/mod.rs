@@ -99,7 +99,7 @@ impl Error {
         self.has_code(&ErrorCode::JobAlreadyExists) || self.has_code(&ErrorCode::DeviceJobAlreadyExists)
     }
 
-    /// The job is running or has ended, so that it cannot be cancelled.
+    /// The job is in a state in which it cannot be cancelled: it is running, or most likely has ended.
     pub fn is_not_cancellable(&self) -> bool {
         self.has_code(&ErrorCode::OperationNotAllowedInCurrentState)
     }

@@ -101,7 +101,7 @@ impl ServiceError {
         self.clock_skew
     }
 
-    /// The body as it came: at most its first 64 KiB, bytes that are no UTF-8 replaced.
+    /// The body as it came: at most its first 64 KiB, bytes that are not UTF-8 replaced.
     pub fn body(&self) -> &str {
         &self.body
     }
@@ -260,7 +260,7 @@ mod tests {
             path: "/jobs/v2/reboot-43".into(),
             request_id: uuid::Uuid::nil(),
         };
-        let (body, status) = (body.as_bytes().to_vec(), status.try_into().unwrap());
+        let (body, status) = (body.as_bytes().to_vec().into(), status.try_into().unwrap());
         ServiceError::new(
             origin,
             &Answer { status, headers, body, extent: Extent::Whole, redirected_to: None },

@@ -1,4 +1,4 @@
-//! An answer that says yes in words that cannot be read.
+//! An answer that reports success, yet cannot be read.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ impl UnreadableAnswer {
         &self.headers
     }
 
-    /// The body as it came: at most its first 64 KiB, bytes that are no UTF-8 replaced.
+    /// The body as it came: at most its first 64 KiB, bytes that are not UTF-8 replaced.
     pub fn body(&self) -> &str {
         &self.body
     }

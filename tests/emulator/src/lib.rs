@@ -1,4 +1,4 @@
-//! An IoT Hub in your own process, as far as its scheduled jobs go.
+//! An IoT Hub in your own process, reduced to its scheduled jobs.
 //!
 //! The emulator reads the wire for itself: it shares no code and no types with the client it is used
 //! to test. It checks what the hub checks, refuses in the hub's words, and really runs the jobs on a

@@ -12,4 +12,6 @@ mod retrying;
 mod running;
 #[cfg(feature = "schemars")]
 mod schema;
+mod secrecy;
 mod support;
+mod telemetry;

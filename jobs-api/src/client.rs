@@ -207,17 +207,12 @@ impl Client {
         let start = Instant::now();
         let api = generated::Client::new_with_client(endpoint, http.clone(), attempt.clone());
         let answer = operation(api).await;
-        let mut record = std::mem::take(&mut *attempt.record());
+        let record = std::mem::take(&mut *attempt.record());
         telemetry::answered(attempt.span(), record.answer.as_ref(), start.elapsed());
         if let Some(host) = record.answer.as_ref().and_then(|answer| answer.redirected_to.as_deref()) {
             return Err(Error::redirected(host));
         }
-        answer.map_err(|error| {
-            if let Some(answer) = &mut record.answer {
-                answer.body = attempt.token().redact(&answer.body);
-            }
-            Error::from_attempt(error, record, attempt.request_id())
-        })
+        answer.map_err(|error| Error::from_attempt(error, record, attempt.request_id()))
     }
 
     async fn read(&self, progress: &mut Progress<'_>, id: &str) -> Result<JobResponse, Failed> {

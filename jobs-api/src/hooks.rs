@@ -102,13 +102,13 @@ impl Attempt {
         self.0.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the body of `response` up to the limit.
-    async fn read(&self, mut response: Response) -> reqwest::Result<(StatusCode, HeaderMap, Bytes)> {
-        let (status, headers) = (response.status(), response.headers().clone());
+    /// Reads the body of `response` up to the limit; what is beyond it is not read.
+    async fn read(&self, mut response: Response) -> reqwest::Result<Bytes> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.transpose() {
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(self.keep(body, Extent::Whole)),
                 Err(error) => {
                     self.keep(body, Extent::Broken);
                     return Err(error);
@@ -118,19 +118,19 @@ impl Attempt {
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() > room {
                 self.keep(body, Extent::OverLimit(self.0.body_limit));
-                return Ok((status, headers, Bytes::new()));
+                return Ok(Bytes::new());
             }
         }
-        let body = Bytes::from(body);
-        self.keep(body.clone(), Extent::Whole);
-        Ok((status, headers, body))
     }
 
-    fn keep(&self, body: impl Into<Bytes>, extent: Extent) {
+    /// Keeps a body for the error that it may become, without the token that it may echo.
+    fn keep(&self, body: Vec<u8>, extent: Extent) -> Bytes {
+        let body = self.0.token.redact(body.into());
         if let Some(answer) = &mut self.record().answer {
-            answer.body = body.into();
+            answer.body = body.clone();
             answer.extent = extent;
         }
+        body
     }
 }
 
@@ -168,15 +168,15 @@ impl ClientHooks<Attempt> for Client {
         let asked = request.url().clone();
         let response = self.client().execute(request).await?;
         let redirected_to = (*response.url() != asked).then(|| response.url().authority().to_owned());
+        let (status, headers) = (response.status(), response.headers().clone());
         self.inner().record().answer = Some(Answer {
-            status: response.status(),
-            headers: response.headers().clone(),
+            status,
+            headers: headers.clone(),
             body: Bytes::new(),
             extent: Extent::Broken,
             redirected_to,
         });
-        let (status, headers, body) = self.inner().read(response).await?;
-        let mut read = http::Response::new(body);
+        let mut read = http::Response::new(self.inner().read(response).await?);
         *read.status_mut() = status;
         *read.headers_mut() = headers;
         Ok(read.into())

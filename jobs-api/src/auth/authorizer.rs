@@ -44,20 +44,22 @@ impl Authorization {
     }
 
     /// `body` without this token: a server may echo the request in its error page.
-    pub(crate) fn redact(&self, body: &Bytes) -> Bytes {
+    pub(crate) fn redact(&self, body: Bytes) -> Bytes {
         let token = self.expose();
         let signature = token.split_once("sig=").map(|(_, rest)| rest.split('&').next().unwrap_or_default());
         let decoded = signature.map(|signature| percent_decode_str(signature).decode_utf8_lossy());
         let secrets = [Some(token), signature, decoded.as_deref()].into_iter().flatten();
-        let mut text = String::from_utf8_lossy(body);
+        let mut found = false;
+        let mut text = String::from_utf8_lossy(&body);
         for secret in secrets.filter(|secret| !secret.is_empty()) {
             if text.contains(secret) {
                 text = text.replace(secret, "[redacted]").into();
+                found = true;
             }
         }
         match text {
-            Cow::Borrowed(_) => body.clone(),
-            Cow::Owned(text) => text.into(),
+            Cow::Owned(text) if found => text.into(),
+            _ => body,
         }
     }
 }

@@ -1,0 +1,129 @@
+//! What an operation shows to a subscriber of `tracing`.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::sync::Once;
+use std::time::Duration;
+
+use jobs_api::RetryPolicy;
+use jobs_emulator::{Fault, Route, When};
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::support::{builder, quick_hub, reboot};
+
+thread_local! {
+    static HEARD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Hears all that this thread's spans and events show, at the finest level, until it is dropped.
+pub(crate) struct Captured;
+
+impl Captured {
+    pub(crate) fn start() -> Self {
+        // One subscriber for all threads: those that come and go race for the callsites' caches.
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_span_events(FmtSpan::FULL)
+                .with_ansi(false)
+                .with_writer(|| OwnThread)
+                .init();
+        });
+        HEARD.set(Some(Vec::new()));
+        Self
+    }
+
+    pub(crate) fn text(&self) -> String {
+        HEARD.with_borrow(|heard| String::from_utf8(heard.clone().unwrap()).unwrap())
+    }
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        HEARD.set(None);
+    }
+}
+
+/// Writes to what the current thread hears, if it listens.
+struct OwnThread;
+
+impl Write for OwnThread {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        HEARD.with_borrow_mut(|heard| heard.iter_mut().for_each(|heard| heard.extend_from_slice(bytes)));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The line with which the last span of an operation closes.
+fn last_span(text: &str) -> &str {
+    text.lines().rfind(|line| line.contains(": close ")).unwrap()
+}
+
+#[tokio::test]
+async fn an_operation_is_a_span_that_tells_what_came_of_it() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Next(1), Fault::status(503));
+    let captured = Captured::start();
+    let client =
+        builder(&hub).retry(RetryPolicy::default().with_base(Duration::from_millis(1))).build().unwrap();
+    client.create_scheduled_job("reboot-43", &reboot()).await.unwrap();
+
+    let text = captured.text();
+    let span = last_span(&text);
+    for field in [
+        "otel.kind=\"client\"",
+        "otel.name=\"create_scheduled_job\"",
+        "server.address=\"127.0.0.1\"",
+        "http.request.method=\"PUT\"",
+        "http.request.resend_count=1",
+        "http.response.status_code=200",
+        "url.path=\"/jobs/v2/reboot-43\"",
+        "iothub.hub=\"emulator.localhost\"",
+        "iothub.job_id=\"reboot-43\"",
+        "iothub.attempt=2",
+    ] {
+        assert!(span.contains(field), "{field} is not in {span}");
+    }
+    assert_eq!(text.matches("trying again").count(), 1);
+    assert!(text.contains("wait_ms="));
+}
+
+#[tokio::test]
+async fn a_failed_operation_tells_the_hubs_reason() {
+    let hub = quick_hub().await;
+    let captured = Captured::start();
+    let error = builder(&hub).build().unwrap().get_scheduled_job("none").await.unwrap_err();
+    let tracking_id = error.service().unwrap().tracking_id().unwrap();
+    let text = captured.text();
+    for field in [
+        "otel.status_code=\"ERROR\"".to_owned(),
+        "error.type=\"404\"".into(),
+        "iothub.error_code=\"JobNotFound\"".into(),
+        format!("iothub.tracking_id=\"{tracking_id}\""),
+    ] {
+        assert!(last_span(&text).contains(&field), "{field} is not in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_is_tried_again_each_time_with_a_reason() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let hub = quick_hub().await;
+    let captured = Captured::start();
+    let policy = RetryPolicy::default().with_attempts(3).with_base(Duration::from_millis(1));
+    let endpoint = format!("http://{}", socket.local_addr().unwrap());
+    let client = builder(&hub).endpoint(endpoint).retry(policy).build().unwrap();
+    client.get_scheduled_job("job").await.unwrap_err();
+    let text = captured.text();
+    assert_eq!(
+        text.matches("trying again reason=get_scheduled_job (GET /jobs/v2/job): no connection").count(),
+        2
+    );
+    assert!(last_span(&text).contains("error.type=\"connect\""));
+}

@@ -6,6 +6,7 @@
 //! ```sh
 //! cargo run --example schedule_job
 //! cargo run --example schedule_job -- --help
+//! cargo run --example schedule_job -- --flaky
 //! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example schedule_job -- --condition "tags.building = '43'"
 //! ```
 
@@ -20,7 +21,7 @@ use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, Twin};
 use jobs_api::{Client, ClientBuilder};
-use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
+use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Pace, Route, When};
 use serde_json::json;
 
 /// How often a job's state is read: a hub allows 100 job operations a minute.
@@ -29,6 +30,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(750);
 struct Arguments {
     condition: String,
     job_id: String,
+    flaky: bool,
 }
 
 fn command_line() -> OptionParser<Arguments> {
@@ -41,7 +43,8 @@ fn command_line() -> OptionParser<Arguments> {
         .help("The jobs' ids, before -twin and -method; a new one each time when left out")
         .argument("ID")
         .fallback_with(|| Ok::<_, String>(format!("demo-{}", Utc::now().format("%Y%m%d-%H%M%S"))));
-    construct!(Arguments { condition, job_id })
+    let flaky = long("flaky").help("Has the emulated hub fail one request in three").switch();
+    construct!(Arguments { condition, job_id, flaky })
         .to_options()
         .descr("Schedules a twin update and a direct method, and follows both.")
         .footer("Talks to the hub of IOTHUB_CONNECTION_STRING, or to one of its own when that is not set.")
@@ -63,8 +66,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(Arguments { condition, job_id }: Arguments) -> Result<(), Box<dyn Error>> {
-    let (client, _emulator) = connect().await?;
+async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Box<dyn Error>> {
+    let (client, _emulator) = connect(flaky).await?;
 
     let interval = Twin::patch().with_desired(json!({ "interval": 30 }));
     let update = JobRequest::twin_update(interval, &condition);
@@ -76,7 +79,7 @@ async fn run(Arguments { condition, job_id }: Arguments) -> Result<(), Box<dyn E
 }
 
 /// A client of the hub in the environment; of an emulated one when there is none.
-async fn connect() -> Result<(Client, Option<Emulator>), Box<dyn Error>> {
+async fn connect(flaky: bool) -> Result<(Client, Option<Emulator>), Box<dyn Error>> {
     if let Ok(connection_string) = std::env::var("IOTHUB_CONNECTION_STRING") {
         let client = Client::from_connection_string(&connection_string)?;
         println!("Talking to the hub of IOTHUB_CONNECTION_STRING.");
@@ -90,6 +93,10 @@ async fn connect() -> Result<(Client, Option<Emulator>), Box<dyn Error>> {
     println!(
         "IOTHUB_CONNECTION_STRING is not set: talking to an emulated hub with 12 devices, 8 in building 43."
     );
+    if flaky {
+        emulator.inject(Route::Any, When::Every(3), Fault::status(503));
+        println!("It fails one request in three.");
+    }
     let builder = ClientBuilder::from_connection_string(&emulator.connection_string())?;
     Ok((builder.endpoint(emulator.endpoint()).build()?, Some(emulator)))
 }

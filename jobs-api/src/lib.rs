@@ -28,6 +28,14 @@
 //!   Members that the service may leave out are `Option`s. Enums are open: a value that the spec does
 //!   not list is kept, and written back as it came. [`Timestamp`] reads the service's dates.
 //! - [`Error`] tells what went wrong; [`Error::service`] has all that the hub said.
+//! - [`RetryPolicy`] says which failures are followed by another attempt, and after which wait.
+//!
+//! # Seen from outside
+//!
+//! With a subscriber of [`tracing`](https://docs.rs/tracing), each operation is a span
+//! `iothub_operation` at level INFO, each retry an event at WARN, each request and answer one at DEBUG
+//! with its size and time. Fields follow OpenTelemetry's conventions for HTTP clients; the hub's own
+//! begin with `iothub`. Bodies and tokens are never shown.
 //!
 //! # Limits of the service
 //!

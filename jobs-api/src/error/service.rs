@@ -155,7 +155,7 @@ impl fmt::Display for ServiceError {
         }
         if let (StatusCode::UNAUTHORIZED, Some(skew)) = (self.status, self.clock_skew) {
             let direction = if skew > TimeDelta::zero() { "behind" } else { "ahead of" };
-            let minutes = skew.num_minutes().abs();
+            let minutes = (skew.num_seconds().abs() + 30) / 60;
             write!(f, "; the clock of this machine is {minutes} minutes {direction} the hub's")?;
         }
         match self.hint() {
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_is_told_with_a_refused_token() {
-        let date = (Utc::now() + TimeDelta::minutes(12) + TimeDelta::seconds(30)).to_rfc2822();
+        let date = (Utc::now() + TimeDelta::minutes(12) + TimeDelta::seconds(5)).to_rfc2822();
         let error = answer(401, &[("date", &date)], "");
         assert_eq!(error.clock_skew().unwrap().num_minutes(), 12);
         assert!(

@@ -16,11 +16,15 @@ use crate::builder::ClientBuilder;
 use crate::error::{Error, ServiceError};
 use crate::generated;
 use crate::hooks::Attempt;
-use crate::outcome;
+use crate::pages::{JobFilter, Listing};
+use crate::report::JobReport;
 use crate::retry::{Decision, Progress, RetryPolicy};
 use crate::rules;
+use crate::settle;
 use crate::telemetry;
-use crate::types::{JobRequest, JobResponse, JobStatus};
+use crate::types::{DeviceJob, JobRequest, JobResponse, JobStatus};
+use crate::wait::WaitForJob;
+use crate::wait_many::WaitForJobs;
 
 /// A client of the scheduled jobs of one hub.
 ///
@@ -79,7 +83,7 @@ impl Client {
         let create = |api: generated::Client| async move { api.create_scheduled_job(id, body).await };
         match self.run(&mut progress, Some(id), create).await {
             Ok(answer) => Ok(answer.into_inner()),
-            Err(failed) => self.settle(failed, &progress, id, |job| outcome::is_of_request(job, body)).await,
+            Err(failed) => self.settle(failed, &progress, id, |job| settle::is_of_request(job, body)).await,
         }
     }
 
@@ -118,6 +122,53 @@ impl Client {
                 self.settle(failed, &progress, id, is_cancelled).await
             }
         }
+    }
+
+    /// Waits for a job to end, in whatever way: await it, with a timeout or a callback if you like.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use jobs_api::JobOutcome;
+    ///
+    /// let job = client.wait_for_job("reboot-43").on_progress(|job| println!("{:?}", job.status)).await?;
+    /// if job.outcome() != JobOutcome::Succeeded {
+    ///     println!("{:?}", client.job_report("reboot-43").await?.failures);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for_job<'a>(&self, id: &str) -> WaitForJob<'a> {
+        WaitForJob::new(self.clone(), id)
+    }
+
+    /// Waits for many jobs to end, at the price of pages rather than of jobs.
+    pub fn wait_for_jobs<'a, I: IntoIterator<Item: Into<String>>>(&self, ids: I) -> WaitForJobs<'a> {
+        WaitForJobs::new(self.clone(), ids.into_iter().map(Into::into).collect())
+    }
+
+    /// Lists the hub's jobs, which it keeps for 30 days, in an order it does not promise:
+    /// [Query Scheduled Jobs][page].
+    ///
+    /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/query-scheduled-jobs
+    pub fn query_scheduled_jobs(&self, filter: JobFilter) -> Listing<JobResponse> {
+        Listing::of_jobs(self.clone(), filter)
+    }
+
+    /// Lists what a job did on each device: [Query jobs][page].
+    ///
+    /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
+    pub fn query_device_jobs(&self, job_id: &str) -> Listing<DeviceJob> {
+        Listing::of_device_jobs(self.clone(), job_id)
+    }
+
+    /// Reads a job and counts its rows, as they are now: by status, by error, by the devices' answers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get_scheduled_job`](Self::get_scheduled_job) and
+    /// [`query_device_jobs`](Self::query_device_jobs).
+    pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
+        JobReport::read(self, id).await
     }
 
     /// Runs any operation of the [generated client](generated::Client) with this client's credential

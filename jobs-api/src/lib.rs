@@ -60,6 +60,7 @@
 mod auth;
 mod builder;
 mod client;
+mod condition;
 mod error;
 #[allow(
     missing_docs,
@@ -73,20 +74,31 @@ mod error;
 pub mod generated;
 mod hooks;
 mod outcome;
+mod pages;
+mod report;
 mod request;
 mod retry;
 mod rules;
+mod settle;
 mod telemetry;
 mod timestamp;
+mod wait;
+mod wait_many;
 
 pub use auth::{ConnectionString, ConnectionStringError, Credential, CredentialError};
 pub use builder::ClientBuilder;
 pub use client::Client;
+pub use condition::{Attribute, Condition, ConditionError, Literal};
 pub use error::{Cause, Error, ErrorCode, ServiceError, TransportError, UnreadableAnswer};
 pub use generated::types;
+pub use outcome::JobOutcome;
+pub use pages::{DeviceJobFilter, JobFilter, Listed, Listing, Page};
 pub use progenitor_client::ResponseValue;
+pub use report::{DeviceFailure, JobReport};
 pub use retry::RetryPolicy;
 pub use timestamp::Timestamp;
+pub use wait::WaitForJob;
+pub use wait_many::WaitForJobs;
 
 /// The examples of the README.
 #[cfg(doctest)]

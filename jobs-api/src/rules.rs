@@ -9,7 +9,7 @@ use crate::types::{CloudToDeviceMethod, JobRequest, JobType, Twin};
 /// The longest job id, in characters.
 const JOB_ID_LENGTH: usize = 64;
 /// The longest query condition, in characters.
-const CONDITION_LENGTH: usize = 8192;
+pub(crate) const CONDITION_LENGTH: usize = 8192;
 /// The largest payload of a direct method, in bytes of JSON.
 const PAYLOAD_SIZE: usize = 128 * 1024;
 /// How long a device may take to answer, in seconds.
@@ -138,7 +138,9 @@ fn check_condition(condition: Option<&str>) -> Result<(), Error> {
     }
     let length = condition.chars().count();
     if length > CONDITION_LENGTH {
-        return refuse(format!("must have at most 8,192 characters; it has {length}"));
+        return refuse(format!(
+            "must have at most 8,192 characters; it has {length}: split it into several jobs"
+        ));
     }
     let first_word = condition.trim_start().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
     if first_word.is_some_and(|word| word.eq_ignore_ascii_case("SELECT")) {

@@ -56,6 +56,10 @@ pub enum Error {
     Service(Box<ServiceError>),
     /// The hub reports success, but its answer cannot be read.
     UnreadableAnswer(Box<UnreadableAnswer>),
+    /// The hub answered with the continuation token that it was sent: the listing would never end.
+    EndlessListing,
+    /// The payload that a device answered is not of the type that was asked for.
+    InvalidPayload(serde_json::Error),
 }
 
 impl Error {
@@ -186,6 +190,10 @@ impl fmt::Display for Error {
             Self::Transport(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
             Self::UnreadableAnswer(error) => error.fmt(f),
+            Self::EndlessListing => {
+                f.write_str("the listing would never end: the hub repeats the continuation token it was sent")
+            }
+            Self::InvalidPayload(_) => f.write_str("the device's payload is not of the type asked for"),
         }
     }
 }
@@ -197,7 +205,11 @@ impl std::error::Error for Error {
             Self::Credential(error) => Some(error),
             Self::Transport(error) => Some(&error.source),
             Self::UnreadableAnswer(error) => error.cause().map(|cause| cause as _),
-            Self::InvalidConfiguration { .. } | Self::InvalidRequest { .. } | Self::Service(_) => None,
+            Self::InvalidPayload(error) => Some(error),
+            Self::InvalidConfiguration { .. }
+            | Self::InvalidRequest { .. }
+            | Self::Service(_)
+            | Self::EndlessListing => None,
         }
     }
 }

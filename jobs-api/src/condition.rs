@@ -1,0 +1,440 @@
+//! Query conditions that nothing can be injected into.
+//!
+//! A condition is what stands after WHERE in a query on devices: see [the query language][page]. Paths
+//! and literals are quoted here, so that a name with a quote in it stays a name.
+//!
+//! [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language
+
+use std::fmt;
+
+use crate::rules::CONDITION_LENGTH;
+
+/// Words of the query language that a name must not be taken for, in lower case.
+const KEYWORDS: [&str; 24] = [
+    "all",
+    "and",
+    "as",
+    "asc",
+    "avg",
+    "by",
+    "count",
+    "desc",
+    "devices",
+    "false",
+    "from",
+    "group",
+    "in",
+    "is_defined",
+    "max",
+    "min",
+    "nin",
+    "not",
+    "null",
+    "or",
+    "select",
+    "sum",
+    "true",
+    "where",
+];
+
+/// A condition that selects devices.
+///
+/// ```
+/// use jobs_api::Condition;
+///
+/// let condition = Condition::tag("building").eq("43")
+///     .and(Condition::reported("firmware.version").lt(7).or(Condition::reported("firmware").is_defined().not()));
+/// assert_eq!(
+///     condition.to_string(),
+///     "tags.building = '43' AND (properties.reported.firmware.version < 7 \
+///      OR NOT IS_DEFINED(properties.reported.firmware))"
+/// );
+/// ```
+///
+/// A request takes it by [`build`](Self::build), which refuses what the language has no words for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Condition {
+    text: String,
+    binding: Binding,
+    problem: Option<ConditionError>,
+}
+
+/// How tightly the outermost operator holds a condition together.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Binding {
+    Or,
+    And,
+    Not,
+    Single,
+}
+
+/// Why a condition cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ConditionError {
+    /// It has more than 8,192 characters.
+    TooLong {
+        /// How many it has.
+        length: usize,
+    },
+    /// A path has an empty part, or one with `]]` in it, which cannot be quoted.
+    Path(String),
+    /// A list of values is empty, which the language does not have.
+    EmptyList,
+    /// `*` stands within another condition, which the language does not have.
+    AllWithin,
+}
+
+impl fmt::Display for ConditionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { length } => write!(
+                f,
+                "the condition has {length} characters, and 8,192 are allowed; split it into several jobs, \
+                 a list of devices with `Condition::split_device_ids`"
+            ),
+            Self::Path(path) => {
+                write!(f, "the path {path:?} cannot be written: it has an empty part or `]]` in it")
+            }
+            Self::EmptyList => f.write_str("a list of values must not be empty"),
+            Self::AllWithin => f.write_str("`*` stands alone: it cannot be part of another condition"),
+        }
+    }
+}
+
+impl std::error::Error for ConditionError {}
+
+/// A path that a condition compares.
+#[derive(Clone, Debug)]
+#[must_use = "a path is no condition until it is compared"]
+pub struct Attribute(Result<String, ConditionError>);
+
+impl Condition {
+    /// Selects every device: `*`.
+    pub fn all() -> Self {
+        Self::single("*".into())
+    }
+
+    /// Selects the devices of these ids.
+    pub fn device_ids<I: IntoIterator<Item: AsRef<str>>>(ids: I) -> Self {
+        let literals = ids.into_iter().map(|id| Literal::from(id.as_ref()));
+        Self::device_id().is_in(literals)
+    }
+
+    /// As few conditions as it takes to select the devices of these ids, each within the 8,192
+    /// characters that a condition may have. A job is needed for each.
+    pub fn split_device_ids<I: IntoIterator<Item: AsRef<str>>>(ids: I) -> Vec<Self> {
+        let empty = "deviceId IN []".len();
+        let mut parts: Vec<(Vec<Literal>, usize)> = Vec::new();
+        for id in ids {
+            let literal = Literal::from(id.as_ref());
+            let length = literal.0.chars().count() + ", ".len();
+            match parts.last_mut() {
+                Some((literals, total)) if *total + length <= CONDITION_LENGTH => {
+                    literals.push(literal);
+                    *total += length;
+                }
+                _ => parts.push((vec![literal], empty + length)),
+            }
+        }
+        parts.into_iter().map(|(literals, _)| Self::device_id().is_in(literals)).collect()
+    }
+
+    /// The id of the device.
+    pub fn device_id() -> Attribute {
+        Attribute(Ok("deviceId".into()))
+    }
+
+    /// The id of the module, in conditions on modules.
+    pub fn module_id() -> Attribute {
+        Attribute(Ok("moduleId".into()))
+    }
+
+    /// A tag; its parts are separated by dots, as in `place.room`.
+    pub fn tag(path: &str) -> Attribute {
+        Attribute::within("tags", path)
+    }
+
+    /// A desired property; its parts are separated by dots.
+    pub fn desired(path: &str) -> Attribute {
+        Attribute::within("properties.desired", path)
+    }
+
+    /// A reported property; its parts are separated by dots.
+    pub fn reported(path: &str) -> Attribute {
+        Attribute::within("properties.reported", path)
+    }
+
+    /// Selects what both conditions select.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.join("AND", Binding::And, other)
+    }
+
+    /// Selects what either condition selects.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        self.join("OR", Binding::Or, other)
+    }
+
+    /// Selects what this condition does not select.
+    #[allow(clippy::should_implement_trait, reason = "a condition is built, not negated as a number is")]
+    #[must_use]
+    pub fn not(self) -> Self {
+        let text = format!("NOT {}", self.within(Binding::Not));
+        Self { problem: self.problem_within(), binding: Binding::Not, text }
+    }
+
+    /// The text, as a request takes it.
+    ///
+    /// # Errors
+    ///
+    /// The condition is longer than 8,192 characters, or has a part that cannot be written.
+    pub fn build(self) -> Result<String, ConditionError> {
+        let length = self.text.chars().count();
+        match self.problem {
+            Some(problem) => Err(problem),
+            None if length > CONDITION_LENGTH => Err(ConditionError::TooLong { length }),
+            None => Ok(self.text),
+        }
+    }
+
+    fn single(text: String) -> Self {
+        Self { text, binding: Binding::Single, problem: None }
+    }
+
+    fn join(self, operator: &str, binding: Binding, other: Self) -> Self {
+        let text = format!("{} {operator} {}", self.within(binding), other.within(binding));
+        let problem = self.problem_within().or(other.problem_within());
+        Self { text, binding, problem }
+    }
+
+    /// The text as part of a condition that holds together like this.
+    fn within(&self, binding: Binding) -> String {
+        if self.binding < binding { format!("({})", self.text) } else { self.text.clone() }
+    }
+
+    fn problem_within(&self) -> Option<ConditionError> {
+        let is_all = self.text == "*";
+        self.problem.clone().or(is_all.then_some(ConditionError::AllWithin))
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl TryFrom<Condition> for String {
+    type Error = ConditionError;
+
+    fn try_from(condition: Condition) -> Result<Self, ConditionError> {
+        condition.build()
+    }
+}
+
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $name:ident => $operator:literal,)*) => {
+        impl Attribute {
+            $($(#[$doc])*
+            pub fn $name(self, value: impl Into<Literal>) -> Condition {
+                self.condition(|path| format!(concat!("{} ", $operator, " {}"), path, value.into().0))
+            })*
+        }
+    };
+}
+
+comparisons! {
+    /// Equal to the value.
+    eq => "=",
+    /// Other than the value.
+    ne => "!=",
+    /// Less than the value.
+    lt => "<",
+    /// At most the value.
+    le => "<=",
+    /// Greater than the value.
+    gt => ">",
+    /// At least the value.
+    ge => ">=",
+}
+
+impl Attribute {
+    fn within(root: &str, path: &str) -> Self {
+        let parts = path.split('.').map(|part| match part {
+            _ if part.is_empty() || part.contains("]]") || part.ends_with(']') => {
+                Err(ConditionError::Path(path.into()))
+            }
+            _ if is_plain(part) => Ok(format!(".{part}")),
+            _ => Ok(format!(".[[{part}]]")),
+        });
+        Self(parts.collect::<Result<String, _>>().map(|path| format!("{root}{path}")))
+    }
+
+    /// One of the values.
+    pub fn is_in<I: IntoIterator<Item: Into<Literal>>>(self, values: I) -> Condition {
+        self.list("IN", values)
+    }
+
+    /// None of the values.
+    pub fn is_not_in<I: IntoIterator<Item: Into<Literal>>>(self, values: I) -> Condition {
+        self.list("NIN", values)
+    }
+
+    /// There, even if it is null.
+    pub fn is_defined(self) -> Condition {
+        self.condition(|path| format!("IS_DEFINED({path})"))
+    }
+
+    fn list<I: IntoIterator<Item: Into<Literal>>>(self, operator: &str, values: I) -> Condition {
+        let values: Vec<String> = values.into_iter().map(|value| value.into().0).collect();
+        let mut condition = self.condition(|path| format!("{path} {operator} [{}]", values.join(", ")));
+        if values.is_empty() {
+            condition.problem.get_or_insert(ConditionError::EmptyList);
+        }
+        condition
+    }
+
+    fn condition(self, text: impl FnOnce(&str) -> String) -> Condition {
+        match self.0 {
+            Ok(path) => Condition::single(text(&path)),
+            Err(problem) => Condition { problem: Some(problem), ..Condition::single(text("?")) },
+        }
+    }
+}
+
+/// Whether a name can be written without brackets.
+fn is_plain(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !KEYWORDS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// A value in a condition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Literal(String);
+
+impl Literal {
+    /// The value null.
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+
+    /// A number with a fraction; `None` for one that is not finite, which the language does not have.
+    pub fn number(number: f64) -> Option<Self> {
+        number.is_finite().then(|| Self(format!("{number}")))
+    }
+}
+
+/// A string between single quotes. Whether a quote in it is doubled or takes a backslash is told in two
+/// ways; its code is told in one, and serves for control characters too.
+impl From<&str> for Literal {
+    fn from(text: &str) -> Self {
+        let mut quoted = String::with_capacity(text.len() + 2);
+        quoted.push('\'');
+        for c in text.chars() {
+            match c {
+                '\\' => quoted.push_str("\\\\"),
+                '\'' => quoted.push_str("\\u0027"),
+                c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+                c => quoted.push(c),
+            }
+        }
+        quoted.push('\'');
+        Self(quoted)
+    }
+}
+
+impl From<String> for Literal {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for Literal {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+macro_rules! plain_literals {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Literal {
+            fn from(value: $type) -> Self {
+                Self(value.to_string())
+            }
+        })*
+    };
+}
+
+plain_literals!(bool, i8, i16, i32, i64, u8, u16, u32, u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parentheses_stand_where_they_are_needed() {
+        let a = || Condition::tag("a").eq(1);
+        let b = || Condition::tag("b").ne("x");
+        assert_eq!(a().and(b()).or(a()).to_string(), "tags.a = 1 AND tags.b != 'x' OR tags.a = 1");
+        assert_eq!(a().or(b()).and(a()).to_string(), "(tags.a = 1 OR tags.b != 'x') AND tags.a = 1");
+        assert_eq!(a().or(b()).not().to_string(), "NOT (tags.a = 1 OR tags.b != 'x')");
+        assert_eq!(a().not().and(b()).to_string(), "NOT tags.a = 1 AND tags.b != 'x'");
+        assert_eq!(a().not().not().to_string(), "NOT NOT tags.a = 1");
+    }
+
+    #[test]
+    fn odd_and_reserved_names_stand_in_brackets() {
+        for (path, text) in [
+            ("building", "tags.building"),
+            ("place.room", "tags.place.room"),
+            ("group", "tags.[[group]]"),
+            ("a.SELECT.b", "tags.a.[[SELECT]].b"),
+            ("with-hyphen", "tags.[[with-hyphen]]"),
+            ("1st", "tags.[[1st]]"),
+            ("größe", "tags.[[größe]]"),
+            ("a' OR 1", "tags.[[a' OR 1]]"),
+        ] {
+            assert_eq!(Condition::tag(path).is_defined().to_string(), format!("IS_DEFINED({text})"));
+        }
+        for path in ["", ".", "a..b", "a.", "x]] = 1 OR tags.[[y", "x]"] {
+            assert_eq!(Condition::desired(path).eq(1).build(), Err(ConditionError::Path(path.into())));
+        }
+    }
+
+    #[test]
+    fn literals_have_one_way_to_be_read() {
+        let text = |literal: Literal| literal.0;
+        assert_eq!(text("it's \"A\\B\"\n\u{1F980}".into()), "'it\\u0027s \"A\\\\B\"\\u000A\u{1F980}'");
+        assert_eq!(
+            [text(true.into()), text((-7).into()), text(u64::MAX.into())],
+            ["true", "-7", "18446744073709551615"]
+        );
+        assert_eq!(Literal::number(1.5).map(text), Some("1.5".into()));
+        assert_eq!((Literal::number(f64::NAN), Literal::number(f64::INFINITY)), (None, None));
+        assert_eq!(text(Literal::null()), "null");
+    }
+
+    #[test]
+    fn what_the_language_lacks_is_refused() {
+        assert_eq!(Condition::all().build().unwrap(), "*");
+        assert_eq!(Condition::all().and(Condition::tag("a").eq(1)).build(), Err(ConditionError::AllWithin));
+        assert_eq!(Condition::device_ids(["a"; 0]).build(), Err(ConditionError::EmptyList));
+        assert_eq!(Condition::tag("a").is_not_in([1; 0]).not().build(), Err(ConditionError::EmptyList));
+    }
+
+    #[test]
+    fn a_long_list_is_split_into_as_few_conditions_as_it_takes() {
+        let ids: Vec<String> = (0..4000).map(|n| format!("device-{n:04}")).collect();
+        let whole = Condition::device_ids(&ids).build().unwrap_err();
+        assert!(whole.to_string().contains("Condition::split_device_ids"), "{whole}");
+        let parts: Vec<String> =
+            Condition::split_device_ids(&ids).into_iter().map(|part| part.build().unwrap()).collect();
+        assert_eq!(parts.iter().map(|part| part.matches("'device-").count()).sum::<usize>(), 4000);
+        assert_eq!(parts.len(), 8);
+        assert!(Condition::split_device_ids(["a"; 0]).is_empty());
+    }
+}

@@ -4,8 +4,10 @@
 
 mod answers;
 mod cancelling;
+mod conditions;
 mod enums;
 mod hub;
+mod listing;
 mod reading;
 mod requests;
 mod retrying;
@@ -15,3 +17,4 @@ mod schema;
 mod secrecy;
 mod support;
 mod telemetry;
+mod waiting;

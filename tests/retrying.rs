@@ -60,7 +60,7 @@ async fn an_answer_that_does_not_come_whole_is_asked_for_again() {
 async fn an_attempt_that_takes_too_long_is_given_up_for_another() {
     let hub = quick_hub().await;
     hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
-    let client = builder(&hub).retry(eager()).timeout(Duration::from_millis(500)).build().unwrap();
+    let client = builder(&hub).retry(eager()).timeout(Duration::from_secs(2)).build().unwrap();
     assert!(client.get_scheduled_job("none").await.unwrap_err().is_not_found());
     assert_eq!(arrived(&hub), "GET GET");
 }
@@ -162,7 +162,8 @@ async fn the_total_deadline_bounds_attempts_too() {
     hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
     let policy = eager().with_deadline(Duration::from_millis(300));
     let client = builder(&hub).retry(policy).build().unwrap();
-    let error = client.get_scheduled_job("job").await.unwrap_err();
+    let call = client.get_scheduled_job("job");
+    let error = tokio::time::timeout(Duration::from_secs(15), call).await.unwrap().unwrap_err();
     assert!(matches!(error, jobs_api::Error::Transport(_)), "{error}");
 }
 
@@ -181,7 +182,7 @@ async fn a_slot_is_waited_for_up_to_its_own_deadline() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(2), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
     let policy = eager().with_attempts(1).with_slot_deadline(Duration::from_secs(600));
-    let client = builder(&hub).retry(policy).build().unwrap();
+    let client = builder(&hub).retry(policy).timeout(Duration::from_secs(3600)).build().unwrap();
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
 
     clock.until(|| hub.requests().len() == 1).await;
@@ -242,7 +243,6 @@ async fn a_clock_that_is_off_is_made_up_for() {
 async fn a_clock_that_is_off_is_told_when_it_was_not_the_reason() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::hours(-2));
-    hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::ZERO));
     let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
     let client = builder(&hub).credential(credential).retry(eager()).build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
@@ -253,7 +253,13 @@ async fn a_clock_that_is_off_is_told_when_it_was_not_the_reason() {
 
 #[tokio::test]
 async fn a_job_whose_creation_was_not_answered_is_recognised() {
-    for fault in [Fault::ResetAfter, Fault::ResetWithin, Fault::WrongLength] {
+    for fault in [
+        Fault::ResetAfter,
+        Fault::ResetWithin,
+        Fault::WrongLength,
+        Fault::StatusAfter(500),
+        Fault::StatusAfter(503),
+    ] {
         let hub = quick_hub().await;
         hub.inject(Route::Create, When::Next(1), fault);
         let start = chrono::Utc::now();
@@ -261,6 +267,57 @@ async fn a_job_whose_creation_was_not_answered_is_recognised() {
         let job = eager_client(&hub).create_scheduled_job("job", &request).await.unwrap();
         assert_eq!(job.query_condition.as_deref(), Some("*"));
         assert_eq!(arrived(&hub), "PUT PUT GET");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_took_too_long_may_have_created_the_job() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
+    let client = builder(&hub).retry(eager()).timeout(Duration::from_secs(2)).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert_eq!(arrived(&hub), "PUT PUT GET");
+}
+
+#[tokio::test]
+async fn the_job_tells_when_no_attempt_was_answered() {
+    let hub = slow_hub(|pace| &mut pace.queued).await;
+    let client = builder(&hub).retry(eager().with_attempts(2)).build().unwrap();
+    hub.inject(Route::Create, When::Next(2), Fault::ResetAfter);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    hub.inject(Route::Cancel, When::Next(2), Fault::ResetAfter);
+    let cancel = tokio::spawn(async move { client.cancel_scheduled_job("job").await });
+    assert_eq!(cancel.await.unwrap().unwrap().status, Some(JobStatus::Cancelled));
+    assert_eq!(arrived(&hub), "PUT PUT GET POST POST GET");
+}
+
+#[tokio::test]
+async fn a_job_like_it_from_before_is_another() {
+    let hub = quick_hub().await;
+    hub.set_clock_offset(TimeDelta::minutes(-20));
+    let client = eager_client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    hub.set_clock_offset(TimeDelta::zero());
+    hub.inject(Route::Create, When::Next(1), Fault::ResetBefore);
+    assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_already_exists());
+}
+
+#[tokio::test]
+async fn a_hub_that_fails_one_request_in_three_is_good_enough() {
+    let hub = quick_hub().await;
+    for fault in [Fault::status(503), Fault::ResetBefore, Fault::ResetAfter] {
+        hub.inject(Route::Any, When::Every(3), fault);
+    }
+    let client = builder(&hub).retry(eager().with_attempts(20)).build().unwrap();
+    for n in 0..20 {
+        let id = format!("job-{n}");
+        loop {
+            match client.create_scheduled_job(&id, &reboot()).await {
+                Ok(_) => break,
+                Err(error) => assert!(error.is_job_slot_busy(), "{error}"),
+            }
+        }
+        client.wait_for_job(&id).await.unwrap();
     }
 }
 

@@ -2,50 +2,28 @@
 
 use std::error::Error as _;
 use std::fmt::Write as _;
+use std::sync::Mutex;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jobs_api::{ClientBuilder, ConnectionString, Credential, Error, RetryPolicy};
 use jobs_emulator::{Emulator, Fault, Route, When};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::json;
 
 use crate::support::{builder, quick_hub, reboot};
 use crate::telemetry::Captured;
 
-/// Each text in the forms that it could show in: as it is, decoded, encoded.
+/// A secret in the forms that it could show in: as it is, decoded, encoded.
 fn forms(secret: &str) -> Vec<String> {
-    let encode = |text: &str| {
-        text.bytes().fold(String::new(), |mut encoded, byte| {
-            let _ = match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    write!(encoded, "{}", byte as char)
-                }
-                _ => write!(encoded, "%{byte:02X}"),
-            };
-            encoded
-        })
-    };
-    let decoded = secret.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
-    let raw_bytes = base64(&decoded).map(|bytes| format!("{bytes:?}").trim_matches(['[', ']']).to_owned());
-    [
-        Some(secret.to_owned()),
-        Some(encode(&decoded)),
-        Some(encode(&decoded).to_lowercase()),
-        Some(decoded.clone()),
-        raw_bytes,
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// The bytes of a base64 text, by hand: the crate's own decoder is under test.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bits = Vec::new();
-    for byte in text.trim_end_matches('=').bytes() {
-        let value = ALPHABET.iter().position(|letter| *letter == byte)?;
-        bits.extend((0..6).rev().map(|bit| value >> bit & 1));
-    }
-    Some(bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | *bit as u8)).collect())
+    let decoded = percent_decode_str(secret).decode_utf8().unwrap().into_owned();
+    let encoded = utf8_percent_encode(&decoded, NON_ALPHANUMERIC).to_string();
+    let lower_case = encoded.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d");
+    let bytes = BASE64.decode(&decoded).map(|bytes| format!("{bytes:?}").trim_matches(['[', ']']).to_owned());
+    let forms =
+        [secret.to_owned(), BASE64.encode(secret), BASE64.encode(&decoded), decoded, encoded, lower_case];
+    forms.into_iter().chain(bytes).collect()
 }
 
 /// All that an error shows.
@@ -63,7 +41,10 @@ fn shown(error: &Error) -> String {
 async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
     let captured = Captured::start();
     let mut text = format!("{builder:?} {builder:#?}");
-    let client = builder.retry(RetryPolicy::default().with_base(Duration::from_millis(1))).build().unwrap();
+    let client = builder
+        .retry(RetryPolicy::default().with_attempts(5).with_base(Duration::from_millis(1)))
+        .build()
+        .unwrap();
     let _ = write!(text, "{client:?} {client:#?}");
     let echo = || {
         let token = hub.requests().last().map(|request| request.header("authorization").unwrap().to_owned());
@@ -72,6 +53,14 @@ async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
     let _ = client.create_scheduled_job("job", &reboot()).await;
     for (times, fault) in [
         (1, Fault::status(400).with_body(echo())),
+        (1, Fault::status(400).with_body(echo()[..120].to_owned())),
+        (1, Fault::status(200).with_body("<").with_header("x-ms-request-id", echo())),
+        (
+            1,
+            Fault::status(400)
+                .with_body(echo().replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d")),
+        ),
+        (1, Fault::status(400).with_body(json!({ "Message": echo() }).to_string().replace('/', "\\/"))),
         (1, Fault::status(200).with_body(echo())),
         (1, Fault::status(200).with_body(format!("{{\"maxExecutionTimeInSeconds\":\"{}\"}}", echo()))),
         (2, Fault::status(401).with_body(echo())),
@@ -84,15 +73,19 @@ async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
             Ok(job) => panic!("it must fail: {job:?}"),
             Err(error) => text += &shown(&error),
         }
-        while client.get_scheduled_job("job").await.is_err() {}
+        // What is left of the fault.
+        for _ in 0..times {
+            let _ = client.get_scheduled_job("job").await;
+        }
     }
-    let debugged = client
-        .call(|api| async move {
-            let shown = format!("{api:?} {api:#?}");
-            api.get_scheduled_job(&shown[..1]).await
-        })
-        .await;
-    text += &debugged.err().map(|error| shown(&error)).unwrap_or_default();
+    let shown_client = Mutex::new(String::new());
+    let debugged = client.call(|api| {
+        shown_client.lock().unwrap().push_str(&format!("{api:?} {api:#?}"));
+        async move { api.get_scheduled_job("none").await }
+    });
+    text += &debugged.await.err().map(|error| shown(&error)).unwrap_or_default();
+    text += &shown_client.into_inner().unwrap();
+    assert!(text.contains("Attempt {"), "the generated client was not shown");
     let captured = captured.text();
     assert!(captured.contains("iothub_operation"), "the subscriber hears nothing");
     text + &captured

@@ -82,7 +82,7 @@ async fn an_operation_is_a_span_that_tells_what_came_of_it() {
         "http.request.method=\"PUT\"",
         "http.request.resend_count=1",
         "http.response.status_code=200",
-        "url.path=\"/jobs/v2/reboot-43\"",
+        "/jobs/v2/reboot-43?api-version=2021-04-12\"",
         "iothub.hub=\"emulator.localhost\"",
         "iothub.job_id=\"reboot-43\"",
         "iothub.attempt=2",
@@ -111,6 +111,18 @@ async fn a_failed_operation_tells_the_hubs_reason() {
 }
 
 #[tokio::test]
+async fn a_create_call_that_the_job_settled_is_one_span_without_an_error() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
+    let captured = Captured::start();
+    let policy = RetryPolicy::default().with_base(Duration::from_millis(1));
+    builder(&hub).retry(policy).build().unwrap().create_scheduled_job("job", &reboot()).await.unwrap();
+    let text = captured.text();
+    assert!(last_span(&text).contains("otel.name=\"create_scheduled_job\""), "{text}");
+    assert!(!text.contains("ERROR") && text.contains("had_succeeded=true"), "{text}");
+}
+
+#[tokio::test]
 async fn a_connection_that_fails_is_tried_again_each_time_with_a_reason() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -122,8 +134,9 @@ async fn a_connection_that_fails_is_tried_again_each_time_with_a_reason() {
     client.get_scheduled_job("job").await.unwrap_err();
     let text = captured.text();
     assert_eq!(
-        text.matches("trying again reason=get_scheduled_job (GET /jobs/v2/job): no connection").count(),
-        2
+        text.matches("trying again reason=\"connect\" cause=\"Connection refused").count(),
+        2,
+        "{text}"
     );
     assert!(last_span(&text).contains("error.type=\"connect\""));
 }

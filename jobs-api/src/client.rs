@@ -5,24 +5,26 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use progenitor_client::ResponseValue;
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, Span};
 
 use crate::auth::Authorizer;
 use crate::builder::ClientBuilder;
 use crate::error::{Error, ServiceError};
+use crate::exchange::{Answer, Extent};
 use crate::generated;
 use crate::hooks::Attempt;
+use crate::outcome::JobOutcome;
 use crate::pages::{JobFilter, Listing};
 use crate::report::JobReport;
 use crate::retry::{Decision, Progress, RetryPolicy};
 use crate::rules;
 use crate::settle;
 use crate::telemetry;
-use crate::types::{DeviceJob, JobRequest, JobResponse, JobStatus};
+use crate::types::{DeviceJob, JobRequest, JobResponse};
 use crate::wait::WaitForJob;
 use crate::wait_many::WaitForJobs;
 
@@ -79,12 +81,9 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
         let body = &rules::prepare(id, request)?;
-        let mut progress = Progress::start(&self.0.retry);
+        let sent = self.hub_time();
         let create = |api: generated::Client| async move { api.create_scheduled_job(id, body).await };
-        match self.run(&mut progress, Some(id), create).await {
-            Ok(answer) => Ok(answer.into_inner()),
-            Err(failed) => self.settle(failed, &progress, id, |job| settle::is_of_request(job, body)).await,
-        }
+        self.settled(id, create, |job| settle::is_of_request(job, body, sent)).await
     }
 
     /// Reads a job: its definition, its status and how many devices are in which state.
@@ -99,7 +98,9 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
     pub async fn get_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
         rules::check_job_id(id)?;
-        Ok(self.read(&mut Progress::start(&self.0.retry), id).await?)
+        let span = self.span(Some(id));
+        let mut progress = Progress::start(&self.0.retry);
+        self.watched(&span, async { Ok(self.read(&mut progress, &span, id).await?) }).await
     }
 
     /// Cancels a job that is not running yet.
@@ -113,15 +114,8 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
     pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
         rules::check_job_id(id)?;
-        let mut progress = Progress::start(&self.0.retry);
         let cancel = |api: generated::Client| async move { api.cancel_scheduled_job(id).await };
-        match self.run(&mut progress, Some(id), cancel).await {
-            Ok(answer) => Ok(answer.into_inner()),
-            Err(failed) => {
-                let is_cancelled = |job: &JobResponse| job.status == Some(JobStatus::Cancelled);
-                self.settle(failed, &progress, id, is_cancelled).await
-            }
-        }
+        self.settled(id, cancel, |job| job.outcome() == JobOutcome::Cancelled).await
     }
 
     /// Waits for a job to end, in whatever way: await it, with a timeout or a callback if you like.
@@ -171,11 +165,12 @@ impl Client {
         JobReport::read(self, id).await
     }
 
-    /// Runs any operation of the [generated client](generated::Client) with this client's credential
-    /// and errors.
+    /// Runs any operation of the [generated client](generated::Client) with this client's
+    /// credential, retries and errors.
     ///
-    /// The closure is given a generated client that is good for one attempt. What it sends is not
-    /// checked beforehand.
+    /// The closure is given a generated client that is good for one attempt, and is called again for
+    /// each further one: after a lost answer too, so an operation that must not be done twice wants a
+    /// client with [`RetryPolicy::none`]. What it sends is not checked beforehand.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -198,46 +193,93 @@ impl Client {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
-        Ok(self.run(&mut Progress::start(&self.0.retry), None, operation).await?)
+        let span = self.span(None);
+        let mut progress = Progress::start(&self.0.retry);
+        self.watched(&span, async { Ok(self.run(&mut progress, &span, operation).await?) }).await
+    }
+
+    /// The time by the hub's clock, as far as it is known.
+    pub(crate) fn hub_time(&self) -> DateTime<Utc> {
+        self.0.authorizer.hub_time()
+    }
+
+    fn span(&self, job_id: Option<&str>) -> Span {
+        telemetry::operation_span(&self.0.endpoint, self.0.authorizer.host(), job_id)
+    }
+
+    /// Has an operation take place in its span, which is told of its failure.
+    async fn watched<T>(
+        &self,
+        span: &Span,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let outcome = operation.instrument(span.clone()).await;
+        outcome.inspect_err(|error| telemetry::failed(span, error))
+    }
+
+    /// Creates or cancels a job; when the answer is lost, the job itself tells whether that `is_done`.
+    async fn settled<E, F, Fut>(
+        &self,
+        id: &str,
+        operation: F,
+        is_done: impl Fn(&JobResponse) -> bool,
+    ) -> Result<JobResponse, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
+    {
+        let span = self.span(Some(id));
+        let work = async {
+            let mut progress = Progress::start(&self.0.retry);
+            let failed = match self.run(&mut progress, &span, operation).await {
+                Ok(answer) => return Ok(answer.into_inner()),
+                Err(failed) if !failed.may_have_succeeded => return Err(failed.error),
+                Err(failed) => failed,
+            };
+            let looking = self.span(Some(id));
+            let found = self
+                .read(&mut progress.continue_with_another(), &looking, id)
+                .instrument(looking.clone())
+                .await;
+            let done = found.ok().filter(is_done);
+            telemetry::settled(&span, done.is_some());
+            done.ok_or(failed.error)
+        };
+        self.watched(&span, work).await
     }
 
     /// Attempts an operation until it succeeds or is not to be attempted again.
     async fn run<T, E, F, Fut>(
         &self,
         progress: &mut Progress<'_>,
-        job_id: Option<&str>,
+        span: &Span,
         operation: F,
     ) -> Result<ResponseValue<T>, Failed>
     where
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
-        let span = telemetry::operation_span(&self.0.endpoint, self.0.authorizer.host(), job_id);
-        let attempts = async {
-            loop {
-                telemetry::attempt(&span, progress.attempt());
-                let attempt = self.attempt(progress.remaining(), &span)?;
-                let error = match self.send(&attempt, &operation).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => error,
-                };
-                let number = progress.attempt();
-                match progress.decide(&error) {
-                    Decision::Wait(wait) | Decision::WaitForSlot(wait) => {
-                        telemetry::retrying(&span, &error, number, wait);
-                        sleep(wait).await;
-                    }
-                    Decision::Renew if self.0.authorizer.renew(attempt.token(), clock_skew(&error)) => {
-                        telemetry::retrying(&span, &error, number, Duration::ZERO);
-                    }
-                    decision => {
-                        telemetry::failed(&span, &error);
-                        return Err(Failed { error, may_have_succeeded: decision == Decision::LookAtJob });
-                    }
+        loop {
+            let number = progress.attempt();
+            telemetry::attempt(span, number);
+            let attempt = self.attempt(progress.remaining(), span)?;
+            let error = match self.send(&attempt, &operation).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            match progress.decide(&error) {
+                Decision::Wait(wait) | Decision::WaitForSlot(wait) => {
+                    telemetry::retrying(span, &error, number, wait);
+                    sleep(wait).await;
+                }
+                Decision::Renew if self.0.authorizer.renew(attempt.token(), clock_skew(&error)) => {
+                    telemetry::retrying(span, &error, number, Duration::ZERO);
+                }
+                decision => {
+                    return Err(Failed { error, may_have_succeeded: decision == Decision::LookAtJob });
                 }
             }
-        };
-        attempts.instrument(span.clone()).await
+        }
     }
 
     /// What one attempt sends along, and may take at most.
@@ -263,37 +305,23 @@ impl Client {
         if let Some(host) = record.answer.as_ref().and_then(|answer| answer.redirected_to.as_deref()) {
             return Err(Error::redirected(host));
         }
+        if matches!(record.answer, Some(Answer { extent: Extent::OverLimit(_), status: StatusCode::OK, .. }))
+        {
+            return Err(Error::over_limit(record, attempt.request_id()));
+        }
         answer.map_err(|error| Error::from_attempt(error, record, attempt.request_id()))
     }
 
-    async fn read(&self, progress: &mut Progress<'_>, id: &str) -> Result<JobResponse, Failed> {
+    async fn read(&self, progress: &mut Progress<'_>, span: &Span, id: &str) -> Result<JobResponse, Failed> {
         let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
-        self.run(progress, Some(id), read).await.map(ResponseValue::into_inner)
-    }
-
-    /// Reads the job when an attempt whose answer was lost may have done what the failed one was to do.
-    async fn settle(
-        &self,
-        failed: Failed,
-        progress: &Progress<'_>,
-        id: &str,
-        is_done: impl Fn(&JobResponse) -> bool,
-    ) -> Result<JobResponse, Error> {
-        if failed.may_have_succeeded
-            && let Ok(job) = self.read(&mut progress.continue_with_another(), id).await
-            && is_done(&job)
-        {
-            telemetry::settled(id);
-            return Ok(job);
-        }
-        Err(failed.error)
+        self.run(progress, span, read).await.map(ResponseValue::into_inner)
     }
 }
 
 /// An operation that is not attempted again.
 struct Failed {
     error: Error,
-    /// The hub refuses what an attempt whose answer was lost may have done.
+    /// An attempt whose answer was lost may have done what was asked.
     may_have_succeeded: bool,
 }
 
@@ -309,8 +337,9 @@ impl From<Failed> for Error {
     }
 }
 
-fn clock_skew(error: &Error) -> Option<TimeDelta> {
-    error.service().and_then(ServiceError::clock_skew)
+/// How far the hub's clock is ahead of ours: not at all, unless the refusal tells otherwise.
+fn clock_skew(error: &Error) -> TimeDelta {
+    error.service().and_then(ServiceError::clock_skew).unwrap_or_default()
 }
 
 impl fmt::Debug for Client {

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use reqwest::{Method, Request, Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use reqwest::{Method, Request, Response};
 use tracing::Span;
 use uuid::Uuid;
 
 use crate::auth::{Authorization, CredentialError};
+use crate::exchange::{Answer, Extent, Record};
 use crate::generated::Client;
 use crate::telemetry;
 
@@ -40,36 +41,6 @@ struct Shared {
     body_limit: usize,
     span: Span,
     record: Mutex<Record>,
-}
-
-/// What an attempt leaves behind.
-#[derive(Default)]
-pub(crate) struct Record {
-    /// The request, once there is one.
-    pub(crate) request: Option<(&'static str, Method, String)>,
-    /// The answer, as far as it came.
-    pub(crate) answer: Option<Answer>,
-}
-
-/// An answer, as far as it came.
-#[derive(Clone)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    pub(crate) extent: Extent,
-    /// The host that answered in place of the one that was asked.
-    pub(crate) redirected_to: Option<String>,
-}
-
-/// How much of an answer's body there is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Extent {
-    Whole,
-    /// The connection ended before the body did.
-    Broken,
-    /// The body is larger than this many bytes and was not read on.
-    OverLimit(usize),
 }
 
 impl Attempt {
@@ -171,7 +142,7 @@ impl ClientHooks<Attempt> for Client {
         let (status, headers) = (response.status(), response.headers().clone());
         self.inner().record().answer = Some(Answer {
             status,
-            headers: headers.clone(),
+            headers: self.inner().0.token.redact_headers(&headers),
             body: Bytes::new(),
             extent: Extent::Broken,
             redirected_to,

@@ -62,6 +62,7 @@ mod builder;
 mod client;
 mod condition;
 mod error;
+mod exchange;
 #[allow(
     missing_docs,
     rust_2018_idioms,

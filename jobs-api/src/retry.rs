@@ -12,18 +12,21 @@ use crate::error::{Error, ErrorCode};
 /// The first wait for a job slot to fall free, and the longest: jobs take minutes.
 const SLOT_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
+/// How much time must be left for another attempt: less would only hide the answer before.
+const LEAST_ATTEMPT: Duration = Duration::from_millis(100);
+
 /// How often and how long a failed operation is tried again.
 ///
 /// | what came back | what happens |
 /// |---|---|
 /// | no connection, no complete answer, 408, 500, 502, 503, 504, 429 | another attempt after a random wait of up to `base · 2ⁿ`, at most `cap`, at least what `Retry-After` asks |
 /// | 429004, the hub's slots for running jobs are taken | an error, or a longer wait: see [`with_slot_deadline`](Self::with_slot_deadline) |
-/// | 401 | one more attempt with a new token, made by the hub's clock if ours is more than five minutes off |
-/// | 409104 for a job created by an attempt whose answer was lost | the job is read; if it is the one that was sent, that is a success |
-/// | 405102 for a job cancelled by an attempt whose answer was lost | the job is read; if it is cancelled, that is a success |
+/// | 401 | one more attempt with a new token, made by the hub's clock if ours is more than five minutes off; it does not count |
+/// | 409104 for a create call after a lost answer, or no answer to the last attempt | the job is read; if it is the one that was sent, that is a success |
+/// | 405102 for a cancel call after a lost answer, or no answer to the last attempt | the job is read; if it is cancelled, that is a success |
 /// | anything else | the error, at once |
 ///
-/// The [default](Self::default): 5 attempts, a base of 500 ms, a cap of 30 s, 2 minutes in all, no
+/// The [default](Self::default): 8 attempts, a base of 500 ms, a cap of 30 s, 2 minutes in all, no
 /// waiting for a slot.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RetryPolicy {
@@ -37,7 +40,7 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            attempts: 5,
+            attempts: 8,
             base: Duration::from_millis(500),
             cap: Duration::from_secs(30),
             deadline: Duration::from_secs(120),
@@ -85,39 +88,46 @@ impl RetryPolicy {
     ///
     /// Off when not set, since a call would then take minutes: the error answers
     /// [`is_job_slot_busy`](Error::is_job_slot_busy) instead. These waits, of 5 to 60 seconds, do not
-    /// count as attempts. A total deadline that is shorter is raised to this one.
+    /// count as attempts. With a longer slot deadline than total one, it takes the place of both.
     #[must_use]
     pub fn with_slot_deadline(mut self, slot_deadline: Duration) -> Self {
         self.slot_deadline = slot_deadline;
-        self.deadline = self.deadline.max(slot_deadline);
         self
+    }
+
+    /// How long an operation may take in all.
+    fn total(&self) -> Duration {
+        self.deadline.max(self.slot_deadline)
     }
 
     /// What to do about `failure`, given what was done so far; `random` is from 0 to 1.
     fn decide(&self, failure: Failure, so_far: &SoFar, random: f64) -> Decision {
-        let is_last = so_far.attempts >= self.attempts.max(1);
-        let (wait, least, limit) = match failure {
-            Failure::Conflict if so_far.outcome_unknown => return Decision::LookAtJob,
-            Failure::Unauthorized if !so_far.renewed && self.attempts > 1 => return Decision::Renew,
-            Failure::Transient { retry_after, .. } if !is_last => {
-                let exponent = so_far.attempts.saturating_sub(1);
-                (backoff(self.base, self.cap, exponent), retry_after, self.deadline)
+        let give_up = match so_far.outcome_unknown && self.attempts > 1 && failure != Failure::Permanent {
+            true => Decision::LookAtJob,
+            false => Decision::GiveUp,
+        };
+        let fits = |wait: Duration, limit: Duration| {
+            so_far.elapsed.saturating_add(wait).saturating_add(LEAST_ATTEMPT) < limit
+        };
+        match failure {
+            Failure::Transient { retry_after, .. } if so_far.attempts < self.attempts => {
+                let longest = backoff(self.base, self.cap, so_far.attempts.saturating_sub(1));
+                let wait = fraction(longest, random).max(retry_after.unwrap_or_default());
+                if fits(wait, self.total()) { Decision::Wait(wait) } else { give_up }
             }
             Failure::SlotBusy { retry_after } => {
-                let (first, longest) = SLOT_WAIT;
-                let wait = backoff(first, longest, so_far.slot_waits);
+                let longest = backoff(SLOT_WAIT.0, SLOT_WAIT.1, so_far.slot_waits);
                 // Half of it is certain: polling faster only eats into the hub's quota.
-                let least = Some(retry_after.unwrap_or_default().max(wait / 2));
-                (wait, least, self.deadline.min(self.slot_deadline))
+                let least = retry_after.unwrap_or_default().max(longest / 2);
+                let wait = fraction(longest, random).max(least);
+                if fits(wait, self.slot_deadline) { Decision::WaitForSlot(wait) } else { give_up }
             }
-            _ => return Decision::GiveUp,
-        };
-        let wait = fraction(wait, random).max(least.unwrap_or_default());
-        let end = so_far.elapsed.saturating_add(wait);
-        match failure {
-            _ if end >= limit => Decision::GiveUp,
-            Failure::SlotBusy { .. } => Decision::WaitForSlot(wait),
-            _ => Decision::Wait(wait),
+            Failure::Unauthorized
+                if !so_far.renewed && self.attempts > 1 && fits(Duration::ZERO, self.total()) =>
+            {
+                Decision::Renew
+            }
+            _ => give_up,
         }
     }
 }
@@ -188,7 +198,7 @@ pub(crate) enum Decision {
     GiveUp,
     /// Try again after this wait.
     Wait(Duration),
-    /// Try again after this wait, which a job of the hub should end in.
+    /// Try again after this wait, in which a job of the hub may end.
     WaitForSlot(Duration),
     /// Try again with a new token.
     Renew,
@@ -216,12 +226,12 @@ impl<'a> Progress<'a> {
 
     /// How long the operation may still take.
     pub(crate) fn remaining(&self) -> Duration {
-        self.policy.deadline.saturating_sub(self.start.elapsed())
+        self.policy.total().saturating_sub(self.start.elapsed())
     }
 
     /// Which attempt comes next, from 1.
     pub(crate) fn attempt(&self) -> u32 {
-        self.so_far.attempts + self.so_far.slot_waits + 1
+        self.so_far.attempts + self.so_far.slot_waits + u32::from(self.so_far.renewed) + 1
     }
 
     /// What to do about the failure of an attempt.
@@ -229,17 +239,20 @@ impl<'a> Progress<'a> {
         let failure = Failure::from(error);
         self.so_far.elapsed = self.start.elapsed();
         self.so_far.attempts += 1;
+        if let Failure::Transient { outcome_unknown: true, .. } = failure {
+            self.so_far.outcome_unknown = true;
+        }
         let decision = self.policy.decide(failure, &self.so_far, fastrand::f64());
         match decision {
-            Decision::Renew => self.so_far.renewed = true,
+            Decision::Renew => {
+                self.so_far.attempts -= 1;
+                self.so_far.renewed = true;
+            }
             Decision::WaitForSlot(_) => {
                 self.so_far.attempts -= 1;
                 self.so_far.slot_waits += 1;
             }
             _ => {}
-        }
-        if let Failure::Transient { outcome_unknown: true, .. } = failure {
-            self.so_far.outcome_unknown = true;
         }
         decision
     }
@@ -297,6 +310,8 @@ mod tests {
     fn a_wait_beyond_the_deadline_is_not_begun() {
         let late = SoFar { elapsed: 50 * SECOND, ..after(1) };
         assert_eq!(policy().decide(transient(Some(10 * SECOND)), &late, 0.0), Decision::GiveUp);
+        let nearly = Duration::from_millis(9950);
+        assert_eq!(policy().decide(transient(Some(nearly)), &late, 0.0), Decision::GiveUp);
         assert_eq!(policy().decide(transient(Some(9 * SECOND)), &late, 0.0), Decision::Wait(9 * SECOND));
         assert_eq!(policy().decide(transient(Some(Duration::MAX)), &after(1), 0.0), Decision::GiveUp);
     }
@@ -306,7 +321,7 @@ mod tests {
         let busy = Failure::SlotBusy { retry_after: None };
         assert_eq!(policy().decide(busy, &after(1), 0.0), Decision::GiveUp);
         let waiting = policy().with_slot_deadline(600 * SECOND);
-        assert_eq!(waiting.deadline, 600 * SECOND);
+        assert_eq!(waiting.total(), 600 * SECOND);
         let waits =
             [0, 1, 2, 5, 50].map(|slot_waits| waiting.decide(busy, &SoFar { slot_waits, ..after(1) }, 1.0));
         assert_eq!(waits, [5, 10, 20, 60, 60].map(|seconds| Decision::WaitForSlot(seconds * SECOND)));
@@ -329,6 +344,37 @@ mod tests {
         assert_eq!(policy().decide(Failure::Conflict, &after(1), 0.0), Decision::GiveUp);
         let unknown = SoFar { outcome_unknown: true, ..after(2) };
         assert_eq!(policy().decide(Failure::Conflict, &unknown, 0.0), Decision::LookAtJob);
+    }
+
+    #[test]
+    fn a_job_is_looked_at_before_a_lost_answer_is_given_up_on() {
+        let unknown = SoFar { outcome_unknown: true, ..after(4) };
+        for failure in [transient(None), Failure::SlotBusy { retry_after: None }] {
+            assert_eq!(policy().decide(failure, &unknown, 0.0), Decision::LookAtJob);
+        }
+        assert_eq!(policy().decide(Failure::Permanent, &unknown, 0.0), Decision::GiveUp);
+        let single = SoFar { outcome_unknown: true, ..after(1) };
+        assert_eq!(RetryPolicy::none().decide(transient(None), &single, 0.0), Decision::GiveUp);
+    }
+
+    #[test]
+    fn answers_are_told_apart_by_what_they_leave_unknown() {
+        let failure = |status, body| Failure::from(&Error::of_answer(status, body));
+        let transient = |outcome_unknown| Failure::Transient { retry_after: None, outcome_unknown };
+        for status in [500, 502, 503, 504] {
+            assert_eq!(failure(status, ""), transient(true), "{status}");
+        }
+        for status in [408, 429] {
+            assert_eq!(failure(status, ""), transient(false), "{status}");
+        }
+        let busy = "ErrorCode:ThrottlingMaxActiveJobCountExceeded;";
+        assert_eq!(failure(429, busy), Failure::SlotBusy { retry_after: None });
+        assert_eq!(failure(401, ""), Failure::Unauthorized);
+        assert_eq!(failure(409, "ErrorCode:JobAlreadyExists;"), Failure::Conflict);
+        assert_eq!(failure(405, "ErrorCode:OperationNotAllowedInCurrentState;"), Failure::Conflict);
+        for status in [400, 403, 404, 405, 409, 411, 412, 413, 415, 499, 501, 505] {
+            assert_eq!(failure(status, ""), Failure::Permanent, "{status}");
+        }
     }
 
     #[test]

@@ -1,15 +1,22 @@
 //! Whether a job is the one that an unanswered request was to create.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::types::{CloudToDeviceMethod, JobRequest, JobResponse, Twin};
 
-/// Whether `job` is what `request`, as it was sent, asked for.
+/// How far the hub's clock may seem to be behind the one that a request was sent by.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+
+/// Whether `job` is what `request`, as it was sent not before `sent`, asked for.
 ///
-/// What the request leaves to the hub (start, limit, timeouts) may be anything.
-pub(crate) fn is_of_request(job: &JobResponse, request: &JobRequest) -> bool {
-    job.type_ == request.type_
+/// What the request leaves to the hub (start, limit, timeouts) may be anything; but a job that was
+/// created before is another, however alike.
+pub(crate) fn is_of_request(job: &JobResponse, request: &JobRequest, sent: DateTime<Utc>) -> bool {
+    let created = job.created_time.as_ref().and_then(Timestamp::to_utc);
+    created.is_none_or(|created| created >= sent - TOLERANCE)
+        && job.type_ == request.type_
         && job.query_condition == request.query_condition
         && is_same_method(job.cloud_to_device_method.as_ref(), request.cloud_to_device_method.as_ref())
         && is_same_patch(job.update_twin.as_ref(), request.update_twin.as_ref())
@@ -73,7 +80,8 @@ mod tests {
 
     fn is_of(job: &Value, request: &Value) -> bool {
         let job = serde_json::from_value(job.clone()).unwrap();
-        is_of_request(&job, &serde_json::from_value(request.clone()).unwrap())
+        let sent = Timestamp::from("2022-05-04T16:00:00Z").to_utc().unwrap();
+        is_of_request(&job, &serde_json::from_value(request.clone()).unwrap(), sent)
     }
 
     #[test]
@@ -81,6 +89,7 @@ mod tests {
         let found = with(&request(), "/startTime", json!("2022-05-04T15:53:00.0770000Z"));
         let found = with(&found, "/cloudToDeviceMethod/responseTimeoutInSeconds", json!(30));
         let found = with(&found, "/status", json!("running"));
+        let found = with(&found, "/createdTime", json!("2022-05-04T15:58:00Z"));
         assert!(is_of(&found, &request()));
     }
 
@@ -90,6 +99,7 @@ mod tests {
             ("/type", json!("scheduleUpdateTwin")),
             ("/queryCondition", json!("deviceId = 'a'")),
             ("/startTime", json!("2022-05-04T15:53:00.078Z")),
+            ("/createdTime", json!("2022-05-04T15:54:00Z")),
             ("/maxExecutionTimeInSeconds", json!(61)),
             ("/cloudToDeviceMethod", Value::Null),
             ("/cloudToDeviceMethod/methodName", json!("Reboot")),

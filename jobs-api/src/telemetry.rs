@@ -10,7 +10,7 @@ use tracing::field::{Empty, display};
 use tracing::{Span, debug, info, info_span, warn};
 
 use crate::error::Error;
-use crate::hooks::Answer;
+use crate::exchange::Answer;
 
 /// The span of an operation, whose name is known once there is a request.
 pub(crate) fn operation_span(endpoint: &Url, hub: &str, job_id: Option<&str>) -> Span {
@@ -24,7 +24,7 @@ pub(crate) fn operation_span(endpoint: &Url, hub: &str, job_id: Option<&str>) ->
         http.request.method = Empty,
         http.request.resend_count = Empty,
         http.response.status_code = Empty,
-        url.path = Empty,
+        url.full = Empty,
         "error.type" = Empty,
         iothub.hub = hub,
         iothub.job_id = job_id,
@@ -42,7 +42,7 @@ pub(crate) fn sending(span: &Span, operation: &'static str, request: &Request, r
     span.record("iothub.operation", operation);
     span.record("iothub.request_id", display(request_id));
     span.record("http.request.method", request.method().as_str());
-    span.record("url.path", request.url().path());
+    span.record("url.full", request.url().as_str());
     let size = request.body().and_then(reqwest::Body::as_bytes).map_or(0, <[u8]>::len);
     debug!(parent: span, http.request.body.size = size, "sending a request");
 }
@@ -82,12 +82,32 @@ pub(crate) fn failed(span: &Span, error: &Error) {
 
 /// Another attempt follows after a wait.
 pub(crate) fn retrying(span: &Span, error: &Error, attempt: u32, wait: Duration) {
-    warn!(parent: span, reason = %error, attempt, wait_ms = milliseconds(wait), "trying again");
+    let wait_ms = milliseconds(wait);
+    match error.service() {
+        Some(service) => {
+            let code = service.code().map(|code| code.as_str());
+            let tracking_id = service.tracking_id();
+            warn!(parent: span, reason = service.status().as_str(), code, tracking_id, attempt, wait_ms, "trying again");
+        }
+        // An error of the transport has no words of the hub in it.
+        None => {
+            warn!(parent: span, reason = kind(error), cause = root_cause(error), attempt, wait_ms, "trying again")
+        }
+    }
 }
 
-/// The answer to a request was lost, yet it did what it was to do.
-pub(crate) fn settled(job_id: &str) {
-    info!(iothub.job_id = job_id, "an attempt whose answer was lost had succeeded");
+/// The answer to a request was lost; whether it did what it was to do is known now.
+pub(crate) fn settled(span: &Span, had_succeeded: bool) {
+    info!(parent: span, had_succeeded, "the job was looked at after a lost answer");
+}
+
+/// What lies beneath all else, such as the refusal of a connection.
+fn root_cause(error: &Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 fn kind(error: &Error) -> &'static str {

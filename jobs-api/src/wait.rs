@@ -8,7 +8,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 use tokio::time::{Instant, sleep};
 
@@ -133,11 +133,11 @@ impl Pace {
     }
 }
 
-/// How long it is until the job starts, if it is scheduled for later.
-pub(crate) fn until_start(job: &JobResponse) -> Option<Duration> {
+/// How long it is until the job starts by the hub's clock, if it is scheduled for later.
+pub(crate) fn until_start(job: &JobResponse, now: DateTime<Utc>) -> Option<Duration> {
     let is_ahead = matches!(job.status, Some(JobStatus::Queued | JobStatus::Enqueued | JobStatus::Scheduled));
     let start = job.start_time.as_ref().and_then(Timestamp::to_utc).filter(|_| is_ahead)?;
-    (start - Utc::now()).to_std().ok()
+    (start - now).to_std().ok()
 }
 
 /// A wait under way.
@@ -162,7 +162,7 @@ impl Poll {
         self.pace.remaining();
         while !self.is_over {
             if let Some(last) = &self.last
-                && !self.pace.wait(until_start(last)).await
+                && !self.pace.wait(until_start(last, self.client.hub_time())).await
             {
                 break;
             }

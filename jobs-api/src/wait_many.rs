@@ -96,7 +96,9 @@ impl Watch<'_> {
                 self.note(id, answer);
             }
             let starts = self.watched.values().filter(|job| !job.is_over);
-            let starts = starts.map(|job| job.last.as_ref().and_then(until_start).unwrap_or_default());
+            let now = self.client.hub_time();
+            let starts =
+                starts.map(|job| job.last.as_ref().and_then(|job| until_start(job, now)).unwrap_or_default());
             match starts.min() {
                 Some(start) if self.pace.wait(Some(start)).await => {}
                 _ => break,

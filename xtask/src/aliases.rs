@@ -3,6 +3,8 @@
 //! The extension `x-other-names` of a property lists them; the generated type then reads the member by
 //! each of its names, and writes the property's own.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use syn::{Field, Fields, Item, LitStr, parse_quote};
 
@@ -10,25 +12,48 @@ use crate::spec::{OTHER_NAMES, Spec, SpecError, within};
 
 /// Gives each member of the generated `types` the other names that the spec has for it.
 pub(crate) fn add(spec: &Spec, types: &mut [Item]) -> Result<(), SpecError> {
+    let mut used = 0;
     let schemas = spec.json["components"]["schemas"].as_object().into_iter().flatten();
     for (type_name, schema) in schemas {
+        let mut taken = BTreeSet::new();
         let properties = schema["properties"].as_object().into_iter().flatten();
         for (property_name, property) in properties {
             let Some(names) = property.get(OTHER_NAMES) else { continue };
             let place = within(&within(".components.schemas", type_name), "properties");
             let place = within(&within(&place, property_name), OTHER_NAMES);
-            let names = read(names, &schema["properties"])
+            let names = read(names, &schema["properties"], &mut taken)
                 .map_err(|reason| SpecError::new(&spec.file, &place, reason))?;
+            used += 1;
             let field = field(types, type_name, property_name).ok_or_else(|| {
                 SpecError::new(&spec.file, &place, "belongs to a property that became no member of a struct")
             })?;
             field.attrs.extend(names.iter().map(|name| parse_quote!(#[serde(alias = #name)])));
         }
     }
+    if used < count(&spec.json) {
+        let reason =
+            format!("{OTHER_NAMES} is for the properties of .components.schemas, and stands elsewhere too");
+        return Err(SpecError::new(&spec.file, "", reason));
+    }
     Ok(())
 }
 
-fn read<'a>(names: &'a Value, properties: &Value) -> Result<Vec<&'a str>, String> {
+/// How often the extension stands in the document.
+fn count(part: &Value) -> usize {
+    match part {
+        Value::Object(members) => {
+            usize::from(members.contains_key(OTHER_NAMES)) + members.values().map(count).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(count).sum(),
+        _ => 0,
+    }
+}
+
+fn read<'a>(
+    names: &'a Value,
+    properties: &Value,
+    taken: &mut BTreeSet<&'a str>,
+) -> Result<Vec<&'a str>, String> {
     let names = names.as_array().ok_or("must be a list of names")?;
     names
         .iter()
@@ -37,6 +62,7 @@ fn read<'a>(names: &'a Value, properties: &Value) -> Result<Vec<&'a str>, String
             Some(name) if properties.get(name).is_some() => {
                 Err(format!("holds {name:?}, which is a property of its own"))
             }
+            Some(name) if !taken.insert(name) => Err(format!("holds {name:?}, which is taken")),
             Some(name) => Ok(name),
         })
         .collect()
@@ -108,10 +134,17 @@ mod tests {
     }
 
     #[test]
+    fn names_in_places_that_are_not_looked_at_are_refused() {
+        let inner = json!({ "type": "object", "properties": { "a": { "x-other-names": ["b"] } } });
+        assert!(add_to(inner).unwrap_err().contains("stands elsewhere too"));
+    }
+
+    #[test]
     fn names_that_cannot_be_are_refused() {
         for (names, reason) in [
             (json!("startTimeUtc"), "must be a list of names"),
             (json!([1]), "holds 1, which is not a name"),
+            (json!(["a", "a"]), "holds \"a\", which is taken"),
             (json!(["end"]), "holds \"end\", which is a property of its own"),
         ] {
             let place = "spec.json at .components.schemas.Job.properties.startTime[\"x-other-names\"]";

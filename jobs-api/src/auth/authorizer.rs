@@ -1,6 +1,5 @@
 //! The tokens for one host: made when needed, kept for as long as they serve.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -8,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::percent_decode_str;
+use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::{Credential, CredentialError, Kind, Secret};
 
@@ -45,23 +45,63 @@ impl Authorization {
 
     /// `body` without this token: a server may echo the request in its error page.
     pub(crate) fn redact(&self, body: Bytes) -> Bytes {
-        let token = self.expose();
-        let signature = token.split_once("sig=").map(|(_, rest)| rest.split('&').next().unwrap_or_default());
-        let decoded = signature.map(|signature| percent_decode_str(signature).decode_utf8_lossy());
-        let secrets = [Some(token), signature, decoded.as_deref()].into_iter().flatten();
-        let mut found = false;
-        let mut text = String::from_utf8_lossy(&body);
-        for secret in secrets.filter(|secret| !secret.is_empty()) {
-            if text.contains(secret) {
-                text = text.replace(secret, "[redacted]").into();
-                found = true;
-            }
-        }
-        match text {
-            Cow::Owned(text) if found => text.into(),
-            _ => body,
+        match self.redact_text(&String::from_utf8_lossy(&body)) {
+            Some(text) => text.into(),
+            None => body,
         }
     }
+
+    /// The headers without this token.
+    pub(crate) fn redact_headers(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        for value in headers.values_mut() {
+            let redacted = self.redact_text(&String::from_utf8_lossy(value.as_bytes()));
+            if let Some(text) = redacted {
+                *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(REDACTED));
+            }
+        }
+        headers
+    }
+
+    /// The text without the signature of this token; none when it is not in there.
+    ///
+    /// The beginning of the signature is enough, since an answer may break off in the middle of it. It is
+    /// looked for as it was sent, decoded, with lower-case escapes, and with the escapes of JSON.
+    pub(crate) fn redact_text(&self, text: &str) -> Option<String> {
+        let token = self.expose();
+        let signature =
+            token.split_once("sig=").map_or(token, |(_, rest)| rest.split('&').next().unwrap_or(rest));
+        let decoded = percent_decode_str(signature).decode_utf8_lossy().into_owned();
+        let forms = [
+            signature.to_owned(),
+            signature.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d"),
+            decoded.replace('/', "\\/"),
+            decoded.replace('+', "\\u002B"),
+            decoded.replace('+', "\\u002b"),
+            decoded,
+        ];
+        let mut redacted = None;
+        for form in forms.iter().filter(|form| form.len() >= TELLTALE) {
+            let start: String = form.chars().take(TELLTALE).collect();
+            let text = redacted.as_deref().unwrap_or(text);
+            if text.contains(&start) {
+                redacted = Some(without_runs(text, &start));
+            }
+        }
+        redacted
+    }
+}
+
+/// How much of a signature is enough to know it by, in characters.
+const TELLTALE: usize = 12;
+const REDACTED: &str = "[redacted]";
+
+/// Takes away each run of a token's characters that begins with `start`.
+fn without_runs(text: &str, start: &str) -> String {
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "+/=%-._~\\".contains(c);
+    let mut parts = text.split(start);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kept, part| kept + REDACTED + part.trim_start_matches(is_of_token))
 }
 
 impl Authorizer {
@@ -89,15 +129,21 @@ impl Authorizer {
         Ok(Authorization(state.current.insert(Arc::new(token)).clone()))
     }
 
-    /// Has the next token made anew, by the hub's clock if it is `clock_skew` ahead of ours, since the
+    /// Has the next token made anew, by the hub's clock, which is `clock_skew` ahead of ours, since the
     /// hub refused this one. False when no other can be made.
-    pub(crate) fn renew(&self, refused: &Authorization, clock_skew: Option<TimeDelta>) -> bool {
+    pub(crate) fn renew(&self, refused: &Authorization, clock_skew: TimeDelta) -> bool {
         let mut state = self.state();
         if state.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &refused.0)) {
             state.current = None;
-            state.clock_skew = clock_skew.unwrap_or(state.clock_skew);
+            state.clock_skew = clock_skew;
         }
         matches!(self.credential.0, Kind::Key(_))
+    }
+
+    /// The time by the hub's clock, as far as it is known.
+    pub(crate) fn hub_time(&self) -> DateTime<Utc> {
+        let now = Utc::now();
+        now.checked_add_signed(self.state().clock_skew).unwrap_or(now)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -153,11 +199,14 @@ mod tests {
     fn a_refused_token_is_made_anew_once_by_the_hubs_clock() {
         let authorizer = authorizer();
         let refused = authorizer.authorization(NOW).unwrap();
-        assert!(authorizer.renew(&refused, Some(HOUR)));
+        assert!(authorizer.renew(&refused, HOUR));
         let renewed = authorizer.authorization(NOW).unwrap();
         assert!(renewed.expose().contains("&se=1700007200&"), "two hours after {NOW}");
-        assert!(authorizer.renew(&refused, None));
+        assert!(authorizer.renew(&refused, TimeDelta::zero()));
         assert!(is_same(&renewed, &authorizer.authorization(NOW).unwrap()), "the new token stays");
+        assert!(authorizer.renew(&renewed, TimeDelta::zero()));
+        let agreed = authorizer.authorization(NOW).unwrap();
+        assert!(agreed.expose().contains("&se=1700003600&"), "the clocks agree again");
     }
 
     #[test]
@@ -165,6 +214,6 @@ mod tests {
         let token = "SharedAccessSignature sr=h.net&sig=a&se=4102444800";
         let authorizer = Authorizer::new(Credential::shared_access_signature(token).unwrap(), "h.net".into());
         let refused = authorizer.authorization(NOW).unwrap();
-        assert!(!authorizer.renew(&refused, None));
+        assert!(!authorizer.renew(&refused, HOUR));
     }
 }

@@ -9,10 +9,15 @@ use serde_json::{Map, Value};
 use super::ErrorCode;
 use crate::Timestamp;
 
+/// How many braces in a message are tried for the beginning of another error.
+const TRIED_BRACES: usize = 16;
+
 /// What a body says of an error.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct ErrorBody {
     pub(super) code: Option<ErrorCode>,
+    /// The code came as a number, which two sources use differently.
+    pub(super) is_numbered: bool,
     pub(super) message: String,
     pub(super) tracking_id: Option<String>,
     pub(super) timestamp: Option<Timestamp>,
@@ -24,9 +29,15 @@ impl ErrorBody {
     pub(super) fn read(body: &str) -> Self {
         let body = body.trim();
         if let Ok(Value::Object(object)) = serde_json::from_str(body) {
-            return Self::from_object(&object);
+            let read = Self::from_object(&object);
+            return if read.is_telling() { read } else { Self { message: body.to_owned(), ..read } };
         }
         if body.starts_with('<') { Self::from_message(&text_of_html(body)) } else { Self::from_message(body) }
+    }
+
+    /// Whether anything was understood.
+    fn is_telling(&self) -> bool {
+        self.code.is_some() || self.tracking_id.is_some() || !self.message.is_empty()
     }
 
     /// `{Message, ExceptionMessage}`, or `{errorCode, trackingId, message, timestampUtc}`.
@@ -39,46 +50,64 @@ impl ErrorBody {
             Some(Value::String(inner)) => Self::read(inner),
             _ => Self::default(),
         };
-        let code = match member("errorCode") {
-            Some(Value::Number(number)) => ErrorCode::read(&number.to_string()),
-            Some(Value::String(name)) => ErrorCode::read(name),
-            _ => None,
-        };
-        let (tracking_id, timestamp) = tracking(text("exceptionMessage").unwrap_or_default());
-        body.code = body.code.or(code);
-        body.tracking_id = body.tracking_id.or(tracking_id).or(text("trackingId").map(str::to_owned));
-        body.timestamp = body.timestamp.or(timestamp).or(text("timestampUtc").map(Timestamp::from));
+        if body.code.is_none() {
+            match member("errorCode") {
+                Some(Value::Number(number)) => body.set_code(&number.to_string()),
+                Some(Value::String(name)) => body.set_code(name),
+                _ => {}
+            }
+        }
+        for note in [text("exceptionMessage"), text("trackingId")].into_iter().flatten() {
+            let (tracking_id, timestamp) = tracking(note);
+            body.tracking_id = body.tracking_id.or(tracking_id);
+            body.timestamp = body.timestamp.or(timestamp);
+        }
+        body.timestamp = text("timestampUtc").map(Timestamp::from).or(body.timestamp);
         body
     }
 
-    /// `ErrorCode:<name or six digits>;<text>`, in which the text may end in another error as JSON.
+    /// `ErrorCode:<name or six digits>;<text>`, in which the text may hold another error as JSON.
     fn from_message(text: &str) -> Self {
-        let (code, text) = match strip_prefix_ignoring_case(text, "ErrorCode:") {
-            Some(rest) => {
-                let (code, text) = rest.split_once(';').unwrap_or((rest, ""));
-                (ErrorCode::read(code), text.trim())
+        let mut body = Self::default();
+        let mut fields: Vec<&str> = text.split(';').collect();
+        let coded =
+            fields.iter().position(|field| strip_prefix_ignoring_case(field.trim(), "ErrorCode:").is_some());
+        let text = match coded {
+            Some(index) => {
+                let field = fields.remove(index).trim();
+                body.set_code(strip_prefix_ignoring_case(field, "ErrorCode:").unwrap_or_default());
+                fields.join(";").trim().to_owned()
             }
-            None => (None, text),
+            None => text.to_owned(),
         };
-        let inner = text.find('{').and_then(|start| {
-            let (before, json) = text.split_at(start);
-            let end = json.rfind('}')?;
-            match serde_json::from_str(json.get(..=end)?) {
-                Ok(Value::Object(object)) => Some((before.trim(), Self::from_object(&object))),
-                _ => None,
-            }
-        });
-        let (message, cause) = match inner {
-            Some((before, cause)) => (before, Some(Box::new(cause))),
-            None => (text, None),
-        };
-        Self { code, message: message.to_owned(), cause, ..Self::default() }
+        match nested(&text) {
+            Some((message, cause)) => Self { message, cause: Some(Box::new(cause)), ..body },
+            None => Self { message: text, ..body },
+        }
+    }
+
+    fn set_code(&mut self, text: &str) {
+        let text = text.trim();
+        let digits = text.get(..6).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        self.is_numbered = digits.is_some();
+        self.code = ErrorCode::read(digits.unwrap_or(text));
     }
 }
 
-/// `Tracking ID:<id>-TimeStamp:<MM/dd/yyyy HH:mm:ss>`, in UTC.
+/// The error that a message holds as JSON, and the message without it.
+fn nested(text: &str) -> Option<(String, ErrorBody)> {
+    text.match_indices('{').take(TRIED_BRACES).find_map(|(start, _)| {
+        let (before, json) = text.split_at(start);
+        let mut values = serde_json::Deserializer::from_str(json).into_iter::<Map<String, Value>>();
+        let cause = ErrorBody::from_object(&values.next()?.ok()?);
+        let after = json.get(values.byte_offset()..).unwrap_or_default();
+        cause.is_telling().then(|| (format!("{}{}", before.trim(), after.trim_end()), cause))
+    })
+}
+
+/// `[Tracking ID:]<id>[-TimeStamp:<MM/dd/yyyy HH:mm:ss>]`, in UTC.
 fn tracking(text: &str) -> (Option<String>, Option<Timestamp>) {
-    let Some(rest) = strip_prefix_ignoring_case(text, "Tracking ID:") else { return (None, None) };
+    let rest = strip_prefix_ignoring_case(text, "Tracking ID:").unwrap_or(text);
     let (id, timestamp) = rest.split_once("-TimeStamp:").unwrap_or((rest, ""));
     let id = Some(id.trim().to_owned()).filter(|id| !id.is_empty());
     let timestamp = chrono::NaiveDateTime::parse_from_str(timestamp.trim(), "%m/%d/%Y %H:%M:%S");
@@ -155,7 +184,8 @@ mod tests {
                 "2022-05-04T15:53:00.1234567Z",
             );
             for body in [flat, escaped, object] {
-                assert_eq!(ErrorBody::read(&body), expected, "{body}");
+                let read = ErrorBody { is_numbered: false, ..ErrorBody::read(&body) };
+                assert_eq!(read, expected, "{body}");
             }
         }
     }
@@ -181,8 +211,30 @@ mod tests {
     fn a_semicolon_text_is_read_with_a_name_or_digits() {
         let expected = coded(ErrorCode::JobAlreadyExists, "taken");
         assert_eq!(ErrorBody::read("ErrorCode:JobAlreadyExists;taken"), expected);
-        assert_eq!(ErrorBody::read("errorcode:409104; taken"), expected);
-        assert_eq!(ErrorBody::read("ErrorCode:409104"), coded(ErrorCode::JobAlreadyExists, ""));
+        let numbered = ErrorBody { is_numbered: true, ..expected };
+        for text in ["errorcode:409104; taken", "taken;ErrorCode:409104", "ErrorCode:409104 conflict;taken"] {
+            assert_eq!(ErrorBody::read(text), numbered, "{text}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_no_error_stays_in_the_message() {
+        let quoted = r#"ErrorCode:ArgumentInvalid;invalid patch {"a":1} at line 3"#;
+        assert_eq!(ErrorBody::read(quoted).message, r#"invalid patch {"a":1} at line 3"#);
+        let both = ErrorBody::read(r#"{name} is wrong: {"Message":"ErrorCode:ArgumentNull;x"} (see there)"#);
+        assert_eq!(both.message, "{name} is wrong: (see there)");
+        assert_eq!(both.cause.unwrap().code, Some(ErrorCode::ArgumentNull));
+        let foreign = r#"{"error":{"code":"X","message":"y"}}"#;
+        assert_eq!(ErrorBody::read(foreign).message, foreign);
+    }
+
+    #[test]
+    fn a_tracking_id_comes_without_its_time_stamp() {
+        let read = ErrorBody::read(
+            r#"{"errorCode":404002,"trackingId":"95ae23a6-G:5-TimeStamp:10/19/2022 16:47:22"}"#,
+        );
+        assert_eq!(read.tracking_id.as_deref(), Some("95ae23a6-G:5"));
+        assert_eq!(read.timestamp, Some("2022-10-19T16:47:22Z".into()));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use self::code::ErrorCode;
 pub use self::service::{Cause, ServiceError};
 pub use self::unreadable::UnreadableAnswer;
 use crate::auth::{ConnectionStringError, CredentialError};
-use crate::hooks::Record;
+use crate::exchange::{Answer, Record};
 
 /// How much of a body an error keeps, in bytes.
 const KEPT_BODY: usize = 64 * 1024;
@@ -147,8 +147,7 @@ impl Error {
                 Self::Service(Box::new(ServiceError::new(origin, &answer)))
             }
             (Generated::CommunicationError(source) | Generated::ResponseBodyError(source), answer) => {
-                let status = answer.map(|answer| answer.status);
-                Self::Transport(Box::new(TransportError { origin, status, source }))
+                Self::Transport(Box::new(TransportError { origin, answer, source }))
             }
             (Generated::InvalidResponsePayload(_, error), Some(answer)) => {
                 Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, Some(error))))
@@ -160,10 +159,40 @@ impl Error {
         }
     }
 
+    /// The answer to an attempt was larger than it may be.
+    pub(crate) fn over_limit(record: Record, request_id: Uuid) -> Self {
+        let (Some((operation, method, path)), Some(answer)) = (record.request, record.answer) else {
+            return Self::invalid_request("request", "it was not sent");
+        };
+        let origin = Origin { operation, method, path, request_id };
+        Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, None)))
+    }
+
     /// The caller's HTTP client followed a redirect, which this crate's own never does.
     pub(crate) fn redirected(host: &str) -> Self {
         let rule = format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`");
         Self::InvalidConfiguration { setting: "ClientBuilder::http_client", rule }
+    }
+}
+
+#[cfg(test)]
+impl Error {
+    /// The error that an answer of this status and body makes.
+    pub(crate) fn of_answer(status: u16, body: &str) -> Self {
+        let origin = Origin {
+            operation: "create_scheduled_job",
+            method: Method::PUT,
+            path: "/jobs/v2/reboot-43".into(),
+            request_id: Uuid::nil(),
+        };
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+            extent: crate::exchange::Extent::Whole,
+            redirected_to: None,
+        };
+        Self::Service(Box::new(ServiceError::new(origin, &answer)))
     }
 }
 
@@ -230,7 +259,7 @@ impl From<CredentialError> for Error {
 #[derive(Debug)]
 pub struct TransportError {
     origin: Origin,
-    status: Option<StatusCode>,
+    answer: Option<Answer>,
     source: reqwest::Error,
 }
 
@@ -240,14 +269,25 @@ impl TransportError {
         self.source.is_connect()
     }
 
-    /// The attempt took longer than [`ClientBuilder::timeout`](crate::ClientBuilder::timeout) allows.
+    /// The attempt took longer than [`ClientBuilder::timeout`](crate::ClientBuilder::timeout) allows, or
+    /// than was left of the [`RetryPolicy`](crate::RetryPolicy)'s deadline.
     pub fn is_timeout(&self) -> bool {
         self.source.is_timeout()
     }
 
     /// The HTTP status of the answer, if one began to come.
     pub fn status(&self) -> Option<StatusCode> {
-        self.status
+        self.answer.as_ref().map(|answer| answer.status)
+    }
+
+    /// The headers of the answer, if one began to come.
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.answer.as_ref().map(|answer| &answer.headers)
+    }
+
+    /// What came of the answer's body: at most its first 64 KiB, bytes that are not UTF-8 replaced.
+    pub fn body(&self) -> String {
+        self.answer.as_ref().map(|answer| start_of(&answer.body)).unwrap_or_default()
     }
 
     /// The `Request-Id` that the request was sent with.
@@ -258,7 +298,7 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { origin, status, .. } = self;
+        let (origin, status) = (&self.origin, self.status());
         let what = match status {
             None if self.is_connect() => "no connection to the hub",
             None if self.is_timeout() => "no answer in time",

@@ -10,7 +10,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use super::body::ErrorBody;
 use super::{ErrorCode, Origin, one_line, start_of};
 use crate::Timestamp;
-use crate::hooks::Answer;
+use crate::exchange::Answer;
 
 /// How far two clocks may be apart: what the service tolerates when it reads a token.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
@@ -33,9 +33,9 @@ pub struct ServiceError {
 impl ServiceError {
     pub(super) fn new(origin: Origin, answer: &Answer) -> Self {
         let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
-        let mut content = ErrorBody::read(&String::from_utf8_lossy(&answer.body));
-        content.code =
-            code(answer.status, content.code, header("iothub-errorcode").and_then(ErrorCode::read));
+        let body = start_of(&answer.body);
+        let mut content = ErrorBody::read(&body);
+        content.code = code(answer.status, &content, header("iothub-errorcode").and_then(ErrorCode::read));
         Self {
             origin,
             status: answer.status,
@@ -43,7 +43,7 @@ impl ServiceError {
             retry_after: retry_after(&answer.headers),
             service_request_id: header("x-ms-request-id").map(str::to_owned),
             clock_skew: clock_skew(&answer.headers, Utc::now()),
-            body: start_of(&answer.body),
+            body,
         }
     }
 
@@ -54,8 +54,9 @@ impl ServiceError {
 
     /// The service's name for the error, if it gave one.
     ///
-    /// The body and the header `iothub-errorcode` may both name one. When they disagree, the one whose
-    /// number begins with the HTTP status is taken; if that decides nothing, the body's.
+    /// The body and the header `iothub-errorcode` may both have one. When they disagree, the one whose
+    /// number begins with the HTTP status is taken; if that decides nothing, a name before a number, as
+    /// two sources number differently; and if both are names, the body's.
     pub fn code(&self) -> Option<&ErrorCode> {
         self.content.code.as_ref()
     }
@@ -220,12 +221,14 @@ fn write_content(f: &mut fmt::Formatter<'_>, content: &ErrorBody, status: Option
     if content.message.is_empty() { Ok(()) } else { write!(f, ": {}", one_line(&content.message)) }
 }
 
-fn code(status: StatusCode, body: Option<ErrorCode>, header: Option<ErrorCode>) -> Option<ErrorCode> {
+fn code(status: StatusCode, body: &ErrorBody, header: Option<ErrorCode>) -> Option<ErrorCode> {
     let fits = |code: &ErrorCode| code.number().map(|number| number / 1000) == Some(status.as_u16().into());
-    match (body, header) {
-        (Some(body), Some(header)) if fits(&header) && !fits(&body) => Some(header),
-        (body, header) => body.or(header),
-    }
+    let (Some(own), Some(header)) = (&body.code, &header) else { return body.code.clone().or(header) };
+    let prefers_header = match (fits(own), fits(header)) {
+        (true, true) | (false, false) => body.is_numbered,
+        (_, header_fits) => header_fits,
+    };
+    Some(if prefers_header { header.clone() } else { own.clone() })
 }
 
 /// `Retry-After` in seconds, or as a date by the clock of the answer's own `Date`.
@@ -249,7 +252,7 @@ mod tests {
     use reqwest::Method;
 
     use super::*;
-    use crate::hooks::Extent;
+    use crate::exchange::Extent;
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> ServiceError {
         let headers =
@@ -298,15 +301,19 @@ mod tests {
     }
 
     #[test]
-    fn the_code_that_fits_the_status_is_taken_otherwise_the_bodys() {
+    fn the_code_that_fits_the_status_is_taken_then_a_name_then_the_bodys() {
         let body = r#"{"errorCode":500001}"#;
         let code = |status, headers: &[_], body| answer(status, headers, body).code().cloned();
         let header = [("iothub-errorcode", "JobAlreadyExists")];
         assert_eq!(code(409, &header, body), Some(ErrorCode::JobAlreadyExists));
         assert_eq!(code(500, &header, body), Some(ErrorCode::ServerError));
-        assert_eq!(code(418, &header, body), Some(ErrorCode::ServerError));
+        assert_eq!(code(418, &header, body), Some(ErrorCode::JobAlreadyExists));
         assert_eq!(code(409, &header, "<p>oops"), Some(ErrorCode::JobAlreadyExists));
         assert_eq!(code(500, &[], "<p>oops"), None);
+        // Two sources number these two differently: the name decides.
+        let quota = [("iothub-errorcode", "JobQuotaExceeded")];
+        assert_eq!(code(403, &quota, r#"{"errorCode":403001}"#), Some(ErrorCode::JobQuotaExceeded));
+        assert_eq!(code(403, &quota, "ErrorCode:IotHubSuspended;x"), Some(ErrorCode::IotHubSuspended));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 
 use super::place::place;
 use super::{Origin, one_line, start_of};
-use crate::hooks::{Answer, Extent};
+use crate::exchange::{Answer, Extent};
 
 /// How much of the body a message repeats, in characters.
 const SHOWN_BODY: usize = 120;
@@ -51,6 +51,11 @@ impl UnreadableAnswer {
     /// The body as it came: at most its first 64 KiB, bytes that are not UTF-8 replaced.
     pub fn body(&self) -> &str {
         &self.body
+    }
+
+    /// The `Request-Id` that the request was sent with.
+    pub fn request_id(&self) -> String {
+        self.origin.request_id.to_string()
     }
 
     /// The member at which reading stopped, such as `[3].deviceJobStatistics.failedCount`; empty when

@@ -143,6 +143,11 @@ impl Emulator {
         self.hub.set_clock_offset(offset);
     }
 
+    /// Loses a job, as a hub does after 30 days.
+    pub fn forget_job(&self, id: &str) {
+        self.hub.state().forget(id);
+    }
+
     /// The twin of a device as it stands; `None` when there is no such device.
     pub fn twin(&self, device_id: &str) -> Option<Value> {
         self.hub.state().devices.get(device_id).map(Device::twin)

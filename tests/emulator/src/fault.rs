@@ -62,6 +62,8 @@ pub enum Fault {
         /// The body.
         body: Vec<u8>,
     },
+    /// The request is carried out, then answered with this status and an empty body.
+    StatusAfter(u16),
     /// The connection ends before the request is carried out.
     ResetBefore,
     /// The request is carried out, then the connection ends without an answer.
@@ -191,6 +193,10 @@ impl Fault {
         parts.headers.remove(CONTENT_LENGTH);
         let body = match self {
             Self::ResetAfter => return Err(Reset),
+            Self::StatusAfter(status) => {
+                parts.status = StatusCode::from_u16(*status).unwrap_or_default();
+                Body::empty()
+            }
             Self::ResetWithin => {
                 parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
                 cut_off(half)

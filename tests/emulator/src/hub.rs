@@ -61,6 +61,10 @@ impl State {
         self.index.get(id).map(|index| &mut self.jobs[*index])
     }
 
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.index.remove(id);
+    }
+
     fn add(&mut self, job: Job) {
         self.index.insert(job.definition.id.clone(), self.jobs.len());
         self.jobs.push(job);

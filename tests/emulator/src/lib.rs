@@ -31,6 +31,7 @@ mod routes;
 mod server;
 mod submission;
 
+pub use condition::condition_selects;
 pub use device::{Device, MethodAnswer, MethodCall};
 pub use emulator::{Emulator, EmulatorBuilder, Pace};
 pub use fault::{Fault, Route, When};

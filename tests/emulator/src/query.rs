@@ -88,7 +88,7 @@ fn row_condition(query: &str) -> Result<Condition, String> {
         return Err("Only SELECT * FROM devices.jobs is supported here".into());
     }
     match words.get(4) {
-        None => Ok(Condition::Everything),
+        None => Ok(Condition::everything()),
         Some(word) if word.eq_ignore_ascii_case("WHERE") => {
             let start = query.to_ascii_lowercase().find("where").unwrap_or_default() + "where".len();
             Condition::on_rows(&query[start..], &["devices", "jobs"])

@@ -103,18 +103,21 @@ impl Service {
             body: body.to_vec(),
         });
         let fault = self.hub.faults.next(&parts.method, parts.uri.path());
-        if let Some(answer) = fault.as_ref().and_then(Fault::before) {
-            return answer;
-        }
         let hub = self.hub.clone();
-        let mut response = self.carry_out(hyper::Request::from_parts(parts, Body::from(body))).await;
+        let mut response = match fault.as_ref().and_then(Fault::before) {
+            Some(answer) => answer?,
+            None => {
+                let response = self.carry_out(hyper::Request::from_parts(parts, Body::from(body))).await;
+                match fault {
+                    Some(fault) => fault.after(response).await?,
+                    None => response,
+                }
+            }
+        };
         if let Ok(date) = HeaderValue::try_from(hub.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
             response.headers_mut().insert(DATE, date);
         }
-        match fault {
-            Some(fault) => fault.after(response).await,
-            None => Ok(response),
-        }
+        Ok(response)
     }
 
     async fn carry_out(mut self, request: hyper::Request<Body>) -> Response {

@@ -1,0 +1,175 @@
+//! Waiting for one job, and for many.
+
+use std::future::IntoFuture as _;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use futures_util::TryStreamExt as _;
+use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus};
+use jobs_api::{Client, JobOutcome, RetryPolicy};
+use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
+
+use crate::support::{FrozenClock, builder, client, quick_hub, reboot, slow_hub, wait_for};
+
+fn gets(hub: &Emulator) -> usize {
+    hub.requests().iter().filter(|request| request.method == "GET").count()
+}
+
+#[tokio::test]
+async fn completed_failed_and_cancelled_end_the_wait_alike() {
+    let hub =
+        Emulator::builder().device(Device::new("on")).device(Device::new("off").offline()).start().await;
+    let client = client(&hub);
+    let on_all = |condition: &str| JobRequest::device_method(CloudToDeviceMethod::new("m"), condition);
+
+    client.create_scheduled_job("clean", &on_all("deviceId = 'on'")).await.unwrap();
+    assert_eq!(client.wait_for_job("clean").await.unwrap().outcome(), JobOutcome::Succeeded);
+    client.create_scheduled_job("partly", &on_all("*")).await.unwrap();
+    assert_eq!(client.wait_for_job("partly").await.unwrap().outcome(), JobOutcome::CompletedWithFailures(1));
+    client.create_scheduled_job("broken", &on_all("nonsense")).await.unwrap();
+    let broken = client.wait_for_job("broken").await.unwrap();
+    assert_eq!(broken.outcome(), JobOutcome::Failed);
+    assert!(broken.failure_reason.is_some());
+
+    let later = reboot().starting_at(Utc::now() + TimeDelta::seconds(2));
+    client.create_scheduled_job("stopped", &later).await.unwrap();
+    client.cancel_scheduled_job("stopped").await.unwrap();
+    assert_eq!(client.wait_for_job("stopped").await.unwrap().outcome(), JobOutcome::Cancelled);
+}
+
+#[tokio::test]
+async fn each_changed_state_is_told_once() {
+    let devices = (0..20).map(|n| Device::new(format!("d{n}")));
+    let pace = Pace { running: Duration::from_millis(1500), ..Pace::default() };
+    let hub = Emulator::builder().devices(devices).pace(pace).start().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let mut told = Vec::new();
+    let job = client.wait_for_job("job").on_progress(|job| told.push(job.clone())).await.unwrap();
+    let text = |job: &JobResponse| serde_json::to_string(job).unwrap();
+    assert!(told.len() >= 2 && told.windows(2).all(|pair| text(&pair[0]) != text(&pair[1])));
+    assert_eq!(text(told.last().unwrap()), text(&job));
+
+    let states: Vec<JobResponse> = client.wait_for_job("job").states().try_collect().await.unwrap();
+    assert_eq!(states.len(), 1);
+}
+
+#[tokio::test]
+async fn a_wait_that_takes_too_long_gives_what_was_seen_last() {
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    wait_for(&client, "job", &[JobStatus::Running]).await;
+    let wait = client.wait_for_job("job").timeout(Duration::from_millis(100));
+    let job = tokio::spawn(wait.into_future()).await.unwrap().unwrap();
+    assert_eq!((job.outcome(), job.status), (JobOutcome::Pending, Some(JobStatus::Running)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_scheduled_for_later_is_left_alone_until_then() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    client
+        .create_scheduled_job("job", &reboot().starting_at(Utc::now() + TimeDelta::hours(1)))
+        .await
+        .unwrap();
+    let wait = tokio::spawn(client.wait_for_job("job").into_future());
+    clock.until(|| gets(&hub) == 1).await;
+    clock.advance(Duration::from_secs(3000)).await;
+    assert_eq!(gets(&hub), 1);
+    hub.set_clock_offset(TimeDelta::hours(2));
+    clock.advance(Duration::from_secs(700)).await;
+    clock.advance_until(|| wait.is_finished()).await;
+    assert_eq!(wait.await.unwrap().unwrap().outcome(), JobOutcome::Succeeded);
+}
+
+#[tokio::test]
+async fn a_wait_survives_errors_that_pass() {
+    let hub = quick_hub().await;
+    let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    hub.inject(Route::Get, When::Next(2), Fault::status(503));
+    assert_eq!(client.wait_for_job("job").await.unwrap().outcome(), JobOutcome::Succeeded);
+    assert!(gets(&hub) >= 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_gives_up_when_the_hub_stays_out_of_reach() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Every(1), Fault::status(503));
+    let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
+    let wait = tokio::spawn(client.wait_for_job("job").into_future());
+    clock.advance_until(|| wait.is_finished()).await;
+    assert_eq!(wait.await.unwrap().unwrap_err().status().unwrap().as_u16(), 503);
+    assert_eq!(gets(&hub), 5);
+}
+
+#[tokio::test]
+async fn an_unknown_job_and_a_lost_one_are_not_found() {
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    assert!(client.wait_for_job("none").await.unwrap_err().is_not_found());
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let error = client.wait_for_job("job").on_progress(|_| hub.forget_job("job")).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+async fn a_job_that_the_hub_does_not_tell_of_ends_the_wait() {
+    let hub = quick_hub().await;
+    hub.inject(
+        Route::Get,
+        When::Every(1),
+        Fault::status(200).with_body(r#"{"jobId":"export-1","status":"unknown"}"#),
+    );
+    let job = client(&hub).wait_for_job("export-1").await.unwrap();
+    assert_eq!((job.outcome(), gets(&hub)), (JobOutcome::Unknown, 3));
+}
+
+/// A hub that takes any number of jobs, and this many jobs on it that end within a moment.
+async fn hub_with_jobs(count: usize) -> (Emulator, Client, Vec<String>) {
+    let pace = Pace { running: Duration::from_millis(1), ..Pace::default() };
+    let hub = Emulator::builder().pace(pace).concurrent_jobs(usize::MAX).start().await;
+    let client = client(&hub);
+    let ids: Vec<String> = (0..count).map(|n| format!("job-{n}")).collect();
+    for id in &ids {
+        client.create_scheduled_job(id, &reboot()).await.unwrap();
+    }
+    (hub, client, ids)
+}
+
+#[tokio::test]
+async fn a_thousand_jobs_cost_pages_not_jobs() {
+    let (hub, client, ids) = hub_with_jobs(1000).await;
+    wait_for(&client, "job-999", &[JobStatus::Completed]).await;
+    let before = gets(&hub);
+    let jobs = client.wait_for_jobs(&ids).await;
+    assert_eq!(jobs.len(), 1000);
+    assert!(jobs.values().all(|job| job.as_ref().unwrap().outcome() == JobOutcome::Succeeded));
+    assert!(gets(&hub) - before <= 20, "{} requests", gets(&hub) - before);
+}
+
+#[tokio::test]
+async fn a_few_among_many_jobs_are_read_by_themselves() {
+    let (hub, client, _) = hub_with_jobs(350).await;
+    wait_for(&client, "job-349", &[JobStatus::Completed]).await;
+    let before = gets(&hub);
+    let mut told = 0;
+    let jobs = client.wait_for_jobs(["job-340", "job-349", "none"]).on_progress(|_| told += 1).await;
+    assert!(jobs["job-340"].is_ok() && jobs["job-349"].is_ok());
+    assert!(jobs["none"].as_ref().unwrap_err().is_not_found());
+    assert_eq!(told, 2);
+    assert!(gets(&hub) - before <= 6, "{} requests", gets(&hub) - before);
+}
+
+#[tokio::test]
+async fn many_jobs_are_given_as_seen_last_when_the_time_is_up() {
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let wait = client.wait_for_jobs(["job"]).timeout(Duration::from_millis(50));
+    let jobs = tokio::spawn(wait.into_future()).await.unwrap();
+    assert_eq!(jobs["job"].as_ref().unwrap().outcome(), JobOutcome::Pending);
+}

@@ -10,6 +10,8 @@ fn selects(condition: Condition, twin: &Value) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_string_stays_the_one_literal_it_is(text in any::<String>(), other in any::<String>()) {
         let twin = json!({ "deviceId": text, "tags": { "a": text } });
@@ -61,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn split_lists_lose_no_device(ids in prop::collection::vec("[A-Za-z0-9:.+%_#*?!(),=@;$'-]{1,128}", 1..300)) {
+    fn split_lists_lose_no_device(ids in prop::collection::vec("[A-Za-z0-9:.+%_#*?!(),=@;$'-]{1,128}", 1..60)) {
         let parts: Vec<String> =
             Condition::split_device_ids(&ids).into_iter().map(|part| part.build().unwrap()).collect();
         for id in ids.iter().take(20) {

@@ -74,13 +74,14 @@ impl FrozenClock {
         Self { _alive }
     }
 
-    /// Lets everybody go on until this is so.
+    /// Lets everybody go on until this is so, and until all wait for the clock again.
     pub(crate) async fn until(&self, condition: impl Fn() -> bool) {
         let start = std::time::Instant::now();
         while !condition() {
             assert!(start.elapsed() < PATIENCE, "it did not come about");
             self.settle().await;
         }
+        self.advance(Duration::ZERO).await;
     }
 
     /// Moves the clock, and lets those go on whose wait is over.

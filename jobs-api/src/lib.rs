@@ -24,6 +24,9 @@
 //!
 //! - [`Client`] has a method for each operation on a job, and [`call`](Client::call) for every other
 //!   operation of the spec. [`ClientBuilder`] sets one up with any [`Credential`].
+//! - [`Client::wait_for_job`] follows a job to its end, [`Client::job_report`] names the devices it failed
+//!   on, [`Listing`] streams jobs and rows over all pages; [`JobOutcome`] tells how a job ended.
+//! - [`Condition`] builds query conditions that nothing can be injected into.
 //! - [`types`] holds the requests and answers, generated from the spec of API version 2021-04-12.
 //!   Members that the service may leave out are `Option`s. Enums are open: a value that the spec does
 //!   not list is kept, and written back as it came. [`Timestamp`] reads the service's dates.

@@ -118,6 +118,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::types::CloudToDeviceMethod;
 
     fn job(body: Value) -> JobOutcome {
         serde_json::from_value::<JobResponse>(body).unwrap().outcome()
@@ -170,6 +171,14 @@ mod tests {
             row(json!({ "status": "canceled" })).is_cancelled()
                 && row(json!({ "status": "Cancelled" })).is_cancelled()
         );
+    }
+
+    #[test]
+    fn a_payload_of_a_type_is_written_as_json() {
+        let method = CloudToDeviceMethod::new("m").with_payload_of(&[Some(1), None]).unwrap();
+        assert_eq!(method.payload, Some(json!([1, null])));
+        let unwritable = std::collections::BTreeMap::from([((1, 2), 3)]);
+        assert!(CloudToDeviceMethod::new("m").with_payload_of(&unwritable).is_err());
     }
 
     #[test]

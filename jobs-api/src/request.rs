@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
+use crate::error::Error;
 use crate::types::{CloudToDeviceMethod, JobRequest, JobType, Twin, TwinProperties};
 
 /// The etag that fits every version of a twin; jobs take no other.
@@ -67,6 +69,15 @@ impl CloudToDeviceMethod {
     pub fn with_payload(mut self, payload: impl Into<Value>) -> Self {
         self.payload = Some(payload.into());
         self
+    }
+
+    /// Passes an argument of a type of your own, written as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidPayload`] when it cannot be written as JSON.
+    pub fn with_payload_of<T: Serialize + ?Sized>(self, payload: &T) -> Result<Self, Error> {
+        Ok(self.with_payload(serde_json::to_value(payload).map_err(Error::InvalidPayload)?))
     }
 
     /// Waits this long for a device's answer: 5 to 300 seconds, rounded up; 30 when not set.

@@ -69,8 +69,9 @@ impl Authorization {
     /// looked for as it was sent, decoded, with lower-case escapes, and with the escapes of JSON.
     pub(crate) fn redact_text(&self, text: &str) -> Option<String> {
         let token = self.expose();
-        let signature =
-            token.split_once("sig=").map_or(token, |(_, rest)| rest.split('&').next().unwrap_or(rest));
+        let signature = token
+            .split_once(SIGNATURE_FIELD)
+            .map_or(token, |(_, rest)| rest.split('&').next().unwrap_or(rest));
         let decoded = percent_decode_str(signature).decode_utf8_lossy().into_owned();
         let forms = [
             signature.to_owned(),
@@ -80,9 +81,11 @@ impl Authorization {
             decoded.replace('+', "\\u002b"),
             decoded,
         ];
-        let mut redacted = None;
-        for form in forms.iter().filter(|form| form.len() >= TELLTALE) {
-            let start: String = form.chars().take(TELLTALE).collect();
+        let starts = forms.iter().filter(|form| form.len() >= TELLTALE);
+        let starts = starts.map(|form| form.chars().take(TELLTALE).collect());
+        let mut redacted: Option<String> = None;
+        // A token from before may be echoed as well: every signature goes.
+        for start in starts.chain([SIGNATURE_FIELD.to_owned()]) {
             let text = redacted.as_deref().unwrap_or(text);
             if text.contains(&start) {
                 redacted = Some(without_runs(text, &start));
@@ -95,6 +98,7 @@ impl Authorization {
 /// How much of a signature is enough to know it by, in characters.
 const TELLTALE: usize = 12;
 const REDACTED: &str = "[redacted]";
+const SIGNATURE_FIELD: &str = "sig=";
 
 /// Takes away each run of a token's characters that begins with `start`.
 fn without_runs(text: &str, start: &str) -> String {
@@ -207,6 +211,31 @@ mod tests {
         assert!(authorizer.renew(&renewed, TimeDelta::zero()));
         let agreed = authorizer.authorization(NOW).unwrap();
         assert!(agreed.expose().contains("&se=1700003600&"), "the clocks agree again");
+    }
+
+    #[test]
+    fn an_echo_is_redacted_in_every_form_also_when_it_breaks_off() {
+        let text = "SharedAccessSignature sr=h.net&sig=aB%2Bc%2FdEfGhIjKlMnOp%3D&se=4102444800";
+        let authorizer = Authorizer::new(Credential::shared_access_signature(text).unwrap(), "h.net".into());
+        let token = authorizer.authorization(NOW).unwrap();
+        for echo in [
+            text,
+            "aB%2Bc%2FdEfGhIjKlMnOp%3D",
+            "aB%2bc%2fdEfGhIjKlMnOp%3d",
+            "aB+c/dEfGhIjKlMnOp=",
+            r"aB\u002Bc/dEfGhIjKlMnOp=",
+            r"aB+c\/dEfGhIjKlMnOp=",
+            "aB%2Bc%2FdEfGhI",
+            "an older one: sig=zzzzzzzzzz",
+        ] {
+            let redacted = token.redact_text(&format!("you sent <{echo}>")).unwrap();
+            assert!(
+                redacted.contains("[redacted]") && !redacted.contains("dEf") && !redacted.contains("zz"),
+                "{redacted}"
+            );
+            assert!(redacted.starts_with("you sent <") && redacted.ends_with('>'), "{redacted}");
+        }
+        assert_eq!(token.redact_text("nothing of it"), None);
     }
 
     #[test]

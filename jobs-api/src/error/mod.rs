@@ -58,7 +58,7 @@ pub enum Error {
     UnreadableAnswer(Box<UnreadableAnswer>),
     /// The hub answered with the continuation token that it was sent: the listing would never end.
     EndlessListing,
-    /// The payload that a device answered is not of the type that was asked for.
+    /// A payload cannot be written as JSON, or is not of the type that was asked for.
     InvalidPayload(serde_json::Error),
 }
 
@@ -222,7 +222,7 @@ impl fmt::Display for Error {
             Self::EndlessListing => {
                 f.write_str("the listing would never end: the hub repeats the continuation token it was sent")
             }
-            Self::InvalidPayload(_) => f.write_str("the device's payload is not of the type asked for"),
+            Self::InvalidPayload(_) => f.write_str("the payload cannot be converted to or from JSON"),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::condition::Condition;
 use crate::hub::State;
+use crate::job::Job;
 use crate::refusal::Refusal;
 
 /// The largest page, and the one given when no size is asked for.
@@ -37,7 +38,7 @@ impl Page {
     }
 
     /// The items of this page, and the token of the next.
-    pub(crate) fn cut(&self, items: impl Iterator<Item = Value>) -> (Vec<Value>, Option<String>) {
+    pub(crate) fn cut<T>(&self, items: impl Iterator<Item = T>) -> (Vec<T>, Option<String>) {
         let mut items = items.skip(self.start);
         let page = items.by_ref().take(self.size).collect();
         let token = items.next().map(|_| self.token(self.start + self.size));
@@ -60,13 +61,12 @@ pub(crate) fn jobs<'a>(
     state: &'a State,
     job_type: Option<&'a str>,
     status: Option<&'a str>,
-) -> impl Iterator<Item = Value> + 'a {
+) -> impl Iterator<Item = &'a Job> {
     let is_wanted =
         |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(found));
-    let jobs = state.jobs.iter().filter(move |job| {
+    state.jobs.iter().filter(move |job| {
         is_wanted(job_type, job.definition.work.type_name()) && is_wanted(status, job.status.as_str())
-    });
-    jobs.map(|job| job.to_json())
+    })
 }
 
 /// The rows that a query `SELECT * FROM devices.jobs [WHERE …]` selects.

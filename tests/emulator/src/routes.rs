@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::access;
 use crate::hub::{Hub, job_not_found};
+use crate::job::Job;
 use crate::query::{self, Page};
 use crate::refusal::{Refusal, json_response, length_required};
 use crate::submission;
@@ -97,8 +98,9 @@ async fn query_jobs(
     let parameter = |name| parameters.get(name).map(String::as_str);
     let (job_type, status) = (parameter("jobType"), parameter("jobStatus"));
     let page = Page::read(&headers, format!("{job_type:?} {status:?}"))?;
-    let (jobs, next) = page.cut(query::jobs(&hub.state(), job_type, status));
-    Ok(paged("jobResponse", jobs, next))
+    let state = hub.state();
+    let (jobs, next) = page.cut(query::jobs(&state, job_type, status));
+    Ok(paged("jobResponse", jobs.into_iter().map(Job::to_json).collect(), next))
 }
 
 async fn query_devices(

@@ -1,0 +1,54 @@
+//! Cancels a job that is not running yet.
+//!
+//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts a hub of its own, and schedules
+//! a job there for an hour from now.
+//!
+//! ```sh
+//! cargo run --example cancel_job
+//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example cancel_job -- reboot-43
+//! ```
+
+#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
+
+mod hub;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use bpaf::{OptionParser, Parser, construct, positional};
+use chrono::{TimeDelta, Utc};
+use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+
+use hub::{Hub, exit_code, follow};
+
+fn command_line() -> OptionParser<String> {
+    let job_id =
+        positional("JOB_ID").help("The job to cancel").fallback("reboot-43".to_owned()).display_fallback();
+    construct!([job_id])
+        .to_options()
+        .descr("Cancels a job that is not running yet.")
+        .footer("Talks to the hub of IOTHUB_CONNECTION_STRING, or to one of its own when that is not set.")
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit_code(run(command_line().run()).await)
+}
+
+async fn run(job_id: String) -> Result<(), Box<dyn Error>> {
+    let Hub { client, emulator } = Hub::connect(false).await?;
+    if emulator.is_some() {
+        let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "*");
+        let request = request.starting_at(Utc::now() + TimeDelta::hours(1));
+        client.create_scheduled_job(&job_id, &request).await?;
+        println!("{job_id}: scheduled for an hour from now");
+    }
+    match client.cancel_scheduled_job(&job_id).await {
+        Err(error) if error.is_not_cancellable() => {
+            println!("{job_id}: too late to cancel, waiting for its end");
+            println!("{job_id}: {:?}", follow(&client, &job_id).await?.outcome());
+        }
+        cancelled => println!("{job_id}: {:?}", cancelled?.outcome()),
+    }
+    Ok(())
+}

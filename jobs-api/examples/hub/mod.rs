@@ -1,0 +1,85 @@
+//! What the examples share: the hub they talk to, and how they end.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs that talk to their user")]
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jobs_api::types::{JobResponse, JobStatus};
+use jobs_api::{Client, ClientBuilder};
+use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
+use serde_json::json;
+
+/// A client, and the emulated hub behind it when there is no other.
+pub(crate) struct Hub {
+    pub(crate) client: Client,
+    pub(crate) emulator: Option<Emulator>,
+}
+
+impl Hub {
+    /// The hub of `IOTHUB_CONNECTION_STRING`; when that is not set, an emulated one with a dozen pumps.
+    ///
+    /// With `troubled`, two of its pumps in building 43 are offline and one does not know the method.
+    pub(crate) async fn connect(troubled: bool) -> Result<Self, Box<dyn Error>> {
+        if let Ok(connection_string) = std::env::var("IOTHUB_CONNECTION_STRING") {
+            let client = Client::from_connection_string(&connection_string)?;
+            println!("Talking to the hub of IOTHUB_CONNECTION_STRING.");
+            return Ok(Self { client, emulator: None });
+        }
+        let emulator = Emulator::builder()
+            .devices((1..=12).map(|number| pump(number, troubled)))
+            .pace(Pace { running: Duration::from_secs(2), ..Pace::default() })
+            .start()
+            .await;
+        println!(
+            "IOTHUB_CONNECTION_STRING is not set: talking to an emulated hub with 12 devices, 8 in building 43."
+        );
+        let builder = ClientBuilder::from_connection_string(&emulator.connection_string())?;
+        let client = builder.endpoint(emulator.endpoint()).build()?;
+        Ok(Self { client, emulator: Some(emulator) })
+    }
+}
+
+fn pump(number: u32, troubled: bool) -> Device {
+    let building = if number <= 8 { "43" } else { "44" };
+    let device = Device::new(format!("pump-{number}")).with_tags(json!({ "building": building }));
+    match number {
+        2 | 5 if troubled => device.offline(),
+        7 if troubled => device.answering(|call| MethodAnswer {
+            status: 404,
+            payload: json!({ "error": format!("there is no method {}", call.name) }),
+        }),
+        _ => device.answering(|call| MethodAnswer { status: 200, payload: json!({ "done": call.name }) }),
+    }
+}
+
+/// Waits for a job with a progress bar.
+pub(crate) async fn follow(client: &Client, id: &str) -> Result<JobResponse, Box<dyn Error>> {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} devices, {msg}")?;
+    let bar = ProgressBar::new(0).with_style(style);
+    let job = client.wait_for_job(id).on_progress(|job| show(&bar, job)).await;
+    bar.finish_and_clear();
+    Ok(job?)
+}
+
+fn show(bar: &ProgressBar, job: &JobResponse) {
+    let statistics = job.device_job_statistics.clone().unwrap_or_default();
+    let count = |number: Option<i32>| u64::try_from(number.unwrap_or_default()).unwrap_or_default();
+    bar.set_length(count(statistics.device_count));
+    bar.set_position(count(statistics.succeeded_count) + count(statistics.failed_count));
+    bar.set_message(job.status.as_ref().map(JobStatus::to_string).unwrap_or_default());
+}
+
+/// Prints an error with all that lies beneath it.
+pub(crate) fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  because: {cause}");
+        source = cause.source();
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,83 @@
+//! Lists the hub's jobs as a table.
+//!
+//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts a hub of its own and schedules
+//! three jobs there.
+//!
+//! ```sh
+//! cargo run --example list_jobs
+//! cargo run --example list_jobs -- --status scheduled
+//! ```
+
+#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
+
+mod hub;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use bpaf::{OptionParser, Parser, construct, long};
+use chrono::{TimeDelta, Utc};
+use futures_util::TryStreamExt as _;
+use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, JobType};
+use jobs_api::{Client, JobFilter, Timestamp};
+
+use hub::{Hub, exit_code, follow};
+
+fn command_line() -> OptionParser<JobFilter> {
+    let status = long("status").help("Only jobs in this status").argument::<JobStatus>("STATUS").optional();
+    let job_type = long("type").help("Only jobs of this type").argument::<JobType>("TYPE").optional();
+    construct!(status, job_type)
+        .map(|(status, job_type)| {
+            let filter = status.into_iter().fold(JobFilter::default(), JobFilter::status);
+            job_type.into_iter().fold(filter, JobFilter::job_type)
+        })
+        .to_options()
+        .descr("Lists the jobs of a hub.")
+        .footer("Talks to the hub of IOTHUB_CONNECTION_STRING, or to one of its own when that is not set.")
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit_code(run(command_line().run()).await)
+}
+
+async fn run(filter: JobFilter) -> Result<(), Box<dyn Error>> {
+    let Hub { client, emulator } = Hub::connect(false).await?;
+    if emulator.is_some() {
+        schedule_some(&client).await?;
+    }
+    println!("{:<24} {:<22} {:<10} {:>8} {:>7}  start", "job", "type", "status", "devices", "failed");
+    let mut jobs = client.query_scheduled_jobs(filter);
+    while let Some(job) = jobs.try_next().await? {
+        print(&job);
+    }
+    Ok(())
+}
+
+async fn schedule_some(client: &Client) -> Result<(), Box<dyn Error>> {
+    let reboot = |building| {
+        JobRequest::device_method(CloudToDeviceMethod::new("reboot"), format!("tags.building = '{building}'"))
+    };
+    client.create_scheduled_job("reboot-43", &reboot("43")).await?;
+    follow(client, "reboot-43").await?;
+    let tonight = Utc::now() + TimeDelta::hours(6);
+    client.create_scheduled_job("reboot-44-tonight", &reboot("44").starting_at(tonight)).await?;
+    client.create_scheduled_job("reboot-43-again", &reboot("43")).await?;
+    Ok(())
+}
+
+fn print(job: &JobResponse) {
+    let text = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let count = |count: Option<i32>| count.map_or("-".to_owned(), |count| count.to_string());
+    let statistics = job.device_job_statistics.clone().unwrap_or_default();
+    let start = job.start_time.as_ref().and_then(Timestamp::to_utc);
+    println!(
+        "{:<24} {:<22} {:<10} {:>8} {:>7}  {}",
+        text(job.job_id.as_deref()),
+        text(job.type_.as_ref().map(JobType::as_str)),
+        text(job.status.as_ref().map(JobStatus::as_str)),
+        count(statistics.device_count),
+        count(statistics.failed_count),
+        start.map_or("-".to_owned(), |start| start.format("%F %T UTC").to_string()),
+    );
+}

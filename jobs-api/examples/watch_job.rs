@@ -1,0 +1,63 @@
+//! Follows a job to its end, then tells on which devices it did not succeed, and why.
+//!
+//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts a hub of its own, on which two
+//! devices are offline and one does not know the method, and schedules a job there.
+//!
+//! ```sh
+//! cargo run --example watch_job
+//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example watch_job -- reboot-43
+//! ```
+
+#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
+
+mod hub;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use bpaf::{OptionParser, Parser, construct, positional};
+use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+use jobs_api::{Condition, JobReport};
+
+use hub::{Hub, exit_code, follow};
+
+fn command_line() -> OptionParser<String> {
+    let job_id =
+        positional("JOB_ID").help("The job to watch").fallback("reboot-43".to_owned()).display_fallback();
+    construct!([job_id])
+        .to_options()
+        .descr("Follows a job and reports the devices it did not succeed on.")
+        .footer("Talks to the hub of IOTHUB_CONNECTION_STRING, or to one of its own when that is not set.")
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit_code(run(command_line().run()).await)
+}
+
+async fn run(job_id: String) -> Result<(), Box<dyn Error>> {
+    let Hub { client, emulator } = Hub::connect(true).await?;
+    if emulator.is_some() {
+        let condition = Condition::tag("building").eq("43").build()?;
+        let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
+        client.create_scheduled_job(&job_id, &request).await?;
+    }
+    let job = follow(&client, &job_id).await?;
+    println!("{job_id}: {:?}", job.outcome());
+    report(&client.job_report(&job_id).await?);
+    Ok(())
+}
+
+fn report(report: &JobReport) {
+    let JobReport { devices, succeeded, failed, .. } = report;
+    println!("{devices} devices: {succeeded} succeeded, {failed} did not");
+    for (code, count) in &report.by_error_code {
+        println!("  {count} × {code}");
+    }
+    for (status, count) in &report.by_method_status {
+        println!("  {count} × answered {status}");
+    }
+    for failure in &report.failures {
+        println!("{}: {}", failure.device_id, failure.reason);
+    }
+}

@@ -59,13 +59,13 @@ pub mod types {
     ///What a job did on one device: a row of the collection `devices.jobs`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[serde(remote = "Self")]
     pub struct DeviceJob {
         ///When this row was created, in UTC.
         #[serde(
             rename = "createdDateTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        #[serde(alias = "createdTime")]
         pub created_date_time_utc: ::std::option::Option<crate::Timestamp>,
         ///The device.
         #[serde(
@@ -78,7 +78,6 @@ pub mod types {
             rename = "endTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        #[serde(alias = "endTime")]
         pub end_time_utc: ::std::option::Option<crate::Timestamp>,
         ///Why it failed on this device, if it did.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -94,7 +93,6 @@ pub mod types {
             rename = "jobType",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        #[serde(alias = "type")]
         pub job_type: ::std::option::Option<crate::generated::types::JobType>,
         ///When this row last changed, in UTC.
         #[serde(
@@ -110,7 +108,6 @@ pub mod types {
             rename = "startTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        #[serde(alias = "startTime")]
         pub start_time_utc: ::std::option::Option<crate::Timestamp>,
         ///How far the job has come on this device. `completed` says that the device was reached; what it answered is in `outcome`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -226,6 +223,7 @@ pub mod types {
     ///A job as the hub knows it. The answer to a create call holds only `jobId`, `type` and `status`; an import or export job is shown with `jobId` and the status `unknown` alone.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[serde(remote = "Self")]
     pub struct JobResponse {
         ///The direct method of a job of the type `scheduleDeviceMethod`.
         #[serde(
@@ -238,7 +236,6 @@ pub mod types {
             rename = "createdTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        #[serde(alias = "createdDateTimeUtc")]
         pub created_time: ::std::option::Option<crate::Timestamp>,
         ///The device, on a job that concerns a single one.
         #[serde(
@@ -257,7 +254,6 @@ pub mod types {
             rename = "endTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        #[serde(alias = "endTimeUtc")]
         pub end_time: ::std::option::Option<crate::Timestamp>,
         ///Why the job as a whole failed, if it did.
         #[serde(
@@ -294,7 +290,6 @@ pub mod types {
             rename = "startTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        #[serde(alias = "startTimeUtc")]
         pub start_time: ::std::option::Option<crate::Timestamp>,
         ///Where the job is in its life. `completed` says that every device was tried, not that each succeeded: see `deviceJobStatistics`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -307,7 +302,6 @@ pub mod types {
         pub status_message: ::std::option::Option<::std::string::String>,
         ///What kind of work the job does.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(alias = "jobType")]
         pub type_: ::std::option::Option<crate::generated::types::JobType>,
         ///The twin patch of a job of the type `scheduleUpdateTwin`.
         #[serde(
@@ -487,6 +481,56 @@ pub mod types {
             fn from(value: String) -> Self {
                 Self(value.into())
             }
+        }
+    }
+    impl<'de> ::serde::Deserialize<'de> for DeviceJob {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            Self::deserialize(
+                crate::names::FirstOf::new(
+                    deserializer,
+                    &[
+                        ("createdDateTimeUtc", &["createdTime"]),
+                        ("endTimeUtc", &["endTime"]),
+                        ("jobType", &["type"]),
+                        ("startTimeUtc", &["startTime"]),
+                    ],
+                ),
+            )
+        }
+    }
+    impl ::serde::Serialize for DeviceJob {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
+            Self::serialize(self, serializer)
+        }
+    }
+    impl<'de> ::serde::Deserialize<'de> for JobResponse {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            Self::deserialize(
+                crate::names::FirstOf::new(
+                    deserializer,
+                    &[
+                        ("createdTime", &["createdDateTimeUtc"]),
+                        ("endTime", &["endTimeUtc"]),
+                        ("startTime", &["startTimeUtc"]),
+                        ("type", &["jobType"]),
+                    ],
+                ),
+            )
+        }
+    }
+    impl ::serde::Serialize for JobResponse {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
+            Self::serialize(self, serializer)
         }
     }
     /// How a device proves who it is.

@@ -77,6 +77,7 @@ mod exchange;
 #[rustfmt::skip]
 pub mod generated;
 mod hooks;
+mod names;
 mod outcome;
 mod pages;
 mod report;

@@ -5,29 +5,33 @@
 
 use std::collections::BTreeSet;
 
+use quote::quote;
 use serde_json::Value;
-use syn::{Field, Fields, Item, LitStr, parse_quote};
+use syn::{Item, parse_quote};
 
 use crate::spec::{OTHER_NAMES, Spec, SpecError, within};
 
-/// Gives each member of the generated `types` the other names that the spec has for it.
-pub(crate) fn add(spec: &Spec, types: &mut [Item]) -> Result<(), SpecError> {
+/// Has each of the generated `types` read its members by the other names that the spec has for them.
+pub(crate) fn add(spec: &Spec, types: &mut Vec<Item>) -> Result<(), SpecError> {
     let mut used = 0;
     let schemas = spec.json["components"]["schemas"].as_object().into_iter().flatten();
     for (type_name, schema) in schemas {
         let mut taken = BTreeSet::new();
-        let properties = schema["properties"].as_object().into_iter().flatten();
-        for (property_name, property) in properties {
+        let mut members: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (property_name, property) in schema["properties"].as_object().into_iter().flatten() {
             let Some(names) = property.get(OTHER_NAMES) else { continue };
             let place = within(&within(".components.schemas", type_name), "properties");
             let place = within(&within(&place, property_name), OTHER_NAMES);
             let names = read(names, &schema["properties"], &mut taken)
                 .map_err(|reason| SpecError::new(&spec.file, &place, reason))?;
-            used += 1;
-            let field = field(types, type_name, property_name).ok_or_else(|| {
-                SpecError::new(&spec.file, &place, "belongs to a property that became no member of a struct")
+            members.push((property_name, names));
+        }
+        used += members.len();
+        if !members.is_empty() {
+            read_through_names(types, type_name, &members).ok_or_else(|| {
+                let place = within(".components.schemas", type_name);
+                SpecError::new(&spec.file, place, format!("has {OTHER_NAMES}, but became no struct"))
             })?;
-            field.attrs.extend(names.iter().map(|name| parse_quote!(#[serde(alias = #name)])));
         }
     }
     if used < count(&spec.json) {
@@ -36,6 +40,32 @@ pub(crate) fn add(spec: &Spec, types: &mut [Item]) -> Result<(), SpecError> {
         return Err(SpecError::new(&spec.file, "", reason));
     }
     Ok(())
+}
+
+/// Puts the reading by names between the struct and its derived code, which `remote` gives other names.
+fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, Vec<&str>)]) -> Option<()> {
+    let item = types.iter_mut().find_map(|item| match item {
+        Item::Struct(item) if item.ident == type_name => Some(item),
+        _ => None,
+    })?;
+    item.attrs.push(parse_quote!(#[serde(remote = "Self")]));
+    let ident = item.ident.clone();
+    let members = members.iter().map(|(own, others)| quote!((#own, &[#(#others),*])));
+    types.push(parse_quote! {
+        impl<'de> ::serde::Deserialize<'de> for #ident {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+                Self::deserialize(crate::names::FirstOf::new(deserializer, &[#(#members),*]))
+            }
+        }
+    });
+    types.push(parse_quote! {
+        impl ::serde::Serialize for #ident {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+    });
+    Some(())
 }
 
 /// How often the extension stands in the document.
@@ -66,34 +96,6 @@ fn read<'a>(
             Some(name) => Ok(name),
         })
         .collect()
-}
-
-/// The field of the struct `type_name` that is written as `property_name`.
-fn field<'a>(types: &'a mut [Item], type_name: &str, property_name: &str) -> Option<&'a mut Field> {
-    let fields = types.iter_mut().find_map(|item| match item {
-        Item::Struct(item) if item.ident == type_name => Some(&mut item.fields),
-        _ => None,
-    })?;
-    let Fields::Named(fields) = fields else { return None };
-    fields.named.iter_mut().find(|field| {
-        field.ident.as_ref().is_some_and(|ident| ident == property_name)
-            || is_renamed_to(field, property_name)
-    })
-}
-
-fn is_renamed_to(field: &Field, name: &str) -> bool {
-    let mut found = false;
-    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-        // What stands behind the name does not matter, so neither does whether all of it is read.
-        let _ = attribute.parse_nested_meta(|meta| {
-            if let Ok(value) = meta.value() {
-                let value: LitStr = value.parse()?;
-                found |= meta.path.is_ident("rename") && value.value() == name;
-            }
-            Ok(())
-        });
-    }
-    found
 }
 
 #[cfg(test)]

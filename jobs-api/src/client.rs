@@ -5,25 +5,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use progenitor_client::ResponseValue;
-use reqwest::{StatusCode, Url};
-use tokio::time::{Instant, sleep};
-use tracing::{Instrument as _, Span};
+use reqwest::Url;
 
 use crate::auth::Authorizer;
 use crate::builder::ClientBuilder;
-use crate::error::{Error, ServiceError};
-use crate::exchange::{Answer, Extent};
+use crate::error::Error;
 use crate::generated;
-use crate::hooks::Attempt;
 use crate::outcome::JobOutcome;
 use crate::pages::{JobFilter, Listing};
 use crate::report::JobReport;
-use crate::retry::{Decision, Progress, RetryPolicy};
+use crate::retry::{Progress, RetryPolicy};
 use crate::rules;
 use crate::settle;
-use crate::telemetry;
 use crate::types::{DeviceJob, JobRequest, JobResponse};
 use crate::wait::WaitForJob;
 use crate::wait_many::WaitForJobs;
@@ -65,6 +59,10 @@ impl Client {
 
     pub(crate) fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
     }
 
     /// Creates a job that starts now or later: [Create Scheduled Job][page].
@@ -197,149 +195,6 @@ impl Client {
         let mut progress = Progress::start(&self.0.retry);
         self.watched(&span, async { Ok(self.run(&mut progress, &span, operation).await?) }).await
     }
-
-    /// The time by the hub's clock, as far as it is known.
-    pub(crate) fn hub_time(&self) -> DateTime<Utc> {
-        self.0.authorizer.hub_time()
-    }
-
-    fn span(&self, job_id: Option<&str>) -> Span {
-        telemetry::operation_span(&self.0.endpoint, self.0.authorizer.host(), job_id)
-    }
-
-    /// Has an operation take place in its span, which is told of its failure.
-    async fn watched<T>(
-        &self,
-        span: &Span,
-        operation: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let outcome = operation.instrument(span.clone()).await;
-        outcome.inspect_err(|error| telemetry::failed(span, error))
-    }
-
-    /// Creates or cancels a job; when the answer is lost, the job itself tells whether that `is_done`.
-    async fn settled<E, F, Fut>(
-        &self,
-        id: &str,
-        operation: F,
-        is_done: impl Fn(&JobResponse) -> bool,
-    ) -> Result<JobResponse, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
-    {
-        let span = self.span(Some(id));
-        let work = async {
-            let mut progress = Progress::start(&self.0.retry);
-            let failed = match self.run(&mut progress, &span, operation).await {
-                Ok(answer) => return Ok(answer.into_inner()),
-                Err(failed) if !failed.may_have_succeeded => return Err(failed.error),
-                Err(failed) => failed,
-            };
-            let looking = self.span(Some(id));
-            let found = self
-                .read(&mut progress.continue_with_another(), &looking, id)
-                .instrument(looking.clone())
-                .await;
-            let done = found.ok().filter(is_done);
-            telemetry::settled(&span, done.is_some());
-            done.ok_or(failed.error)
-        };
-        self.watched(&span, work).await
-    }
-
-    /// Attempts an operation until it succeeds or is not to be attempted again.
-    async fn run<T, E, F, Fut>(
-        &self,
-        progress: &mut Progress<'_>,
-        span: &Span,
-        operation: F,
-    ) -> Result<ResponseValue<T>, Failed>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
-        loop {
-            let number = progress.attempt();
-            telemetry::attempt(span, number);
-            let attempt = self.attempt(progress.remaining(), span)?;
-            let error = match self.send(&attempt, &operation).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            match progress.decide(&error) {
-                Decision::Wait(wait) | Decision::WaitForSlot(wait) => {
-                    telemetry::retrying(span, &error, number, wait);
-                    sleep(wait).await;
-                }
-                Decision::Renew if self.0.authorizer.renew(attempt.token(), clock_skew(&error)) => {
-                    telemetry::retrying(span, &error, number, Duration::ZERO);
-                }
-                decision => {
-                    return Err(Failed { error, may_have_succeeded: decision == Decision::LookAtJob });
-                }
-            }
-        }
-    }
-
-    /// What one attempt sends along, and may take at most.
-    fn attempt(&self, remaining: Duration, span: &Span) -> Result<Attempt, Error> {
-        let Shared { authorizer, timeout, body_limit, .. } = &*self.0;
-        let token = authorizer.authorization(Utc::now())?;
-        Ok(Attempt::new(token, remaining.min(*timeout), *body_limit, span.clone())?)
-    }
-
-    /// Attempts an operation once.
-    async fn send<T, E, F, Fut>(&self, attempt: &Attempt, operation: &F) -> Result<ResponseValue<T>, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
-        let Shared { endpoint, http, .. } = &*self.0;
-        let endpoint = endpoint.as_str().trim_end_matches('/');
-        let start = Instant::now();
-        let api = generated::Client::new_with_client(endpoint, http.clone(), attempt.clone());
-        let answer = operation(api).await;
-        let record = std::mem::take(&mut *attempt.record());
-        telemetry::answered(attempt.span(), record.answer.as_ref(), start.elapsed());
-        if let Some(host) = record.answer.as_ref().and_then(|answer| answer.redirected_to.as_deref()) {
-            return Err(Error::redirected(host));
-        }
-        if matches!(record.answer, Some(Answer { extent: Extent::OverLimit(_), status: StatusCode::OK, .. }))
-        {
-            return Err(Error::over_limit(record, attempt.request_id()));
-        }
-        answer.map_err(|error| Error::from_attempt(error, record, attempt.request_id()))
-    }
-
-    async fn read(&self, progress: &mut Progress<'_>, span: &Span, id: &str) -> Result<JobResponse, Failed> {
-        let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
-        self.run(progress, span, read).await.map(ResponseValue::into_inner)
-    }
-}
-
-/// An operation that is not attempted again.
-struct Failed {
-    error: Error,
-    /// An attempt whose answer was lost may have done what was asked.
-    may_have_succeeded: bool,
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self { error, may_have_succeeded: false }
-    }
-}
-
-impl From<Failed> for Error {
-    fn from(failed: Failed) -> Self {
-        failed.error
-    }
-}
-
-/// How far the hub's clock is ahead of ours: not at all, unless the refusal tells otherwise.
-fn clock_skew(error: &Error) -> TimeDelta {
-    error.service().and_then(ServiceError::clock_skew).unwrap_or_default()
 }
 
 impl fmt::Debug for Client {

@@ -78,6 +78,7 @@ mod exchange;
 pub mod generated;
 mod hooks;
 mod names;
+mod operation;
 mod outcome;
 mod pages;
 mod report;

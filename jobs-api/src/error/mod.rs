@@ -4,6 +4,7 @@ mod body;
 mod code;
 mod place;
 mod service;
+mod transport;
 mod unreadable;
 
 use std::fmt;
@@ -16,9 +17,10 @@ use uuid::Uuid;
 
 pub use self::code::ErrorCode;
 pub use self::service::{Cause, ServiceError};
+pub use self::transport::TransportError;
 pub use self::unreadable::UnreadableAnswer;
 use crate::auth::{ConnectionStringError, CredentialError};
-use crate::exchange::{Answer, Record};
+use crate::exchange::Record;
 
 /// How much of a body an error keeps, in bytes.
 const KEPT_BODY: usize = 64 * 1024;
@@ -185,7 +187,7 @@ impl Error {
             path: "/jobs/v2/reboot-43".into(),
             request_id: Uuid::nil(),
         };
-        let answer = Answer {
+        let answer = crate::exchange::Answer {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: body.to_owned().into(),
@@ -252,65 +254,6 @@ impl From<ConnectionStringError> for Error {
 impl From<CredentialError> for Error {
     fn from(error: CredentialError) -> Self {
         Self::Credential(error)
-    }
-}
-
-/// No complete answer came.
-#[derive(Debug)]
-pub struct TransportError {
-    origin: Origin,
-    answer: Option<Answer>,
-    source: reqwest::Error,
-}
-
-impl TransportError {
-    /// The hub could not be reached: nothing was sent.
-    pub fn is_connect(&self) -> bool {
-        self.source.is_connect()
-    }
-
-    /// The attempt took longer than [`ClientBuilder::timeout`](crate::ClientBuilder::timeout) allows, or
-    /// than was left of the [`RetryPolicy`](crate::RetryPolicy)'s deadline.
-    pub fn is_timeout(&self) -> bool {
-        self.source.is_timeout()
-    }
-
-    /// The HTTP status of the answer, if one began to come.
-    pub fn status(&self) -> Option<StatusCode> {
-        self.answer.as_ref().map(|answer| answer.status)
-    }
-
-    /// The headers of the answer, if one began to come.
-    pub fn headers(&self) -> Option<&HeaderMap> {
-        self.answer.as_ref().map(|answer| &answer.headers)
-    }
-
-    /// What came of the answer's body: at most its first 64 KiB, bytes that are not UTF-8 replaced.
-    pub fn body(&self) -> String {
-        self.answer.as_ref().map(|answer| start_of(&answer.body)).unwrap_or_default()
-    }
-
-    /// The `Request-Id` that the request was sent with.
-    pub fn request_id(&self) -> String {
-        self.origin.request_id.to_string()
-    }
-}
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (origin, status) = (&self.origin, self.status());
-        let what = match status {
-            None if self.is_connect() => "no connection to the hub",
-            None if self.is_timeout() => "no answer in time",
-            None => "the connection ended before an answer came",
-            Some(_) if self.is_timeout() => "the answer did not end in time",
-            Some(_) => "the connection ended within the answer",
-        };
-        write!(f, "{origin}: {what}")?;
-        if let Some(status) = status {
-            write!(f, ", whose status is {}", status.as_u16())?;
-        }
-        write!(f, " (request id {})", origin.request_id)
     }
 }
 

@@ -5,37 +5,14 @@
 //!
 //! [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language
 
+mod attribute;
+mod literal;
+
 use std::fmt;
 
+pub use self::attribute::Attribute;
+pub use self::literal::Literal;
 use crate::rules::CONDITION_LENGTH;
-
-/// Words of the query language that a name must not be taken for, in lower case.
-const KEYWORDS: [&str; 24] = [
-    "all",
-    "and",
-    "as",
-    "asc",
-    "avg",
-    "by",
-    "count",
-    "desc",
-    "devices",
-    "false",
-    "from",
-    "group",
-    "in",
-    "is_defined",
-    "max",
-    "min",
-    "nin",
-    "not",
-    "null",
-    "or",
-    "select",
-    "sum",
-    "true",
-    "where",
-];
 
 /// A condition that selects devices.
 ///
@@ -103,11 +80,6 @@ impl fmt::Display for ConditionError {
 }
 
 impl std::error::Error for ConditionError {}
-
-/// A path that a condition compares.
-#[derive(Clone, Debug)]
-#[must_use = "a path is no condition until it is compared"]
-pub struct Attribute(Result<String, ConditionError>);
 
 impl Condition {
     /// Selects every device: `*`.
@@ -233,143 +205,6 @@ impl TryFrom<Condition> for String {
         condition.build()
     }
 }
-
-macro_rules! comparisons {
-    ($($(#[$doc:meta])* $name:ident => $operator:literal,)*) => {
-        impl Attribute {
-            $($(#[$doc])*
-            pub fn $name(self, value: impl Into<Literal>) -> Condition {
-                self.condition(|path| format!(concat!("{} ", $operator, " {}"), path, value.into().0))
-            })*
-        }
-    };
-}
-
-comparisons! {
-    /// Equal to the value.
-    eq => "=",
-    /// Other than the value.
-    ne => "!=",
-    /// Less than the value.
-    lt => "<",
-    /// At most the value.
-    le => "<=",
-    /// Greater than the value.
-    gt => ">",
-    /// At least the value.
-    ge => ">=",
-}
-
-impl Attribute {
-    fn within(root: &str, path: &str) -> Self {
-        let parts = path.split('.').map(|part| match part {
-            _ if part.is_empty() || part.contains("]]") || part.ends_with(']') => {
-                Err(ConditionError::Path(path.into()))
-            }
-            _ if is_plain(part) => Ok(format!(".{part}")),
-            _ => Ok(format!(".[[{part}]]")),
-        });
-        Self(parts.collect::<Result<String, _>>().map(|path| format!("{root}{path}")))
-    }
-
-    /// One of the values.
-    pub fn is_in<I: IntoIterator<Item: Into<Literal>>>(self, values: I) -> Condition {
-        self.list("IN", values)
-    }
-
-    /// None of the values.
-    pub fn is_not_in<I: IntoIterator<Item: Into<Literal>>>(self, values: I) -> Condition {
-        self.list("NIN", values)
-    }
-
-    /// There, even if it is null.
-    pub fn is_defined(self) -> Condition {
-        self.condition(|path| format!("IS_DEFINED({path})"))
-    }
-
-    fn list<I: IntoIterator<Item: Into<Literal>>>(self, operator: &str, values: I) -> Condition {
-        let values: Vec<String> = values.into_iter().map(|value| value.into().0).collect();
-        let mut condition = self.condition(|path| format!("{path} {operator} [{}]", values.join(", ")));
-        if values.is_empty() {
-            condition.problem.get_or_insert(ConditionError::EmptyList);
-        }
-        condition
-    }
-
-    fn condition(self, text: impl FnOnce(&str) -> String) -> Condition {
-        match self.0 {
-            Ok(path) => Condition::single(text(&path)),
-            Err(problem) => Condition { problem: Some(problem), ..Condition::single(text("?")) },
-        }
-    }
-}
-
-/// Whether a name can be written without brackets.
-fn is_plain(name: &str) -> bool {
-    let mut letters = name.chars();
-    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !KEYWORDS.contains(&name.to_ascii_lowercase().as_str())
-}
-
-/// A value in a condition.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Literal(String);
-
-impl Literal {
-    /// The value null.
-    pub fn null() -> Self {
-        Self("null".into())
-    }
-
-    /// A number with a fraction; `None` for one that is not finite, which the language does not have.
-    pub fn number(number: f64) -> Option<Self> {
-        number.is_finite().then(|| Self(format!("{number}")))
-    }
-}
-
-/// A string between single quotes. Whether a quote in it is doubled or takes a backslash is told in two
-/// ways; its code is told in one, and serves for control characters too.
-impl From<&str> for Literal {
-    fn from(text: &str) -> Self {
-        let mut quoted = String::with_capacity(text.len() + 2);
-        quoted.push('\'');
-        for c in text.chars() {
-            match c {
-                '\\' => quoted.push_str("\\\\"),
-                '\'' => quoted.push_str("\\u0027"),
-                c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
-                c => quoted.push(c),
-            }
-        }
-        quoted.push('\'');
-        Self(quoted)
-    }
-}
-
-impl From<String> for Literal {
-    fn from(text: String) -> Self {
-        Self::from(text.as_str())
-    }
-}
-
-impl From<&String> for Literal {
-    fn from(text: &String) -> Self {
-        Self::from(text.as_str())
-    }
-}
-
-macro_rules! plain_literals {
-    ($($type:ty),*) => {
-        $(impl From<$type> for Literal {
-            fn from(value: $type) -> Self {
-                Self(value.to_string())
-            }
-        })*
-    };
-}
-
-plain_literals!(bool, i8, i16, i32, i64, u8, u16, u32, u64);
 
 #[cfg(test)]
 mod tests {

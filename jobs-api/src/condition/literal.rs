@@ -1,0 +1,60 @@
+//! Values, written so that nothing in them is read as anything else.
+
+/// A value in a condition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Literal(pub(super) String);
+
+impl Literal {
+    /// The value null.
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+
+    /// A number with a fraction; `None` for one that is not finite, which the language does not have.
+    pub fn number(number: f64) -> Option<Self> {
+        number.is_finite().then(|| Self(format!("{number}")))
+    }
+}
+
+/// A string between single quotes. Whether a quote in it is doubled or takes a backslash is told in two
+/// ways; its code is told in one, and serves for control characters too.
+impl From<&str> for Literal {
+    fn from(text: &str) -> Self {
+        let mut quoted = String::with_capacity(text.len() + 2);
+        quoted.push('\'');
+        for c in text.chars() {
+            match c {
+                '\\' => quoted.push_str("\\\\"),
+                '\'' => quoted.push_str("\\u0027"),
+                c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+                c => quoted.push(c),
+            }
+        }
+        quoted.push('\'');
+        Self(quoted)
+    }
+}
+
+impl From<String> for Literal {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for Literal {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+macro_rules! plain_literals {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Literal {
+            fn from(value: $type) -> Self {
+                Self(value.to_string())
+            }
+        })*
+    };
+}
+
+plain_literals!(bool, i8, i16, i32, i64, u8, u16, u32, u64);

@@ -181,8 +181,9 @@ impl Poll {
                 }
                 Err(error) if error.is_retryable() && self.failed + 1 < FAILED_POLLS => {
                     self.failed += 1;
-                    if !self.pace.wait(None).await {
-                        return if self.last.is_some() { Ok(None) } else { Err(error) };
+                    // With a state to show, the wait before the next poll comes above.
+                    if self.last.is_none() && !self.pace.wait(None).await {
+                        return Err(error);
                     }
                 }
                 Err(error) => return Err(error),

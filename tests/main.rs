@@ -8,6 +8,7 @@ mod conditions;
 mod enums;
 mod hub;
 mod listing;
+mod lost_answers;
 mod reading;
 mod requests;
 mod retrying;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, Twin};
-use jobs_api::{Client, ClientBuilder};
+use jobs_api::{Client, ClientBuilder, RetryPolicy};
 use jobs_emulator::{Device, Emulator, Pace};
 use serde_json::json;
 
@@ -56,6 +56,20 @@ pub(crate) async fn wait_for(client: &Client, id: &str, wanted: &[JobStatus]) ->
 
 pub(crate) async fn wait_for_end(client: &Client, id: &str) -> JobResponse {
     wait_for(client, id, &[JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled]).await
+}
+
+/// Retries as the default does, without losing time.
+pub(crate) fn eager() -> RetryPolicy {
+    RetryPolicy::default().with_base(Duration::from_millis(1))
+}
+
+pub(crate) fn eager_client(hub: &Emulator) -> Client {
+    builder(hub).retry(eager()).build().unwrap()
+}
+
+/// The methods that reached the hub, in order.
+pub(crate) fn arrived(hub: &Emulator) -> String {
+    hub.requests().iter().map(|request| request.method.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 /// Tokio's clock, standing still until it is moved: for tests that begin with it paused.

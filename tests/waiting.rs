@@ -65,6 +65,19 @@ async fn a_wait_that_takes_too_long_gives_what_was_seen_last() {
     assert_eq!((job.outcome(), job.status), (JobOutcome::Pending, Some(JobStatus::Running)));
 }
 
+#[tokio::test]
+async fn a_poll_that_takes_too_long_ends_with_the_wait() {
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    wait_for(&client, "job", &[JobStatus::Running]).await;
+    let stall =
+        |_: &JobResponse| hub.inject(Route::Get, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
+    let wait = client.wait_for_job("job").on_progress(stall).timeout(Duration::from_secs(2));
+    let job = tokio::time::timeout(Duration::from_secs(15), wait.into_future()).await.unwrap().unwrap();
+    assert_eq!(job.outcome(), JobOutcome::Pending);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_scheduled_for_later_is_left_alone_until_then() {
     let clock = FrozenClock::new();

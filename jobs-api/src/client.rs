@@ -13,7 +13,7 @@ use crate::builder::ClientBuilder;
 use crate::error::Error;
 use crate::generated;
 use crate::outcome::JobOutcome;
-use crate::pages::{JobFilter, Listing};
+use crate::pages::{DeviceJobFilter, JobFilter, Listing};
 use crate::report::JobReport;
 use crate::retry::{Progress, RetryPolicy};
 use crate::rules;
@@ -143,14 +143,14 @@ impl Client {
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/query-scheduled-jobs
     pub fn query_scheduled_jobs(&self, filter: JobFilter) -> Listing<JobResponse> {
-        Listing::of_jobs(self.clone(), filter)
+        Listing::new(self.clone(), filter)
     }
 
     /// Lists what a job did on each device: [Query jobs][page].
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
     pub fn query_device_jobs(&self, job_id: &str) -> Listing<DeviceJob> {
-        Listing::of_device_jobs(self.clone(), job_id)
+        Listing::new(self.clone(), DeviceJobFilter::of_job(job_id))
     }
 
     /// Reads a job and counts its rows, as they are now: by status, by error, by the devices' answers.

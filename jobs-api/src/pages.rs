@@ -112,6 +112,10 @@ impl sealed::Listed for DeviceJob {
 }
 
 impl DeviceJobFilter {
+    pub(crate) fn of_job(job_id: &str) -> Self {
+        Self { job_id: job_id.to_owned(), status: None }
+    }
+
     fn to_query(&self) -> Result<String, Error> {
         rules::check_job_id(&self.job_id)?;
         let mut query = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{}'", self.job_id);
@@ -165,17 +169,7 @@ impl<T: Listed> Listing<T> {
     }
 }
 
-impl Listing<JobResponse> {
-    pub(crate) fn of_jobs(client: Client, filter: JobFilter) -> Self {
-        Self::new(client, filter)
-    }
-}
-
 impl Listing<DeviceJob> {
-    pub(crate) fn of_device_jobs(client: Client, job_id: &str) -> Self {
-        Self::new(client, DeviceJobFilter { job_id: job_id.to_owned(), status: None })
-    }
-
     /// Keeps only rows in this status; the hub sorts them out.
     pub fn status(mut self, status: DeviceJobStatus) -> Self {
         self.query.filter.status = Some(status);

@@ -1,7 +1,7 @@
 //! When a failed attempt is followed by another, and after which wait.
 //!
 //! The decision is one pure function of what came back and what was done so far; the loop that acts on
-//! it is in `client.rs`. Each attempt is signed anew.
+//! it is in `operation.rs`. Each attempt is signed anew.
 
 use std::time::Duration;
 

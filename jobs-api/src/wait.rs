@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, Stream, TryStreamExt as _};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::Timestamp;
 use crate::client::Client;
@@ -52,7 +52,8 @@ impl<'a> WaitForJob<'a> {
         Self { poll: Poll::new(client, id), on_progress: None }
     }
 
-    /// Gives up waiting after this time, which is no error. For ever when not set.
+    /// Gives up waiting after this time, which is no error. For ever when not set. The job is read
+    /// once in any case, however long that takes with its retries.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.poll.pace.timeout = Some(timeout);
         self
@@ -166,7 +167,15 @@ impl Poll {
             {
                 break;
             }
-            match self.client.get_scheduled_job(&self.id).await {
+            let read = self.client.get_scheduled_job(&self.id);
+            let answer = match &self.last {
+                Some(_) => match timeout(self.pace.remaining(), read).await {
+                    Ok(answer) => answer,
+                    Err(_) => break,
+                },
+                None => read.await,
+            };
+            match answer {
                 Ok(job) => {
                     self.failed = 0;
                     self.unknown = if job.outcome() == JobOutcome::Unknown { self.unknown + 1 } else { 0 };

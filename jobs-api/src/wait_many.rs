@@ -33,7 +33,8 @@ impl<'a> WaitForJobs<'a> {
         Self { client, ids, timeout: None, on_progress: None }
     }
 
-    /// Gives up waiting after this time, which is no error. For ever when not set.
+    /// Gives up waiting after this time, which is no error. For ever when not set. A round of reading
+    /// that has begun by then is finished, however long that takes with its retries.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

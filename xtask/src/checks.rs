@@ -124,3 +124,70 @@ fn check_operations(json: &Value) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use crate::spec::Spec;
+    use crate::spec::tests::{assert_refused, minimal, operation};
+
+    #[test]
+    fn a_dangling_reference_is_refused_at_its_place() {
+        assert_refused(
+            |spec| {
+                spec["components"]["schemas"]["Job"] =
+                    json!({ "properties": { "a-b": { "$ref": "#/none" } } })
+            },
+            "spec.json at .components.schemas.Job.properties[\"a-b\"][\"$ref\"]: leads nowhere: there is no \"#/none\"",
+        );
+        assert_refused(
+            |spec| spec["components"]["schemas"]["Job"] = json!({ "$ref": "other.json#/Job" }),
+            "spec.json at .components.schemas.Job[\"$ref\"]: is \"other.json#/Job\"; only references within",
+        );
+    }
+
+    #[test]
+    fn a_schema_made_of_itself_is_refused() {
+        let own = json!({ "$ref": "#/components/schemas/Job" });
+        assert_refused(
+            |spec| spec["components"]["schemas"]["Job"] = json!({ "allOf": [own] }),
+            "spec.json at .components.schemas.Job: refers to itself",
+        );
+        let own = json!({ "$ref": "#/components/parameters/Id" });
+        assert_refused(
+            |spec| spec["components"]["parameters"] = json!({ "Id": own }),
+            "spec.json at .components.parameters.Id: refers to itself",
+        );
+    }
+
+    #[test]
+    fn a_schema_may_hold_itself_as_a_member() {
+        let mut spec = minimal();
+        spec["components"]["schemas"]["Job"] =
+            json!({ "type": "object", "properties": { "parent": { "$ref": "#/components/schemas/Job" } } });
+        assert!(Spec::parse(&spec.to_string(), Path::new("spec.json")).is_ok());
+    }
+
+    #[test]
+    fn an_operation_needs_an_id_of_its_own() {
+        assert_refused(
+            |spec| spec["paths"]["/jobs/{id}"]["get"]["operationId"] = json!(""),
+            "spec.json at .paths[\"/jobs/{id}\"].get: has no operationId",
+        );
+        assert_refused(
+            |spec| spec["paths"]["/jobs/{id}"]["put"] = operation("readJob"),
+            "spec.json at .paths[\"/jobs/{id}\"].put.operationId: \"readJob\" is taken by .paths[\"/jobs/{id}\"].get",
+        );
+    }
+
+    #[test]
+    fn a_default_response_beside_others_is_refused() {
+        assert_refused(
+            |spec| spec["paths"]["/jobs/{id}"]["get"]["responses"]["default"] = json!({ "description": "" }),
+            "spec.json at .paths[\"/jobs/{id}\"].get.responses.default: cannot stand beside",
+        );
+    }
+}

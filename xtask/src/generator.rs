@@ -1,4 +1,4 @@
-//! Progenitor and all of its settings; a panic of its becomes an error with a place.
+//! Progenitor and all of its settings; a panic in it becomes an error with a place.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -21,7 +21,7 @@ const TYPES: &str = "crate::generated::types";
 /// Derived on every generated type, so that a user's schema tools can read it.
 const SCHEMA_ATTRIBUTE: &str = r#"#[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]"#;
 
-/// Generates the client for `spec`, in which `enums` are written by somebody else.
+/// Generates the client for `spec`, without the `enums`, which are to be added to its types.
 pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, SpecError> {
     let generate = || {
         // Types that have no name in the spec get one from the generator: a first run tells it.

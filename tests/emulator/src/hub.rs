@@ -1,7 +1,6 @@
 //! The hub's state, and the life of its jobs.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::emulator::Pace;
 use crate::fault::Script;
 use crate::job::{Definition, Job, Row, Status, Work};
 use crate::refusal::Refusal;
+use crate::state::State;
 
 /// In how many steps a job goes through its devices, at most: a timer is good for milliseconds.
 const STEPS: usize = 20;
@@ -44,33 +44,6 @@ pub(crate) struct Hub {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-#[derive(Default)]
-pub(crate) struct State {
-    pub(crate) devices: BTreeMap<String, Device>,
-    /// In the order of their creation.
-    pub(crate) jobs: Vec<Job>,
-    index: HashMap<String, usize>,
-}
-
-impl State {
-    pub(crate) fn job(&self, id: &str) -> Option<&Job> {
-        self.index.get(id).map(|index| &self.jobs[*index])
-    }
-
-    pub(crate) fn job_mut(&mut self, id: &str) -> Option<&mut Job> {
-        self.index.get(id).map(|index| &mut self.jobs[*index])
-    }
-
-    pub(crate) fn forget(&mut self, id: &str) {
-        self.index.remove(id);
-    }
-
-    fn add(&mut self, job: Job) {
-        self.index.insert(job.definition.id.clone(), self.jobs.len());
-        self.jobs.push(job);
-    }
-}
-
 impl Hub {
     pub(crate) fn new(
         host_name: String,
@@ -79,14 +52,13 @@ impl Hub {
         pace: Pace,
         concurrent_jobs: usize,
     ) -> Self {
-        let devices = devices.into_iter().map(|device| (device.id().to_owned(), device)).collect();
         Self {
             host_name,
             policies,
             pace,
             concurrent_jobs,
             faults: Script::default(),
-            state: Mutex::new(State { devices, ..State::default() }),
+            state: Mutex::new(State::new(devices)),
             clock_offset: Mutex::default(),
             slot_freed: Notify::new(),
             tasks: Mutex::default(),
@@ -118,7 +90,7 @@ impl Hub {
                 return Err(Refusal::job_already_exists(format!("A job with the ID {id} already exists")));
             }
             let is_active = |job: &Job| !job.status.is_final() && job.start <= now;
-            let active = state.jobs.iter().filter(|job| is_active(job)).count();
+            let active = state.jobs().filter(|job| is_active(job)).count();
             if job.start <= now && active >= self.concurrent_jobs {
                 let reason = format!("The hub runs {active} jobs, as many as its tier allows");
                 return Err(Refusal::too_many_active_jobs(reason));
@@ -197,7 +169,7 @@ impl Hub {
             {
                 let now = self.now();
                 let mut state = self.state();
-                let running = state.jobs.iter().filter(|job| job.status == Status::Running).count();
+                let running = state.jobs().filter(|job| job.status == Status::Running).count();
                 let chosen = state.devices.values().filter(|device| condition.selects(&device.twin()));
                 let devices: Vec<String> = chosen.map(|device| device.id().to_owned()).collect();
                 let job = state.job_mut(id).filter(|job| !job.status.is_final())?;

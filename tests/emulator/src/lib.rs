@@ -29,6 +29,7 @@ mod query;
 mod refusal;
 mod routes;
 mod server;
+mod state;
 mod submission;
 
 pub use condition::condition_selects;

@@ -6,9 +6,9 @@ use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::condition::Condition;
-use crate::hub::State;
 use crate::job::Job;
 use crate::refusal::Refusal;
+use crate::state::State;
 
 /// The largest page, and the one given when no size is asked for.
 const PAGE_SIZE: usize = 100;
@@ -64,7 +64,7 @@ pub(crate) fn jobs<'a>(
 ) -> impl Iterator<Item = &'a Job> {
     let is_wanted =
         |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(found));
-    state.jobs.iter().filter(move |job| {
+    state.jobs().filter(move |job| {
         is_wanted(job_type, job.definition.work.type_name()) && is_wanted(status, job.status.as_str())
     })
 }
@@ -75,7 +75,7 @@ pub(crate) fn device_jobs<'a>(
     query: &str,
 ) -> Result<impl Iterator<Item = Value> + 'a, Refusal> {
     let condition = row_condition(query).map_err(Refusal::argument_invalid)?;
-    let rows = state.jobs.iter().flat_map(|job| job.rows_to_json());
+    let rows = state.jobs().flat_map(|job| job.rows_to_json());
     Ok(rows.filter(move |row| condition.selects(row)))
 }
 

@@ -183,3 +183,15 @@ async fn a_whole_job_is_read_back_as_it_was_sent() {
     assert_eq!((method.payload, method.response_timeout_in_seconds), (Some(json!([1])), Some(10)));
     assert!(job.created_time.unwrap().to_utc().is_some());
 }
+
+#[tokio::test]
+async fn a_payload_may_hold_a_signed_link() {
+    let link =
+        "https://store.blob.core.windows.net/fw/v2.bin?sv=2024-11-04&sig=aB%2Fc%3D&token=eyJhbGciOi.J9.c2Vj";
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let update = CloudToDeviceMethod::new("update").with_payload(json!({ "from": link }));
+    client.create_scheduled_job("job", &JobRequest::device_method(update, "*")).await.unwrap();
+    let method = client.get_scheduled_job("job").await.unwrap().cloud_to_device_method.unwrap();
+    assert_eq!(method.payload.unwrap(), json!({ "from": link }));
+}

@@ -16,7 +16,7 @@ use reqwest::{Method, Request, Response};
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::auth::{Authorization, CredentialError};
+use crate::auth::{Authorization, CredentialError, without_tokens};
 use crate::exchange::{Answer, Extent, Record};
 use crate::generated::Client;
 use crate::telemetry;
@@ -94,11 +94,13 @@ impl Attempt {
         }
     }
 
-    /// Keeps a body for the error that it may become, without the token that it may echo.
+    /// Keeps a body for the error that it may become, without the tokens that it may echo.
+    ///
+    /// What is read on has only this attempt's token taken out: a job's payload may hold signatures.
     fn keep(&self, body: Vec<u8>, extent: Extent) -> Bytes {
         let body = self.0.token.redact(body.into());
         if let Some(answer) = &mut self.record().answer {
-            answer.body = body.clone();
+            answer.body = without_tokens(body.clone());
             answer.extent = extent;
         }
         body

@@ -5,6 +5,7 @@
 
 mod authorizer;
 mod connection_string;
+mod redaction;
 mod sas;
 mod secret;
 
@@ -17,8 +18,14 @@ use self::authorizer::Token;
 pub(crate) use self::authorizer::{Authorization, Authorizer};
 pub(crate) use self::connection_string::is_host_name;
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
+pub(crate) use self::redaction::{text_without_tokens, without_tokens};
 use self::sas::{SharedAccessKey, SharedAccessSignature};
 use self::secret::Secret;
+
+/// The scheme of a token of Entra ID, and the blank after it.
+const BEARER: &str = "Bearer ";
+/// What stands before the signature in a shared access signature.
+const SIGNATURE_FIELD: &str = "sig=";
 
 /// What a client signs its calls with.
 ///

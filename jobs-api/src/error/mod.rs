@@ -151,12 +151,11 @@ impl Error {
             (Generated::CommunicationError(source) | Generated::ResponseBodyError(source), answer) => {
                 Self::Transport(Box::new(TransportError { origin, answer, source }))
             }
-            (Generated::InvalidResponsePayload(_, error), Some(answer)) => {
-                Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, Some(error))))
+            (Generated::InvalidResponsePayload(body, error), Some(answer)) => {
+                let unreadable = UnreadableAnswer::broken_off(origin, answer, &body, error);
+                Self::UnreadableAnswer(Box::new(unreadable))
             }
-            (_, Some(answer)) => {
-                Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, None)))
-            }
+            (_, Some(answer)) => Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer))),
             (error, None) => Self::invalid_request("request", refusal(error)),
         }
     }
@@ -167,7 +166,7 @@ impl Error {
             return Self::invalid_request("request", "it was not sent");
         };
         let origin = Origin { operation, method, path, request_id };
-        Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer, None)))
+        Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer)))
     }
 
     /// The caller's HTTP client followed a redirect, which this crate's own never does.

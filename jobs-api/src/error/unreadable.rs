@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use serde::de::Error as _;
 
 use super::place::place;
 use super::{Origin, one_line, start_of};
+use crate::auth::text_without_tokens;
 use crate::exchange::{Answer, Extent};
 
 /// How much of the body a message repeats, in characters.
@@ -20,22 +23,37 @@ pub struct UnreadableAnswer {
     headers: HeaderMap,
     body: String,
     extent: Extent,
+    broken: Option<Broken>,
+}
+
+/// Where and why reading stopped.
+#[derive(Debug)]
+struct Broken {
+    line: usize,
+    column: usize,
     place: String,
-    cause: Option<serde_json::Error>,
+    cause: serde_json::Error,
 }
 
 impl UnreadableAnswer {
-    pub(super) fn new(origin: Origin, answer: Answer, cause: Option<serde_json::Error>) -> Self {
-        let place = cause.as_ref().map(|cause| place(&answer.body, cause.line(), cause.column()));
+    pub(super) fn new(origin: Origin, answer: Answer) -> Self {
         Self {
             origin,
             status: answer.status,
             headers: answer.headers,
             body: start_of(&answer.body),
             extent: answer.extent,
-            place: place.unwrap_or_default(),
-            cause,
+            broken: None,
         }
+    }
+
+    /// Reading `body`, the answer's as it came, stopped for this `cause`.
+    pub(super) fn broken_off(origin: Origin, answer: Answer, body: &Bytes, cause: serde_json::Error) -> Self {
+        let (line, column) = (cause.line(), cause.column());
+        // The reader's message may quote what it stopped at.
+        let cause = text_without_tokens(&cause.to_string()).map_or(cause, serde_json::Error::custom);
+        let broken = Broken { line, column, place: place(body, line, column), cause };
+        Self { broken: Some(broken), ..Self::new(origin, answer) }
     }
 
     /// The HTTP status.
@@ -61,22 +79,22 @@ impl UnreadableAnswer {
     /// The member at which reading stopped, such as `[3].deviceJobStatistics.failedCount`; empty when
     /// it is the body as a whole.
     pub fn place(&self) -> &str {
-        &self.place
+        self.broken.as_ref().map_or("", |broken| &broken.place)
     }
 
     pub(super) fn cause(&self) -> Option<&serde_json::Error> {
-        self.cause.as_ref()
+        self.broken.as_ref().map(|broken| &broken.cause)
     }
 }
 
 impl fmt::Display for UnreadableAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { origin, status, extent, place, body, cause, .. } = self;
+        let Self { origin, status, extent, body, broken, .. } = self;
         write!(f, "{origin}: the answer, whose status is {}, cannot be read: ", status.as_u16())?;
-        match (extent, cause) {
+        match (extent, broken) {
             (Extent::OverLimit(limit), _) => write!(f, "it is larger than {limit} bytes")?,
-            (_, Some(cause)) => {
-                write!(f, "line {}, column {}", cause.line(), cause.column())?;
+            (_, Some(Broken { line, column, place, .. })) => {
+                write!(f, "line {line}, column {column}")?;
                 if !place.is_empty() {
                     write!(f, ", at {}", one_line(place))?;
                 }

@@ -1,0 +1,135 @@
+//! Taking tokens out of what a server echoes: errors keep answers, and an answer may repeat the
+//! request that it is about.
+
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use reqwest::header::{HeaderMap, HeaderValue};
+
+use super::{BEARER, SIGNATURE_FIELD};
+
+/// How much of a secret is enough to know it by, in characters.
+const TELLTALE: usize = 12;
+const REDACTED: &str = "[redacted]";
+/// What the secret part of any token begins with: a shared access signature, a JSON web token.
+const ANY_SECRET: [&str; 2] = [SIGNATURE_FIELD, "eyJ"];
+
+/// The body without this token; it may hold signatures that are no business of ours, such as those of
+/// a link in a method's payload.
+pub(super) fn without_token(body: Bytes, token: &str) -> Bytes {
+    replaced(&body, &beginnings(token)).unwrap_or(body)
+}
+
+/// The body without any token at all.
+pub(crate) fn without_tokens(body: Bytes) -> Bytes {
+    replaced(&body, &ANY_SECRET.map(str::to_owned)).unwrap_or(body)
+}
+
+/// The text without any token at all; none when there is none in it.
+pub(crate) fn text_without_tokens(text: &str) -> Option<String> {
+    replace(text, &ANY_SECRET.map(str::to_owned))
+}
+
+/// The headers without this token or any other.
+pub(super) fn headers_without_token(headers: &HeaderMap, token: &str) -> HeaderMap {
+    let secrets = [beginnings(token), ANY_SECRET.map(str::to_owned).to_vec()].concat();
+    let mut headers = headers.clone();
+    for value in headers.values_mut() {
+        if let Some(text) = replace(&String::from_utf8_lossy(value.as_bytes()), &secrets) {
+            *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(REDACTED));
+        }
+    }
+    headers
+}
+
+/// What the secret parts of a token begin with, in each form in which they may be echoed: as they were
+/// sent, decoded, with lower-case escapes, with the escapes of JSON. The beginning is enough, since an
+/// answer may break off in the middle.
+fn beginnings(token: &str) -> Vec<String> {
+    let secrets: Vec<&str> = match token.strip_prefix(BEARER) {
+        Some(web_token) => web_token.split('.').collect(),
+        None => {
+            let signature = token.split_once(SIGNATURE_FIELD).map_or(token, |(_, rest)| rest);
+            signature.split('&').take(1).collect()
+        }
+    };
+    let forms = secrets.into_iter().flat_map(|secret| {
+        let decoded = percent_decode_str(secret).decode_utf8_lossy().into_owned();
+        [
+            secret.to_owned(),
+            secret.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d"),
+            decoded.replace('/', "\\/"),
+            decoded.replace('+', "\\u002B"),
+            decoded.replace('+', "\\u002b"),
+            decoded,
+        ]
+    });
+    forms.filter(|form| form.len() >= TELLTALE).map(|form| form.chars().take(TELLTALE).collect()).collect()
+}
+
+fn replaced(body: &Bytes, beginnings: &[String]) -> Option<Bytes> {
+    replace(&String::from_utf8_lossy(body), beginnings).map(Bytes::from)
+}
+
+/// Takes away each run of a token's characters that starts with one of the `beginnings`.
+fn replace(text: &str, beginnings: &[String]) -> Option<String> {
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "+/=%-._~\\".contains(c);
+    let mut replaced: Option<String> = None;
+    for beginning in beginnings {
+        let text = replaced.as_deref().unwrap_or(text);
+        if text.contains(beginning) {
+            let mut parts = text.split(beginning);
+            let first = parts.next().unwrap_or_default().to_owned();
+            let without =
+                parts.fold(first, |kept, part| kept + REDACTED + part.trim_start_matches(is_of_token));
+            replaced = Some(without);
+        }
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_redacted(text: &Bytes, secret: &str) {
+        let text = String::from_utf8_lossy(text);
+        assert!(text.contains(REDACTED) && !text.contains(secret), "{text}");
+        assert!(text.starts_with("you sent <") && text.ends_with('>'), "{text}");
+    }
+
+    #[test]
+    fn an_echo_is_redacted_in_every_form_also_when_it_breaks_off() {
+        let token = "SharedAccessSignature sr=h.net&sig=aB%2Bc%2FdEfGhIjKlMnOp%3D&se=4102444800";
+        for echo in [
+            token,
+            "aB%2Bc%2FdEfGhIjKlMnOp%3D",
+            "aB%2bc%2fdEfGhIjKlMnOp%3d",
+            "aB+c/dEfGhIjKlMnOp=",
+            r"aB\u002Bc/dEfGhIjKlMnOp=",
+            r"aB+c\/dEfGhIjKlMnOp=",
+            "aB%2Bc%2FdEfGhI",
+        ] {
+            assert_redacted(&without_token(format!("you sent <{echo}>").into(), token), "dEf");
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_web_token_is_redacted() {
+        let token = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJodHRwczovL2kifQ.c2VjcmV0LXNpZ25hdHVyZQ";
+        for (echo, secret) in
+            [(token, "c2Vj"), ("eyJhdWQiOiJodHRwczovL2kifQ", "aHR0"), ("c2VjcmV0LXNpZ25h", "c2Vj")]
+        {
+            assert_redacted(&without_token(format!("you sent <{echo}>").into(), token), secret);
+        }
+    }
+
+    #[test]
+    fn other_tokens_stay_in_what_is_read_and_go_from_what_is_shown() {
+        let body = Bytes::from("you sent <sig=zzzzzzzzzz and eyJzzz.zzz.zzz>");
+        let token = "SharedAccessSignature sr=h.net&sig=aaaaaaaaaaaaaaaa&se=1";
+        assert_eq!(without_token(body.clone(), token), body);
+        assert_redacted(&without_tokens(body), "zz");
+        assert_eq!(text_without_tokens("nothing of it"), None);
+    }
+}

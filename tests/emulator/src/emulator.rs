@@ -1,25 +1,23 @@
 //! Starting, looking into and stopping a hub.
 
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::TimeDelta;
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::access::Policy;
+use crate::access::{Access, PolicyKey};
 use crate::device::Device;
 use crate::fault::{Fault, Route, When};
 use crate::hub::{Hub, lock};
+use crate::issuer::Issuer;
 use crate::server::{Request, Server};
+use crate::tls::{Certificate, Tls};
 
 /// What tokens are made for: a name that no real hub can have.
 const HOST_NAME: &str = "emulator.localhost";
-/// The policy in the connection string.
-const POLICY_NAME: &str = "service";
 /// The concurrent jobs of the tier S1.
 const CONCURRENT_JOBS: usize = 1;
 
@@ -45,12 +43,28 @@ impl Default for Pace {
 /// Sets up an [`Emulator`].
 #[derive(Clone, Debug)]
 pub struct EmulatorBuilder {
+    host_name: String,
+    certificate: Option<Certificate>,
     devices: Vec<Device>,
     pace: Pace,
     concurrent_jobs: usize,
 }
 
 impl EmulatorBuilder {
+    /// Gives the hub this name: tokens must be for it, and a certificate is made for it.
+    #[must_use]
+    pub fn host_name(mut self, host_name: impl Into<String>) -> Self {
+        self.host_name = host_name.into();
+        self
+    }
+
+    /// Serves over TLS, with a certificate of an authority that is made for this hub.
+    #[must_use]
+    pub fn tls(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
     /// Adds a device.
     #[must_use]
     pub fn device(mut self, device: Device) -> Self {
@@ -83,14 +97,15 @@ impl EmulatorBuilder {
     ///
     /// # Panics
     ///
-    /// There is no free port.
+    /// There is no free port, or no file can be written for the authority's certificate.
     #[allow(clippy::expect_used, reason = "a test without a server is over")]
     pub async fn start(self) -> Emulator {
-        let key = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-        let policies = vec![Policy { name: POLICY_NAME.into(), key }];
-        let hub = Hub::new(HOST_NAME.into(), policies, self.devices, self.pace, self.concurrent_jobs);
-        let hub = Arc::new(hub);
-        let server = Server::start(hub.clone()).await.expect("a free port on the loopback interface");
+        let tls = self.certificate.map(|certificate| {
+            Tls::new(certificate, &self.host_name).expect("a certificate for the hub's host name")
+        });
+        let access = Access::new(self.host_name);
+        let hub = Arc::new(Hub::new(access, self.devices, self.pace, self.concurrent_jobs));
+        let server = Server::start(hub.clone(), tls).await.expect("a free port on the loopback interface");
         Emulator { hub, server }
     }
 }
@@ -112,20 +127,51 @@ impl Emulator {
 
     /// Sets up a hub: no devices, jobs of 300 milliseconds, the concurrent jobs of S1.
     pub fn builder() -> EmulatorBuilder {
-        EmulatorBuilder { devices: Vec::new(), pace: Pace::default(), concurrent_jobs: CONCURRENT_JOBS }
+        EmulatorBuilder {
+            host_name: HOST_NAME.to_owned(),
+            certificate: None,
+            devices: Vec::new(),
+            pace: Pace::default(),
+            concurrent_jobs: CONCURRENT_JOBS,
+        }
     }
 
     /// The URL that stands in for `https://` and the host name.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.server.address)
+        let scheme = if self.server.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.server.address)
     }
 
-    /// The connection string of a policy that may do everything. Its host is a name for tokens only:
-    /// requests go to [`endpoint`](Self::endpoint).
+    /// The hub's name. It is for tokens and certificates only: requests go to
+    /// [`endpoint`](Self::endpoint).
+    pub fn host_name(&self) -> &str {
+        &self.hub.access.host_name
+    }
+
+    /// The file with the certificate, in PEM, of the authority that clients must trust; `None` without
+    /// TLS. It is there for as long as the hub is.
+    pub fn authority_path(&self) -> Option<&Path> {
+        self.server.tls.as_deref().map(Tls::authority_path)
+    }
+
+    /// The connection string of a policy that may do everything, with its primary key.
     pub fn connection_string(&self) -> String {
-        let Policy { name, key } = &self.hub.policies[0];
-        let key = BASE64.encode(key);
-        format!("HostName={};SharedAccessKeyName={name};SharedAccessKey={key}", self.hub.host_name)
+        self.connection_string_with(PolicyKey::Primary)
+    }
+
+    /// The connection string of that policy with either of its keys.
+    pub fn connection_string_with(&self, key: PolicyKey) -> String {
+        self.hub.access.connection_string(key)
+    }
+
+    /// Makes a key of the policy anew: tokens that were signed with the one before are refused.
+    pub fn regenerate_key(&self, key: PolicyKey) {
+        self.hub.access.regenerate(key);
+    }
+
+    /// Who issues the bearer tokens that this hub takes.
+    pub fn issuer(&self) -> Issuer {
+        self.hub.access.issuer.clone()
     }
 
     /// What arrived, in order.

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::access::Policy;
+use crate::access::Access;
 use crate::condition::Condition;
 use crate::device::{Device, MethodCall};
 use crate::emulator::Pace;
@@ -29,8 +29,7 @@ const NOT_STARTED: &str = "The job did not start in its period: the device was o
 
 /// A hub: its devices, its jobs, and who may call it.
 pub(crate) struct Hub {
-    pub(crate) host_name: String,
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) access: Access,
     pub(crate) pace: Pace,
     /// How many jobs may be active at once.
     pub(crate) concurrent_jobs: usize,
@@ -45,16 +44,9 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(
-        host_name: String,
-        policies: Vec<Policy>,
-        devices: Vec<Device>,
-        pace: Pace,
-        concurrent_jobs: usize,
-    ) -> Self {
+    pub(crate) fn new(access: Access, devices: Vec<Device>, pace: Pace, concurrent_jobs: usize) -> Self {
         Self {
-            host_name,
-            policies,
+            access,
             pace,
             concurrent_jobs,
             faults: Script::default(),

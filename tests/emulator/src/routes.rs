@@ -15,7 +15,6 @@ use hyper::{HeaderMap, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::access;
 use crate::hub::{Hub, job_not_found};
 use crate::job::Job;
 use crate::query::{self, Page};
@@ -60,7 +59,7 @@ async fn admit(
     if percent_decode_str(path).decode_utf8().is_err() {
         return Refusal::bad_request("The path of the URL cannot be decoded").into_response();
     }
-    if let Err(refusal) = access::check(headers, path, &hub.host_name, &hub.policies, hub.now()) {
+    if let Err(refusal) = hub.access.check(headers, path, hub.now()) {
         return refusal.into_response();
     }
     match parameters.get("api-version").map(String::as_str) {

@@ -10,17 +10,19 @@ use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{DATE, HeaderValue};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use crate::fault::{Fault, Reset};
 use crate::hub::{Hub, lock};
 use crate::routes::router;
+use crate::tls::Tls;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -53,17 +55,21 @@ impl Request {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) requests: Arc<Mutex<Vec<Request>>>,
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Accepts connections and owns them: dropping it ends all.
     _accepting: JoinSet<()>,
 }
 
 impl Server {
-    /// Serves `hub` on a free port of the loopback interface.
-    pub(crate) async fn start(hub: Arc<Hub>) -> std::io::Result<Self> {
+    /// Serves `hub` on a free port of the loopback interface, over HTTP/1.1 or HTTP/2 as the client
+    /// likes.
+    pub(crate) async fn start(hub: Arc<Hub>, tls: Option<Tls>) -> std::io::Result<Self> {
+        let tls = tls.map(Arc::new);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let requests = Arc::new(Mutex::new(Vec::new()));
         let service = Service { router: router(hub.clone()), hub, requests: requests.clone() };
+        let encryption = tls.clone();
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
@@ -71,16 +77,13 @@ impl Server {
                 tokio::select! {
                     accepted = listener.accept() => {
                         let Ok((stream, _)) = accepted else { continue };
-                        let service = service.clone();
-                        let serve = service_fn(move |request| service.clone().answer(request));
-                        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), serve);
-                        connections.spawn(async move { connection.await.unwrap_or_default() });
+                        connections.spawn(service.clone().serve(stream, encryption.clone()));
                     }
                     Some(_) = connections.join_next() => {}
                 }
             }
         });
-        Ok(Self { address, requests, _accepting: accepting })
+        Ok(Self { address, requests, tls, _accepting: accepting })
     }
 }
 
@@ -92,6 +95,25 @@ struct Service {
 }
 
 impl Service {
+    /// Serves a connection to its end.
+    async fn serve(self, stream: TcpStream, tls: Option<Arc<Tls>>) {
+        match tls {
+            None => self.converse(stream).await,
+            Some(tls) => {
+                // A client that does not like the certificate goes away.
+                if let Ok(stream) = tls.acceptor.accept(stream).await {
+                    self.converse(stream).await;
+                }
+            }
+        }
+    }
+
+    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        let serve = service_fn(move |request| self.clone().answer(request));
+        let connection = auto::Builder::new(TokioExecutor::new());
+        let _ = connection.serve_connection(TokioIo::new(stream), serve).await;
+    }
+
     async fn answer(self, request: hyper::Request<Incoming>) -> Result<Response, Reset> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();

@@ -4,11 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use chrono::Utc;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 
-use crate::auth::{Authorizer, ConnectionString, Credential, is_host_name};
+use crate::auth::{Authorizer, ConnectionString, Credential, is_host_name, is_resource};
 use crate::client::{Client, Shared};
 use crate::error::Error;
 use crate::retry::RetryPolicy;
@@ -26,6 +25,7 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 pub struct ClientBuilder {
     host_name: String,
     endpoint: Option<String>,
+    audience: Option<String>,
     credential: Option<Credential>,
     http_client: Option<reqwest::Client>,
     retry: RetryPolicy,
@@ -38,6 +38,7 @@ impl ClientBuilder {
         Self {
             host_name,
             endpoint: None,
+            audience: None,
             credential: None,
             http_client: None,
             retry: RetryPolicy::default(),
@@ -62,11 +63,22 @@ impl ClientBuilder {
     }
 
     /// Sends the requests to this URL instead of `https://` and the host name, which stays the one that
-    /// tokens are made for. For an emulator, a proxy, a private gateway.
+    /// shared access tokens are signed for, unless [`audience`](Self::audience) names another. For an
+    /// emulator or a private gateway.
     ///
     /// Plain `http` is taken for a loopback address only: the token would be readable on the way.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
+        self
+    }
+
+    /// Has shared access tokens signed for this resource instead of the host name: another host, or the
+    /// host with a path below which they are good, such as `contoso.azure-devices.net/jobs`.
+    ///
+    /// A hub takes a token for the host that it is called by, also by its other names such as
+    /// `contoso.service.azure-devices.net`. Tokens of Entra ID have a scope instead.
+    pub fn audience(mut self, resource: impl Into<String>) -> Self {
+        self.audience = Some(resource.into());
         self
     }
 
@@ -109,11 +121,15 @@ impl ClientBuilder {
         let endpoint = self.checked_endpoint()?;
         let credential =
             self.credential.ok_or_else(|| invalid("ClientBuilder::credential", "it must be set"))?;
-        let authorizer = Authorizer::new(credential, self.host_name);
-        authorizer.authorization(Utc::now())?;
+        let audience = self.audience.unwrap_or_else(|| self.host_name.clone());
+        if !is_resource(&audience) {
+            let rule = "it must be a host name, perhaps with a path, without scheme";
+            return Err(invalid("ClientBuilder::audience", rule));
+        }
+        let authorizer = Authorizer::new(credential, audience)?;
         let http = self.http_client.map_or_else(|| http_client(&endpoint), Ok)?;
-        let Self { retry, timeout, body_limit, .. } = self;
-        Ok(Client::new(Shared { endpoint, http, authorizer, retry, timeout, body_limit }))
+        let Self { host_name, retry, timeout, body_limit, .. } = self;
+        Ok(Client::new(Shared { host_name, endpoint, http, authorizer, retry, timeout, body_limit }))
     }
 
     fn checked_endpoint(&self) -> Result<Url, Error> {
@@ -200,6 +216,7 @@ fn http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::CredentialError;
 
     fn builder() -> ClientBuilder {
         let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
@@ -257,9 +274,12 @@ mod tests {
     fn a_credential_is_needed_and_must_fit() {
         assert_refused(ClientBuilder { credential: None, ..builder() }, "ClientBuilder::credential");
         let of_another = "SharedAccessSignature sr=other.net&sig=a&se=4102444800";
-        for token in [of_another, "SharedAccessSignature sr=contoso.azure-devices.net&sig=a&se=1"] {
-            let credential = Credential::shared_access_signature(token).unwrap();
-            assert!(matches!(builder().credential(credential).build(), Err(Error::Credential(_))));
+        let builder = || builder().credential(Credential::shared_access_signature(of_another).unwrap());
+        assert!(matches!(builder().build(), Err(Error::Credential(CredentialError::OtherHost { .. }))));
+        assert!(builder().audience("other.net").build().is_ok());
+        assert!(builder().audience("other.net/jobs").build().is_ok());
+        for audience in ["", "https://other.net", "other.net/?a", "/jobs"] {
+            assert_refused(builder().audience(audience), "ClientBuilder::audience");
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Client(Arc<Shared>);
 
 /// What all clones of a client share.
 pub(crate) struct Shared {
+    /// The hub's name, whichever way its requests go.
+    pub(crate) host_name: String,
     /// Scheme, host and what stands before the paths of the operations.
     pub(crate) endpoint: Url,
     pub(crate) http: reqwest::Client,

@@ -64,6 +64,7 @@ mod auth;
 mod builder;
 mod client;
 mod condition;
+mod environment;
 mod error;
 mod exchange;
 #[allow(
@@ -91,7 +92,9 @@ mod timestamp;
 mod wait;
 mod wait_many;
 
-pub use auth::{ConnectionString, ConnectionStringError, Credential, CredentialError};
+pub use auth::{
+    ConnectionString, ConnectionStringError, Credential, CredentialError, RotatingCredential, TokenError,
+};
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use condition::{Attribute, Condition, ConditionError, Literal};

@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, Span};
 
+use crate::auth::{CredentialError, TokenError};
 use crate::client::{Client, Shared};
 use crate::error::{Error, ServiceError};
 use crate::exchange::{Answer, Extent};
@@ -25,7 +26,7 @@ impl Client {
     }
 
     pub(crate) fn span(&self, job_id: Option<&str>) -> Span {
-        telemetry::operation_span(&self.shared().endpoint, self.shared().authorizer.host(), job_id)
+        telemetry::operation_span(&self.shared().endpoint, &self.shared().host_name, job_id)
     }
 
     /// Has an operation take place in its span, which is told of its failure.
@@ -83,7 +84,7 @@ impl Client {
         loop {
             let number = progress.attempt();
             telemetry::attempt(span, number);
-            let attempt = self.attempt(progress.remaining(), span)?;
+            let attempt = self.attempt(progress, span).await?;
             let error = match self.send(&attempt, &operation).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -103,11 +104,14 @@ impl Client {
         }
     }
 
-    /// What one attempt sends along, and may take at most.
-    fn attempt(&self, remaining: Duration, span: &Span) -> Result<Attempt, Error> {
+    /// What one attempt sends along, and may take at most. Getting a token may take as long again.
+    async fn attempt(&self, progress: &Progress<'_>, span: &Span) -> Result<Attempt, CredentialError> {
         let Shared { authorizer, timeout, body_limit, .. } = self.shared();
-        let token = authorizer.authorization(Utc::now())?;
-        Ok(Attempt::new(token, remaining.min(*timeout), *body_limit, span.clone())?)
+        let limit = || progress.remaining().min(*timeout);
+        let patience = limit();
+        let token = tokio::time::timeout(patience, authorizer.authorization()).await;
+        let token = token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::late(patience))))?;
+        Attempt::new(token, limit(), *body_limit, span.clone())
     }
 
     /// Attempts an operation once.
@@ -151,9 +155,9 @@ pub(crate) struct Failed {
     may_have_succeeded: bool,
 }
 
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self { error, may_have_succeeded: false }
+impl From<CredentialError> for Failed {
+    fn from(error: CredentialError) -> Self {
+        Self { error: error.into(), may_have_succeeded: false }
     }
 }
 

@@ -1,35 +1,31 @@
-//! The tokens for one host: made when needed, kept for as long as they serve.
+//! The tokens for one hub: of the newest issuer, by the hub's clock.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 
-use super::{Credential, CredentialError, Kind, Secret, redaction};
+use super::cache::{Cache, Refused};
+#[cfg(feature = "entra")]
+use super::entra;
+use super::{Credential, CredentialError, Issuer, Token, redaction};
 
-/// How long before its end a token is no longer used: longer than a request and the clock's error.
-const RENEWAL_MARGIN: Duration = Duration::from_secs(5 * 60);
-
-/// What the header `Authorization` holds, and until when.
-pub(super) struct Token {
-    pub(super) text: Secret<String>,
-    pub(super) expires: SystemTime,
-}
-
-/// Makes the tokens for one host and keeps the current one.
+/// Has tokens made for one hub, and keeps the current one.
 pub(crate) struct Authorizer {
     credential: Credential,
-    host: String,
+    /// What tokens are signed for: a host name, perhaps with a path.
+    audience: String,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
-    current: Option<Arc<Token>>,
-    /// How far the hub's clock is ahead of ours; tokens are made by the hub's.
+    /// Who made the tokens of the cache.
+    issuer: Issuer,
+    cache: Cache,
+    /// How far the hub's clock is ahead of ours.
     clock_skew: TimeDelta,
 }
 
@@ -54,45 +50,76 @@ impl Authorization {
 }
 
 impl Authorizer {
-    pub(crate) fn new(credential: Credential, host: String) -> Self {
-        Self { credential, host, state: Mutex::default() }
-    }
-
-    /// The host that tokens are made for.
-    pub(crate) fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The token for a request that is sent at `now`: signed once, then reused until shortly before its
-    /// end. Calls that come while it is being signed wait for that one signature.
-    pub(crate) fn authorization(&self, now: DateTime<Utc>) -> Result<Authorization, CredentialError> {
-        let mut state = self.state();
-        let now = SystemTime::from(now.checked_add_signed(state.clock_skew).unwrap_or(now));
-        if let Some(token) = state.current.as_ref().filter(|token| token.expires > now + RENEWAL_MARGIN) {
-            return Ok(Authorization(token.clone()));
+    /// # Errors
+    ///
+    /// The credential is a token that has ended, or that is for another host.
+    pub(crate) fn new(credential: Credential, audience: String) -> Result<Self, CredentialError> {
+        let issuer = credential.issuer();
+        if let Issuer::Signature(signature) = &issuer {
+            signature.token(&audience, Utc::now())?;
         }
-        let token = match &self.credential.0 {
-            Kind::Key(key) => key.sign(&self.host, now),
-            Kind::Signature(signature) => signature.token(&self.host, now)?,
-        };
-        Ok(Authorization(state.current.insert(Arc::new(token)).clone()))
+        let state = State { issuer, cache: Cache::default(), clock_skew: TimeDelta::zero() };
+        Ok(Self { credential, audience, state: Mutex::new(state) })
     }
 
-    /// Has the next token made anew, by the hub's clock, which is `clock_skew` ahead of ours, since the
-    /// hub refused this one. False when no other can be made.
+    /// The token for a request that is sent now: the one in use, or a new one for all who call.
+    pub(crate) async fn authorization(&self) -> Result<Authorization, CredentialError> {
+        loop {
+            let (issuer, cache) = self.newest();
+            let token = match &issuer {
+                Issuer::Key(key) => {
+                    let now = self.hub_time();
+                    cache.token(|| std::future::ready(Ok(key.sign(&self.audience, now)))).await
+                }
+                Issuer::Signature(signature) => signature.token(&self.audience, self.hub_time()),
+                #[cfg(feature = "entra")]
+                Issuer::Entra(entra) => {
+                    let issue = || {
+                        let entra = entra.clone();
+                        async move { entra.issue().await }
+                    };
+                    cache.token(issue).await
+                }
+            };
+            // It may have been replaced while this waited.
+            if issuer.is(&self.credential.issuer()) {
+                return token.map(Authorization);
+            }
+        }
+    }
+
+    /// The hub, whose clock is `clock_skew` ahead of ours, has refused this token: false when there is
+    /// no other to try.
     pub(crate) fn renew(&self, refused: &Authorization, clock_skew: TimeDelta) -> bool {
-        let mut state = self.state();
-        if state.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &refused.0)) {
-            state.current = None;
-            state.clock_skew = clock_skew;
+        let (issuer, cache) = self.newest();
+        match issuer {
+            Issuer::Key(_) => {
+                if cache.refuse(&refused.0, Duration::ZERO) == Refused::Goes {
+                    self.state().clock_skew = clock_skew;
+                }
+                true
+            }
+            Issuer::Signature(signature) => !signature.made(&refused.0),
+            #[cfg(feature = "entra")]
+            Issuer::Entra(_) => cache.refuse(&refused.0, entra::REFUSABLE_AGE) != Refused::Stays,
         }
-        matches!(self.credential.0, Kind::Key(_))
     }
 
     /// The time by the hub's clock, as far as it is known.
     pub(crate) fn hub_time(&self) -> DateTime<Utc> {
         let now = Utc::now();
         now.checked_add_signed(self.state().clock_skew).unwrap_or(now)
+    }
+
+    /// Who makes tokens now, and those that it made. What another made before is forgotten.
+    fn newest(&self) -> (Issuer, Cache) {
+        let newest = self.credential.issuer();
+        let mut state = self.state();
+        if !state.issuer.is(&newest) {
+            state.issuer = newest;
+            state.cache = Cache::default();
+        }
+        (state.issuer.clone(), state.cache.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -102,67 +129,79 @@ impl Authorizer {
 
 impl fmt::Debug for Authorizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorizer").field("credential", &self.credential).field("host", &self.host).finish()
+        let Self { credential, audience, .. } = self;
+        f.debug_struct("Authorizer").field("credential", credential).field("audience", audience).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::RotatingCredential;
 
-    const NOW: DateTime<Utc> = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
     const HOUR: TimeDelta = TimeDelta::hours(1);
-    const MARGIN: TimeDelta = TimeDelta::minutes(5);
+    const SIGNATURE: &str = "SharedAccessSignature sr=h.net&sig=a&se=4102444800";
 
-    fn authorizer() -> Authorizer {
-        let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-        Authorizer::new(credential, "hub.azure-devices.net".into())
+    fn key() -> Credential {
+        Credential::shared_access_key("service", "c2VjcmV0").unwrap()
+    }
+
+    fn authorizer(credential: Credential) -> Authorizer {
+        Authorizer::new(credential, "h.net".into()).unwrap()
+    }
+
+    /// How long a token is good for by our clock, in seconds.
+    fn life(token: &Authorization) -> i64 {
+        let end = token.expose().split("&se=").nth(1).unwrap().split('&').next().unwrap();
+        end.parse::<i64>().unwrap() - Utc::now().timestamp()
     }
 
     fn is_same(a: &Authorization, b: &Authorization) -> bool {
         Arc::ptr_eq(&a.0, &b.0)
     }
 
-    #[test]
-    fn a_token_is_signed_once_and_reused_until_shortly_before_its_end() {
-        let authorizer = authorizer();
-        let first = authorizer.authorization(NOW).unwrap();
-        let last_moment = NOW + HOUR - MARGIN - TimeDelta::seconds(1);
-        assert!(is_same(&first, &authorizer.authorization(last_moment).unwrap()));
-        let second = authorizer.authorization(last_moment + TimeDelta::seconds(1)).unwrap();
-        assert!(!is_same(&first, &second));
-        assert_ne!(first.expose(), second.expose());
-    }
-
-    #[test]
-    fn concurrent_calls_meet_one_signature() {
-        let authorizer = authorizer();
-        let tokens: Vec<Authorization> = std::thread::scope(|scope| {
-            let calls: Vec<_> = (0..16).map(|_| scope.spawn(|| authorizer.authorization(NOW))).collect();
-            calls.into_iter().map(|call| call.join().unwrap().unwrap()).collect()
-        });
-        assert!(tokens.iter().all(|token| is_same(token, &tokens[0])));
-    }
-
-    #[test]
-    fn a_refused_token_is_made_anew_once_by_the_hubs_clock() {
-        let authorizer = authorizer();
-        let refused = authorizer.authorization(NOW).unwrap();
+    #[tokio::test]
+    async fn a_refused_token_is_made_anew_once_by_the_hubs_clock() {
+        let authorizer = authorizer(key());
+        let refused = authorizer.authorization().await.unwrap();
+        assert!(is_same(&refused, &authorizer.authorization().await.unwrap()));
         assert!(authorizer.renew(&refused, HOUR));
-        let renewed = authorizer.authorization(NOW).unwrap();
-        assert!(renewed.expose().contains("&se=1700007200&"), "two hours after {NOW}");
+        let renewed = authorizer.authorization().await.unwrap();
+        assert!((7100..=7200).contains(&life(&renewed)), "{}", life(&renewed));
         assert!(authorizer.renew(&refused, TimeDelta::zero()));
-        assert!(is_same(&renewed, &authorizer.authorization(NOW).unwrap()), "the new token stays");
+        assert!(is_same(&renewed, &authorizer.authorization().await.unwrap()), "the new token stays");
         assert!(authorizer.renew(&renewed, TimeDelta::zero()));
-        let agreed = authorizer.authorization(NOW).unwrap();
-        assert!(agreed.expose().contains("&se=1700003600&"), "the clocks agree again");
+        let agreed = authorizer.authorization().await.unwrap();
+        assert!((3500..=3600).contains(&life(&agreed)), "the clocks agree again");
     }
 
-    #[test]
-    fn a_token_signed_elsewhere_cannot_be_made_anew() {
-        let token = "SharedAccessSignature sr=h.net&sig=a&se=4102444800";
-        let authorizer = Authorizer::new(Credential::shared_access_signature(token).unwrap(), "h.net".into());
-        let refused = authorizer.authorization(NOW).unwrap();
+    #[tokio::test]
+    async fn a_token_signed_elsewhere_cannot_be_made_anew() {
+        let authorizer = authorizer(Credential::shared_access_signature(SIGNATURE).unwrap());
+        let refused = authorizer.authorization().await.unwrap();
         assert!(!authorizer.renew(&refused, HOUR));
+    }
+
+    #[tokio::test]
+    async fn the_newest_credential_is_used_at_once() {
+        let handle = RotatingCredential::new(Credential::shared_access_signature(SIGNATURE).unwrap());
+        let authorizer = authorizer(Credential::rotating(&handle));
+        let first = authorizer.authorization().await.unwrap();
+        assert!(!authorizer.renew(&first, TimeDelta::zero()), "there is no other yet");
+        handle.replace(key());
+        assert!(authorizer.renew(&first, TimeDelta::zero()));
+        let second = authorizer.authorization().await.unwrap();
+        assert!(second.expose().ends_with("&skn=service"));
+        assert!(is_same(&second, &authorizer.authorization().await.unwrap()));
+        handle.replace(Credential::shared_access_key("other", "c2VjcmV0").unwrap());
+        assert!(authorizer.authorization().await.unwrap().expose().ends_with("&skn=other"));
+        handle.replace(Credential::rotating(&handle));
+        assert!(authorizer.authorization().await.unwrap().expose().ends_with("&skn=other"));
+    }
+
+    #[tokio::test]
+    async fn a_token_is_signed_for_the_audience() {
+        let authorizer = Authorizer::new(key(), "H.net/jobs".into()).unwrap();
+        assert!(authorizer.authorization().await.unwrap().expose().contains(" sr=h.net%2Fjobs&"));
     }
 }

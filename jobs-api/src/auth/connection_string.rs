@@ -142,6 +142,12 @@ pub(crate) fn is_host_name(name: &str) -> bool {
     !name.is_empty() && has_only(name, "-_.")
 }
 
+/// Whether `name` is a host name, perhaps with a path.
+pub(crate) fn is_resource(name: &str) -> bool {
+    let (host, path) = name.split_once('/').unwrap_or((name, ""));
+    is_host_name(host) && has_only(path, "-_./")
+}
+
 fn has_only(text: &str, punctuation: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c))
 }

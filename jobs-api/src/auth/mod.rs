@@ -4,21 +4,32 @@
 //! and keeps that token for as long as it serves.
 
 mod authorizer;
+mod cache;
 mod connection_string;
+#[cfg(feature = "entra")]
+mod entra;
+mod error;
 mod redaction;
+mod rotation;
 mod sas;
 mod secret;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+#[cfg(feature = "entra")]
+use azure_core::credentials::TokenCredential;
+use chrono::{DateTime, Utc};
 
-use self::authorizer::Token;
 pub(crate) use self::authorizer::{Authorization, Authorizer};
-pub(crate) use self::connection_string::is_host_name;
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
+pub(crate) use self::connection_string::{is_host_name, is_resource};
+#[cfg(feature = "entra")]
+use self::entra::EntraCredential;
+pub use self::error::{CredentialError, TokenError};
 pub(crate) use self::redaction::{text_without_tokens, without_tokens};
+pub use self::rotation::RotatingCredential;
 use self::sas::{SharedAccessKey, SharedAccessSignature};
 use self::secret::Secret;
 
@@ -27,7 +38,18 @@ const BEARER: &str = "Bearer ";
 /// What stands before the signature in a shared access signature.
 const SIGNATURE_FIELD: &str = "sig=";
 
+/// What the header `Authorization` holds.
+struct Token {
+    text: Secret<String>,
+    /// How long it is good for, counted from when it was made.
+    life: Duration,
+}
+
 /// What a client signs its calls with.
+///
+/// Whatever its kind, a token is made once for all calls and renewed once for all: in the background,
+/// from four minutes before its end, while the one before still serves. When a renewal fails, that one
+/// is used on to its end; the next try follows after a pause of 1 to 30 seconds.
 ///
 /// Its `Debug` tells the kind and the policy, never a key or a token.
 #[derive(Clone)]
@@ -35,8 +57,17 @@ pub struct Credential(Kind);
 
 #[derive(Clone)]
 enum Kind {
+    Fixed(Issuer),
+    Rotating(RotatingCredential),
+}
+
+/// Who makes tokens.
+#[derive(Clone)]
+enum Issuer {
     Key(Arc<SharedAccessKey>),
     Signature(Arc<SharedAccessSignature>),
+    #[cfg(feature = "entra")]
+    Entra(Arc<EntraCredential>),
 }
 
 impl Credential {
@@ -44,8 +75,7 @@ impl Credential {
     ///
     /// The policy needs the permissions RegistryRead, RegistryWrite and ServiceConnect; `service` and
     /// `registryReadWrite` each have a part of them, `iothubowner` has all. Tokens are signed for an
-    /// hour, kept, and renewed five minutes before their end. See
-    /// [Control access with shared access signatures][page].
+    /// hour. See [Control access with shared access signatures][page].
     ///
     /// # Errors
     ///
@@ -53,88 +83,131 @@ impl Credential {
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-sas
     pub fn shared_access_key(policy: &str, base64_key: &str) -> Result<Self, CredentialError> {
-        SharedAccessKey::new(policy, base64_key).map(|key| Self(Kind::Key(Arc::new(key))))
+        let key = SharedAccessKey::new(policy, base64_key)?;
+        Ok(Self(Kind::Fixed(Issuer::Key(Arc::new(key)))))
     }
 
     /// Uses a token that was signed elsewhere, until it ends: `SharedAccessSignature sr=…&sig=…&se=…`.
     ///
-    /// The fields may stand in any order. The token must be for the hub that the client calls.
+    /// The fields may stand in any order. For a token that is followed by others, see
+    /// [`rotating`](Self::rotating).
     ///
     /// # Errors
     ///
-    /// The text has another form. That the token has ended, or is for another host, is found when the
-    /// client is built and before each call.
+    /// The text has another form, or the token has ended. That it is for another host is found when the
+    /// client is built; that it has ended since, before each call.
     pub fn shared_access_signature(token: &str) -> Result<Self, CredentialError> {
-        SharedAccessSignature::parse(token).map(|signature| Self(Kind::Signature(Arc::new(signature))))
+        let signature = SharedAccessSignature::parse(token, Utc::now())?;
+        Ok(Self(Kind::Fixed(Issuer::Signature(Arc::new(signature)))))
+    }
+
+    /// Signs with what the handle holds at the time, which can be replaced while calls run.
+    pub fn rotating(handle: &RotatingCredential) -> Self {
+        Self(Kind::Rotating(handle.clone()))
+    }
+
+    /// Signs with tokens of Microsoft Entra ID, such as those of a managed identity.
+    ///
+    /// The crate [`azure_identity`](https://docs.rs/azure_identity) has credentials for every place that
+    /// a program may run in. The identity needs a role with the data actions
+    /// `Microsoft.Devices/IotHubs/jobs/*` and, to read what a job did on each device,
+    /// `Microsoft.Devices/IotHubs/twins/read`: IoT Hub Data Contributor has them. See
+    /// [Control access by using Microsoft Entra ID][page].
+    ///
+    /// Tokens are asked for with the scope `https://iothubs.azure.net/.default`, which is that of every
+    /// cloud. Getting one may take as long as an attempt; a [`TokenCredential`] retries by itself, so its
+    /// failure is an error at once.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use azure_identity::ManagedIdentityCredential;
+    /// use jobs_api::{Client, Credential};
+    ///
+    /// let client = Client::builder("contoso.azure-devices.net")
+    ///     .credential(Credential::token(ManagedIdentityCredential::new(None)?))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [page]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-azure-ad
+    #[cfg(feature = "entra")]
+    pub fn token(credential: Arc<dyn TokenCredential>) -> Self {
+        Self(Kind::Fixed(Issuer::Entra(Arc::new(EntraCredential::new(credential)))))
+    }
+
+    /// Like [`token`](Self::token), with tokens of another scope.
+    ///
+    /// # Errors
+    ///
+    /// The scope is empty.
+    #[cfg(feature = "entra")]
+    pub fn token_with_scope(
+        credential: Arc<dyn TokenCredential>,
+        scope: &str,
+    ) -> Result<Self, CredentialError> {
+        let credential = EntraCredential::new(credential).with_scope(scope)?;
+        Ok(Self(Kind::Fixed(Issuer::Entra(Arc::new(credential)))))
+    }
+
+    /// When the token that was handed over ends; `None` when new ones can be made.
+    ///
+    /// Of a rotating credential, it is the end of what that holds now.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        match self.issuer() {
+            Issuer::Signature(signature) => Some(signature.end()),
+            _ => None,
+        }
+    }
+
+    /// Who makes tokens now.
+    fn issuer(&self) -> Issuer {
+        match &self.0 {
+            Kind::Fixed(issuer) => issuer.clone(),
+            Kind::Rotating(handle) => handle.issuer(),
+        }
+    }
+}
+
+impl Issuer {
+    /// Whether they are one and the same, not only alike.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Key(one), Self::Key(another)) => Arc::ptr_eq(one, another),
+            (Self::Signature(one), Self::Signature(another)) => Arc::ptr_eq(one, another),
+            #[cfg(feature = "entra")]
+            (Self::Entra(one), Self::Entra(another)) => Arc::ptr_eq(one, another),
+            _ => false,
+        }
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Key(key) => {
-                f.debug_struct("SharedAccessKey").field("policy", &key.policy()).finish_non_exhaustive()
-            }
-            Kind::Signature(_) => f.debug_struct("SharedAccessSignature").finish_non_exhaustive(),
+            Kind::Fixed(issuer) => issuer.fmt(f),
+            Kind::Rotating(handle) => handle.fmt(f),
         }
     }
 }
 
-/// Why a credential cannot be used. No variant holds a key or a token.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum CredentialError {
-    /// The name of the shared access policy is empty.
-    EmptyPolicyName,
-    /// The key is empty.
-    EmptyKey,
-    /// The key is not valid base64.
-    KeyIsNotBase64,
-    /// The token does not start with `SharedAccessSignature` and a blank.
-    NotASignature,
-    /// The token lacks this field, or it is empty.
-    MissingField(&'static str),
-    /// The token's `se` is not a number of seconds since 1970.
-    UnreadableExpiry,
-    /// The token ended at this instant.
-    Expired(DateTime<Utc>),
-    /// The token has characters that an HTTP header cannot have.
-    NotAHeader,
-    /// The token is for another host than the one that is called.
-    OtherHost {
-        /// What the token is for.
-        resource: String,
-        /// The host that the client calls.
-        host: String,
-    },
-}
-
-impl fmt::Display for CredentialError {
+impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EmptyPolicyName => f.write_str("the name of the shared access policy is empty"),
-            Self::EmptyKey => f.write_str("the shared access key is empty"),
-            Self::KeyIsNotBase64 => f.write_str(
-                "the shared access key is not valid base64; copy the policy's primary or secondary key whole, with its `=`",
-            ),
-            Self::NotASignature => f.write_str("the token does not start with `SharedAccessSignature `"),
-            Self::MissingField(name) => write!(f, "the shared access signature lacks the field `{name}`"),
-            Self::UnreadableExpiry => {
-                f.write_str("the field `se` of the shared access signature is not a time in seconds since 1970")
+            Self::Key(key) => {
+                f.debug_struct("SharedAccessKey").field("policy", &key.policy()).finish_non_exhaustive()
             }
-            Self::NotAHeader => f.write_str("the token has characters that an HTTP header cannot have"),
-            Self::Expired(end) => {
-                let end = end.to_rfc3339_opts(SecondsFormat::Secs, true);
-                write!(f, "the shared access signature ended at {end}; supply a new one")
+            Self::Signature(signature) => {
+                let end = signature.end();
+                f.debug_struct("SharedAccessSignature").field("end", &end).finish_non_exhaustive()
             }
-            Self::OtherHost { resource, host } => {
-                write!(f, "the shared access signature is for {resource:?}, the client calls {host:?}")
+            #[cfg(feature = "entra")]
+            Self::Entra(entra) => {
+                f.debug_struct("Entra").field("scope", &entra.scope()).finish_non_exhaustive()
             }
         }
     }
 }
-
-impl std::error::Error for CredentialError {}
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +218,10 @@ mod tests {
         let token = "SharedAccessSignature sr=hub.azure-devices.net&sig=c2VjcmV0&se=4102444800&skn=service";
         let signature = Credential::shared_access_signature(token).unwrap();
         let key = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-        let shown = format!("{signature:?} {key:?} {:?}", Authorizer::new(key.clone(), "h.net".into()));
+        let handle = RotatingCredential::new(key.clone());
+        let rotating = Credential::rotating(&handle);
+        let authorizer = Authorizer::new(key.clone(), "h.net".into());
+        let shown = format!("{signature:?} {key:?} {handle:?} {rotating:?} {authorizer:?}");
         assert!(
             shown.contains("service") && !shown.contains("c2VjcmV0") && !shown.contains("secret"),
             "{shown}"

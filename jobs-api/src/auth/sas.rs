@@ -7,16 +7,18 @@
 //!
 //! [page]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-sas
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::Sha256;
 
 use super::secret::Secret;
-use super::{CredentialError, Token};
+use super::{CredentialError, SIGNATURE_FIELD, Token};
 
 /// How long a token made here is good for: what the official clients use.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -52,16 +54,15 @@ impl SharedAccessKey {
         &self.policy
     }
 
-    /// Signs a token for `host` that is good for an hour from `now`.
-    pub(super) fn sign(&self, host: &str, now: SystemTime) -> Token {
-        let expires = now + LIFETIME;
-        let seconds = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let resource = encode(&host.to_lowercase());
-        let mac = self.mac.clone().chain_update(format!("{resource}\n{seconds}")).finalize();
+    /// Signs a token for `audience` that is good for an hour from `now`.
+    pub(super) fn sign(&self, audience: &str, now: DateTime<Utc>) -> Token {
+        let end = (now + LIFETIME).timestamp();
+        let resource = encode(&audience.to_lowercase());
+        let mac = self.mac.clone().chain_update(format!("{resource}\n{end}")).finalize();
         let signature = encode(&BASE64.encode(mac.into_bytes()));
         let policy = encode(&self.policy);
-        let text = format!("{SCHEME}sr={resource}&sig={signature}&se={seconds}&skn={policy}");
-        Token { text: Secret::new(text), expires }
+        let text = format!("{SCHEME}sr={resource}&{SIGNATURE_FIELD}{signature}&se={end}&skn={policy}");
+        Token { text: Secret::new(text), life: LIFETIME }
     }
 }
 
@@ -71,14 +72,15 @@ fn encode(text: &str) -> String {
 
 /// A token that somebody else signed.
 pub(super) struct SharedAccessSignature {
-    text: Secret<String>,
+    token: Arc<Token>,
     resource: String,
-    expires: SystemTime,
+    end: DateTime<Utc>,
 }
 
 impl SharedAccessSignature {
-    /// Reads a token whose fields may stand in any order, `skn` being optional.
-    pub(super) fn parse(text: &str) -> Result<Self, CredentialError> {
+    /// Reads a token whose fields may stand in any order, `skn` being optional, and which has not ended
+    /// at `now`.
+    pub(super) fn parse(text: &str, now: DateTime<Utc>) -> Result<Self, CredentialError> {
         let text = text.trim();
         if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
             return Err(CredentialError::NotAHeader);
@@ -93,38 +95,49 @@ impl SharedAccessSignature {
         };
         field("sig")?;
         let seconds = field("se")?.parse().map_err(|_| CredentialError::UnreadableExpiry)?;
-        let expires = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-        Ok(Self {
-            resource: percent_decode_str(field("sr")?).decode_utf8_lossy().to_lowercase(),
-            expires: expires.ok_or(CredentialError::UnreadableExpiry)?,
-            text: Secret::new(text.to_owned()),
-        })
+        let end = DateTime::from_timestamp(seconds, 0).ok_or(CredentialError::UnreadableExpiry)?;
+        let resource = percent_decode_str(field("sr")?).decode_utf8_lossy().to_lowercase();
+        let life = (end - now).to_std().unwrap_or_default();
+        if life.is_zero() {
+            return Err(CredentialError::Expired(end));
+        }
+        let token = Token { text: Secret::new(text.to_owned()), life };
+        Ok(Self { token: Arc::new(token), resource, end })
     }
 
-    /// The token, if it is for `host` and has not ended at `now`.
-    pub(super) fn token(&self, host: &str, now: SystemTime) -> Result<Token, CredentialError> {
-        let resource_host = self.resource.split('/').next().unwrap_or_default();
-        if !resource_host.eq_ignore_ascii_case(host) {
+    pub(super) fn end(&self) -> DateTime<Utc> {
+        self.end
+    }
+
+    pub(super) fn made(&self, token: &Arc<Token>) -> bool {
+        Arc::ptr_eq(&self.token, token)
+    }
+
+    /// The token, if it is for the host of `audience` and has not ended at `now`.
+    pub(super) fn token(&self, audience: &str, now: DateTime<Utc>) -> Result<Arc<Token>, CredentialError> {
+        if !host(&self.resource).eq_ignore_ascii_case(host(audience)) {
             return Err(CredentialError::OtherHost {
                 resource: self.resource.clone(),
-                host: host.to_owned(),
+                host: host(audience).to_owned(),
             });
         }
-        if self.expires <= now {
-            return Err(CredentialError::Expired(self.expires.into()));
-        }
-        Ok(Token { text: Secret::new(self.text.expose().clone()), expires: self.expires })
+        if self.end <= now { Err(CredentialError::Expired(self.end)) } else { Ok(self.token.clone()) }
     }
+}
+
+/// The host of a resource that may have a path.
+fn host(resource: &str) -> &str {
+    resource.split('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOW: SystemTime = UNIX_EPOCH;
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-    fn signed(policy: &str, key: &str, host: &str, end: u64) -> String {
-        let now = UNIX_EPOCH + Duration::from_secs(end) - LIFETIME;
+    fn signed(policy: &str, key: &str, host: &str, end: i64) -> String {
+        let now = DateTime::from_timestamp(end, 0).unwrap() - LIFETIME;
         SharedAccessKey::new(policy, key).unwrap().sign(host, now).text.expose().clone()
     }
 
@@ -170,7 +183,7 @@ mod tests {
             " SharedAccessSignature se=100&skn=service&sig=a%3D&sr=HUB.azure-devices.net%2Fjobs ",
             "SharedAccessSignature sig=a%3D&se=100&sr=hub.azure-devices.net",
         ] {
-            let signature = SharedAccessSignature::parse(text).unwrap();
+            let signature = SharedAccessSignature::parse(text, NOW).unwrap();
             let token = signature.token("hub.azure-devices.net", NOW).unwrap();
             assert_eq!(token.text.expose(), text.trim());
         }
@@ -178,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_no_signature_is_refused() {
-        let refusal = |text| SharedAccessSignature::parse(text).err().unwrap();
+        let refusal = |text: &str| SharedAccessSignature::parse(text, NOW).err().unwrap();
         assert_eq!(refusal(""), CredentialError::NotASignature);
         assert_eq!(refusal("Bearer abc"), CredentialError::NotASignature);
         assert_eq!(refusal("SharedAccessSignature sr=h&sig=a\nb&se=1"), CredentialError::NotAHeader);
@@ -187,16 +200,21 @@ mod tests {
         assert_eq!(refusal("SharedAccessSignature sig=a&sr=h"), CredentialError::MissingField("se"));
         assert_eq!(refusal("SharedAccessSignature sig=a&se=1"), CredentialError::MissingField("sr"));
         assert_eq!(refusal("SharedAccessSignature sig=a&se=soon&sr=h"), CredentialError::UnreadableExpiry);
-        let huge = "SharedAccessSignature sig=a&se=18446744073709551615&sr=h";
-        assert_eq!(refusal(huge), CredentialError::UnreadableExpiry);
+        for end in ["18446744073709551615", "9223372036854775807"] {
+            let huge = format!("SharedAccessSignature sig=a&se={end}&sr=h");
+            assert_eq!(refusal(&huge), CredentialError::UnreadableExpiry);
+        }
+        let past = "SharedAccessSignature sig=a&se=-1&sr=h";
+        assert!(matches!(refusal(past), CredentialError::Expired(_)));
     }
 
     #[test]
     fn a_signature_that_has_ended_or_is_for_another_host_is_refused() {
         let signature =
-            SharedAccessSignature::parse("SharedAccessSignature sr=hub.net&sig=a&se=100").unwrap();
-        let end = UNIX_EPOCH + Duration::from_secs(100);
-        assert_eq!(signature.token("hub.net", end).err().unwrap(), CredentialError::Expired(end.into()));
+            SharedAccessSignature::parse("SharedAccessSignature sr=hub.net&sig=a&se=100", NOW).unwrap();
+        let end = DateTime::from_timestamp(100, 0).unwrap();
+        assert_eq!(signature.token("hub.net", end).err().unwrap(), CredentialError::Expired(end));
+        assert!(signature.token("HUB.net/jobs", NOW).is_ok());
         let other = signature.token("evil.hub.net", NOW).err().unwrap();
         assert!(matches!(other, CredentialError::OtherHost { .. }));
     }

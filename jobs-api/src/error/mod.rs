@@ -210,6 +210,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConnectionString(_) => f.write_str("the connection string cannot be used"),
+            Self::Credential(CredentialError::NoToken(_)) => {
+                f.write_str("not sent, since there is no token to sign with")
+            }
             Self::Credential(_) => f.write_str("the credential cannot be used"),
             Self::InvalidConfiguration { setting, rule } => {
                 write!(f, "{setting} was given what it cannot use: {rule}")

@@ -1,0 +1,221 @@
+//! A client from what the environment says.
+
+use std::env::{self, VarError};
+
+use crate::builder::ClientBuilder;
+use crate::client::Client;
+use crate::error::Error;
+
+const CONNECTION_STRING: &str = "IOTHUB_CONNECTION_STRING";
+const HOST_NAME: &str = "IOTHUB_HOSTNAME";
+
+impl Client {
+    /// Makes a client from the environment: see [`ClientBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        ClientBuilder::from_env()?.build()
+    }
+}
+
+impl ClientBuilder {
+    /// Starts from `IOTHUB_CONNECTION_STRING`. When that is not set and the feature `entra` is on, from
+    /// the host name in `IOTHUB_HOSTNAME` and tokens of Microsoft Entra ID for whom the environment
+    /// names; an empty variable counts as one that is not set:
+    ///
+    /// | set | signs as |
+    /// |---|---|
+    /// | `AZURE_TOKEN_CREDENTIALS=dev` | who is logged in to the Azure CLI or the Azure Developer CLI |
+    /// | `AZURE_FEDERATED_TOKEN_FILE`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` | the workload identity of a Kubernetes pod |
+    /// | `AZURE_CLIENT_SECRET`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` | a service principal |
+    /// | none of these | the managed identity, of `AZURE_CLIENT_ID` if that is set |
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfiguration`] tells what was looked for and not found.
+    /// [`Error::ConnectionString`] when the connection string cannot be used.
+    pub fn from_env() -> Result<Self, Error> {
+        from_variables(|name| match env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err(unusable(format!("{name} is not UTF-8"))),
+        })
+    }
+}
+
+/// Reads variables by their names.
+fn from_variables(
+    read: impl Fn(&'static str) -> Result<Option<String>, Error>,
+) -> Result<ClientBuilder, Error> {
+    let variable = |name| Ok::<_, Error>(read(name)?.filter(|value| !value.trim().is_empty()));
+    if let Some(connection_string) = variable(CONNECTION_STRING)? {
+        return ClientBuilder::from_connection_string(&connection_string);
+    }
+    match variable(HOST_NAME)? {
+        Some(host_name) => of_host(host_name.trim(), variable),
+        None => Err(unusable(format!(
+            "neither {CONNECTION_STRING} nor {HOST_NAME} is set; the first is a hub's connection string, \
+             the second its host name, for Microsoft Entra ID and the feature `entra`"
+        ))),
+    }
+}
+
+#[cfg(not(feature = "entra"))]
+fn of_host(
+    _: &str,
+    _: impl Fn(&'static str) -> Result<Option<String>, Error>,
+) -> Result<ClientBuilder, Error> {
+    Err(unusable(format!(
+        "{CONNECTION_STRING} is not set; {HOST_NAME} is, but signing with Microsoft Entra ID needs the \
+         feature `entra`, which this build does not have"
+    )))
+}
+
+#[cfg(feature = "entra")]
+fn of_host(
+    host_name: &str,
+    variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
+) -> Result<ClientBuilder, Error> {
+    Ok(Client::builder(host_name).credential(entra::credential(variable)?))
+}
+
+fn unusable(rule: String) -> Error {
+    Error::InvalidConfiguration { setting: "ClientBuilder::from_env", rule }
+}
+
+#[cfg(feature = "entra")]
+mod entra {
+    use std::sync::Arc;
+
+    use azure_core::credentials::{Secret, TokenCredential};
+    use azure_identity::{
+        ClientSecretCredential, DeveloperToolsCredential, ManagedIdentityCredential,
+        ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+        WorkloadIdentityCredentialOptions,
+    };
+
+    use super::unusable;
+    use crate::auth::Credential;
+    use crate::error::Error;
+
+    const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
+    const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+    const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+    const CLIENT_ID: &str = "AZURE_CLIENT_ID";
+    const TENANT_ID: &str = "AZURE_TENANT_ID";
+
+    /// The credential that the environment names.
+    pub(super) fn credential(
+        variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
+    ) -> Result<Credential, Error> {
+        let needed = |name, by| {
+            variable(name)?
+                .ok_or_else(|| unusable(format!("{by} is set, but {name}, which it needs, is not")))
+        };
+        let kind = variable(KIND)?.unwrap_or_default();
+        if !["", "dev", "prod"].contains(&kind.to_lowercase().as_str()) {
+            return Err(unusable(format!("{KIND} must be `dev` or `prod`")));
+        }
+        let credential: azure_core::Result<Arc<dyn TokenCredential>> = if kind.eq_ignore_ascii_case("dev") {
+            DeveloperToolsCredential::new(None).map(|credential| credential as _)
+        } else if let Some(token_file) = variable(TOKEN_FILE)? {
+            WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
+                client_id: Some(needed(CLIENT_ID, TOKEN_FILE)?),
+                tenant_id: Some(needed(TENANT_ID, TOKEN_FILE)?),
+                token_file_path: Some(token_file.into()),
+                ..Default::default()
+            }))
+            .map(|credential| credential as _)
+        } else if let Some(secret) = variable(CLIENT_SECRET)? {
+            let (tenant_id, client_id) =
+                (needed(TENANT_ID, CLIENT_SECRET)?, needed(CLIENT_ID, CLIENT_SECRET)?);
+            ClientSecretCredential::new(&tenant_id, client_id, Secret::new(secret), None)
+                .map(|credential| credential as _)
+        } else {
+            let user_assigned_id = variable(CLIENT_ID)?.map(UserAssignedId::ClientId);
+            let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
+            ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
+        };
+        credential
+            .map(Credential::token)
+            .map_err(|error| unusable(format!("the credential of Entra ID cannot be made: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRING: &str = "HostName=h.net;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0";
+
+    fn from(variables: &[(&str, &str)]) -> Result<ClientBuilder, Error> {
+        from_variables(|name| {
+            let value = variables.iter().find(|(key, _)| *key == name);
+            Ok(value.map(|(_, value)| (*value).to_owned()))
+        })
+    }
+
+    fn rule(variables: &[(&str, &str)]) -> String {
+        match from(variables) {
+            Err(Error::InvalidConfiguration { setting: "ClientBuilder::from_env", rule }) => rule,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_connection_string_comes_first() {
+        let shown =
+            format!("{:?}", from(&[("IOTHUB_CONNECTION_STRING", STRING), ("IOTHUB_HOSTNAME", "i.net")]));
+        assert!(shown.contains("https://h.net/") && shown.contains("SharedAccessKey"), "{shown}");
+        assert!(matches!(from(&[("IOTHUB_CONNECTION_STRING", "a")]), Err(Error::ConnectionString(_))));
+    }
+
+    #[test]
+    fn the_error_lists_what_was_looked_for() {
+        for variables in [&[][..], &[("IOTHUB_CONNECTION_STRING", " "), ("IOTHUB_HOSTNAME", "")]] {
+            let rule = rule(variables);
+            assert!(rule.contains("neither IOTHUB_CONNECTION_STRING nor IOTHUB_HOSTNAME is set"), "{rule}");
+        }
+    }
+
+    #[cfg(not(feature = "entra"))]
+    #[test]
+    fn a_host_name_alone_needs_the_feature() {
+        let rule = rule(&[("IOTHUB_HOSTNAME", "h.net")]);
+        assert!(rule.contains("IOTHUB_CONNECTION_STRING is not set") && rule.contains("`entra`"), "{rule}");
+    }
+
+    #[cfg(feature = "entra")]
+    #[test]
+    fn a_host_name_alone_signs_with_entra_as_whom_the_environment_names() {
+        const IDS: [(&str, &str); 2] = [("AZURE_TENANT_ID", "72f988bf"), ("AZURE_CLIENT_ID", "c1")];
+        for (more, ids) in [
+            (&[][..], false),
+            (&[("AZURE_CLIENT_ID", "c1")], false),
+            (&[("AZURE_TOKEN_CREDENTIALS", "dev")], false),
+            (&[("AZURE_FEDERATED_TOKEN_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))], true),
+            (&[("AZURE_CLIENT_SECRET", "c2VjcmV0")], true),
+        ] {
+            let ids = if ids { &IDS[..] } else { &[] };
+            let variables = [&[("IOTHUB_HOSTNAME", " h.net")], more, ids].concat();
+            let shown = format!("{:?}", from(&variables).unwrap());
+            assert!(shown.contains("https://h.net/") && shown.contains("Entra"), "{shown}");
+            assert!(!shown.contains("c2VjcmV0"), "{shown}");
+        }
+    }
+
+    #[cfg(feature = "entra")]
+    #[test]
+    fn what_a_credential_lacks_is_named() {
+        let host = ("IOTHUB_HOSTNAME", "h.net");
+        let rule_of =
+            |more: (&'static str, &'static str)| rule(&[host, more, ("AZURE_TENANT_ID", "72f988bf")]);
+        for variable in ["AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_SECRET"] {
+            let rule = rule_of((variable, "c2VjcmV0"));
+            assert_eq!(rule, format!("{variable} is set, but AZURE_CLIENT_ID, which it needs, is not"));
+        }
+        assert!(rule_of(("AZURE_TOKEN_CREDENTIALS", "both")).contains("`dev` or `prod`"));
+    }
+}

@@ -5,17 +5,24 @@
 mod answers;
 mod cancelling;
 mod conditions;
+#[cfg(feature = "entra")]
+mod entra;
 mod enums;
 mod hub;
 mod listing;
 mod lost_answers;
+#[cfg(feature = "rustls")]
+mod proxies;
 mod reading;
 mod requests;
 mod retrying;
+mod rotation;
 mod running;
 #[cfg(feature = "schemars")]
 mod schema;
 mod secrecy;
 mod support;
 mod telemetry;
+#[cfg(feature = "rustls")]
+mod tls;
 mod waiting;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use jobs_api::{ClientBuilder, ConnectionString, Credential, Error, RetryPolicy};
+use jobs_api::{ClientBuilder, ConnectionString, Credential, Error, RetryPolicy, RotatingCredential};
 use jobs_emulator::{Emulator, Fault, Route, When};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::json;
@@ -127,6 +127,36 @@ async fn a_token_signed_elsewhere_is_hidden() {
     let shown_credential = format!("{credential:?} {credential:#?}");
     let text = everything_shown(&hub, builder(&hub).credential(credential)).await;
     assert_hidden(&[&token, signature_of(&token)], &(text + &shown_credential));
+}
+
+#[tokio::test]
+async fn what_a_rotating_credential_holds_is_hidden() {
+    let hub = quick_hub().await;
+    let connection = hub.connection_string();
+    let key = connection.split_once("SharedAccessKey=").unwrap().1;
+    let handle = RotatingCredential::new(Credential::shared_access_key("service", key).unwrap());
+    let credential = Credential::rotating(&handle);
+    let text = everything_shown(&hub, builder(&hub).credential(credential.clone())).await;
+    let text = format!("{text} {handle:?} {handle:#?} {credential:?} {credential:#?}");
+    for request in hub.requests() {
+        let token = request.header("authorization").unwrap();
+        assert_hidden(&[key, token, signature_of(token)], &text);
+    }
+}
+
+#[cfg(feature = "entra")]
+#[tokio::test]
+async fn a_bearer_token_is_hidden() {
+    let hub = quick_hub().await;
+    let credential = Credential::token(crate::entra::Identity::of(&hub));
+    let text = everything_shown(&hub, builder(&hub).credential(credential.clone())).await;
+    let text = format!("{text} {credential:?} {credential:#?}");
+    for request in hub.requests() {
+        let token = request.header("authorization").unwrap().strip_prefix("Bearer ").unwrap();
+        let parts = token.split('.').collect::<Vec<_>>();
+        assert_eq!(parts.len(), 3);
+        assert_hidden(&[&[token], &parts[..]].concat(), &text);
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub use auth::{
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use condition::{Attribute, Condition, ConditionError, Literal};
-pub use error::{Cause, Error, ErrorCode, ServiceError, TransportError, UnreadableAnswer};
+pub use error::{Cause, CertificateError, Error, ErrorCode, ServiceError, TransportError, UnreadableAnswer};
 pub use generated::types;
 pub use outcome::JobOutcome;
 pub use pages::{DeviceJobFilter, JobFilter, Listed, Listing, Page};

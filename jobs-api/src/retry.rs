@@ -161,7 +161,7 @@ impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
         let retry_after = error.service().and_then(|service| service.retry_after());
         match error {
-            Error::Transport(transport) => {
+            Error::Transport(transport) if error.is_retryable() => {
                 Self::Transient { retry_after: None, outcome_unknown: !transport.is_connect() }
             }
             _ if error.is_job_slot_busy() => Self::SlotBusy { retry_after },

@@ -112,6 +112,7 @@ fn root_cause(error: &Error) -> String {
 
 fn kind(error: &Error) -> &'static str {
     match error {
+        Error::Transport(transport) if transport.certificate().is_some() => "certificate",
         Error::Transport(transport) if transport.is_timeout() => "timeout",
         Error::Transport(transport) if transport.is_connect() => "connect",
         Error::Transport(_) => "connection",

@@ -1,6 +1,7 @@
 //! Errors: what went wrong, where, and what to do about it.
 
 mod body;
+mod certificate;
 mod code;
 mod place;
 mod service;
@@ -15,6 +16,7 @@ use reqwest::header::{DATE, HeaderMap};
 use reqwest::{Method, StatusCode};
 use uuid::Uuid;
 
+pub use self::certificate::CertificateError;
 pub use self::code::ErrorCode;
 pub use self::service::{Cause, ServiceError};
 pub use self::transport::TransportError;
@@ -117,10 +119,11 @@ impl Error {
 
     /// The same call may succeed later.
     ///
-    /// True when no complete answer came, and for the statuses 408, 429, 500, 502, 503 and 504.
+    /// True when no complete answer came, unless the certificate is to blame, and for the statuses 408,
+    /// 429, 500, 502, 503 and 504.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport(_) => true,
+            Self::Transport(error) => error.certificate().is_none(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             _ => false,
         }

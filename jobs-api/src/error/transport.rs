@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
-use super::{Origin, start_of};
+use super::{CertificateError, Origin, start_of};
 use crate::exchange::Answer;
 
 /// No complete answer came.
@@ -20,6 +20,12 @@ impl TransportError {
     /// The hub could not be reached: nothing was sent.
     pub fn is_connect(&self) -> bool {
         self.source.is_connect()
+    }
+
+    /// What is wrong with the certificate that was shown, when that is why there is no connection. Another
+    /// attempt would meet it again, so none is made.
+    pub fn certificate(&self) -> Option<CertificateError> {
+        CertificateError::beneath(&self.source)
     }
 
     /// The attempt took longer than [`ClientBuilder::timeout`](crate::ClientBuilder::timeout) allows, or
@@ -60,6 +66,9 @@ impl fmt::Display for TransportError {
             Some(_) => "the connection ended within the answer",
         };
         write!(f, "{origin}: {what}")?;
+        if let Some(certificate) = self.certificate() {
+            write!(f, ": {certificate}")?;
+        }
         if let Some(status) = status {
             write!(f, ", whose status is {}", status.as_u16())?;
         }

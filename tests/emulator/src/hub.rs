@@ -81,11 +81,13 @@ impl Hub {
             if state.job(&id).is_some() {
                 return Err(Refusal::job_already_exists(format!("A job with the ID {id} already exists")));
             }
-            let is_active = |job: &Job| !job.status.is_final() && job.start <= now;
-            let active = state.jobs().filter(|job| is_active(job)).count();
-            if job.start <= now && active >= self.concurrent_jobs {
-                let reason = format!("The hub runs {active} jobs, as many as its tier allows");
-                return Err(Refusal::too_many_active_jobs(reason));
+            if job.start <= now {
+                let is_active = |job: &&Job| !job.status.is_final() && job.start <= now;
+                let active = state.jobs().filter(is_active).count();
+                if active >= self.concurrent_jobs {
+                    let reason = format!("The hub runs {active} jobs, as many as its tier allows");
+                    return Err(Refusal::too_many_active_jobs(reason));
+                }
             }
             state.add(job);
         }

@@ -1,0 +1,79 @@
+//! Why a certificate is not trusted.
+
+use std::fmt;
+
+/// What is wrong with the certificate that was shown in place of one to trust.
+///
+/// It is told by rustls; with the feature `native-tls` in its place, such a failure is any other failure
+/// to connect, and only [`source`](std::error::Error::source) has the reason.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// It is from an authority that is not trusted here.
+    UnknownIssuer,
+    /// It is for a host of another name.
+    OtherName,
+    /// It has ended.
+    Expired,
+    /// It has not begun.
+    NotValidYet,
+    /// It was revoked.
+    Revoked,
+    /// Something else.
+    Other,
+}
+
+impl CertificateError {
+    /// What lies beneath `error`, if that is a certificate.
+    pub(super) fn beneath(error: &reqwest::Error) -> Option<Self> {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = cause {
+            if let Some(found) = Self::told_by_rustls(error) {
+                return Some(found);
+            }
+            // An I/O error names the source of what it holds, not what it holds.
+            let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            cause = match held {
+                Some(held) => Some(held as _),
+                None => error.source(),
+            };
+        }
+        None
+    }
+
+    #[cfg(feature = "rustls")]
+    fn told_by_rustls(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        use rustls::CertificateError as Told;
+
+        let Some(rustls::Error::InvalidCertificate(told)) = error.downcast_ref() else { return None };
+        Some(match told {
+            Told::UnknownIssuer => Self::UnknownIssuer,
+            Told::NotValidForName | Told::NotValidForNameContext { .. } => Self::OtherName,
+            Told::Expired | Told::ExpiredContext { .. } => Self::Expired,
+            Told::NotValidYet | Told::NotValidYetContext { .. } => Self::NotValidYet,
+            Told::Revoked => Self::Revoked,
+            _ => Self::Other,
+        })
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    fn told_by_rustls(_: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        None
+    }
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownIssuer => {
+                "its certificate is from an authority that is not trusted here; hint: trust that in the client \
+                 given to ClientBuilder::http_client"
+            }
+            Self::OtherName => "its certificate is for another name",
+            Self::Expired => "its certificate has expired; hint: check the clock of this machine too",
+            Self::NotValidYet => "its certificate is not valid yet; hint: check the clock of this machine",
+            Self::Revoked => "its certificate was revoked",
+            Self::Other => "its certificate is not to be trusted",
+        })
+    }
+}

@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::{private_http_client, reboot};
+use crate::support::reboot;
+use crate::tls::private_http_client;
 
 /// A proxy that leads every tunnel to the same place, until it is dropped.
 struct Proxy {

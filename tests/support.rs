@@ -67,14 +67,6 @@ pub(crate) fn eager_client(hub: &Emulator) -> Client {
     builder(hub).retry(eager()).build().unwrap()
 }
 
-/// What a user sets up who trusts the authority of a hub that serves over TLS.
-pub(crate) fn private_http_client(hub: &Emulator) -> reqwest::ClientBuilder {
-    let pem = std::fs::read(hub.authority_path().unwrap()).unwrap();
-    let authority = reqwest::Certificate::from_pem(&pem).unwrap();
-    let redirects = reqwest::redirect::Policy::none();
-    reqwest::Client::builder().tls_backend_rustls().tls_certs_only([authority]).redirect(redirects).no_proxy()
-}
-
 /// The methods that reached the hub, in order.
 pub(crate) fn arrived(hub: &Emulator) -> String {
     hub.requests().iter().map(|request| request.method.as_str()).collect::<Vec<_>>().join(" ")

@@ -3,7 +3,15 @@
 use jobs_api::{CertificateError, ClientBuilder, Error};
 use jobs_emulator::{Certificate, Emulator};
 
-use crate::support::{private_http_client, reboot};
+use crate::support::reboot;
+
+/// What a user sets up who trusts the authority of a hub that serves over TLS.
+pub(crate) fn private_http_client(hub: &Emulator) -> reqwest::ClientBuilder {
+    let pem = std::fs::read(hub.authority_path().unwrap()).unwrap();
+    let authority = reqwest::Certificate::from_pem(&pem).unwrap();
+    let redirects = reqwest::redirect::Policy::none();
+    reqwest::Client::builder().tls_backend_rustls().tls_certs_only([authority]).redirect(redirects).no_proxy()
+}
 
 async fn refusal(certificate: Certificate, http: impl FnOnce(&Emulator) -> reqwest::Client) -> Error {
     let hub = Emulator::builder().tls(certificate).start().await;

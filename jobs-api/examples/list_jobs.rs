@@ -10,6 +10,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+mod exit;
 mod hub;
 
 use std::error::Error;
@@ -21,7 +22,8 @@ use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, JobType};
 use jobs_api::{Client, JobFilter, Timestamp};
 
-use hub::{Hub, exit_code, follow};
+use exit::exit_code;
+use hub::{Hub, follow};
 
 fn command_line() -> OptionParser<JobFilter> {
     let status = long("status").help("Only jobs in this status").argument::<JobStatus>("STATUS").optional();

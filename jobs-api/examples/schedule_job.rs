@@ -12,6 +12,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+mod exit;
 mod hub;
 
 use std::error::Error;
@@ -25,7 +26,8 @@ use jobs_api::{Client, JobOutcome};
 use jobs_emulator::{Fault, Route, When};
 use serde_json::json;
 
-use hub::{Hub, exit_code, follow};
+use exit::exit_code;
+use hub::{Hub, follow};
 
 struct Arguments {
     condition: String,

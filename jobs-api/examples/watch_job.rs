@@ -10,6 +10,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+mod exit;
 mod hub;
 
 use std::error::Error;
@@ -19,7 +20,8 @@ use bpaf::{OptionParser, Parser, construct, positional};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Condition, JobReport};
 
-use hub::{Hub, exit_code, follow};
+use exit::exit_code;
+use hub::{Hub, follow};
 
 fn command_line() -> OptionParser<String> {
     let job_id =

@@ -206,6 +206,8 @@ fn http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
         // A proxy would be handed a token that is meant for this machine.
         builder = builder.no_proxy();
     }
+    #[cfg(feature = "rustls")]
+    let builder = builder.tls_backend_rustls();
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     let builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
     builder

@@ -23,7 +23,8 @@
 //! # Where things are
 //!
 //! - [`Client`] has a method for each operation on a job, and [`call`](Client::call) for every other
-//!   operation of the spec. [`ClientBuilder`] sets one up with any [`Credential`].
+//!   operation of the spec. [`ClientBuilder`] sets one up with any [`Credential`]; [`RotatingCredential`]
+//!   replaces that while calls run.
 //! - [`Client::wait_for_job`] follows a job to its end, [`Client::job_report`] names the devices it failed
 //!   on, [`Listing`] streams jobs and rows over all pages; [`JobOutcome`] tells how a job ended.
 //! - [`Condition`] builds query conditions that nothing can be injected into.
@@ -54,8 +55,10 @@
 //!
 //! # Features
 //!
-//! - `rustls` (default) or `native-tls`: who does TLS. Without either, hand over a `reqwest::Client` of
-//!   your own.
+//! - `rustls` (default) or `native-tls`: who does TLS; with both it is rustls. Without either, hand over a
+//!   `reqwest::Client` of your own.
+//! - `entra`: `Credential::token` signs with the tokens of a `TokenCredential` of [`azure_core`](https://docs.rs/azure_core)
+//!   1.x, and [`Client::from_env`] with those of [`azure_identity`](https://docs.rs/azure_identity).
 //! - `schemars`: derives [`JsonSchema`](https://docs.rs/schemars) on every generated type.
 //!
 //! [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-jobs

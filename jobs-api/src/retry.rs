@@ -21,10 +21,10 @@ const LEAST_ATTEMPT: Duration = Duration::from_millis(100);
 /// |---|---|
 /// | no connection, no complete answer, 408, 500, 502, 503, 504, 429 | another attempt after a random wait of up to `base · 2ⁿ`, at most `cap`, at least what `Retry-After` asks |
 /// | 429004, the hub's slots for running jobs are taken | an error, or a longer wait: see [`with_slot_deadline`](Self::with_slot_deadline) |
-/// | 401 | one more attempt with a new token, made by the hub's clock if ours is more than five minutes off; it does not count |
+/// | 401 | one more attempt with a new token, of the newest credential, made by the hub's clock if ours is more than five minutes off; it does not count. None with a token that no other can take the place of |
 /// | 409104 for a create call after a lost answer, or no answer to the last attempt | the job is read; if it is the one that was sent, that is a success |
 /// | 405102 for a cancel call after a lost answer, or no answer to the last attempt | the job is read; if it is cancelled, that is a success |
-/// | anything else | the error, at once |
+/// | a certificate that is not trusted, anything else | the error, at once |
 ///
 /// The [default](Self::default): 8 attempts, a base of 500 ms, a cap of 30 s, 2 minutes in all, no
 /// waiting for a slot.

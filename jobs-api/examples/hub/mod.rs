@@ -1,9 +1,8 @@
-//! What the examples share: the hub they talk to, and how they end.
+//! The hub that the examples talk to.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs that talk to their user")]
+#![allow(clippy::print_stdout, reason = "programs that talk to their user")]
 
 use std::error::Error;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -70,16 +69,4 @@ fn show(bar: &ProgressBar, job: &JobResponse) {
     bar.set_length(count(statistics.device_count));
     bar.set_position(count(statistics.succeeded_count) + count(statistics.failed_count));
     bar.set_message(job.status.as_ref().map(JobStatus::to_string).unwrap_or_default());
-}
-
-/// Prints an error with all that lies beneath it.
-pub(crate) fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
-    let Err(error) = outcome else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        eprintln!("  because: {cause}");
-        source = cause.source();
-    }
-    ExitCode::FAILURE
 }

@@ -1,0 +1,71 @@
+//! Lists a hub's jobs as an identity of Microsoft Entra ID, with no key and no connection string.
+//!
+//! Needs a hub, whose host name stands in `IOTHUB_HOSTNAME`, and an identity with the role IoT Hub Data
+//! Reader on it: yours, after `az login` or `azd auth login`, or the managed identity of the machine
+//! that this runs on.
+//!
+//! ```sh
+//! IOTHUB_HOSTNAME=contoso.azure-devices.net cargo run --example entra --features entra
+//! IOTHUB_HOSTNAME=contoso.azure-devices.net cargo run --example entra --features entra -- --managed-identity
+//! ```
+
+#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
+
+mod exit;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use azure_core::credentials::TokenCredential;
+use azure_identity::{
+    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+};
+use bpaf::{OptionParser, Parser, construct, long};
+use futures_util::TryStreamExt as _;
+use jobs_api::{Client, Credential, JobFilter};
+
+use exit::exit_code;
+
+struct Arguments {
+    managed_identity: bool,
+    client_id: Option<String>,
+}
+
+fn command_line() -> OptionParser<Arguments> {
+    let managed_identity = long("managed-identity")
+        .help("Signs as the machine's managed identity, not as who is logged in to a developer tool")
+        .switch();
+    let client_id = long("client-id")
+        .help("Which of the machine's managed identities, when it is not the system-assigned one")
+        .argument("ID")
+        .optional();
+    construct!(Arguments { managed_identity, client_id })
+        .to_options()
+        .descr("Lists a hub's jobs as an identity of Microsoft Entra ID.")
+        .footer("The hub is that of IOTHUB_HOSTNAME, such as contoso.azure-devices.net.")
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit_code(run(command_line().run()).await)
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let host_name = std::env::var("IOTHUB_HOSTNAME").map_err(|_| "IOTHUB_HOSTNAME is not set")?;
+    let client = Client::builder(host_name).credential(Credential::token(identity(arguments)?)).build()?;
+    let mut jobs = client.query_scheduled_jobs(JobFilter::default());
+    while let Some(job) = jobs.try_next().await? {
+        println!("{:?}: {:?}", job.job_id, job.status);
+    }
+    Ok(())
+}
+
+fn identity(arguments: Arguments) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    if !arguments.managed_identity {
+        return Ok(DeveloperToolsCredential::new(None)?);
+    }
+    let user_assigned_id = arguments.client_id.map(UserAssignedId::ClientId);
+    let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
+    Ok(ManagedIdentityCredential::new(Some(options))?)
+}

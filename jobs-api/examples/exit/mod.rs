@@ -1,0 +1,18 @@
+//! How the examples end.
+
+#![allow(clippy::print_stderr, reason = "programs that talk to their user")]
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Prints an error with all that lies beneath it.
+pub(crate) fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  because: {cause}");
+        source = cause.source();
+    }
+    ExitCode::FAILURE
+}

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use jobs_api::RetryPolicy;
 use jobs_emulator::{Fault, Route, When};
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::prelude::*;
 
 use crate::support::{builder, quick_hub, reboot};
 
@@ -23,12 +26,9 @@ impl Captured {
         // One subscriber for all threads: those that come and go race for the callsites' caches.
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
-            tracing_subscriber::fmt()
-                .with_max_level(tracing::Level::TRACE)
-                .with_span_events(FmtSpan::FULL)
-                .with_ansi(false)
-                .with_writer(|| OwnThread)
-                .init();
+            let listens = dynamic_filter_fn(|_, _| HEARD.with_borrow(Option::is_some));
+            let writes = layer().with_span_events(FmtSpan::FULL).with_ansi(false).with_writer(|| OwnThread);
+            tracing_subscriber::registry().with(writes.with_filter(listens)).init();
         });
         HEARD.set(Some(Vec::new()));
         Self

@@ -1,7 +1,11 @@
 //! The emulated hub reads the wire for itself: spoken to without the client.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use jobs_api::ClientBuilder;
 use jobs_api::types::{JobStatus, QuerySpecification};
-use jobs_emulator::{Device, Emulator};
+use jobs_emulator::{Device, Emulator, PolicyKey};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -9,8 +13,34 @@ use crate::support::{client, quick_hub, reboot, wait_for_end};
 
 /// Sends a request with a token that the client signed.
 async fn send(hub: &Emulator, method: Method, path: &str, body: Option<Value>) -> (u16, String) {
-    let _ = client(hub).get_scheduled_job("none").await;
-    let token = hub.requests().last().unwrap().header("authorization").unwrap().to_owned();
+    let token = signed(hub, PolicyKey::Primary).await;
+    send_with(hub, &token, method, path, body).await
+}
+
+/// A token that the client signed.
+async fn signed(hub: &Emulator, key: PolicyKey) -> String {
+    let builder = ClientBuilder::from_connection_string(&hub.connection_string_with(key)).unwrap();
+    let _ = builder.endpoint(hub.endpoint()).build().unwrap().get_scheduled_job("none").await;
+    hub.requests().last().unwrap().header("authorization").unwrap().to_owned()
+}
+
+/// Whether the hub lets this token in.
+async fn is_let_in(hub: &Emulator, token: &str) -> bool {
+    let path = "/jobs/v2/none?api-version=2021-04-12";
+    match send_with(hub, token, Method::GET, path, None).await.0 {
+        404 => true,
+        401 => false,
+        other => panic!("{other}"),
+    }
+}
+
+async fn send_with(
+    hub: &Emulator,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> (u16, String) {
     let url = format!("{}{path}", hub.endpoint());
     let request = reqwest::Client::builder()
         .no_proxy()
@@ -83,6 +113,35 @@ async fn what_the_client_would_not_send_is_refused_in_the_hubs_words() {
         assert!(text.contains("Tracking ID:"), "{text}");
     }
     assert_eq!(put(&hub, method).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_bearer_token_is_taken_from_the_hubs_own_issuer_until_it_ends() {
+    let hub = quick_hub().await;
+    let hour = Duration::from_secs(3600);
+    let token = format!("Bearer {}", hub.issuer().token(hour));
+    assert!(is_let_in(&hub, &token).await);
+    assert!(!is_let_in(&hub, &format!("{token}a")).await, "the signature is another");
+    assert!(!is_let_in(&hub, &token.replacen('.', ".e30", 1)).await, "the claims are others");
+    assert!(!is_let_in(&hub, &token.to_lowercase()).await);
+    assert!(!is_let_in(&hub, "Bearer ").await);
+    let of_another = format!("Bearer {}", quick_hub().await.issuer().token(hour));
+    assert!(!is_let_in(&hub, &of_another).await);
+    let for_another = format!("Bearer {}", hub.issuer().token_for("https://vault.azure.net", hour));
+    assert!(!is_let_in(&hub, &for_another).await);
+    hub.set_clock_offset(TimeDelta::hours(1));
+    assert!(!is_let_in(&hub, &token).await, "it has ended");
+}
+
+#[tokio::test]
+async fn a_key_that_is_made_anew_ends_the_tokens_of_the_one_before() {
+    let hub = quick_hub().await;
+    let [primary, secondary] =
+        [signed(&hub, PolicyKey::Primary).await, signed(&hub, PolicyKey::Secondary).await];
+    assert!(is_let_in(&hub, &primary).await && is_let_in(&hub, &secondary).await);
+    hub.regenerate_key(PolicyKey::Primary);
+    assert!(!is_let_in(&hub, &primary).await && is_let_in(&hub, &secondary).await);
+    assert!(is_let_in(&hub, &signed(&hub, PolicyKey::Primary).await).await);
 }
 
 #[tokio::test]

@@ -43,8 +43,11 @@ impl EntraCredential {
         let issued = self.credential.get_token(&[&self.scope], None).await;
         let issued = issued.map_err(|error| CredentialError::NoToken(TokenError::failed(error)))?;
         let token = issued.token.secret();
+        if token.is_empty() {
+            return Err(CredentialError::NoToken(TokenError::empty()));
+        }
         // A blank would make two words of what is one.
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(CredentialError::NotAHeader);
         }
         let seconds = u64::try_from(issued.expires_on.unix_timestamp()).unwrap_or_default();

@@ -81,16 +81,18 @@ impl std::error::Error for CredentialError {
 #[derive(Clone)]
 pub struct TokenError(Arc<Reason>);
 
+#[cfg_attr(not(feature = "entra"), allow(dead_code, reason = "some happen to a token credential only"))]
 enum Reason {
     Failed(Box<dyn std::error::Error + Send + Sync>),
     Late(Duration),
     Panicked,
     Ended,
+    Empty,
 }
 
 impl TokenError {
     /// The credential reports a failure.
-    #[cfg_attr(not(feature = "entra"), allow(dead_code, reason = "only a token credential fails"))]
+    #[cfg(feature = "entra")]
     pub(super) fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(Arc::new(Reason::Failed(error.into())))
     }
@@ -107,6 +109,12 @@ impl TokenError {
     /// The token that came had ended before.
     pub(super) fn ended() -> Self {
         Self(Arc::new(Reason::Ended))
+    }
+
+    /// The token that came has no characters.
+    #[cfg(feature = "entra")]
+    pub(super) fn empty() -> Self {
+        Self(Arc::new(Reason::Empty))
     }
 
     /// The credential neither gave a token nor failed in time.
@@ -129,6 +137,7 @@ impl fmt::Display for TokenError {
             Reason::Failed(_) => f.write_str("the credential gave no token"),
             Reason::Late(time) => write!(f, "the credential gave no token within {time:?}"),
             Reason::Panicked => f.write_str("the credential panicked"),
+            Reason::Empty => f.write_str("the credential gave an empty token"),
             Reason::Ended => {
                 f.write_str("the credential gave a token that has ended; check this machine's clock")
             }

@@ -2,7 +2,8 @@
 //!
 //! The emulator reads the wire for itself: it shares no code and no types with the client it is used
 //! to test. It checks what the hub checks, refuses in the hub's words, and really runs the jobs on a
-//! fleet of simulated devices.
+//! fleet of simulated devices. It speaks HTTP/1.1 and HTTP/2, in the clear or over TLS, and takes shared
+//! access signatures of its policy and bearer tokens of its issuer.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {

@@ -8,7 +8,9 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use azure_core::error::ErrorKind;
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
-use jobs_api::{Client, Credential, CredentialError, Error, RetryPolicy};
+use jobs_api::{
+    Client, ConnectionString, Credential, CredentialError, Error, RetryPolicy, RotatingCredential,
+};
 use jobs_emulator::{Emulator, Issuer};
 
 use crate::support::{FrozenClock, builder, quick_hub, reboot};
@@ -201,4 +203,32 @@ async fn a_token_that_the_hub_refuses_is_renewed_unless_it_came_just_now() {
     *identity.life.lock().unwrap() = 3 * HOUR;
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     assert_eq!((identity.asked(), hub.requests().len()), (2, 3));
+}
+
+/// Replaces itself while its token is awaited.
+#[derive(Debug)]
+struct Outgoing(RotatingCredential, Credential, Issuer);
+
+#[async_trait::async_trait]
+impl TokenCredential for Outgoing {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.0.replace(self.1.clone());
+        Ok(AccessToken::new(self.2.token(HOUR), (SystemTime::now() + HOUR).into()))
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_awaited_while_its_credential_was_replaced_is_not_used() {
+    let hub = quick_hub().await;
+    let connection: ConnectionString = hub.connection_string().parse().unwrap();
+    let handle = RotatingCredential::new(connection.credential().clone());
+    let outgoing = Outgoing(handle.clone(), connection.credential().clone(), hub.issuer());
+    handle.replace(Credential::token(Arc::new(outgoing)));
+    let client = builder(&hub).credential(Credential::rotating(&handle)).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert!(hub.requests()[0].header("authorization").unwrap().starts_with("SharedAccessSignature "));
 }

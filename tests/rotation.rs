@@ -1,5 +1,7 @@
 //! Keys and tokens that are replaced while calls run, and those that end.
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -82,13 +84,16 @@ async fn a_client_whose_key_was_revoked_goes_on_with_another() {
 async fn a_token_that_has_ended_is_reported_before_a_call_and_can_be_replaced() {
     let hub = quick_hub().await;
     let token = signed_elsewhere(&hub).await;
-    let end: i64 = token.split("&se=").nth(1).unwrap().split('&').next().unwrap().parse().unwrap();
+    let lasting = Credential::shared_access_signature(&token).unwrap();
+    let handle = RotatingCredential::new(lasting.clone());
+    let client = builder(&hub).credential(Credential::rotating(&handle)).build().unwrap();
+
+    let end = lasting.expires_at().unwrap().timestamp();
     let soon = Utc::now().timestamp() + 2;
     let short_lived = token.replace(&format!("&se={end}"), &format!("&se={soon}"));
     let short_lived = Credential::shared_access_signature(&short_lived).unwrap();
     assert_eq!(short_lived.expires_at(), DateTime::from_timestamp(soon, 0));
-    let handle = RotatingCredential::new(short_lived);
-    let client = builder(&hub).credential(Credential::rotating(&handle)).build().unwrap();
+    handle.replace(short_lived);
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
@@ -96,7 +101,20 @@ async fn a_token_that_has_ended_is_reported_before_a_call_and_can_be_replaced() 
     assert_eq!(reported.timestamp(), soon);
     assert_eq!(hub.requests().len(), 1, "only the call that signed the token");
 
-    handle.replace(Credential::shared_access_signature(&token).unwrap());
+    handle.replace(lasting);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rotating_credential_given_to_its_own_handle_changes_nothing() {
+    let hub = quick_hub().await;
+    let (client, handle) = rotating(&hub);
+    let (done, replaced) = mpsc::channel();
+    thread::spawn(move || {
+        handle.replace(Credential::rotating(&handle));
+        done.send(()).unwrap();
+    });
+    replaced.recv_timeout(Duration::from_secs(30)).expect("no deadlock");
     client.create_scheduled_job("job", &reboot()).await.unwrap();
 }
 

@@ -32,6 +32,9 @@ impl ClientBuilder {
     /// | `AZURE_CLIENT_SECRET`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` | a service principal |
     /// | none of these | the managed identity, of `AZURE_CLIENT_ID` if that is set |
     ///
+    /// `AZURE_TOKEN_CREDENTIALS` may also be `prod`, which is as good as not set; no other value is
+    /// taken.
+    ///
     /// # Errors
     ///
     /// [`Error::InvalidConfiguration`] tells what was looked for and not found.

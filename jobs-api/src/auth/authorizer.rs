@@ -1,6 +1,7 @@
 //! The tokens for one hub: of the newest issuer, by the hub's clock.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(crate) struct Authorizer {
     credential: Credential,
     /// What tokens are signed for: a host name, perhaps with a path.
     audience: String,
+    /// How far the hub's clock is ahead of ours, in milliseconds.
+    clock_skew: AtomicI64,
     state: Mutex<State>,
 }
 
@@ -25,8 +28,6 @@ struct State {
     /// Who made the tokens of the cache.
     issuer: Issuer,
     cache: Cache,
-    /// How far the hub's clock is ahead of ours.
-    clock_skew: TimeDelta,
 }
 
 /// A token in use; `expose` gives the header value in the clear.
@@ -58,8 +59,8 @@ impl Authorizer {
         if let Issuer::Signature(signature) = &issuer {
             signature.token(&audience, Utc::now())?;
         }
-        let state = State { issuer, cache: Cache::default(), clock_skew: TimeDelta::zero() };
-        Ok(Self { credential, audience, state: Mutex::new(state) })
+        let state = Mutex::new(State { issuer, cache: Cache::default() });
+        Ok(Self { credential, audience, clock_skew: AtomicI64::new(0), state })
     }
 
     /// The token for a request that is sent now: the one in use, or a new one for all who call.
@@ -68,8 +69,8 @@ impl Authorizer {
             let (issuer, cache) = self.newest();
             let token = match &issuer {
                 Issuer::Key(key) => {
-                    let now = self.hub_time();
-                    cache.token(|| std::future::ready(Ok(key.sign(&self.audience, now)))).await
+                    let issue = || std::future::ready(Ok(key.sign(&self.audience, self.hub_time())));
+                    cache.token(issue).await
                 }
                 Issuer::Signature(signature) => signature.token(&self.audience, self.hub_time()),
                 #[cfg(feature = "entra")]
@@ -94,9 +95,9 @@ impl Authorizer {
         let (issuer, cache) = self.newest();
         match issuer {
             Issuer::Key(_) => {
-                if cache.refuse(&refused.0, Duration::ZERO) == Refused::Goes {
-                    self.state().clock_skew = clock_skew;
-                }
+                // First: the next token may be signed as soon as this one is gone.
+                self.clock_skew.store(clock_skew.num_milliseconds(), Ordering::Relaxed);
+                cache.refuse(&refused.0, Duration::ZERO);
                 true
             }
             Issuer::Signature(signature) => !signature.made(&refused.0),
@@ -107,19 +108,24 @@ impl Authorizer {
 
     /// The time by the hub's clock, as far as it is known.
     pub(crate) fn hub_time(&self) -> DateTime<Utc> {
-        let now = Utc::now();
-        now.checked_add_signed(self.state().clock_skew).unwrap_or(now)
+        let (now, skew) = (Utc::now(), self.clock_skew.load(Ordering::Relaxed));
+        now.checked_add_signed(TimeDelta::milliseconds(skew)).unwrap_or(now)
     }
 
     /// Who makes tokens now, and those that it made. What another made before is forgotten.
     fn newest(&self) -> (Issuer, Cache) {
         let newest = self.credential.issuer();
         let mut state = self.state();
-        if !state.issuer.is(&newest) {
-            state.issuer = newest;
-            state.cache = Cache::default();
+        if state.issuer.is(&newest) {
+            return (newest, state.cache.clone());
         }
-        (state.issuer.clone(), state.cache.clone())
+        let cache = Cache::default();
+        let forgotten =
+            std::mem::replace(&mut *state, State { issuer: newest.clone(), cache: cache.clone() });
+        // What a user's credential does when it is dropped is done without the lock.
+        drop(state);
+        drop(forgotten);
+        (newest, cache)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -168,7 +174,7 @@ mod tests {
         assert!(authorizer.renew(&refused, HOUR));
         let renewed = authorizer.authorization().await.unwrap();
         assert!((7100..=7200).contains(&life(&renewed)), "{}", life(&renewed));
-        assert!(authorizer.renew(&refused, TimeDelta::zero()));
+        assert!(authorizer.renew(&refused, HOUR));
         assert!(is_same(&renewed, &authorizer.authorization().await.unwrap()), "the new token stays");
         assert!(authorizer.renew(&renewed, TimeDelta::zero()));
         let agreed = authorizer.authorization().await.unwrap();

@@ -41,7 +41,8 @@ impl RotatingCredential {
     /// holds now.
     pub fn replace(&self, credential: Credential) {
         let issuer = credential.issuer();
-        *self.held() = issuer;
+        // What a user's credential does when it is dropped is done without the lock.
+        let _before = std::mem::replace(&mut *self.held(), issuer);
     }
 
     pub(super) fn issuer(&self) -> Issuer {

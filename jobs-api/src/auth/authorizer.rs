@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 
-use super::cache::{Cache, Refused};
+use super::cache::Cache;
 #[cfg(feature = "entra")]
 use super::entra;
 use super::{Credential, CredentialError, Issuer, Token, redaction};
@@ -102,7 +102,7 @@ impl Authorizer {
             }
             Issuer::Signature(signature) => !signature.made(&refused.0),
             #[cfg(feature = "entra")]
-            Issuer::Entra(_) => cache.refuse(&refused.0, entra::REFUSABLE_AGE) != Refused::Stays,
+            Issuer::Entra(_) => cache.refuse(&refused.0, entra::REFUSABLE_AGE),
         }
     }
 

@@ -30,6 +30,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// The first pause after a renewal that failed, and the longest; each is twice as long as the one before.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
 /// The token that is in use, if there is one, and how the next one comes.
 #[derive(Clone, Default)]
 pub(super) struct Cache(Arc<Mutex<State>>);
@@ -54,17 +55,6 @@ struct Failure {
     error: CredentialError,
     pause: Duration,
     pause_ends: Instant,
-}
-
-/// What becomes of a token that the hub has refused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Refused {
-    /// It was no longer in use.
-    IsGone,
-    /// It is used no more.
-    Goes,
-    /// It stays in use: there is no better one to be had now.
-    Stays,
 }
 
 impl Cache {
@@ -118,18 +108,18 @@ impl Cache {
     }
 
     /// The hub has refused `token`: has a new one made for the calls to come, unless it is younger than
-    /// `least_age`.
-    pub(super) fn refuse(&self, token: &Arc<Token>, least_age: Duration) -> Refused {
+    /// `least_age`. True when that token is used no more, false when there is no better one to be had now.
+    pub(super) fn refuse(&self, token: &Arc<Token>, least_age: Duration) -> bool {
         let (now, mut state) = (Instant::now(), self.state());
         match &state.kept {
             Some(kept) if Arc::ptr_eq(&kept.token, token) => {
                 if now < kept.since + least_age || state.pause(now).is_some() {
-                    return Refused::Stays;
+                    return false;
                 }
                 state.kept = None;
-                Refused::Goes
+                true
             }
-            _ => Refused::IsGone,
+            _ => true,
         }
     }
 
@@ -380,13 +370,12 @@ mod tests {
         let mint = Mint::default();
         mint.token().await.unwrap();
         let refused = mint.cache.state().kept.as_ref().unwrap().token.clone();
-        assert_eq!(mint.cache.refuse(&refused, MINUTE), Refused::Stays);
+        assert!(!mint.cache.refuse(&refused, MINUTE));
         advance(MINUTE).await;
-        assert_eq!(mint.cache.refuse(&refused, MINUTE), Refused::Goes);
-        assert_eq!(mint.cache.refuse(&refused, MINUTE), Refused::IsGone);
+        assert!(mint.cache.refuse(&refused, MINUTE));
         assert_eq!(mint.token().await.unwrap(), "2");
-        assert_eq!(mint.cache.refuse(&refused, MINUTE), Refused::IsGone);
-        assert_eq!(mint.token().await.unwrap(), "2");
+        assert!(mint.cache.refuse(&refused, MINUTE));
+        assert_eq!(mint.token().await.unwrap(), "2", "the new one stays");
     }
 
     #[test]

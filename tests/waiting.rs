@@ -186,3 +186,17 @@ async fn many_jobs_are_given_as_seen_last_when_the_time_is_up() {
     let jobs = tokio::spawn(wait.into_future()).await.unwrap();
     assert_eq!(jobs["job"].as_ref().unwrap().outcome(), JobOutcome::Pending);
 }
+
+#[tokio::test]
+async fn a_hub_that_never_answers_keeps_nobody_beyond_the_time() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
+    let impatient = builder(&hub).retry(RetryPolicy::none()).timeout(Duration::from_millis(200));
+    let ids = (0..100).map(|n| format!("job-{n}"));
+    let wait = impatient.build().unwrap().wait_for_jobs(ids).timeout(Duration::from_millis(500));
+    let jobs = tokio::time::timeout(Duration::from_secs(15), wait.into_future()).await.unwrap();
+    assert_eq!(jobs.len(), 100);
+    let (read, unread): (Vec<_>, Vec<_>) = jobs.into_values().partition(Result::is_err);
+    assert!(read.len() <= 5, "{read:?}");
+    assert!(unread.into_iter().all(|job| job.unwrap().outcome() == JobOutcome::Unknown));
+}

@@ -19,8 +19,7 @@ use crate::retry::{Progress, RetryPolicy};
 use crate::rules;
 use crate::settle;
 use crate::types::{DeviceJob, JobRequest, JobResponse};
-use crate::wait::WaitForJob;
-use crate::wait_many::WaitForJobs;
+use crate::wait::{WaitForJob, WaitForJobs};
 
 /// A client of the scheduled jobs of one hub.
 ///

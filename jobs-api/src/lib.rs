@@ -93,7 +93,6 @@ mod settle;
 mod telemetry;
 mod timestamp;
 mod wait;
-mod wait_many;
 
 pub use auth::{
     ConnectionString, ConnectionStringError, Credential, CredentialError, RotatingCredential, TokenError,
@@ -109,8 +108,7 @@ pub use progenitor_client::ResponseValue;
 pub use report::{DeviceFailure, JobReport};
 pub use retry::RetryPolicy;
 pub use timestamp::Timestamp;
-pub use wait::WaitForJob;
-pub use wait_many::WaitForJobs;
+pub use wait::{WaitForJob, WaitForJobs};
 
 /// The examples of the README.
 #[cfg(doctest)]

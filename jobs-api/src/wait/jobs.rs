@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use futures_util::stream::TryStreamExt as _;
 
+use super::OnProgress;
+use super::pace::Pace;
+use super::seen::Seen;
 use crate::client::Client;
 use crate::error::Error;
-use crate::outcome::JobOutcome;
 use crate::pages::JobFilter;
 use crate::types::JobResponse;
-use crate::wait::{FAILED_POLLS, OnProgress, Pace, UNKNOWN_POLLS, is_changed, until_start};
 
 /// Waits for many jobs: await it.
 ///
 /// Each round lists the hub's jobs, a hundred to a page, for as long as that takes fewer requests than
 /// reading each job; what the list does not show is read by itself. Awaiting gives each id with its job,
-/// which has ended or was seen so last when the time was up, or with the error that its reading met.
+/// which has ended or was seen so last when the time was up, or with the error that its reading met. A
+/// job for whose first reading there was no time has its id alone, and the outcome
+/// [`Unknown`](crate::JobOutcome::Unknown).
 #[must_use = "nothing is waited for until this is awaited"]
 pub struct WaitForJobs<'a> {
     client: Client,
@@ -33,8 +36,8 @@ impl<'a> WaitForJobs<'a> {
         Self { client, ids, timeout: None, on_progress: None }
     }
 
-    /// Gives up waiting after this time, which is no error. For ever when not set. A round of reading
-    /// that has begun by then is finished, however long that takes with its retries.
+    /// Gives up waiting after this time, which is no error. For ever when not set. A request that has
+    /// begun by then, the first in any case, is finished, however long that takes with its retries.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -53,8 +56,8 @@ impl<'a> IntoFuture for WaitForJobs<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { client, ids, timeout, on_progress } = self;
-        let watched = ids.into_iter().map(|id| (id, Watched::default())).collect();
-        let watch = Watch { client, watched, pace: Pace::new(timeout), list_cost: 0, on_progress };
+        let watched = ids.into_iter().map(|id| (id, Seen::default())).collect();
+        let watch = Watch { client, watched, pace: Pace::begin(timeout), list_cost: 0, on_progress };
         Box::pin(watch.run())
     }
 }
@@ -65,19 +68,9 @@ impl fmt::Debug for WaitForJobs<'_> {
     }
 }
 
-/// A job that is waited for.
-#[derive(Default)]
-struct Watched {
-    last: Option<JobResponse>,
-    error: Option<Error>,
-    failed: u32,
-    unknown: u32,
-    is_over: bool,
-}
-
 struct Watch<'a> {
     client: Client,
-    watched: BTreeMap<String, Watched>,
+    watched: BTreeMap<String, Seen>,
     pace: Pace,
     /// How many requests the last round took that began with the list.
     list_cost: usize,
@@ -93,15 +86,16 @@ impl Watch<'_> {
                 self.list_cost = pages + pending.len();
             }
             for id in &pending {
+                if self.pace.is_up() {
+                    break;
+                }
                 let answer = self.client.get_scheduled_job(id).await;
                 self.note(id, answer);
             }
-            let starts = self.watched.values().filter(|job| !job.is_over);
             let now = self.client.hub_time();
-            let starts =
-                starts.map(|job| job.last.as_ref().and_then(|job| until_start(job, now)).unwrap_or_default());
-            match starts.min() {
-                Some(start) if self.pace.wait(Some(start)).await => {}
+            let waiting = self.watched.values().filter(|job| !job.is_over());
+            match waiting.map(|job| job.until_start(now)).min() {
+                Some(next_start) if self.pace.wait(next_start).await => {}
                 _ => break,
             }
         }
@@ -109,7 +103,7 @@ impl Watch<'_> {
     }
 
     fn pending(&self) -> BTreeSet<String> {
-        self.watched.iter().filter(|(_, job)| !job.is_over).map(|(id, _)| id.clone()).collect()
+        self.watched.iter().filter(|(_, job)| !job.is_over()).map(|(id, _)| id.clone()).collect()
     }
 
     /// Takes from the list what it shows of the `pending` jobs, and them from the set; gives the number
@@ -118,7 +112,7 @@ impl Watch<'_> {
         let most = pending.len();
         let mut pages = pin!(self.client.query_scheduled_jobs(JobFilter::default()).pages());
         let mut count = 0;
-        while count < most && !pending.is_empty() {
+        while count < most && !pending.is_empty() && (count == 0 || !self.pace.is_up()) {
             // An error of the list is no error of a job: reading each will tell.
             let Ok(Some(page)) = pages.try_next().await else { break };
             count += 1;
@@ -132,36 +126,11 @@ impl Watch<'_> {
     }
 
     fn note(&mut self, id: &str, answer: Result<JobResponse, Error>) {
-        let Some(watched) = self.watched.get_mut(id) else { return };
-        match answer {
-            Ok(job) => {
-                watched.failed = 0;
-                watched.unknown = if job.outcome() == JobOutcome::Unknown { watched.unknown + 1 } else { 0 };
-                watched.is_over = job.outcome().is_final() || watched.unknown >= UNKNOWN_POLLS;
-                if watched.last.as_ref().is_none_or(|last| is_changed(last, &job)) {
-                    if let Some(on_progress) = &mut self.on_progress {
-                        on_progress(&job);
-                    }
-                    watched.last = Some(job);
-                }
-            }
-            Err(error) => {
-                watched.failed += 1;
-                watched.is_over = !error.is_retryable() || watched.failed >= FAILED_POLLS;
-                watched.error = Some(error);
-            }
-        }
-    }
-}
-
-impl Watched {
-    fn into_result(self, id: String) -> Result<JobResponse, Error> {
-        match (self.error, self.last) {
-            (Some(error), None) => Err(error),
-            (Some(error), Some(_)) if self.failed > 0 && self.is_over => Err(error),
-            (_, last) => {
-                Ok(last.unwrap_or_else(|| JobResponse { job_id: Some(id), ..JobResponse::default() }))
-            }
+        let Some(seen) = self.watched.get_mut(id) else { return };
+        if seen.take(answer)
+            && let (Some(job), Some(on_progress)) = (seen.last(), &mut self.on_progress)
+        {
+            on_progress(job);
         }
     }
 }

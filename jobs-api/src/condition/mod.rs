@@ -153,8 +153,8 @@ impl Condition {
     #[allow(clippy::should_implement_trait, reason = "a condition is built, not negated as a number is")]
     #[must_use]
     pub fn not(self) -> Self {
-        let text = format!("NOT {}", self.within(Binding::Not));
-        Self { problem: self.problem_within(), binding: Binding::Not, text }
+        let problem = self.problem_within();
+        Self { text: format!("NOT {}", self.within(Binding::Not)), binding: Binding::Not, problem }
     }
 
     /// The text, as a request takes it.
@@ -176,14 +176,18 @@ impl Condition {
     }
 
     fn join(self, operator: &str, binding: Binding, other: Self) -> Self {
-        let text = format!("{} {operator} {}", self.within(binding), other.within(binding));
         let problem = self.problem_within().or(other.problem_within());
+        // A long chain grows one text.
+        let mut text = self.within(binding);
+        for part in [" ", operator, " ", &other.within(binding)] {
+            text.push_str(part);
+        }
         Self { text, binding, problem }
     }
 
     /// The text as part of a condition that holds together like this.
-    fn within(&self, binding: Binding) -> String {
-        if self.binding < binding { format!("({})", self.text) } else { self.text.clone() }
+    fn within(self, binding: Binding) -> String {
+        if self.binding < binding { format!("({})", self.text) } else { self.text }
     }
 
     fn problem_within(&self) -> Option<ConditionError> {

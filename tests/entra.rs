@@ -205,9 +205,14 @@ async fn a_token_that_the_hub_refuses_is_renewed_unless_it_came_just_now() {
     assert_eq!((identity.asked(), hub.requests().len()), (2, 3));
 }
 
-/// Replaces itself while its token is awaited.
+/// Replaces itself while its token is awaited, which may never come.
 #[derive(Debug)]
-struct Outgoing(RotatingCredential, Credential, Issuer);
+struct Outgoing {
+    handle: RotatingCredential,
+    successor: Credential,
+    issuer: Issuer,
+    hangs: bool,
+}
 
 #[async_trait::async_trait]
 impl TokenCredential for Outgoing {
@@ -216,19 +221,26 @@ impl TokenCredential for Outgoing {
         _: &[&str],
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        self.0.replace(self.1.clone());
-        Ok(AccessToken::new(self.2.token(HOUR), (SystemTime::now() + HOUR).into()))
+        self.handle.replace(self.successor.clone());
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        Ok(AccessToken::new(self.issuer.token(HOUR), (SystemTime::now() + HOUR).into()))
     }
 }
 
 #[tokio::test]
-async fn a_token_that_was_awaited_while_its_credential_was_replaced_is_not_used() {
-    let hub = quick_hub().await;
-    let connection: ConnectionString = hub.connection_string().parse().unwrap();
-    let handle = RotatingCredential::new(connection.credential().clone());
-    let outgoing = Outgoing(handle.clone(), connection.credential().clone(), hub.issuer());
-    handle.replace(Credential::token(Arc::new(outgoing)));
-    let client = builder(&hub).credential(Credential::rotating(&handle)).build().unwrap();
-    client.create_scheduled_job("job", &reboot()).await.unwrap();
-    assert!(hub.requests()[0].header("authorization").unwrap().starts_with("SharedAccessSignature "));
+async fn a_credential_that_is_replaced_while_its_token_is_awaited_is_waited_for_no_longer() {
+    for hangs in [false, true] {
+        let hub = quick_hub().await;
+        let connection: ConnectionString = hub.connection_string().parse().unwrap();
+        let successor = connection.credential().clone();
+        let handle = RotatingCredential::new(successor.clone());
+        let (handle_of_its_own, issuer) = (handle.clone(), hub.issuer());
+        let outgoing = Outgoing { handle: handle_of_its_own, successor, issuer, hangs };
+        handle.replace(Credential::token(Arc::new(outgoing)));
+        let client = builder(&hub).credential(Credential::rotating(&handle)).build().unwrap();
+        client.create_scheduled_job("job", &reboot()).await.unwrap();
+        assert!(hub.requests()[0].header("authorization").unwrap().starts_with("SharedAccessSignature "));
+    }
 }

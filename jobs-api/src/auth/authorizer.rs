@@ -1,12 +1,14 @@
 //! The tokens for one hub: of the newest issuer, by the hub's clock.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::{Either, select};
 use reqwest::header::HeaderMap;
 
 use super::cache::Cache;
@@ -63,28 +65,33 @@ impl Authorizer {
         Ok(Self { credential, audience, clock_skew: AtomicI64::new(0), state })
     }
 
-    /// The token for a request that is sent now: the one in use, or a new one for all who call.
+    /// The token for a request that is sent now: the one in use, or a new one for all who call. When the
+    /// credential is replaced meanwhile, it is one of the new credential.
     pub(crate) async fn authorization(&self) -> Result<Authorization, CredentialError> {
         loop {
+            let replaced = pin!(self.credential.replaced());
             let (issuer, cache) = self.newest();
-            let token = match &issuer {
-                Issuer::Key(key) => {
-                    let issue = || std::future::ready(Ok(key.sign(&self.audience, self.hub_time())));
-                    cache.token(issue).await
-                }
-                Issuer::Signature(signature) => signature.token(&self.audience, self.hub_time()),
-                #[cfg(feature = "entra")]
-                Issuer::Entra(entra) => {
-                    let issue = || {
-                        let entra = entra.clone();
-                        async move { entra.issue().await }
-                    };
-                    cache.token(issue).await
-                }
-            };
-            // It may have been replaced while this waited.
-            if issuer.is(&self.credential.issuer()) {
+            let token = pin!(self.token_of(&issuer, &cache));
+            if let Either::Right((token, _)) = select(replaced, token).await {
                 return token.map(Authorization);
+            }
+        }
+    }
+
+    async fn token_of(&self, issuer: &Issuer, cache: &Cache) -> Result<Arc<Token>, CredentialError> {
+        match issuer {
+            Issuer::Key(key) => {
+                let issue = || std::future::ready(Ok(key.sign(&self.audience, self.hub_time())));
+                cache.token(issue).await
+            }
+            Issuer::Signature(signature) => signature.token(&self.audience, self.hub_time()),
+            #[cfg(feature = "entra")]
+            Issuer::Entra(entra) => {
+                let issue = || {
+                    let entra = entra.clone();
+                    async move { entra.issue().await }
+                };
+                cache.token(issue).await
             }
         }
     }

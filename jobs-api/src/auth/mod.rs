@@ -21,6 +21,7 @@ use std::time::Duration;
 #[cfg(feature = "entra")]
 use azure_core::credentials::TokenCredential;
 use chrono::{DateTime, Utc};
+use futures_util::future::{Either, pending};
 
 pub(crate) use self::authorizer::{Authorization, Authorizer};
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
@@ -165,6 +166,14 @@ impl Credential {
         match &self.0 {
             Kind::Fixed(issuer) => issuer.clone(),
             Kind::Rotating(handle) => handle.issuer(),
+        }
+    }
+
+    /// Ends when another takes the place of who makes tokens as of this call.
+    fn replaced(&self) -> impl Future<Output = ()> + use<> {
+        match &self.0 {
+            Kind::Fixed(_) => Either::Left(pending()),
+            Kind::Rotating(handle) => Either::Right(handle.replaced()),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Replacing what calls are signed with while they run.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use super::{Credential, Issuer};
 
@@ -10,7 +12,8 @@ use super::{Credential, Issuer};
 ///
 /// Give [`Credential::rotating`] to the clients, keep the handle, and [`replace`](Self::replace) what it
 /// holds: every attempt from then on is signed with the new one, in all of those clients. That includes
-/// the second attempt of a call which the hub had refused (401) with the one before.
+/// the second attempt of a call which the hub had refused (401) with the one before, and calls that are
+/// waiting for a token of the one before.
 ///
 /// To rotate the keys of a policy without a refused call, replace the key in use by the policy's other
 /// one before the hub is told to make the first anew.
@@ -29,28 +32,33 @@ use super::{Credential, Issuer};
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct RotatingCredential(Arc<Mutex<Issuer>>);
+pub struct RotatingCredential(Arc<watch::Sender<Issuer>>);
 
 impl RotatingCredential {
     /// Starts with this credential.
     pub fn new(credential: Credential) -> Self {
-        Self(Arc::new(Mutex::new(credential.issuer())))
+        Self(Arc::new(watch::Sender::new(credential.issuer())))
     }
 
     /// Has every further attempt signed with this credential. Of a rotating one, it takes what that
     /// holds now.
     pub fn replace(&self, credential: Credential) {
         let issuer = credential.issuer();
-        // What a user's credential does when it is dropped is done without the lock.
-        let _before = std::mem::replace(&mut *self.held(), issuer);
+        // What a user's credential does when it is dropped is done here, without the lock.
+        drop(self.0.send_replace(issuer));
     }
 
     pub(super) fn issuer(&self) -> Issuer {
-        self.held().clone()
+        self.0.borrow().clone()
     }
 
-    fn held(&self) -> MutexGuard<'_, Issuer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ends at the first replacement that follows this call.
+    pub(super) fn replaced(&self) -> impl Future<Output = ()> + use<> {
+        let mut held = self.0.subscribe();
+        async move {
+            // It fails only when there is no handle left, nor then a client that could wait.
+            let _ = held.changed().await;
+        }
     }
 }
 

@@ -121,8 +121,9 @@ impl Authorizer {
 
     /// Who makes tokens now, and those that it made. What another made before is forgotten.
     fn newest(&self) -> (Issuer, Cache) {
-        let newest = self.credential.issuer();
         let mut state = self.state();
+        // Read under the lock, so that no call takes back what another saw replaced.
+        let newest = self.credential.issuer();
         if state.issuer.is(&newest) {
             return (newest, state.cache.clone());
         }

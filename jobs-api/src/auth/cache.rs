@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, warn};
 
 use super::{CredentialError, Token, TokenError};
@@ -28,6 +28,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How long a renewal may take: a managed identity that is slow to answer retries for about as long.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
+/// After how long a renewal has outlived its own timeout: nobody drives it.
+const STANDSTILL: Duration = Duration::from_secs(65);
 /// The first pause after a renewal that failed, and the longest; each is twice as long as the one before.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -38,8 +40,7 @@ pub(super) struct Cache(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     kept: Option<Kept>,
-    /// The renewal that is under way: closed when that is over, in whatever way.
-    renewal: Option<watch::Receiver<()>>,
+    renewal: Option<Renewal>,
     failure: Option<Failure>,
 }
 
@@ -48,6 +49,15 @@ struct Kept {
     since: Instant,
     renew_at: Instant,
     end: Instant,
+}
+
+/// A renewal that was begun.
+#[derive(Clone)]
+struct Renewal {
+    /// Closed when it is over, in whatever way.
+    over: watch::Receiver<()>,
+    /// When nobody counts on it any more, since the runtime that it was begun on stands still.
+    stale_at: Instant,
 }
 
 /// Why the last renewal brought nothing.
@@ -66,15 +76,15 @@ impl Cache {
         Fut: Future<Output = Result<Token, CredentialError>> + Send + 'static,
     {
         loop {
-            let mut renewal = {
+            let Renewal { mut over, stale_at } = {
                 let (now, mut state) = (Instant::now(), self.state());
                 if let Some(token) = state.kept_until(now, |kept| kept.renew_at) {
                     return Ok(token);
                 }
-                let renewal = match (state.renewal_under_way(), state.pause(now)) {
+                let renewal = match (state.renewal_under_way(now), state.pause(now)) {
                     (Some(renewal), _) => Ok(renewal),
                     (None, Some(error)) => Err(error),
-                    (None, None) => Ok(self.renew(&mut state, issue())),
+                    (None, None) => Ok(self.renew(&mut state, now, issue())),
                 };
                 if let Some(token) = state.kept_until(now, |kept| kept.end) {
                     return Ok(token);
@@ -82,16 +92,16 @@ impl Cache {
                 renewal?
             };
             // What came of it is in the state.
-            let _ = renewal.changed().await;
+            let _ = timeout_at(stale_at, over.changed()).await;
         }
     }
 
     /// Begins a renewal, which goes on when nobody waits for it.
-    fn renew<Fut>(&self, state: &mut State, issue: Fut) -> watch::Receiver<()>
+    fn renew<Fut>(&self, state: &mut State, now: Instant, issue: Fut) -> Renewal
     where
         Fut: Future<Output = Result<Token, CredentialError>> + Send + 'static,
     {
-        let (over, renewal) = watch::channel(());
+        let (done, over) = watch::channel(());
         let cache = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             let outcome = match timeout(RENEWAL_TIMEOUT, AssertUnwindSafe(issue).catch_unwind()).await {
@@ -102,9 +112,9 @@ impl Cache {
             if let Some(cache) = Weak::upgrade(&cache).map(Self) {
                 cache.state().take(outcome);
             }
-            drop(over);
+            drop(done);
         });
-        state.renewal.insert(renewal).clone()
+        state.renewal.insert(Renewal { over, stale_at: now + STANDSTILL }).clone()
     }
 
     /// The hub has refused `token`: has a new one made for the calls to come, unless it is younger than
@@ -134,8 +144,8 @@ impl State {
         self.kept.as_ref().filter(|kept| now < moment(kept)).map(|kept| kept.token.clone())
     }
 
-    fn renewal_under_way(&self) -> Option<watch::Receiver<()>> {
-        self.renewal.clone().filter(|renewal| renewal.has_changed().is_ok())
+    fn renewal_under_way(&self, now: Instant) -> Option<Renewal> {
+        self.renewal.clone().filter(|renewal| renewal.over.has_changed().is_ok() && now < renewal.stale_at)
     }
 
     /// Why the last renewal failed, if it is too early for another.
@@ -385,6 +395,16 @@ mod tests {
         let first = runtime();
         assert!(first.block_on(async { timeout(SECOND / 100, mint.token()).await }).is_err());
         drop(first);
+        assert_eq!(runtime().block_on(mint.token()).unwrap(), "2");
+    }
+
+    #[test]
+    fn a_renewal_whose_runtime_stands_still_is_given_up_on() {
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+        };
+        let (mint, first) = (Mint::default(), runtime());
+        assert!(first.block_on(async { timeout(SECOND / 100, mint.token()).await }).is_err());
         assert_eq!(runtime().block_on(mint.token()).unwrap(), "2");
     }
 }

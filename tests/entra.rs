@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use jobs_api::{
     Client, ConnectionString, Credential, CredentialError, Error, RetryPolicy, RotatingCredential,
 };
-use jobs_emulator::{Emulator, Issuer};
+use jobs_emulator::{Emulator, Fault, Issuer, Route, When};
 
 use crate::support::{FrozenClock, builder, quick_hub, reboot};
 
@@ -147,6 +147,7 @@ async fn a_credential_that_fails_is_an_error_before_anything_is_sent() {
     assert_eq!(cause.to_string(), "the credential gave no token");
     assert_eq!(cause.source().unwrap().to_string(), "the identity is not assigned");
     assert!(format!("{error:?}").contains("the identity is not assigned"), "{error:?}");
+    assert!(error.is_retryable() && !error.is_unauthorized(), "the hub has refused nothing");
     assert!(hub.requests().is_empty());
     assert_eq!(identity.asked(), 1, "it retries by itself, if at all");
 }
@@ -169,6 +170,25 @@ async fn calls_go_on_while_the_token_lasts_though_none_can_be_had() {
     }
     assert_eq!(identity.asked(), 3, "one failure, then one that hangs");
     assert_eq!(hub.requests().len(), 41);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_told_of_though_there_is_no_token_for_another_attempt() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    let patient = RetryPolicy::default().with_deadline(2 * HOUR);
+    let builder = builder(&hub).credential(Credential::token(identity.clone()));
+    let client = builder.retry(patient).build().unwrap();
+    hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
+    let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
+    clock.until(|| hub.requests().len() == 1).await;
+    identity.fails.store(true, Ordering::Relaxed);
+    clock.advance(HOUR).await;
+    clock.advance_until(|| call.is_finished()).await;
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Transport(_)), "the job may well be there: {error:?}");
+    assert_eq!((identity.asked(), hub.requests().len()), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]

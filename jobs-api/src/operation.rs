@@ -81,10 +81,18 @@ impl Client {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
+        let mut last = None;
         loop {
             let number = progress.attempt();
             telemetry::attempt(span, number);
-            let attempt = self.attempt(progress, span).await?;
+            let attempt = match (self.attempt(progress, span).await, last) {
+                (Ok(attempt), _) => attempt,
+                // That there is no token now tells nothing of what was sent before.
+                (Err(_), Some(error)) if progress.is_outcome_unknown() => {
+                    return Err(Failed { error, may_have_succeeded: true });
+                }
+                (Err(error), _) => return Err(error.into()),
+            };
             let error = match self.send(&attempt, &operation).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -101,6 +109,7 @@ impl Client {
                     return Err(Failed { error, may_have_succeeded: decision == Decision::LookAtJob });
                 }
             }
+            last = Some(error);
         }
     }
 

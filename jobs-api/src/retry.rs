@@ -234,6 +234,11 @@ impl<'a> Progress<'a> {
         self.so_far.attempts + self.so_far.slot_waits + u32::from(self.so_far.renewed) + 1
     }
 
+    /// Whether an attempt may have done what was asked, though its answer was lost.
+    pub(crate) fn is_outcome_unknown(&self) -> bool {
+        self.so_far.outcome_unknown
+    }
+
     /// What to do about the failure of an attempt.
     pub(crate) fn decide(&mut self, error: &Error) -> Decision {
         let failure = Failure::from(error);

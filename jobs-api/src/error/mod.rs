@@ -112,17 +112,23 @@ impl Error {
         self.has_code(&ErrorCode::OperationNotAllowedInCurrentState)
     }
 
-    /// The hub does not accept the credential, or does not let it do this.
+    /// The credential cannot be used, or the hub does not accept it or does not let it do this.
+    ///
+    /// That no token came is another matter: who issues them may be out of reach.
     pub fn is_unauthorized(&self) -> bool {
-        matches!(self, Self::Credential(_)) || self.is_status(StatusCode::UNAUTHORIZED)
+        match self {
+            Self::Credential(error) => !matches!(error, CredentialError::NoToken(_)),
+            _ => self.is_status(StatusCode::UNAUTHORIZED),
+        }
     }
 
     /// The same call may succeed later.
     ///
-    /// True when no complete answer came, unless the certificate is to blame, and for the statuses 408,
-    /// 429, 500, 502, 503 and 504.
+    /// True when no complete answer came, unless the certificate is to blame, for the statuses 408, 429,
+    /// 500, 502, 503 and 504, and when no token came, which the credential has tried again by itself.
     pub fn is_retryable(&self) -> bool {
         match self {
+            Self::Credential(error) => matches!(error, CredentialError::NoToken(_)),
             Self::Transport(error) => error.certificate().is_none(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             _ => false,

@@ -70,3 +70,9 @@ async fn an_expired_certificate_is_refused() {
     let error = refusal(Certificate::Expired, |hub| private_http_client(hub).build().unwrap()).await;
     assert_tells(&error, CertificateError::Expired, "its certificate has expired");
 }
+
+#[tokio::test]
+async fn a_certificate_that_is_not_valid_yet_is_refused() {
+    let error = refusal(Certificate::NotValidYet, |hub| private_http_client(hub).build().unwrap()).await;
+    assert_tells(&error, CertificateError::NotValidYet, "its certificate is not valid yet");
+}

@@ -23,6 +23,8 @@ pub enum Certificate {
     OtherName,
     /// It ended in 2021.
     Expired,
+    /// It begins in 2119.
+    NotValidYet,
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -41,15 +43,18 @@ impl Tls {
         file.write_all(authority.pem().as_bytes())?;
         let names = match certificate {
             Certificate::OtherName => vec!["other.example".to_owned()],
-            Certificate::Good | Certificate::Expired => {
+            Certificate::Good | Certificate::Expired | Certificate::NotValidYet => {
                 vec![host_name.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned()]
             }
         };
         let mut params = CertificateParams::new(names)?;
-        (params.not_before, params.not_after) = match certificate {
-            Certificate::Expired => (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
-            _ => (date_time_ymd(2020, 1, 1), date_time_ymd(2120, 1, 1)),
+        let (first_year, last_year) = match certificate {
+            Certificate::Good | Certificate::OtherName => (2020, 2120),
+            Certificate::Expired => (2020, 2021),
+            Certificate::NotValidYet => (2119, 2120),
         };
+        params.not_before = date_time_ymd(first_year, 1, 1);
+        params.not_after = date_time_ymd(last_year, 1, 1);
         let key = KeyPair::generate()?;
         let signed = params.signed_by(&key, &authority)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

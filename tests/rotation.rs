@@ -81,7 +81,7 @@ async fn a_client_whose_key_was_revoked_goes_on_with_another() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_is_reported_before_a_call_and_can_be_replaced() {
+async fn a_token_that_has_expired_is_reported_before_a_call_and_can_be_replaced() {
     let hub = quick_hub().await;
     let token = signed_elsewhere(&hub).await;
     let token = Credential::shared_access_signature(&token).unwrap();
@@ -116,10 +116,10 @@ async fn a_rotating_credential_given_to_its_own_handle_changes_nothing() {
 }
 
 #[test]
-fn a_token_that_has_ended_is_refused_at_once() {
+fn a_token_that_has_expired_is_refused_at_once() {
     let token = "SharedAccessSignature sr=contoso.azure-devices.net&sig=a&se=1700000000";
     let refusal = Credential::shared_access_signature(token).unwrap_err();
-    assert!(refusal.to_string().contains("ended at 2023-11-14T22:13:20Z"), "{refusal}");
+    assert!(refusal.to_string().contains("expired at 2023-11-14T22:13:20Z"), "{refusal}");
     let connection =
         format!("HostName=contoso.azure-devices.net;SharedAccessKeyName=s;SharedAccessSignature={token}");
     assert!(matches!(Client::from_connection_string(&connection), Err(Error::ConnectionString(_))));

@@ -2,6 +2,8 @@
 
 use std::env::{self, VarError};
 
+#[cfg(feature = "entra")]
+use crate::auth::is_host_name;
 use crate::builder::ClientBuilder;
 use crate::client::Client;
 use crate::error::Error;
@@ -21,9 +23,9 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Starts from `IOTHUB_CONNECTION_STRING`. When that is not set and the feature `entra` is on, from
-    /// the host name in `IOTHUB_HOSTNAME` and tokens of Microsoft Entra ID for whom the environment
-    /// names; an empty variable counts as one that is not set:
+    /// Starts from `IOTHUB_CONNECTION_STRING`. If that is not set and the feature `entra` is on, takes the
+    /// host name from `IOTHUB_HOSTNAME` and signs with tokens of Microsoft Entra ID, as the first of these
+    /// that applies:
     ///
     /// | set | signs as |
     /// |---|---|
@@ -32,8 +34,10 @@ impl ClientBuilder {
     /// | `AZURE_CLIENT_SECRET`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` | a service principal |
     /// | none of these | the managed identity, of `AZURE_CLIENT_ID` if that is set |
     ///
-    /// `AZURE_TOKEN_CREDENTIALS` may also be `prod`, which is as good as not set; no other value is
-    /// taken.
+    /// A blank variable counts as one that is not set. `AZURE_TOKEN_CREDENTIALS` may also be `prod`, which
+    /// is as good as not set; no other value is taken. In a cloud other than the public one, the
+    /// credentials find who issues their tokens by `AZURE_AUTHORITY_HOST`, but for the managed identity
+    /// and the developer's tools, which know.
     ///
     /// # Errors
     ///
@@ -81,6 +85,12 @@ fn of_host(
     host_name: &str,
     variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
 ) -> Result<ClientBuilder, Error> {
+    if !is_host_name(host_name) {
+        return Err(unusable(format!(
+            "{HOST_NAME} must be a bare host name, such as `contoso.azure-devices.net`, without scheme, port \
+             or path"
+        )));
+    }
     Ok(Client::builder(host_name).credential(entra::credential(variable)?))
 }
 
@@ -220,5 +230,7 @@ mod tests {
             assert_eq!(rule, format!("{variable} is set, but AZURE_CLIENT_ID, which it needs, is not"));
         }
         assert!(rule_of(("AZURE_TOKEN_CREDENTIALS", "both")).contains("`dev` or `prod`"));
+        let url = rule(&[("IOTHUB_HOSTNAME", "https://h.net")]);
+        assert!(url.contains("IOTHUB_HOSTNAME must be a bare host name"), "{url}");
     }
 }

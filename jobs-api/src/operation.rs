@@ -113,14 +113,13 @@ impl Client {
         }
     }
 
-    /// What one attempt sends along, and may take at most. Getting a token may take as long again.
+    /// What one attempt sends along, and may take at most.
     async fn attempt(&self, progress: &Progress<'_>, span: &Span) -> Result<Attempt, CredentialError> {
         let Shared { authorizer, timeout, body_limit, .. } = self.shared();
-        let limit = || progress.remaining().min(*timeout);
-        let patience = limit();
+        let patience = progress.patience(*timeout);
         let token = tokio::time::timeout(patience, authorizer.authorization()).await;
         let token = token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::late(patience))))?;
-        Attempt::new(token, limit(), *body_limit, span.clone())
+        Attempt::new(token, progress.remaining().min(*timeout), *body_limit, span.clone())
     }
 
     /// Attempts an operation once.

@@ -21,7 +21,7 @@ const LEAST_ATTEMPT: Duration = Duration::from_millis(100);
 /// |---|---|
 /// | no connection, no complete answer, 408, 500, 502, 503, 504, 429 | another attempt after a random wait of up to `base · 2ⁿ`, at most `cap`, at least what `Retry-After` asks |
 /// | 429004, the hub's slots for running jobs are taken | an error, or a longer wait: see [`with_slot_deadline`](Self::with_slot_deadline) |
-/// | 401 | one more attempt with a new token, of the newest credential, made by the hub's clock if ours is more than five minutes off; it does not count. None with a token that no other can take the place of |
+/// | 401 | one more attempt with a new token, of the newest credential, made by the hub's clock if ours is more than five minutes off; it does not count. None with a fixed signature, nor with a token of Entra ID that came less than 30 seconds ago |
 /// | 409104 for a create call after a lost answer, or no answer to the last attempt | the job is read; if it is the one that was sent, that is a success |
 /// | 405102 for a cancel call after a lost answer, or no answer to the last attempt | the job is read; if it is cancelled, that is a success |
 /// | a certificate that is not trusted, anything else | the error, at once |
@@ -50,7 +50,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// A single attempt.
+    /// A single attempt: no new token after a 401, no look at the job after a lost answer.
     pub fn none() -> Self {
         Self { attempts: 1, deadline: Duration::MAX, ..Self::default() }
     }
@@ -76,8 +76,8 @@ impl RetryPolicy {
         self
     }
 
-    /// How long the operation may take in all: attempts, waits and the reading of a job whose creation
-    /// was not answered.
+    /// How long the operation may take in all: attempts, waits, the wait for a token, and the reading of a
+    /// job whose creation or cancellation was not answered.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -88,7 +88,8 @@ impl RetryPolicy {
     ///
     /// Off when not set, since a call would then take minutes: the error answers
     /// [`is_job_slot_busy`](Error::is_job_slot_busy) instead. These waits, of 5 to 60 seconds, do not
-    /// count as attempts. With a longer slot deadline than total one, it takes the place of both.
+    /// count as attempts. The time counts from the start of the operation; when it is longer than the
+    /// [deadline](Self::with_deadline), it is that too.
     #[must_use]
     pub fn with_slot_deadline(mut self, slot_deadline: Duration) -> Self {
         self.slot_deadline = slot_deadline;
@@ -227,6 +228,13 @@ impl<'a> Progress<'a> {
     /// How long the operation may still take.
     pub(crate) fn remaining(&self) -> Duration {
         self.policy.total().saturating_sub(self.start.elapsed())
+    }
+
+    /// How long a token may take to come, for which no attempt is repeated: as long as all attempts that
+    /// are left, of this length each.
+    pub(crate) fn patience(&self, attempt: Duration) -> Duration {
+        let left = self.policy.attempts.saturating_sub(self.so_far.attempts).max(1);
+        attempt.saturating_mul(left).min(self.remaining())
     }
 
     /// Which attempt comes next, from 1.

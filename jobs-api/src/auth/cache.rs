@@ -26,10 +26,11 @@ const LAST_USE_PART: u32 = 10;
 /// The longest life that is reckoned with; clocks do not count for ever.
 const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// How long a renewal may take: a managed identity that is slow to answer retries for about as long.
-const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a renewal may take: the credentials of `azure_identity` try for more than a minute before
+/// they tell why there is no token.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// After how long a renewal has outlived its own timeout: nobody drives it.
-const STANDSTILL: Duration = Duration::from_secs(65);
+const STANDSTILL: Duration = Duration::from_secs(2 * 60 + 5);
 /// The first pause after a renewal that failed, and the longest; each is twice as long as the one before.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 

@@ -17,14 +17,18 @@ const KEYS: [&str; 5] =
 /// The keys of a device's or module's connection string, which cannot create jobs.
 const DEVICE_KEYS: [&str; 3] = ["DeviceId", "ModuleId", "x509"];
 
+/// The keys of the connection string for reading a hub's messages.
+const EVENT_HUBS_KEYS: [&str; 2] = ["Endpoint", "EntityPath"];
+
 /// The longest unknown key that an error repeats. Longer text may be a secret in the wrong place.
 const LONGEST_SHOWN_KEY: usize = 24;
 
 /// A hub's connection string:
-/// `HostName=contoso.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=…`.
+/// `HostName=contoso.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=…`.
 ///
-/// Keys may stand in any order and any case; blanks around the parts and a trailing `;` are fine; a
-/// value may contain `=`. Exactly one of `SharedAccessKey` and `SharedAccessSignature` is needed.
+/// Needed are `HostName`, `SharedAccessKeyName` and exactly one of `SharedAccessKey` and
+/// `SharedAccessSignature`. Keys may stand in any order and any case; blanks around the parts and a
+/// trailing `;` are fine; a value may contain `=`.
 /// With `GatewayHostName` the requests go to that host, signed for `HostName`.
 ///
 /// Its `Debug` shows the host and the policy, never a key or a token.
@@ -91,6 +95,9 @@ struct Parts<'a>(Vec<(&'static str, &'a str)>);
 
 impl<'a> Parts<'a> {
     fn split(text: &'a str) -> Result<Self, ConnectionStringError> {
+        if text.trim_start().starts_with(['"', '\'']) {
+            return Err(ConnectionStringError::Quoted);
+        }
         let mut parts = Self(Vec::new());
         let written = text.split(';').map(str::trim).enumerate().filter(|(_, part)| !part.is_empty());
         for (index, part) in written {
@@ -124,6 +131,9 @@ fn known_key(key: &str, position: usize) -> Result<&'static str, ConnectionStrin
     }
     if let Some(known) = find(&DEVICE_KEYS) {
         return Err(ConnectionStringError::OfADevice(known));
+    }
+    if let Some(known) = find(&EVENT_HUBS_KEYS) {
+        return Err(ConnectionStringError::OfEventHubs(known));
     }
     let is_showable = key.len() <= LONGEST_SHOWN_KEY && key.chars().all(|c| c.is_ascii_alphabetic());
     Err(ConnectionStringError::Unknown { position, key: is_showable.then(|| key.to_owned()) })
@@ -178,6 +188,10 @@ pub enum ConnectionStringError {
     Characters(&'static str),
     /// A key of a device's or module's connection string.
     OfADevice(&'static str),
+    /// A key of the connection string of the hub's Event Hubs endpoint, at which messages are read.
+    OfEventHubs(&'static str),
+    /// It stands between quotation marks.
+    Quoted,
     /// Both a key and a signature.
     KeyAndSignature,
     /// A key or signature that makes no credential.
@@ -195,11 +209,13 @@ impl fmt::Display for ConnectionStringError {
             Self::NotAPair { position } => {
                 write!(f, "part {position} of the connection string is not `key=value`")
             }
-            Self::Unknown { position, key: Some(key) } => {
-                write!(f, "the connection string has an unknown key `{key}` in part {position}")
-            }
-            Self::Unknown { position, key: None } => {
-                write!(f, "the connection string has an unknown key in part {position}")
+            Self::Unknown { position, key } => {
+                let shown = key.as_ref().map(|key| format!(" `{key}`")).unwrap_or_default();
+                write!(
+                    f,
+                    "the connection string has an unknown key{shown} in part {position}; its keys are {}",
+                    KEYS.join(", ")
+                )
             }
             Self::Duplicate(key) => write!(f, "the connection string has the key `{key}` twice"),
             Self::Missing(key) => write!(
@@ -208,36 +224,41 @@ impl fmt::Display for ConnectionStringError {
                  `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`"
             ),
             Self::Empty(key) => write!(f, "the key `{key}` of the connection string has no value"),
-            Self::Characters(key) => {
-                write!(
-                    f,
-                    "the value of the key `{key}` of the connection string has characters it cannot have"
-                )
-            }
+            Self::Characters(SHARED_ACCESS_KEY_NAME) => write!(
+                f,
+                "the key `{SHARED_ACCESS_KEY_NAME}` of the connection string must have only ASCII letters, \
+                 digits and `-_.@`"
+            ),
+            Self::Characters(key) => write!(
+                f,
+                "the key `{key}` of the connection string must be a bare host name, such as \
+                 `contoso.azure-devices.net`, without scheme, port or path"
+            ),
             Self::OfADevice(key) => write!(
                 f,
                 "the connection string belongs to a device, as the key `{key}` tells; \
                  jobs need that of a shared access policy of the hub"
             ),
+            Self::OfEventHubs(key) => write!(
+                f,
+                "the connection string belongs to the hub's Event Hubs endpoint, as the key `{key}` tells; \
+                 jobs need that of a shared access policy of the hub"
+            ),
+            Self::Quoted => {
+                f.write_str("the connection string begins with a quotation mark; leave the quotes out")
+            }
             Self::KeyAndSignature => write!(
                 f,
                 "the connection string has both `{SHARED_ACCESS_KEY}` and `{SHARED_ACCESS_SIGNATURE}`; leave one"
             ),
-            Self::Unusable { key, .. } => {
-                write!(f, "the key `{key}` of the connection string cannot be used")
+            Self::Unusable { key, error } => {
+                write!(f, "the key `{key}` of the connection string cannot be used: {error}")
             }
         }
     }
 }
 
-impl std::error::Error for ConnectionStringError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unusable { error, .. } => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for ConnectionStringError {}
 
 #[cfg(test)]
 mod tests {
@@ -309,6 +330,8 @@ mod tests {
         );
         let both = format!("HostName=h;{policy};SharedAccessSignature=SharedAccessSignature sr=h&sig=a&se=1");
         assert_eq!(refusal(&both), E::KeyAndSignature);
+        assert_eq!(refusal("Endpoint=sb://h/;EntityPath=e"), E::OfEventHubs("Endpoint"));
+        assert_eq!(refusal(&format!("\"HostName=h;{policy}\"")), E::Quoted);
         let key = "SharedAccessKey";
         let error = CredentialError::KeyIsNotBase64;
         assert_eq!(refusal("HostName=h;SharedAccessKeyName=s;SharedAccessKey=é"), E::Unusable { key, error });
@@ -317,7 +340,9 @@ mod tests {
     #[test]
     fn an_unknown_key_is_shown_only_when_it_cannot_be_a_secret() {
         use ConnectionStringError as E;
-        assert_eq!(refusal("Endpoint=sb://x"), E::Unknown { position: 1, key: Some("Endpoint".into()) });
+        let typo = refusal("HostName=h;SharedAccesKey=a");
+        assert_eq!(typo, E::Unknown { position: 2, key: Some("SharedAccesKey".into()) });
+        assert!(typo.to_string().contains("SharedAccessKeyName"), "{typo} tells the keys that there are");
         assert_eq!(refusal(&format!("HostName=h;{SECRET}==")), E::Unknown { position: 2, key: None });
         assert_eq!(refusal(SECRET), E::NotAPair { position: 1 });
     }

@@ -24,7 +24,7 @@ pub enum CredentialError {
     MissingField(&'static str),
     /// The token's `se` is not a number of seconds since 1970.
     UnreadableExpiry,
-    /// The token ended at this instant.
+    /// The token expired at this instant.
     Expired(DateTime<Utc>),
     /// The token has characters that an HTTP header cannot have.
     NotAHeader,
@@ -57,7 +57,7 @@ impl fmt::Display for CredentialError {
             Self::NotAHeader => f.write_str("the token has characters that an HTTP header cannot have"),
             Self::Expired(end) => {
                 let end = end.to_rfc3339_opts(SecondsFormat::Secs, true);
-                write!(f, "the shared access signature ended at {end}; supply a new one")
+                write!(f, "the shared access signature expired at {end}; supply a new one")
             }
             Self::OtherHost { resource, host } => {
                 write!(f, "the shared access signature is for {resource:?}, the client calls {host:?}")
@@ -139,7 +139,7 @@ impl fmt::Display for TokenError {
             Reason::Panicked => f.write_str("the credential panicked"),
             Reason::Empty => f.write_str("the credential gave an empty token"),
             Reason::Ended => {
-                f.write_str("the credential gave a token that has ended; check this machine's clock")
+                f.write_str("the credential gave a token that has expired; check this machine's clock")
             }
         }
     }

@@ -116,8 +116,8 @@ impl Credential {
     /// [Control access by using Microsoft Entra ID][page].
     ///
     /// Tokens are asked for with the scope `https://iothubs.azure.net/.default`, which is that of every
-    /// cloud. Getting one may take as long as an attempt; a [`TokenCredential`] retries by itself, so its
-    /// failure is an error at once.
+    /// cloud. A [`TokenCredential`] retries by itself, those of `azure_identity` for more than a minute: a
+    /// call waits for one as long as its attempts may take, and its failure is an error at once.
     ///
     /// ```no_run
     /// # fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -13,9 +13,9 @@ pub enum CertificateError {
     UnknownIssuer,
     /// It is for a host of another name.
     OtherName,
-    /// It has ended.
+    /// It has expired.
     Expired,
-    /// It has not begun.
+    /// It is not valid yet.
     NotValidYet,
     /// It was revoked.
     Revoked,
@@ -39,6 +39,17 @@ impl CertificateError {
             };
         }
         None
+    }
+
+    /// What an operator can do about it.
+    pub(super) fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::UnknownIssuer => {
+                Some("trust that authority in the client given to ClientBuilder::http_client")
+            }
+            Self::Expired | Self::NotValidYet => Some("check the clock of this machine too"),
+            Self::OtherName | Self::Revoked | Self::Other => None,
+        }
     }
 
     #[cfg(feature = "rustls")]
@@ -65,13 +76,10 @@ impl CertificateError {
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnknownIssuer => {
-                "its certificate is from an authority that is not trusted here; hint: trust that in the client \
-                 given to ClientBuilder::http_client"
-            }
+            Self::UnknownIssuer => "its certificate is from an authority that is not trusted here",
             Self::OtherName => "its certificate is for another name",
-            Self::Expired => "its certificate has expired; hint: check the clock of this machine too",
-            Self::NotValidYet => "its certificate is not valid yet; hint: check the clock of this machine",
+            Self::Expired => "its certificate has expired",
+            Self::NotValidYet => "its certificate is not valid yet",
             Self::Revoked => "its certificate was revoked",
             Self::Other => "its certificate is not to be trusted",
         })

@@ -218,14 +218,10 @@ fn refusal<E>(error: Generated<E>) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ConnectionString(_) => f.write_str("the connection string cannot be used"),
-            Self::Credential(CredentialError::NoToken(_)) => {
-                f.write_str("not sent, since there is no token to sign with")
-            }
-            Self::Credential(_) => f.write_str("the credential cannot be used"),
-            Self::InvalidConfiguration { setting, rule } => {
-                write!(f, "{setting} was given what it cannot use: {rule}")
-            }
+            Self::ConnectionString(error) => error.fmt(f),
+            Self::Credential(CredentialError::NoToken(error)) => write!(f, "not sent, since {error}"),
+            Self::Credential(error) => error.fmt(f),
+            Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
             Self::InvalidRequest { field, rule } => {
                 write!(f, "not sent, since {field} breaks a rule: {rule}")
             }
@@ -243,8 +239,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::ConnectionString(error) => Some(error),
-            Self::Credential(error) => Some(error),
+            Self::ConnectionString(error) => error.source(),
+            Self::Credential(error) => error.source(),
             Self::Transport(error) => Some(&error.source),
             Self::UnreadableAnswer(error) => error.cause().map(|cause| cause as _),
             Self::InvalidPayload(error) => Some(error),

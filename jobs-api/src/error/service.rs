@@ -14,6 +14,9 @@ use crate::exchange::Answer;
 
 /// How far two clocks may be apart: what the service tolerates when it reads a token.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+/// A century: a clock that was never set begins in 1970 or later. What is further off is nonsense, by
+/// which nothing must be reckoned.
+const CLOCK_NONSENSE: TimeDelta = TimeDelta::days(36_525);
 
 /// An answer other than the one that the operation promises.
 ///
@@ -132,7 +135,8 @@ impl ServiceError {
     fn hint_of_status(&self) -> Option<&'static str> {
         match self.status {
             StatusCode::UNAUTHORIZED => Some(
-                "check the host name, the key and the clock; the policy needs RegistryRead, RegistryWrite and ServiceConnect",
+                "check the host name, the credential and the clock; a policy needs RegistryRead, RegistryWrite and \
+                 ServiceConnect, an identity the role IoT Hub Data Contributor",
             ),
             StatusCode::PRECONDITION_FAILED => Some(
                 "a twin update must carry the etag `*`; a condition of more than 8,192 characters is refused like this too",
@@ -244,7 +248,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// How far the answer's clock is ahead of `now`, when that is enough to matter.
 fn clock_skew(headers: &HeaderMap, now: DateTime<Utc>) -> Option<TimeDelta> {
     let skew = super::date(headers)? - now;
-    (skew.abs() > CLOCK_TOLERANCE).then_some(skew)
+    (CLOCK_TOLERANCE < skew.abs() && skew.abs() < CLOCK_NONSENSE).then_some(skew)
 }
 
 #[cfg(test)]
@@ -326,6 +330,9 @@ mod tests {
         );
         let date = (Utc::now() - TimeDelta::minutes(4)).to_rfc2822();
         assert_eq!(answer(401, &[("date", &date)], "").clock_skew(), None);
+        let nonsense = "31 Dec 262142 23:59:59 GMT";
+        assert!(DateTime::parse_from_rfc2822(nonsense).is_ok());
+        assert_eq!(answer(401, &[("date", nonsense)], "").clock_skew(), None);
     }
 
     #[test]

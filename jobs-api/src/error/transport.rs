@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use reqwest::{StatusCode, Url};
 
 use super::{CertificateError, Origin, start_of};
 use crate::exchange::Answer;
@@ -49,6 +49,11 @@ impl TransportError {
         self.answer.as_ref().map(|answer| start_of(&answer.body)).unwrap_or_default()
     }
 
+    /// Whom the request was for.
+    fn host(&self) -> &str {
+        self.source.url().and_then(Url::host_str).unwrap_or("the hub")
+    }
+
     /// The `Request-Id` that the request was sent with.
     pub fn request_id(&self) -> String {
         self.origin.request_id.to_string()
@@ -57,21 +62,31 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (origin, status) = (&self.origin, self.status());
-        let what = match status {
-            None if self.is_connect() => "no connection to the hub",
-            None if self.is_timeout() => "no answer in time",
-            None => "the connection ended before an answer came",
-            Some(_) if self.is_timeout() => "the answer did not end in time",
-            Some(_) => "the connection ended within the answer",
-        };
-        write!(f, "{origin}: {what}")?;
-        if let Some(certificate) = self.certificate() {
+        let (origin, certificate) = (&self.origin, self.certificate());
+        write!(f, "{origin}: ")?;
+        match self.status() {
+            None if self.is_connect() => write!(f, "no connection to {}", self.host())?,
+            None if self.is_timeout() => f.write_str("no answer in time")?,
+            None => f.write_str("the connection ended before an answer came")?,
+            Some(status) => {
+                let ended = if self.is_timeout() {
+                    "the answer did not end in time"
+                } else {
+                    "the connection ended within the answer"
+                };
+                write!(f, "{ended}, whose status is {}", status.as_u16())?;
+            }
+        }
+        if let Some(certificate) = certificate {
             write!(f, ": {certificate}")?;
         }
-        if let Some(status) = status {
-            write!(f, ", whose status is {}", status.as_u16())?;
-        }
-        write!(f, " (request id {})", origin.request_id)
+        write!(f, " (request id {})", origin.request_id)?;
+        let hint = match certificate {
+            Some(certificate) => certificate.hint(),
+            None => {
+                self.is_connect().then_some("check the host name, the network and the proxy, if there is one")
+            }
+        };
+        hint.map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
     }
 }

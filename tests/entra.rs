@@ -224,6 +224,24 @@ async fn a_token_that_the_hub_refuses_is_renewed_unless_it_came_just_now() {
     assert_eq!((identity.asked(), hub.requests().len()), (2, 3));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_to_one_call_serves_the_others_while_no_other_can_be_had() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    let client = client(&hub, &identity);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    clock.advance(MINUTE).await;
+    identity.fails.store(true, Ordering::Relaxed);
+    hub.inject(Route::Create, When::Every(1), Fault::status(401));
+    let error = client.create_scheduled_job("other", &reboot()).await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 401, "it was sent, and refused: {error}");
+    for _ in 0..20 {
+        client.get_scheduled_job("job").await.unwrap();
+    }
+    assert_eq!((identity.asked(), hub.requests().len()), (2, 22));
+}
+
 /// Replaces itself while its token is awaited, which may never come.
 #[derive(Debug)]
 struct Outgoing {

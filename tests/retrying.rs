@@ -226,6 +226,16 @@ async fn a_clock_that_is_off_is_made_up_for() {
 }
 
 #[tokio::test]
+async fn what_a_single_attempt_learns_serves_the_next_call() {
+    let hub = quick_hub().await;
+    hub.set_clock_offset(TimeDelta::hours(2));
+    let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
+    assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_unauthorized());
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert_eq!(arrived(&hub), "PUT PUT");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_off_is_told_when_it_was_not_the_reason() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::hours(-2));

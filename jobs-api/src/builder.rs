@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 
-use crate::auth::{Authorizer, ConnectionString, Credential, is_host_name, is_resource};
+use crate::auth::{Authorizer, ConnectionString, Credential, HOST_NAME_RULE, is_host_name, is_resource};
 use crate::client::{Client, Shared};
 use crate::error::Error;
 use crate::retry::RetryPolicy;
@@ -136,9 +136,7 @@ impl ClientBuilder {
 
     fn checked_endpoint(&self) -> Result<Url, Error> {
         if !is_host_name(&self.host_name) {
-            let rule =
-                "the host name must be bare, such as `contoso.azure-devices.net`, without scheme or path";
-            return Err(invalid("Client::builder", rule));
+            return Err(invalid("Client::builder", format!("it {HOST_NAME_RULE}")));
         }
         let url = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.host_name));
         let url = Url::parse(&url)

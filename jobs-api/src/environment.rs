@@ -3,7 +3,7 @@
 use std::env::{self, VarError};
 
 #[cfg(feature = "entra")]
-use crate::auth::is_host_name;
+use crate::auth::{HOST_NAME_RULE, is_host_name};
 use crate::builder::ClientBuilder;
 use crate::client::Client;
 use crate::error::Error;
@@ -52,16 +52,19 @@ impl ClientBuilder {
     }
 }
 
-/// Reads variables by their names.
+/// Reads variables by their names. Blanks around a value do not belong to it, nor a line's end.
 fn from_variables(
     read: impl Fn(&'static str) -> Result<Option<String>, Error>,
 ) -> Result<ClientBuilder, Error> {
-    let variable = |name| Ok::<_, Error>(read(name)?.filter(|value| !value.trim().is_empty()));
+    let variable = |name| {
+        let value = read(name)?.map(|value| value.trim().to_owned());
+        Ok::<_, Error>(value.filter(|value| !value.is_empty()))
+    };
     if let Some(connection_string) = variable(CONNECTION_STRING)? {
         return ClientBuilder::from_connection_string(&connection_string);
     }
     match variable(HOST_NAME)? {
-        Some(host_name) => of_host(host_name.trim(), variable),
+        Some(host_name) => of_host(&host_name, variable),
         None => Err(unusable(format!(
             "neither {CONNECTION_STRING} nor {HOST_NAME} is set; the first is a hub's connection string, \
              the second its host name, for Microsoft Entra ID and the feature `entra`"
@@ -86,10 +89,7 @@ fn of_host(
     variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
 ) -> Result<ClientBuilder, Error> {
     if !is_host_name(host_name) {
-        return Err(unusable(format!(
-            "{HOST_NAME} must be a bare host name, such as `contoso.azure-devices.net`, without scheme, port \
-             or path"
-        )));
+        return Err(unusable(format!("{HOST_NAME} {HOST_NAME_RULE}")));
     }
     Ok(Client::builder(host_name).credential(entra::credential(variable)?))
 }
@@ -110,7 +110,7 @@ mod entra {
     };
 
     use super::unusable;
-    use crate::auth::Credential;
+    use crate::auth::{Credential, has_only};
     use crate::error::Error;
 
     const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
@@ -127,6 +127,11 @@ mod entra {
             variable(name)?
                 .ok_or_else(|| unusable(format!("{by} is set, but {name}, which it needs, is not")))
         };
+        // The credentials repeat one that they do not take, be it the secret in the wrong place.
+        let tenant_id = |by| match needed(TENANT_ID, by)? {
+            id if has_only(&id, "-.") => Ok(id),
+            _ => Err(unusable(format!("{TENANT_ID} must have only ASCII letters, digits, `-` and `.`"))),
+        };
         let kind = variable(KIND)?.unwrap_or_default();
         if !["", "dev", "prod"].contains(&kind.to_lowercase().as_str()) {
             return Err(unusable(format!("{KIND} must be `dev` or `prod`")));
@@ -136,14 +141,13 @@ mod entra {
         } else if let Some(token_file) = variable(TOKEN_FILE)? {
             WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
                 client_id: Some(needed(CLIENT_ID, TOKEN_FILE)?),
-                tenant_id: Some(needed(TENANT_ID, TOKEN_FILE)?),
+                tenant_id: Some(tenant_id(TOKEN_FILE)?),
                 token_file_path: Some(token_file.into()),
                 ..Default::default()
             }))
             .map(|credential| credential as _)
         } else if let Some(secret) = variable(CLIENT_SECRET)? {
-            let (tenant_id, client_id) =
-                (needed(TENANT_ID, CLIENT_SECRET)?, needed(CLIENT_ID, CLIENT_SECRET)?);
+            let (tenant_id, client_id) = (tenant_id(CLIENT_SECRET)?, needed(CLIENT_ID, CLIENT_SECRET)?);
             ClientSecretCredential::new(&tenant_id, client_id, Secret::new(secret), None)
                 .map(|credential| credential as _)
         } else {
@@ -207,7 +211,7 @@ mod tests {
         for (more, ids) in [
             (&[][..], false),
             (&[("AZURE_CLIENT_ID", "c1")], false),
-            (&[("AZURE_TOKEN_CREDENTIALS", "dev")], false),
+            (&[("AZURE_TOKEN_CREDENTIALS", "Dev\n")], false),
             (&[("AZURE_FEDERATED_TOKEN_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))], true),
             (&[("AZURE_CLIENT_SECRET", "c2VjcmV0")], true),
         ] {
@@ -230,6 +234,10 @@ mod tests {
             assert_eq!(rule, format!("{variable} is set, but AZURE_CLIENT_ID, which it needs, is not"));
         }
         assert!(rule_of(("AZURE_TOKEN_CREDENTIALS", "both")).contains("`dev` or `prod`"));
+        let swapped =
+            [("AZURE_CLIENT_SECRET", "72f988bf"), ("AZURE_TENANT_ID", "c2V~cmV0"), ("AZURE_CLIENT_ID", "c1")];
+        let rule_of_swapped = rule(&[&[host], &swapped[..]].concat());
+        assert!(rule_of_swapped.starts_with("AZURE_TENANT_ID must have only"), "{rule_of_swapped}");
         let url = rule(&[("IOTHUB_HOSTNAME", "https://h.net")]);
         assert!(url.contains("IOTHUB_HOSTNAME must be a bare host name"), "{url}");
     }

@@ -1,8 +1,10 @@
 //! What passed between the client and the hub in one attempt.
 
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
+
+use crate::auth::{Authorization, REDACTED};
 
 /// What an attempt leaves behind.
 #[derive(Default)]
@@ -22,6 +24,17 @@ pub(crate) struct Answer {
     pub(crate) extent: Extent,
     /// The host that answered in place of the one that was asked.
     pub(crate) redirected_to: Option<String>,
+}
+
+/// The headers of an answer without the tokens that they may echo.
+pub(crate) fn redacted(headers: &HeaderMap, token: &Authorization) -> HeaderMap {
+    let mut headers = headers.clone();
+    for value in headers.values_mut() {
+        if let Some(text) = token.redact_text(&String::from_utf8_lossy(value.as_bytes())) {
+            *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(REDACTED));
+        }
+    }
+    headers
 }
 
 /// How much of an answer's body there is.

@@ -17,7 +17,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use crate::auth::{Authorization, CredentialError, without_tokens};
-use crate::exchange::{Answer, Extent, Record};
+use crate::exchange::{Answer, Extent, Record, redacted};
 use crate::generated::Client;
 use crate::telemetry;
 
@@ -144,7 +144,7 @@ impl ClientHooks<Attempt> for Client {
         let (status, headers) = (response.status(), response.headers().clone());
         self.inner().record().answer = Some(Answer {
             status,
-            headers: self.inner().0.token.redact_headers(&headers),
+            headers: redacted(&headers, &self.inner().0.token),
             body: Bytes::new(),
             extent: Extent::Broken,
             redirected_to,

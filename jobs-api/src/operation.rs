@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, Span};
 
-use crate::auth::{CredentialError, TokenError};
+use crate::auth::{Authorization, CredentialError, TokenError};
 use crate::client::{Client, Shared};
 use crate::error::{Error, ServiceError};
 use crate::exchange::{Answer, Extent};
@@ -81,29 +81,33 @@ impl Client {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
-        let mut last = None;
+        let (mut last, mut refused) = (None, None);
         loop {
             let number = progress.attempt();
             telemetry::attempt(span, number);
-            let attempt = match (self.attempt(progress, span).await, last) {
+            let attempt = match (self.attempt(progress, refused.as_ref(), span).await, last) {
                 (Ok(attempt), _) => attempt,
                 // That there is no token now tells nothing of what was sent before.
-                (Err(_), Some(error)) if progress.is_outcome_unknown() => {
-                    return Err(Failed { error, may_have_succeeded: true });
+                (Err(_), Some(error)) => {
+                    return Err(Failed { error, may_have_succeeded: progress.is_outcome_unknown() });
                 }
-                (Err(error), _) => return Err(error.into()),
+                (Err(error), None) => return Err(error.into()),
             };
             let error = match self.send(&attempt, &operation).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            // Told even if this call is not tried again: the next ones are.
+            let can_renew = error.is_unauthorized()
+                && self.shared().authorizer.refused(attempt.token(), clock_skew(&error));
             match progress.decide(&error) {
                 Decision::Wait(wait) | Decision::WaitForSlot(wait) => {
                     telemetry::retrying(span, &error, number, wait);
                     sleep(wait).await;
                 }
-                Decision::Renew if self.shared().authorizer.renew(attempt.token(), clock_skew(&error)) => {
+                Decision::Renew if can_renew => {
                     telemetry::retrying(span, &error, number, Duration::ZERO);
+                    refused = Some(attempt.token().clone());
                 }
                 decision => {
                     return Err(Failed { error, may_have_succeeded: decision == Decision::LookAtJob });
@@ -114,10 +118,15 @@ impl Client {
     }
 
     /// What one attempt sends along, and may take at most.
-    async fn attempt(&self, progress: &Progress<'_>, span: &Span) -> Result<Attempt, CredentialError> {
+    async fn attempt(
+        &self,
+        progress: &Progress<'_>,
+        refused: Option<&Authorization>,
+        span: &Span,
+    ) -> Result<Attempt, CredentialError> {
         let Shared { authorizer, timeout, body_limit, .. } = self.shared();
         let patience = progress.patience(*timeout);
-        let token = tokio::time::timeout(patience, authorizer.authorization()).await;
+        let token = tokio::time::timeout(patience, authorizer.authorization(refused)).await;
         let token = token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::late(patience))))?;
         Attempt::new(token, progress.remaining().min(*timeout), *body_limit, span.clone())
     }

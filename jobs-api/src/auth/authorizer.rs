@@ -4,12 +4,10 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::{Either, select};
-use reqwest::header::HeaderMap;
 
 use super::cache::Cache;
 #[cfg(feature = "entra")]
@@ -46,9 +44,9 @@ impl Authorization {
         redaction::without_token(body, self.expose())
     }
 
-    /// The headers without this token or any other.
-    pub(crate) fn redact_headers(&self, headers: &HeaderMap) -> HeaderMap {
-        redaction::headers_without_token(headers, self.expose())
+    /// The text without this token or any other; none when there is none in it.
+    pub(crate) fn redact_text(&self, text: &str) -> Option<String> {
+        redaction::text_without_token(text, self.expose())
     }
 }
 
@@ -65,24 +63,33 @@ impl Authorizer {
         Ok(Self { credential, audience, clock_skew: AtomicI64::new(0), state })
     }
 
-    /// The token for a request that is sent now: the one in use, or a new one for all who call. When the
-    /// credential is replaced meanwhile, it is one of the new credential.
-    pub(crate) async fn authorization(&self) -> Result<Authorization, CredentialError> {
+    /// The token for a request that is sent now: the one in use, unless the hub has `refused` it to this
+    /// call, or a new one for all who call. When the credential is replaced meanwhile, it is one of the new
+    /// credential.
+    pub(crate) async fn authorization(
+        &self,
+        refused: Option<&Authorization>,
+    ) -> Result<Authorization, CredentialError> {
         loop {
             let replaced = pin!(self.credential.replaced());
             let (issuer, cache) = self.newest();
-            let token = pin!(self.token_of(&issuer, &cache));
+            let token = pin!(self.token_of(&issuer, &cache, refused.map(|refused| &refused.0)));
             if let Either::Right((token, _)) = select(replaced, token).await {
                 return token.map(Authorization);
             }
         }
     }
 
-    async fn token_of(&self, issuer: &Issuer, cache: &Cache) -> Result<Arc<Token>, CredentialError> {
+    async fn token_of(
+        &self,
+        issuer: &Issuer,
+        cache: &Cache,
+        refused: Option<&Arc<Token>>,
+    ) -> Result<Arc<Token>, CredentialError> {
         match issuer {
             Issuer::Key(key) => {
                 let issue = || std::future::ready(Ok(key.sign(&self.audience, self.hub_time())));
-                cache.token(issue).await
+                cache.token(refused, issue).await
             }
             Issuer::Signature(signature) => signature.token(&self.audience, self.hub_time()),
             #[cfg(feature = "entra")]
@@ -91,25 +98,25 @@ impl Authorizer {
                     let entra = entra.clone();
                     async move { entra.issue().await }
                 };
-                cache.token(issue).await
+                cache.token(refused, issue).await
             }
         }
     }
 
     /// The hub, whose clock is `clock_skew` ahead of ours, has refused this token: false when there is
     /// no other to try.
-    pub(crate) fn renew(&self, refused: &Authorization, clock_skew: TimeDelta) -> bool {
+    pub(crate) fn refused(&self, refused: &Authorization, clock_skew: TimeDelta) -> bool {
         let (issuer, cache) = self.newest();
         match issuer {
             Issuer::Key(_) => {
                 // First: the next token may be signed as soon as this one is gone.
                 self.clock_skew.store(clock_skew.num_milliseconds(), Ordering::Relaxed);
-                cache.refuse(&refused.0, Duration::ZERO);
+                cache.forget(&refused.0);
                 true
             }
             Issuer::Signature(signature) => !signature.made(&refused.0),
             #[cfg(feature = "entra")]
-            Issuer::Entra(_) => cache.refuse(&refused.0, entra::REFUSABLE_AGE),
+            Issuer::Entra(_) => cache.doubt(&refused.0, entra::DOUBTABLE_AGE),
         }
     }
 
@@ -177,45 +184,45 @@ mod tests {
     #[tokio::test]
     async fn a_refused_token_is_made_anew_once_by_the_hubs_clock() {
         let authorizer = authorizer(key());
-        let refused = authorizer.authorization().await.unwrap();
-        assert!(is_same(&refused, &authorizer.authorization().await.unwrap()));
-        assert!(authorizer.renew(&refused, HOUR));
-        let renewed = authorizer.authorization().await.unwrap();
+        let refused = authorizer.authorization(None).await.unwrap();
+        assert!(is_same(&refused, &authorizer.authorization(None).await.unwrap()));
+        assert!(authorizer.refused(&refused, HOUR));
+        let renewed = authorizer.authorization(None).await.unwrap();
         assert!((7100..=7200).contains(&life(&renewed)), "{}", life(&renewed));
-        assert!(authorizer.renew(&refused, HOUR));
-        assert!(is_same(&renewed, &authorizer.authorization().await.unwrap()), "the new token stays");
-        assert!(authorizer.renew(&renewed, TimeDelta::zero()));
-        let agreed = authorizer.authorization().await.unwrap();
+        assert!(authorizer.refused(&refused, HOUR));
+        assert!(is_same(&renewed, &authorizer.authorization(None).await.unwrap()), "the new token stays");
+        assert!(authorizer.refused(&renewed, TimeDelta::zero()));
+        let agreed = authorizer.authorization(None).await.unwrap();
         assert!((3500..=3600).contains(&life(&agreed)), "the clocks agree again");
     }
 
     #[tokio::test]
     async fn a_token_signed_elsewhere_cannot_be_made_anew() {
         let authorizer = authorizer(Credential::shared_access_signature(SIGNATURE).unwrap());
-        let refused = authorizer.authorization().await.unwrap();
-        assert!(!authorizer.renew(&refused, HOUR));
+        let refused = authorizer.authorization(None).await.unwrap();
+        assert!(!authorizer.refused(&refused, HOUR));
     }
 
     #[tokio::test]
     async fn the_newest_credential_is_used_at_once() {
         let handle = RotatingCredential::new(Credential::shared_access_signature(SIGNATURE).unwrap());
         let authorizer = authorizer(Credential::rotating(&handle));
-        let first = authorizer.authorization().await.unwrap();
-        assert!(!authorizer.renew(&first, TimeDelta::zero()), "there is no other yet");
+        let first = authorizer.authorization(None).await.unwrap();
+        assert!(!authorizer.refused(&first, TimeDelta::zero()), "there is no other yet");
         handle.replace(key());
-        assert!(authorizer.renew(&first, TimeDelta::zero()));
-        let second = authorizer.authorization().await.unwrap();
+        assert!(authorizer.refused(&first, TimeDelta::zero()));
+        let second = authorizer.authorization(None).await.unwrap();
         assert!(second.expose().ends_with("&skn=service"));
-        assert!(is_same(&second, &authorizer.authorization().await.unwrap()));
+        assert!(is_same(&second, &authorizer.authorization(None).await.unwrap()));
         handle.replace(Credential::shared_access_key("other", "c2VjcmV0").unwrap());
-        assert!(authorizer.authorization().await.unwrap().expose().ends_with("&skn=other"));
+        assert!(authorizer.authorization(None).await.unwrap().expose().ends_with("&skn=other"));
         handle.replace(Credential::rotating(&handle));
-        assert!(authorizer.authorization().await.unwrap().expose().ends_with("&skn=other"));
+        assert!(authorizer.authorization(None).await.unwrap().expose().ends_with("&skn=other"));
     }
 
     #[tokio::test]
     async fn a_token_is_signed_for_the_audience() {
         let authorizer = Authorizer::new(key(), "H.net/jobs".into()).unwrap();
-        assert!(authorizer.authorization().await.unwrap().expose().contains(" sr=h.net%2Fjobs&"));
+        assert!(authorizer.authorization(None).await.unwrap().expose().contains(" sr=h.net%2Fjobs&"));
     }
 }

@@ -15,7 +15,7 @@ const SCOPE: &str = "https://iothubs.azure.net/.default";
 
 /// How old a token must be for a refusal by the hub to have it renewed: what came just now is refused
 /// for another reason than its age, and asking again for each refused call would be hammering.
-pub(super) const REFUSABLE_AGE: Duration = Duration::from_secs(30);
+pub(super) const DOUBTABLE_AGE: Duration = Duration::from_secs(30);
 
 /// A credential, and the scope that its tokens are to have.
 pub(super) struct EntraCredential {

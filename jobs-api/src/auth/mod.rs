@@ -9,10 +9,12 @@ mod connection_string;
 #[cfg(feature = "entra")]
 mod entra;
 mod error;
+mod host;
 mod redaction;
 mod rotation;
 mod sas;
 mod secret;
+mod token_error;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,14 +27,17 @@ use futures_util::future::{Either, pending};
 
 pub(crate) use self::authorizer::{Authorization, Authorizer};
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
-pub(crate) use self::connection_string::{is_host_name, is_resource};
 #[cfg(feature = "entra")]
 use self::entra::EntraCredential;
-pub use self::error::{CredentialError, TokenError};
-pub(crate) use self::redaction::{text_without_tokens, without_tokens};
+pub use self::error::CredentialError;
+#[cfg(feature = "entra")]
+pub(crate) use self::host::has_only;
+pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, is_resource};
+pub(crate) use self::redaction::{REDACTED, text_without_tokens, without_tokens};
 pub use self::rotation::RotatingCredential;
 use self::sas::{SharedAccessKey, SharedAccessSignature};
 use self::secret::Secret;
+pub use self::token_error::TokenError;
 
 /// The scheme of a token of Entra ID, and the blank after it.
 const BEARER: &str = "Bearer ";

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
-use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::{BEARER, SIGNATURE_FIELD};
 
 /// How much of a secret is enough to know it by, in characters.
 const TELLTALE: usize = 12;
-const REDACTED: &str = "[redacted]";
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
 /// What the secret part of any token begins with: a shared access signature, a JSON web token.
 const ANY_SECRET: [&str; 2] = [SIGNATURE_FIELD, "eyJ"];
 
@@ -29,16 +29,9 @@ pub(crate) fn text_without_tokens(text: &str) -> Option<String> {
     replace(text, &ANY_SECRET.map(str::to_owned))
 }
 
-/// The headers without this token or any other.
-pub(super) fn headers_without_token(headers: &HeaderMap, token: &str) -> HeaderMap {
-    let secrets = [beginnings(token), ANY_SECRET.map(str::to_owned).to_vec()].concat();
-    let mut headers = headers.clone();
-    for value in headers.values_mut() {
-        if let Some(text) = replace(&String::from_utf8_lossy(value.as_bytes()), &secrets) {
-            *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(REDACTED));
-        }
-    }
-    headers
+/// The text without this token or any other; none when there is none in it.
+pub(super) fn text_without_token(text: &str, token: &str) -> Option<String> {
+    replace(text, &[beginnings(token), ANY_SECRET.map(str::to_owned).to_vec()].concat())
 }
 
 /// What the signature of a token begins with, in each form in which it may be echoed: as it was sent,

@@ -131,6 +131,8 @@ async fn a_bearer_token_is_taken_from_the_hubs_own_issuer_until_it_ends() {
     assert!(!is_let_in(&hub, &for_another).await);
     hub.set_clock_offset(TimeDelta::hours(1));
     assert!(!is_let_in(&hub, &token).await, "it has ended");
+    hub.set_clock_offset(TimeDelta::minutes(-6));
+    assert!(!is_let_in(&hub, &token).await, "it has not begun");
 }
 
 #[tokio::test]

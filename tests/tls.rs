@@ -60,6 +60,12 @@ async fn the_client_that_is_made_by_itself_trusts_no_unknown_authority_either() 
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_signed_with_its_own_key_is_not_trusted() {
+    let error = refusal(Certificate::SelfSigned, |hub| private_http_client(hub).build().unwrap()).await;
+    assert_tells(&error, CertificateError::OfAnAuthority, "most likely signed with its own key");
+}
+
+#[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let error = refusal(Certificate::OtherName, |hub| private_http_client(hub).build().unwrap()).await;
     assert_tells(&error, CertificateError::OtherName, "its certificate is for another name");

@@ -11,6 +11,8 @@ use std::fmt;
 pub enum CertificateError {
     /// It is from an authority that is not trusted here.
     UnknownIssuer,
+    /// It is that of an authority, as one that was signed with its own key mostly is, and no server's.
+    OfAnAuthority,
     /// It is for a host of another name.
     OtherName,
     /// It has expired.
@@ -47,6 +49,9 @@ impl CertificateError {
             Self::UnknownIssuer => {
                 Some("trust that authority in the client given to ClientBuilder::http_client")
             }
+            Self::OfAnAuthority => {
+                Some("have a certificate signed for the host with `CA:FALSE`, and trust what signed it")
+            }
             Self::Expired | Self::NotValidYet => Some("check the clock of this machine too"),
             Self::OtherName | Self::Revoked | Self::Other => None,
         }
@@ -63,6 +68,8 @@ impl CertificateError {
             Told::Expired | Told::ExpiredContext { .. } => Self::Expired,
             Told::NotValidYet | Told::NotValidYetContext { .. } => Self::NotValidYet,
             Told::Revoked => Self::Revoked,
+            // The verifier's own error has no type here but only its name.
+            Told::Other(other) if other.to_string() == "CaUsedAsEndEntity" => Self::OfAnAuthority,
             _ => Self::Other,
         })
     }
@@ -77,6 +84,9 @@ impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::UnknownIssuer => "its certificate is from an authority that is not trusted here",
+            Self::OfAnAuthority => {
+                "its certificate is that of an authority, most likely signed with its own key, and no server's"
+            }
             Self::OtherName => "its certificate is for another name",
             Self::Expired => "its certificate has expired",
             Self::NotValidYet => "its certificate is not valid yet",

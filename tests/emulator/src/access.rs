@@ -72,7 +72,9 @@ impl Access {
         let (resource, end) = (field("sr")?, field("se")?);
         let scope = decode(resource).ok_or_else(unauthorized)?;
         let mut called = std::iter::once(self.host_name.as_str()).chain(path.split('/').skip(1));
-        if !scope.split('/').all(|segment| called.next() == Some(segment)) {
+        let is_called =
+            |segment: &str| called.next().is_some_and(|called| called.eq_ignore_ascii_case(segment));
+        if !scope.split('/').all(is_called) {
             return Err(Refusal::hub_not_found("Unauthorized"));
         }
         let signature =

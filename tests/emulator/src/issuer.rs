@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use uuid::Uuid;
 
+/// How far the clocks of issuer and hub may be apart, in seconds, for a token that is new.
+const CLOCK_TOLERANCE: i64 = 5 * 60;
 /// What a token for the hubs of every cloud names.
 const AUDIENCE: &str = "https://iothubs.azure.net";
 
@@ -48,7 +50,7 @@ impl Issuer {
         format!("{signed}.{signature}")
     }
 
-    /// Whether this issuer made the token, for IoT hubs, and it has not ended at `now`.
+    /// Whether this issuer made the token, for IoT hubs, and it has begun and not ended at `now`.
     pub(crate) fn verifies(&self, token: &str, now: DateTime<Utc>) -> bool {
         let Some((signed, signature)) = token.rsplit_once('.') else { return false };
         let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };
@@ -57,7 +59,10 @@ impl Issuer {
         }
         let claims = signed.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
         let claims: Value = claims.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        claims["aud"] == AUDIENCE && claims["exp"].as_i64().is_some_and(|end| now.timestamp() < end)
+        let (begin, end) = (claims["nbf"].as_i64(), claims["exp"].as_i64());
+        claims["aud"] == AUDIENCE
+            && begin.is_some_and(|begin| begin <= now.timestamp() + CLOCK_TOLERANCE)
+            && end.is_some_and(|end| now.timestamp() < end)
     }
 
     #[allow(clippy::expect_used, reason = "HMAC takes a key of any length")]

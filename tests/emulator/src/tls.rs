@@ -19,6 +19,8 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 pub enum Certificate {
     /// For the hub's host name, `localhost` and `127.0.0.1`.
     Good,
+    /// Signed with its own key, which makes it an authority's: so does `openssl req -x509`.
+    SelfSigned,
     /// For a host of another name.
     OtherName,
     /// It ended in 2021.
@@ -43,20 +45,24 @@ impl Tls {
         file.write_all(authority.pem().as_bytes())?;
         let names = match certificate {
             Certificate::OtherName => vec!["other.example".to_owned()],
-            Certificate::Good | Certificate::Expired | Certificate::NotValidYet => {
-                vec![host_name.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned()]
-            }
+            _ => vec![host_name.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned()],
         };
         let mut params = CertificateParams::new(names)?;
         let (first_year, last_year) = match certificate {
-            Certificate::Good | Certificate::OtherName => (2020, 2120),
             Certificate::Expired => (2020, 2021),
             Certificate::NotValidYet => (2119, 2120),
+            _ => (2020, 2120),
         };
         params.not_before = date_time_ymd(first_year, 1, 1);
         params.not_after = date_time_ymd(last_year, 1, 1);
         let key = KeyPair::generate()?;
-        let signed = params.signed_by(&key, &authority)?;
+        let signed = match certificate {
+            Certificate::SelfSigned => {
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                params.self_signed(&key)?
+            }
+            _ => params.signed_by(&key, &authority)?,
+        };
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()

@@ -8,6 +8,8 @@
 //! IOTHUB_HOSTNAME=contoso.azure-devices.net cargo run --example entra --features entra
 //! IOTHUB_HOSTNAME=contoso.azure-devices.net cargo run --example entra --features entra -- --managed-identity
 //! ```
+//!
+//! A program that leaves the choice to its environment needs no more than `Client::from_env()`.
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
@@ -37,7 +39,7 @@ fn command_line() -> OptionParser<Arguments> {
         .help("Signs as the machine's managed identity, not as who is logged in to a developer tool")
         .switch();
     let client_id = long("client-id")
-        .help("Which of the machine's managed identities, when it is not the system-assigned one")
+        .help("Signs as this one of the machine's managed identities, not as the system-assigned one")
         .argument("ID")
         .optional();
     construct!(Arguments { managed_identity, client_id })
@@ -52,8 +54,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let host_name = std::env::var("IOTHUB_HOSTNAME").map_err(|_| "IOTHUB_HOSTNAME is not set")?;
-    let client = Client::builder(host_name).credential(Credential::token(identity(arguments)?)).build()?;
+    let host_name = std::env::var("IOTHUB_HOSTNAME").unwrap_or_default();
+    if host_name.trim().is_empty() {
+        return Err("IOTHUB_HOSTNAME is not set".into());
+    }
+    let client =
+        Client::builder(host_name.trim()).credential(Credential::token(identity(arguments)?)).build()?;
     let mut jobs = client.query_scheduled_jobs(JobFilter::default());
     while let Some(job) = jobs.try_next().await? {
         println!("{:?}: {:?}", job.job_id, job.status);
@@ -62,7 +68,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn identity(arguments: Arguments) -> azure_core::Result<Arc<dyn TokenCredential>> {
-    if !arguments.managed_identity {
+    if !arguments.managed_identity && arguments.client_id.is_none() {
         return Ok(DeveloperToolsCredential::new(None)?);
     }
     let user_assigned_id = arguments.client_id.map(UserAssignedId::ClientId);

@@ -66,7 +66,8 @@ impl ClientBuilder {
     /// shared access tokens are signed for, unless [`audience`](Self::audience) names another. For an
     /// emulator or a private gateway.
     ///
-    /// Plain `http` is taken for a loopback address only: the token would be readable on the way.
+    /// It may end with a path, below which those of the operations stand. Plain `http` is taken for a
+    /// loopback address only: the token would be readable on the way.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
         self
@@ -86,8 +87,8 @@ impl ClientBuilder {
     /// When not set it is one that takes TLS 1.2 and later, connects within 10 seconds, and goes through
     /// the environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) to any address but a loopback one.
     ///
-    /// Build it with [`redirect::Policy::none()`](reqwest::redirect::Policy::none): an answer from where
-    /// a redirect leads is an error, but the request has been sent there by then.
+    /// Build it with [`redirect::Policy::none()`](reqwest::redirect::Policy::none): without that, the
+    /// request has reached the target of a redirect, token and all, by the time that the error is raised.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
@@ -118,7 +119,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Error::InvalidConfiguration`] names the setting at fault; [`Error::Credential`] when the token
-    /// that was handed over has ended or is for another host.
+    /// that was handed over has expired or is for another host.
     pub fn build(self) -> Result<Client, Error> {
         let endpoint = self.checked_endpoint()?;
         let credential =

@@ -118,6 +118,7 @@ impl Client {
     }
 
     /// Waits for a job to end, in whatever way: await it, with a timeout or a callback if you like.
+    /// [`WaitForJob`] tells how often the job is read, and which errors end the wait.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -134,7 +135,8 @@ impl Client {
         WaitForJob::new(self.clone(), id)
     }
 
-    /// Waits for many jobs to end, at the price of pages rather than of jobs.
+    /// Waits for many jobs to end, reading them a hundred to a request where that is cheaper: see
+    /// [`WaitForJobs`].
     pub fn wait_for_jobs<'a, I: IntoIterator<Item: Into<String>>>(&self, ids: I) -> WaitForJobs<'a> {
         WaitForJobs::new(self.clone(), ids.into_iter().map(Into::into).collect())
     }

@@ -5,12 +5,12 @@
 //! come, and cancels it while it is not running yet.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example() -> Result<(), jobs_api::Error> {
 //! use jobs_api::Client;
 //! use jobs_api::types::{JobRequest, Twin};
 //! use serde_json::json;
 //!
-//! let client = Client::from_connection_string(&std::env::var("IOTHUB_CONNECTION_STRING")?)?;
+//! let client = Client::from_env()?; // IOTHUB_CONNECTION_STRING holds the hub's connection string
 //! let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
 //! client.create_scheduled_job("interval-30", &JobRequest::twin_update(patch, "*")).await?;
 //!
@@ -48,7 +48,7 @@
 //! | job id | 1 to 64 ASCII letters, digits and `-` |
 //! | query condition | 8,192 characters |
 //! | payload of a method, and its answer | 128 KiB of JSON each |
-//! | tags, desired properties | 8 KiB, 32 KiB; 10 levels |
+//! | tags, desired properties | 8 KiB, 32 KiB, which the hub alone checks; 10 levels |
 //! | jobs that run at once | 1 on free and S1, 5 on S2, 10 on S3; none on basic tiers |
 //! | job operations | 100 a minute for each unit of S1 and S2, 5,000 of S3 |
 //! | history | 30 days |

@@ -150,7 +150,8 @@ impl<T: Listed> Listing<T> {
         Self { query: Query { client, filter, page_size: PAGE_SIZE, continuation: None }, items: None }
     }
 
-    /// How many items a page may have at most, 1 to 100; 100 when not set.
+    /// How many items a page may have at most, 1 to 100; 100 when not set. Another number is an
+    /// [`Error::InvalidRequest`] at the first page.
     pub fn page_size(mut self, items: u8) -> Self {
         self.query.page_size = items;
         self
@@ -170,7 +171,7 @@ impl<T: Listed> Listing<T> {
 }
 
 impl Listing<DeviceJob> {
-    /// Keeps only rows in this status; the hub sorts them out.
+    /// Keeps only rows in this status; the hub does the filtering.
     pub fn status(mut self, status: DeviceJobStatus) -> Self {
         self.query.filter.status = Some(status);
         self

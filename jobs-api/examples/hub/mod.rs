@@ -22,8 +22,8 @@ impl Hub {
     ///
     /// With `troubled`, two of its pumps in building 43 are offline and one does not know the method.
     pub(crate) async fn connect(troubled: bool) -> Result<Self, Box<dyn Error>> {
-        if let Ok(connection_string) = std::env::var("IOTHUB_CONNECTION_STRING") {
-            let client = Client::from_connection_string(&connection_string)?;
+        if std::env::var_os("IOTHUB_CONNECTION_STRING").is_some_and(|text| !text.is_empty()) {
+            let client = Client::from_env()?;
             println!("Talking to the hub of IOTHUB_CONNECTION_STRING.");
             return Ok(Self { client, emulator: None });
         }

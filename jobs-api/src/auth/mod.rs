@@ -53,9 +53,11 @@ struct Token {
 
 /// What a client signs its calls with.
 ///
-/// Whatever its kind, a token is made once for all calls and renewed once for all: in the background,
-/// from four minutes before its end, while the one before still serves. When a renewal fails, that one
-/// is used on to its end; the next try follows after a pause of 1 to 30 seconds.
+/// A key or an identity gives one token for all calls of a client. The first call within four minutes of
+/// its end, or within the last quarter of a life shorter than 16 minutes, has it renewed: once for all
+/// calls, in the background, while the one before still serves. After a renewal that failed, the next
+/// follows no sooner than 1 to 30 seconds later; until then calls use the token before, or fail with that
+/// failure when it has expired.
 ///
 /// Its `Debug` tells the kind and the policy, never a key or a token.
 #[derive(Clone)]
@@ -79,9 +81,9 @@ enum Issuer {
 impl Credential {
     /// Signs with the key of a shared access policy of the hub.
     ///
-    /// The policy needs the permissions RegistryRead, RegistryWrite and ServiceConnect; `service` and
-    /// `registryReadWrite` each have a part of them, `iothubowner` has all. Tokens are signed for an
-    /// hour. See [Control access with shared access signatures][page].
+    /// The policy needs the permissions RegistryRead, RegistryWrite and ServiceConnect. Of those that a
+    /// hub comes with, `iothubowner` has all, `service` and `registryReadWrite` have a part of them. Tokens
+    /// are signed for an hour. See [Control access with shared access signatures][page].
     ///
     /// # Errors
     ///
@@ -93,15 +95,15 @@ impl Credential {
         Ok(Self(Kind::Fixed(Issuer::Key(Arc::new(key)))))
     }
 
-    /// Uses a token that was signed elsewhere, until it ends: `SharedAccessSignature sr=…&sig=…&se=…`.
+    /// Uses a token that was signed elsewhere, until it expires: `SharedAccessSignature sr=…&sig=…&se=…`.
     ///
     /// The fields may stand in any order. For a token that is followed by others, see
     /// [`rotating`](Self::rotating).
     ///
     /// # Errors
     ///
-    /// The text has another form, or the token has ended. That it is for another host is found when the
-    /// client is built; that it has ended since, before each call.
+    /// The text has another form, or the token has expired. That it is for another host is found when the
+    /// client is built; that it has expired since, before each call.
     pub fn shared_access_signature(token: &str) -> Result<Self, CredentialError> {
         let signature = SharedAccessSignature::parse(token, Utc::now())?;
         Ok(Self(Kind::Fixed(Issuer::Signature(Arc::new(signature)))))
@@ -122,7 +124,9 @@ impl Credential {
     ///
     /// Tokens are asked for with the scope `https://iothubs.azure.net/.default`, which is that of every
     /// cloud. A [`TokenCredential`] retries by itself, those of `azure_identity` for more than a minute: a
-    /// call waits for one as long as its attempts may take, and its failure is an error at once.
+    /// call waits for one as long as its attempts may take, and its failure is an error at once. It asks
+    /// through an HTTP client of its own, not that of [`ClientBuilder::http_client`][http]: a proxy or a
+    /// private authority is set in its own options too.
     ///
     /// ```no_run
     /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -137,6 +141,7 @@ impl Credential {
     /// ```
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-azure-ad
+    /// [http]: crate::ClientBuilder::http_client
     #[cfg(feature = "entra")]
     pub fn token(credential: Arc<dyn TokenCredential>) -> Self {
         Self(Kind::Fixed(Issuer::Entra(Arc::new(EntraCredential::new(credential)))))

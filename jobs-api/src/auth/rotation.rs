@@ -15,19 +15,20 @@ use super::{Credential, Issuer};
 /// the second attempt of a call which the hub had refused (401) with the one before, and calls that are
 /// waiting for a token of the one before.
 ///
-/// To rotate the keys of a policy without a refused call, replace the key in use by the policy's other
-/// one before the hub is told to make the first anew.
+/// To rotate a policy's keys without a refused call, replace the credential by one with the policy's
+/// other key first, and have the hub regenerate the first key then. That a credential is good for the hub
+/// is seen at the next call.
 ///
 /// ```
 /// # fn example(primary: &str, secondary: &str) -> Result<(), jobs_api::Error> {
 /// use jobs_api::{Client, Credential, RotatingCredential};
 ///
-/// let handle = RotatingCredential::new(Credential::shared_access_key("service", primary)?);
+/// let handle = RotatingCredential::new(Credential::shared_access_key("iothubowner", primary)?);
 /// let client = Client::builder("contoso.azure-devices.net")
 ///     .credential(Credential::rotating(&handle))
 ///     .build()?;
 /// // Later, wherever the news of another key arrives:
-/// handle.replace(Credential::shared_access_key("service", secondary)?);
+/// handle.replace(Credential::shared_access_key("iothubowner", secondary)?);
 /// # Ok(())
 /// # }
 /// ```

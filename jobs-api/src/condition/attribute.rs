@@ -47,17 +47,17 @@ macro_rules! comparisons {
 }
 
 comparisons! {
-    /// Equal to the value.
+    /// Selects the devices where it equals the value.
     eq => "=",
-    /// Other than the value.
+    /// Selects the devices where it differs from the value.
     ne => "!=",
-    /// Less than the value.
+    /// Selects the devices where it is less than the value.
     lt => "<",
-    /// At most the value.
+    /// Selects the devices where it is at most the value.
     le => "<=",
-    /// Greater than the value.
+    /// Selects the devices where it is greater than the value.
     gt => ">",
-    /// At least the value.
+    /// Selects the devices where it is at least the value.
     ge => ">=",
 }
 
@@ -73,17 +73,17 @@ impl Attribute {
         Self(parts.collect::<Result<String, _>>().map(|path| format!("{root}{path}")))
     }
 
-    /// One of the values.
+    /// Selects the devices where it is one of the values.
     pub fn is_in<I: IntoIterator<Item: Into<Literal>>>(self, values: I) -> Condition {
         self.list("IN", values)
     }
 
-    /// None of the values.
+    /// Selects the devices where it is none of the values.
     pub fn is_not_in<I: IntoIterator<Item: Into<Literal>>>(self, values: I) -> Condition {
         self.list("NIN", values)
     }
 
-    /// There, even if it is null.
+    /// Selects the devices that have it, even if it is null.
     pub fn is_defined(self) -> Condition {
         self.condition(|path| format!("IS_DEFINED({path})"))
     }

@@ -16,8 +16,8 @@ impl Literal {
     }
 }
 
-/// A string between single quotes. Whether a quote in it is doubled or takes a backslash is told in two
-/// ways; its code is told in one, and serves for control characters too.
+/// A string between single quotes. Sources disagree on how a quote in it is escaped, so it is written by
+/// its code, `\u0027`, on which they agree; so are control characters.
 impl From<&str> for Literal {
     fn from(text: &str) -> Self {
         let mut quoted = String::with_capacity(text.len() + 2);

@@ -28,7 +28,7 @@ use crate::rules::CONDITION_LENGTH;
 /// );
 /// ```
 ///
-/// A request takes it by [`build`](Self::build), which refuses what the language has no words for.
+/// Give a request the text that [`build`](Self::build) makes, which refuses what the language cannot say.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Condition {
     text: String,

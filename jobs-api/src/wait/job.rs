@@ -27,7 +27,8 @@ use crate::types::{JobResponse, JobStatus};
 ///
 /// # Errors
 ///
-/// The job is not found, or cannot be read five polls in a row, each after its retries.
+/// A poll fails in a way that does not pass, such as a job that is not found; or five polls in a row fail,
+/// each after its retries, in a way that may pass ([`Error::is_retryable`]).
 #[must_use = "nothing is waited for until this is awaited"]
 pub struct WaitForJob<'a> {
     client: Client,

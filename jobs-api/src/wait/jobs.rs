@@ -19,10 +19,10 @@ use crate::types::JobResponse;
 /// Waits for many jobs: await it.
 ///
 /// Each round lists the hub's jobs, a hundred to a page, for as long as that takes fewer requests than
-/// reading each job; what the list does not show is read by itself. Awaiting gives each id with its job,
-/// which has ended or was seen so last when the time was up, or with the error that its reading met. A
-/// job for whose first reading there was no time has its id alone, and the outcome
-/// [`Unknown`](crate::JobOutcome::Unknown).
+/// reading each job; what the list does not show is read by itself. Awaiting gives each id its job, ended
+/// or as it was seen last when the time was up, or the error that ended the wait for it, as it would that
+/// of [`WaitForJob`](crate::WaitForJob). A job for whose first reading there was no time has its id alone,
+/// and the outcome [`Unknown`](crate::JobOutcome::Unknown).
 #[must_use = "nothing is waited for until this is awaited"]
 pub struct WaitForJobs<'a> {
     client: Client,

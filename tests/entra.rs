@@ -23,6 +23,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) struct Identity {
     issuer: Issuer,
     life: Mutex<Duration>,
+    /// How long it takes over a token.
+    slowness: Mutex<Duration>,
     /// How often it was asked.
     asked: AtomicU32,
     scopes: Mutex<Vec<String>>,
@@ -35,6 +37,7 @@ impl Identity {
         Arc::new(Self {
             issuer: hub.issuer(),
             life: Mutex::new(HOUR),
+            slowness: Mutex::default(),
             asked: AtomicU32::new(0),
             scopes: Mutex::default(),
             fails: AtomicBool::new(false),
@@ -66,6 +69,8 @@ impl TokenCredential for Identity {
             ));
         }
         tokio::task::yield_now().await;
+        let slowness = *self.slowness.lock().unwrap();
+        tokio::time::sleep(slowness).await;
         let life = *self.life.lock().unwrap();
         let audience = scopes[0].trim_end_matches("/.default");
         let token = self.issuer.token_for(audience, life);
@@ -188,6 +193,19 @@ async fn a_lost_answer_is_told_of_though_there_is_no_token_for_another_attempt()
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Transport(_)), "the job may well be there: {error:?}");
     assert_eq!((identity.asked(), hub.requests().len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_for_a_token_for_as_long_as_its_attempts_may_take() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    *identity.slowness.lock().unwrap() = Duration::from_secs(90);
+    let client = client(&hub, &identity);
+    let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
+    clock.advance_until(|| call.is_finished()).await;
+    call.await.unwrap().unwrap();
+    assert_eq!((identity.asked(), hub.requests().len()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -154,7 +154,8 @@ impl Emulator {
         self.server.tls.as_deref().map(Tls::authority_path)
     }
 
-    /// The connection string of a policy that may do everything, with its primary key.
+    /// The connection string of a policy that may do everything, with its primary key. It names the hub
+    /// but not where it is: a client must be told the [`endpoint`](Self::endpoint) too.
     pub fn connection_string(&self) -> String {
         self.connection_string_with(PolicyKey::Primary)
     }

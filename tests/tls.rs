@@ -60,9 +60,9 @@ async fn the_client_that_is_made_by_itself_trusts_no_unknown_authority_either() 
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_signed_with_its_own_key_is_not_trusted() {
+async fn a_self_signed_certificate_is_not_trusted() {
     let error = refusal(Certificate::SelfSigned, |hub| private_http_client(hub).build().unwrap()).await;
-    assert_tells(&error, CertificateError::OfAnAuthority, "most likely signed with its own key");
+    assert_tells(&error, CertificateError::OfAnAuthority, "most likely it is self-signed");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::fmt;
 pub enum CertificateError {
     /// It is from an authority that is not trusted here.
     UnknownIssuer,
-    /// It is that of an authority, as one that was signed with its own key mostly is, and no server's.
+    /// It is an authority's, not a server's: most likely it is self-signed.
     OfAnAuthority,
     /// It is for a host of another name.
     OtherName,
@@ -50,7 +50,7 @@ impl CertificateError {
                 Some("trust that authority in the client given to ClientBuilder::http_client")
             }
             Self::OfAnAuthority => {
-                Some("have a certificate signed for the host with `CA:FALSE`, and trust what signed it")
+                Some("serve a certificate that an authority signed, and trust that authority")
             }
             Self::Expired | Self::NotValidYet => Some("check the clock of this machine too"),
             Self::OtherName | Self::Revoked | Self::Other => None,
@@ -85,7 +85,7 @@ impl fmt::Display for CertificateError {
         f.write_str(match self {
             Self::UnknownIssuer => "its certificate is from an authority that is not trusted here",
             Self::OfAnAuthority => {
-                "its certificate is that of an authority, most likely signed with its own key, and no server's"
+                "its certificate is an authority's, not a server's: most likely it is self-signed"
             }
             Self::OtherName => "its certificate is for another name",
             Self::Expired => "its certificate has expired",

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 pub enum Certificate {
     /// For the hub's host name, `localhost` and `127.0.0.1`.
     Good,
-    /// Signed with its own key, which makes it an authority's: so does `openssl req -x509`.
+    /// Self-signed, and an authority's, as `openssl req -x509` makes it.
     SelfSigned,
     /// For a host of another name.
     OtherName,

@@ -53,7 +53,7 @@ impl Authorization {
 impl Authorizer {
     /// # Errors
     ///
-    /// The credential is a token that has ended, or that is for another host.
+    /// The credential is a token that has expired, or that is for another host.
     pub(crate) fn new(credential: Credential, audience: String) -> Result<Self, CredentialError> {
         let issuer = credential.issuer();
         if let Issuer::Signature(signature) = &issuer {

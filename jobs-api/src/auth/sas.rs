@@ -78,7 +78,7 @@ pub(super) struct SharedAccessSignature {
 }
 
 impl SharedAccessSignature {
-    /// Reads a token whose fields may stand in any order, `skn` being optional, and which has not ended
+    /// Reads a token whose fields may stand in any order, `skn` being optional, and which has not expired
     /// at `now`.
     pub(super) fn parse(text: &str, now: DateTime<Utc>) -> Result<Self, CredentialError> {
         let text = text.trim();
@@ -113,7 +113,7 @@ impl SharedAccessSignature {
         Arc::ptr_eq(&self.token, token)
     }
 
-    /// The token, if it is for the host of `audience` and has not ended at `now`.
+    /// The token, if it is for the host of `audience` and has not expired at `now`.
     pub(super) fn token(&self, audience: &str, now: DateTime<Utc>) -> Result<Arc<Token>, CredentialError> {
         if !host(&self.resource).eq_ignore_ascii_case(host(audience)) {
             return Err(CredentialError::OtherHost {

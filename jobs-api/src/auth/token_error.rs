@@ -16,7 +16,7 @@ enum Reason {
     Failed(Box<dyn std::error::Error + Send + Sync>),
     Late(Duration),
     Panicked,
-    Ended,
+    Expired,
     Empty,
 }
 
@@ -40,9 +40,9 @@ impl TokenError {
         Self(Arc::new(Reason::Panicked))
     }
 
-    /// The token that came had ended before.
-    pub(super) fn ended() -> Self {
-        Self(Arc::new(Reason::Ended))
+    /// The token that came had expired before.
+    pub(super) fn expired() -> Self {
+        Self(Arc::new(Reason::Expired))
     }
 
     /// The token that came has no characters.
@@ -72,7 +72,7 @@ impl fmt::Display for TokenError {
             Reason::Late(time) => write!(f, "the credential gave no token within {time:?}"),
             Reason::Panicked => f.write_str("the credential panicked"),
             Reason::Empty => f.write_str("the credential gave an empty token"),
-            Reason::Ended => {
+            Reason::Expired => {
                 f.write_str("the credential gave a token that has expired; check this machine's clock")
             }
         }

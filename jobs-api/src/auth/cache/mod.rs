@@ -73,7 +73,7 @@ impl Cache {
         let cache = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             let outcome = match timeout(RENEWAL_TIMEOUT, AssertUnwindSafe(issue).catch_unwind()).await {
-                Ok(Ok(outcome)) => outcome.and_then(unless_ended),
+                Ok(Ok(outcome)) => outcome.and_then(unless_expired),
                 Ok(Err(_)) => Err(CredentialError::NoToken(TokenError::panicked())),
                 Err(_) => Err(CredentialError::NoToken(TokenError::late(RENEWAL_TIMEOUT))),
             };
@@ -107,6 +107,6 @@ impl Cache {
     }
 }
 
-fn unless_ended(token: Token) -> Result<Token, CredentialError> {
-    if token.life.is_zero() { Err(CredentialError::NoToken(TokenError::ended())) } else { Ok(token) }
+fn unless_expired(token: Token) -> Result<Token, CredentialError> {
+    if token.life.is_zero() { Err(CredentialError::NoToken(TokenError::expired())) } else { Ok(token) }
 }

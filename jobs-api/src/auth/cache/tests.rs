@@ -41,7 +41,7 @@ impl Mint {
                 let number = made.fetch_add(1, Ordering::Relaxed) + 1;
                 sleep(SECOND / 2).await;
                 match *is_closed.lock().unwrap() {
-                    true => Err(CredentialError::NoToken(TokenError::ended())),
+                    true => Err(CredentialError::NoToken(TokenError::expired())),
                     false => Ok(Token { text: Secret::new(number.to_string()), life }),
                 }
             }
@@ -201,8 +201,8 @@ async fn a_credential_that_panics_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_has_ended_before_it_came_is_an_error() {
-    let ended = Mint::default().token_of(Duration::ZERO).await.unwrap_err();
-    assert!(matches!(ended, CredentialError::NoToken(_)));
+    let expired = Mint::default().token_of(Duration::ZERO).await.unwrap_err();
+    assert!(matches!(expired, CredentialError::NoToken(_)));
     let huge = Mint::default();
     assert_eq!(huge.token_of(Duration::MAX).await.unwrap(), "1");
 }

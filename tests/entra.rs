@@ -13,7 +13,7 @@ use jobs_api::{
 };
 use jobs_emulator::{Emulator, Fault, Issuer, Route, When};
 
-use crate::support::{FrozenClock, builder, quick_hub, reboot};
+use crate::support::{FrozenClock, arrived, builder, quick_hub, reboot};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -193,6 +193,42 @@ async fn a_lost_answer_is_told_of_though_there_is_no_token_for_another_attempt()
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Transport(_)), "the job may well be there: {error:?}");
     assert_eq!((identity.asked(), hub.requests().len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_job_is_looked_at_after_a_lost_answer_when_the_token_comes_too_late_for_another_attempt() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    *identity.life.lock().unwrap() = MINUTE;
+    let policy = RetryPolicy::default().with_attempts(2).with_deadline(2 * HOUR);
+    let builder = builder(&hub).credential(Credential::token(identity.clone()));
+    let client = builder.timeout(Duration::from_secs(5)).retry(policy).build().unwrap();
+    hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
+    let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
+    clock.until(|| hub.requests().len() == 1).await;
+    *identity.life.lock().unwrap() = HOUR;
+    *identity.slowness.lock().unwrap() = Duration::from_secs(8);
+    clock.advance(MINUTE).await;
+    clock.advance_until(|| call.is_finished()).await;
+    assert_eq!(call.await.unwrap().unwrap().job_id.as_deref(), Some("job"));
+    assert_eq!(arrived(&hub), "PUT GET");
+    assert_eq!(identity.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_single_attempt_learns_of_an_identitys_token_serves_later_calls() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    let single = builder(&hub).credential(Credential::token(identity.clone())).retry(RetryPolicy::none());
+    let client = single.build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    clock.advance(MINUTE).await;
+    hub.inject(Route::Get, When::Next(1), Fault::status(401));
+    assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized());
+    client.get_scheduled_job("job").await.unwrap();
+    clock.until(|| identity.asked() == 2).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,9 +35,9 @@ impl ClientBuilder {
     /// | none of these | the managed identity, of `AZURE_CLIENT_ID` if that is set |
     ///
     /// A blank variable counts as one that is not set. `AZURE_TOKEN_CREDENTIALS` may also be `prod`, which
-    /// is as good as not set; no other value is taken. In a cloud other than the public one, the
+    /// is the same as not set; no other value is taken. In a cloud other than the public one, the
     /// credentials find who issues their tokens by `AZURE_AUTHORITY_HOST`, but for the managed identity
-    /// and the developer's tools, which know.
+    /// and the developer's tools, which find it by themselves.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ mod entra {
     };
 
     use super::unusable;
-    use crate::auth::{Credential, has_only};
+    use crate::auth::{Credential, causes, has_only, text_without_tokens};
     use crate::error::Error;
 
     const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
@@ -127,10 +127,10 @@ mod entra {
             variable(name)?
                 .ok_or_else(|| unusable(format!("{by} is set, but {name}, which it needs, is not")))
         };
-        // The credentials repeat one that they do not take, be it the secret in the wrong place.
-        let tenant_id = |by| match needed(TENANT_ID, by)? {
+        // Errors and the issuer repeat an id that they do not take, be it the secret in the wrong place.
+        let id = |name, by| match needed(name, by)? {
             id if has_only(&id, "-.") => Ok(id),
-            _ => Err(unusable(format!("{TENANT_ID} must have only ASCII letters, digits, `-` and `.`"))),
+            _ => Err(unusable(format!("{name} must have only ASCII letters, digits, `-` and `.`"))),
         };
         let kind = variable(KIND)?.unwrap_or_default();
         if !["", "dev", "prod"].contains(&kind.to_lowercase().as_str()) {
@@ -140,14 +140,14 @@ mod entra {
             DeveloperToolsCredential::new(None).map(|credential| credential as _)
         } else if let Some(token_file) = variable(TOKEN_FILE)? {
             WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
-                client_id: Some(needed(CLIENT_ID, TOKEN_FILE)?),
-                tenant_id: Some(tenant_id(TOKEN_FILE)?),
+                client_id: Some(id(CLIENT_ID, TOKEN_FILE)?),
+                tenant_id: Some(id(TENANT_ID, TOKEN_FILE)?),
                 token_file_path: Some(token_file.into()),
                 ..Default::default()
             }))
             .map(|credential| credential as _)
         } else if let Some(secret) = variable(CLIENT_SECRET)? {
-            let (tenant_id, client_id) = (tenant_id(CLIENT_SECRET)?, needed(CLIENT_ID, CLIENT_SECRET)?);
+            let (tenant_id, client_id) = (id(TENANT_ID, CLIENT_SECRET)?, id(CLIENT_ID, CLIENT_SECRET)?);
             ClientSecretCredential::new(&tenant_id, client_id, Secret::new(secret), None)
                 .map(|credential| credential as _)
         } else {
@@ -155,9 +155,12 @@ mod entra {
             let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
             ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
         };
-        credential
-            .map(Credential::token)
-            .map_err(|error| unusable(format!("the credential of Entra ID cannot be made: {error}")))
+        credential.map(Credential::token).map_err(|error| {
+            let reasons: Vec<String> = causes(Some(&error)).map(ToString::to_string).collect();
+            let reasons = reasons.join(": ");
+            let reasons = text_without_tokens(&reasons).unwrap_or(reasons);
+            unusable(format!("the credential of Entra ID cannot be made: {reasons}"))
+        })
     }
 }
 
@@ -238,6 +241,18 @@ mod tests {
             [("AZURE_CLIENT_SECRET", "72f988bf"), ("AZURE_TENANT_ID", "c2V~cmV0"), ("AZURE_CLIENT_ID", "c1")];
         let rule_of_swapped = rule(&[&[host], &swapped[..]].concat());
         assert!(rule_of_swapped.starts_with("AZURE_TENANT_ID must have only"), "{rule_of_swapped}");
+        let file = |path: &'static str| {
+            rule(&[
+                host,
+                ("AZURE_FEDERATED_TOKEN_FILE", path),
+                ("AZURE_TENANT_ID", "72f988bf"),
+                ("AZURE_CLIENT_ID", "c1"),
+            ])
+        };
+        let reason = std::fs::read("/no/such/file").unwrap_err().to_string();
+        assert!(file("/no/such/file").ends_with(&reason), "{}", file("/no/such/file"));
+        let token = file("eyJhbGciOiJIUzI1NiJ9.eyJ4IjoxfQ.c2VjcmV0");
+        assert!(token.contains("[redacted]") && !token.contains("c2VjcmV0"), "{token}");
         let url = rule(&[("IOTHUB_HOSTNAME", "https://h.net")]);
         assert!(url.contains("IOTHUB_HOSTNAME must be a bare host name"), "{url}");
     }

@@ -88,7 +88,8 @@ impl Client {
             let attempt = match (self.attempt(progress, refused.as_ref(), span).await, last) {
                 (Ok(attempt), _) => attempt,
                 // That there is no token now tells nothing of what was sent before.
-                (Err(_), Some(error)) => {
+                (Err(no_token), Some(error)) => {
+                    telemetry::unsigned(span, &no_token);
                     return Err(Failed { error, may_have_succeeded: progress.is_outcome_unknown() });
                 }
                 (Err(error), None) => return Err(error.into()),
@@ -97,7 +98,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            // Told even if this call is not tried again: the next ones are.
+            // The authorizer learns of it even if this call is not tried again: later ones do better.
             let can_renew = error.is_unauthorized()
                 && self.shared().authorizer.refused(attempt.token(), clock_skew(&error));
             match progress.decide(&error) {

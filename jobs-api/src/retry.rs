@@ -88,8 +88,8 @@ impl RetryPolicy {
     ///
     /// Off when not set, since a call would then take minutes: the error answers
     /// [`is_job_slot_busy`](Error::is_job_slot_busy) instead. These waits, of 5 to 60 seconds, do not
-    /// count as attempts. The time counts from the start of the operation; when it is longer than the
-    /// [deadline](Self::with_deadline), it is that too.
+    /// count as attempts. The time counts from the start of the operation; if it is longer than the
+    /// [deadline](Self::with_deadline), it replaces that.
     #[must_use]
     pub fn with_slot_deadline(mut self, slot_deadline: Duration) -> Self {
         self.slot_deadline = slot_deadline;
@@ -230,8 +230,8 @@ impl<'a> Progress<'a> {
         self.policy.total().saturating_sub(self.start.elapsed())
     }
 
-    /// How long a token may take to come, for which no attempt is repeated: as long as all attempts that
-    /// are left, of this length each.
+    /// How long to wait for a token: as long as all remaining attempts, of this length each, might take,
+    /// since a token that does not come is not asked for again.
     pub(crate) fn patience(&self, attempt: Duration) -> Duration {
         let left = self.policy.attempts.saturating_sub(self.so_far.attempts).max(1);
         attempt.saturating_mul(left).min(self.remaining())

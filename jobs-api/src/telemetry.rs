@@ -9,6 +9,7 @@ use reqwest::{Request, Url};
 use tracing::field::{Empty, display};
 use tracing::{Span, debug, info, info_span, warn};
 
+use crate::auth::CredentialError;
 use crate::error::Error;
 use crate::exchange::Answer;
 
@@ -94,6 +95,11 @@ pub(crate) fn retrying(span: &Span, error: &Error, attempt: u32, wait: Duration)
             warn!(parent: span, reason = kind(error), cause = root_cause(error), attempt, wait_ms, "trying again")
         }
     }
+}
+
+/// Another attempt was to follow, but there is no token to sign it with.
+pub(crate) fn unsigned(span: &Span, error: &CredentialError) {
+    warn!(parent: span, ?error, "not trying again");
 }
 
 /// The answer to a request was lost; whether it did what it was to do is known now.

@@ -22,7 +22,7 @@ impl Hub {
     ///
     /// With `troubled`, two of its pumps in building 43 are offline and one does not know the method.
     pub(crate) async fn connect(troubled: bool) -> Result<Self, Box<dyn Error>> {
-        if std::env::var_os("IOTHUB_CONNECTION_STRING").is_some_and(|text| !text.is_empty()) {
+        if std::env::var("IOTHUB_CONNECTION_STRING").is_ok_and(|text| !text.trim().is_empty()) {
             let client = Client::from_env()?;
             println!("Talking to the hub of IOTHUB_CONNECTION_STRING.");
             return Ok(Self { client, emulator: None });

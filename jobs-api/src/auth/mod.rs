@@ -38,6 +38,8 @@ pub use self::rotation::RotatingCredential;
 use self::sas::{SharedAccessKey, SharedAccessSignature};
 use self::secret::Secret;
 pub use self::token_error::TokenError;
+#[cfg(feature = "entra")]
+pub(crate) use self::token_error::causes;
 
 /// The scheme of a token of Entra ID, and the blank after it.
 const BEARER: &str = "Bearer ";
@@ -124,9 +126,10 @@ impl Credential {
     ///
     /// Tokens are asked for with the scope `https://iothubs.azure.net/.default`, which is that of every
     /// cloud. A [`TokenCredential`] retries by itself, those of `azure_identity` for more than a minute: a
-    /// call waits for one as long as its attempts may take, and its failure is an error at once. It asks
-    /// through an HTTP client of its own, not that of [`ClientBuilder::http_client`][http]: a proxy or a
-    /// private authority is set in its own options too.
+    /// call waits for a token as long as its attempts may take, and two minutes at most; if the credential
+    /// fails, so does the call, without another attempt. It asks through an HTTP client of its own, not
+    /// that of [`ClientBuilder::http_client`][http]: a proxy or a private authority is set in its own
+    /// options too.
     ///
     /// ```no_run
     /// # fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -21,7 +21,8 @@ enum Reason {
 }
 
 impl TokenError {
-    /// The credential reports a failure, whose texts take the place of what it is if they show a token.
+    /// The credential reports a failure. If its texts show a token, they are kept without it, and the error
+    /// itself is not.
     #[cfg(feature = "entra")]
     pub(super) fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let error = error.into();
@@ -69,7 +70,7 @@ impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Reason::Failed(_) => f.write_str("the credential gave no token"),
-            Reason::Late(time) => write!(f, "the credential gave no token within {time:?}"),
+            Reason::Late(time) => write!(f, "the credential gave no token within {time:.0?}"),
             Reason::Panicked => f.write_str("the credential panicked"),
             Reason::Empty => f.write_str("the credential gave an empty token"),
             Reason::Expired => {
@@ -99,7 +100,8 @@ impl std::error::Error for TokenError {
     }
 }
 
-fn causes<'a>(
+/// An error and what lies beneath it.
+pub(crate) fn causes<'a>(
     first: Option<&'a (dyn std::error::Error + 'static)>,
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(first, |error| error.source())

@@ -118,6 +118,7 @@ impl Error {
     pub fn is_unauthorized(&self) -> bool {
         match self {
             Self::Credential(error) => !matches!(error, CredentialError::NoToken(_)),
+            Self::ConnectionString(error) => matches!(error, ConnectionStringError::Unusable { .. }),
             _ => self.is_status(StatusCode::UNAUTHORIZED),
         }
     }

@@ -14,8 +14,8 @@ use crate::exchange::Answer;
 
 /// How far two clocks may be apart: what the service tolerates when it reads a token.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
-/// A century: a clock that was never set begins in 1970 or later. What is further off is nonsense, by
-/// which nothing must be reckoned.
+/// A century: a clock that was never set begins in 1970 or later. A larger difference is nonsense, and is
+/// ignored.
 const CLOCK_NONSENSE: TimeDelta = TimeDelta::days(36_525);
 
 /// An answer other than the one that the operation promises.

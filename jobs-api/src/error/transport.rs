@@ -49,9 +49,9 @@ impl TransportError {
         self.answer.as_ref().map(|answer| start_of(&answer.body)).unwrap_or_default()
     }
 
-    /// Whom the request was for.
+    /// The host that the request was for, with its port if that is not the usual one.
     fn host(&self) -> &str {
-        self.source.url().and_then(Url::host_str).unwrap_or("the hub")
+        self.source.url().map_or("the hub", Url::authority)
     }
 
     /// The `Request-Id` that the request was sent with.

@@ -20,8 +20,8 @@ use crate::types::JobResponse;
 ///
 /// Each round lists the hub's jobs, a hundred to a page, for as long as that takes fewer requests than
 /// reading each job; what the list does not show is read by itself. Awaiting gives each id its job, ended
-/// or as it was seen last when the time was up, or the error that ended the wait for it, as it would that
-/// of [`WaitForJob`](crate::WaitForJob). A job for whose first reading there was no time has its id alone,
+/// or as it was seen last when the time was up, or the error that ended its wait, under the same rules as
+/// for [`WaitForJob`](crate::WaitForJob). A job for whose first reading there was no time has its id alone,
 /// and the outcome [`Unknown`](crate::JobOutcome::Unknown).
 #[must_use = "nothing is waited for until this is awaited"]
 pub struct WaitForJobs<'a> {

@@ -95,8 +95,8 @@ impl Cache {
         self.state().forget(refused);
     }
 
-    /// The hub has refused this token, which may be good for other calls: has another made, unless it is
-    /// younger than `least_age`. False when there is no better one to be had now.
+    /// The hub has refused this token, which may be good for other calls: it is due for renewal, unless it
+    /// is younger than `least_age`. False when there is no better one to be had now.
     #[cfg_attr(not(feature = "entra"), allow(dead_code, reason = "keys make another token at once"))]
     pub(super) fn doubt(&self, refused: &Arc<Token>, least_age: Duration) -> bool {
         self.state().doubt(refused, least_age, Instant::now())

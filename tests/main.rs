@@ -9,11 +9,15 @@ mod conditions;
 mod entra;
 mod enums;
 mod hub;
+#[cfg(feature = "entra")]
+mod identity;
 mod listing;
 mod lost_answers;
 #[cfg(feature = "rustls")]
 mod proxies;
 mod reading;
+#[cfg(feature = "entra")]
+mod renewal;
 mod requests;
 mod retrying;
 mod rotation;

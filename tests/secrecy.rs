@@ -148,7 +148,7 @@ async fn what_a_rotating_credential_holds_is_hidden() {
 #[tokio::test]
 async fn a_bearer_token_is_hidden() {
     let hub = quick_hub().await;
-    let credential = Credential::token(crate::entra::Identity::of(&hub));
+    let credential = Credential::token(crate::identity::Identity::of(&hub));
     let text = everything_shown(&hub, builder(&hub).credential(credential.clone())).await;
     let text = format!("{text} {credential:?} {credential:#?}");
     for request in hub.requests() {

@@ -7,6 +7,11 @@ use jobs_api::{Client, ClientBuilder, RetryPolicy};
 use jobs_emulator::{Device, Emulator, Pace};
 use serde_json::json;
 
+#[cfg(feature = "entra")]
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+#[cfg(feature = "entra")]
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 

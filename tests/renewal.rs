@@ -1,0 +1,116 @@
+//! One token for all calls: when it is renewed, and what serves meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use futures_util::future::join_all;
+use jobs_api::{Client, Credential, RetryPolicy};
+use jobs_emulator::{Fault, Route, When};
+
+use crate::identity::{Identity, client_of};
+use crate::support::{FrozenClock, HOUR, MINUTE, builder, quick_hub, reboot};
+
+/// Ten thousand at a time, over one connection: HTTP/2 needs no socket for each.
+async fn create_ten_thousand_jobs(client: &Client) {
+    let start = Utc::now() + TimeDelta::hours(1);
+    let creations = (0..10_000).map(|number| async move {
+        client.create_scheduled_job(&format!("job-{number}"), &reboot().starting_at(start)).await
+    });
+    let created = join_all(creations).await;
+    assert!(created.iter().all(Result::is_ok), "{:?}", created.iter().find(|job| job.is_err()));
+}
+
+async fn ten_thousand_jobs_when_the_token_is_this_old(age: Duration) -> Arc<Identity> {
+    let _clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    let http = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let credential = Credential::token(identity.clone());
+    let client = builder(&hub).credential(credential).http_client(http).build().unwrap();
+    assert!(client.get_scheduled_job("none").await.unwrap_err().is_not_found());
+    tokio::time::advance(age).await;
+    create_ten_thousand_jobs(&client).await;
+    assert_eq!(hub.requests().len(), 10_001);
+    identity
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_creations_over_a_token_near_its_end_renew_it_once() {
+    assert_eq!(ten_thousand_jobs_when_the_token_is_this_old(HOUR - MINUTE).await.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_creations_over_a_token_that_has_ended_renew_it_once() {
+    assert_eq!(ten_thousand_jobs_when_the_token_is_this_old(HOUR).await.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_go_on_while_the_token_lasts_though_none_can_be_had() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    let client = client_of(&hub, &identity);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    clock.advance(HOUR - 2 * MINUTE).await;
+    for (hangs, fails) in [(false, true), (true, false)] {
+        identity.hangs.store(hangs, Ordering::Relaxed);
+        identity.fails.store(fails, Ordering::Relaxed);
+        for _ in 0..20 {
+            client.get_scheduled_job("job").await.unwrap();
+        }
+        clock.advance(Duration::from_secs(2)).await;
+    }
+    assert_eq!(identity.asked(), 3, "one failure, then one that hangs");
+    assert_eq!(hub.requests().len(), 41);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_the_hub_refuses_is_renewed_unless_it_came_just_now() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    let client = client_of(&hub, &identity);
+    hub.set_clock_offset(TimeDelta::hours(2));
+    assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_unauthorized());
+    assert_eq!((identity.asked(), hub.requests().len()), (1, 1));
+
+    clock.advance(MINUTE).await;
+    *identity.life.lock().unwrap() = 3 * HOUR;
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert_eq!((identity.asked(), hub.requests().len()), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_to_one_call_serves_the_others_while_no_other_can_be_had() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    let client = client_of(&hub, &identity);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    clock.advance(MINUTE).await;
+    identity.fails.store(true, Ordering::Relaxed);
+    hub.inject(Route::Create, When::Every(1), Fault::status(401));
+    let error = client.create_scheduled_job("other", &reboot()).await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 401, "it was sent, and refused: {error}");
+    for _ in 0..20 {
+        client.get_scheduled_job("job").await.unwrap();
+    }
+    assert_eq!((identity.asked(), hub.requests().len()), (2, 22));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_single_attempt_learns_of_an_identitys_token_serves_later_calls() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    let single = builder(&hub).credential(Credential::token(identity.clone())).retry(RetryPolicy::none());
+    let client = single.build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    clock.advance(MINUTE).await;
+    hub.inject(Route::Get, When::Next(1), Fault::status(401));
+    assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized());
+    client.get_scheduled_job("job").await.unwrap();
+    clock.until(|| identity.asked() == 2).await;
+}

@@ -20,6 +20,23 @@ async fn statuses_that_may_pass_are_tried_again() {
 }
 
 #[tokio::test]
+async fn an_error_tells_after_how_many_attempts_it_came() {
+    let hub = quick_hub().await;
+    let client = eager_client(&hub);
+    for (fault, words) in
+        [(Fault::status(503), "503 Service Unavailable"), (Fault::ResetBefore, "the connection ended")]
+    {
+        hub.inject(Route::Get, When::Next(8), fault);
+        let error = client.get_scheduled_job("job").await.unwrap_err().to_string();
+        assert!(error.contains(words) && error.ends_with(", attempt 8)"), "{error}");
+    }
+    assert_eq!(hub.requests().len(), 16);
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    assert_eq!(error.service().unwrap().attempt(), 1);
+    assert!(!error.to_string().contains("attempt"), "{error}");
+}
+
+#[tokio::test]
 async fn statuses_that_stay_are_an_error_at_once() {
     for status in [400, 403, 404, 405, 409, 411, 412, 413, 415, 418, 499, 501, 505] {
         let hub = quick_hub().await;

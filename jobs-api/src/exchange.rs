@@ -1,8 +1,11 @@
 //! What passed between the client and the hub in one attempt.
 
+use std::fmt;
+
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
+use uuid::Uuid;
 
 use crate::auth::{Authorization, REDACTED};
 
@@ -10,9 +13,44 @@ use crate::auth::{Authorization, REDACTED};
 #[derive(Default)]
 pub(crate) struct Record {
     /// The request, once there is one.
-    pub(crate) request: Option<(&'static str, Method, String)>,
+    pub(crate) request: Option<Origin>,
     /// The answer, as far as it came.
     pub(crate) answer: Option<Answer>,
+}
+
+/// A request, as the error that it leads to tells of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) operation: &'static str,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) request_id: Uuid,
+    /// Which attempt at the operation it is, from 1.
+    pub(crate) attempt: u32,
+}
+
+impl Origin {
+    /// By what a log finds it, and after how many others it came.
+    pub(crate) fn ids(&self) -> String {
+        match self {
+            Self { request_id, attempt: 1, .. } => format!("request id {request_id}"),
+            Self { request_id, attempt, .. } => format!("request id {request_id}, attempt {attempt}"),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} {})", self.operation, self.method, self.path)
+    }
+}
+
+#[cfg(test)]
+impl Origin {
+    pub(crate) fn of_creation(attempt: u32) -> Self {
+        let (operation, path) = ("create_scheduled_job", "/jobs/v2/reboot-43".to_owned());
+        Self { operation, method: Method::PUT, path, request_id: Uuid::nil(), attempt }
+    }
 }
 
 /// An answer, as far as it came.

@@ -17,7 +17,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use crate::auth::{Authorization, CredentialError, without_tokens};
-use crate::exchange::{Answer, Extent, Record, redacted};
+use crate::exchange::{Answer, Extent, Origin, Record, redacted};
 use crate::generated::Client;
 use crate::telemetry;
 
@@ -37,6 +37,8 @@ struct Shared {
     token: Authorization,
     authorization: HeaderValue,
     request_id: Uuid,
+    /// Which attempt at the operation it is, from 1.
+    number: u32,
     timeout: Duration,
     body_limit: usize,
     span: Span,
@@ -46,6 +48,7 @@ struct Shared {
 impl Attempt {
     pub(crate) fn new(
         token: Authorization,
+        number: u32,
         timeout: Duration,
         body_limit: usize,
         span: Span,
@@ -54,11 +57,8 @@ impl Attempt {
             HeaderValue::from_str(token.expose()).map_err(|_| CredentialError::NotAHeader)?;
         authorization.set_sensitive(true);
         let (request_id, record) = (Uuid::new_v4(), Mutex::default());
-        Ok(Self(Arc::new(Shared { token, authorization, request_id, timeout, body_limit, span, record })))
-    }
-
-    pub(crate) fn request_id(&self) -> Uuid {
-        self.0.request_id
+        let shared = Shared { token, authorization, request_id, number, timeout, body_limit, span, record };
+        Ok(Self(Arc::new(shared)))
     }
 
     pub(crate) fn token(&self) -> &Authorization {
@@ -115,7 +115,7 @@ impl fmt::Debug for Attempt {
 
 impl ClientHooks<Attempt> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        let Shared { authorization, request_id, timeout, span, .. } = &*self.inner().0;
+        let Shared { authorization, request_id, number, timeout, span, .. } = &*self.inner().0;
         request.url_mut().query_pairs_mut().append_pair(API_VERSION, Self::api_version());
         *request.timeout_mut() = Some(*timeout);
         let expects_body = matches!(*request.method(), Method::POST | Method::PUT);
@@ -132,8 +132,13 @@ impl ClientHooks<Attempt> for Client {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         }
         telemetry::sending(span, info.operation_id, request, request_id);
-        let path = request.url().path().to_owned();
-        self.inner().record().request = Some((info.operation_id, request.method().clone(), path));
+        self.inner().record().request = Some(Origin {
+            operation: info.operation_id,
+            method: request.method().clone(),
+            path: request.url().path().to_owned(),
+            request_id: *request_id,
+            attempt: *number,
+        });
         Ok(())
     }
 

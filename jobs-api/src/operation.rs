@@ -129,7 +129,7 @@ impl Client {
         let patience = progress.patience(*timeout);
         let token = tokio::time::timeout(patience, authorizer.authorization(refused)).await;
         let token = token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::late(patience))))?;
-        Attempt::new(token, progress.remaining().min(*timeout), *body_limit, span.clone())
+        Attempt::new(token, progress.attempt(), progress.remaining().min(*timeout), *body_limit, span.clone())
     }
 
     /// Attempts an operation once.
@@ -150,9 +150,9 @@ impl Client {
         }
         if matches!(record.answer, Some(Answer { extent: Extent::OverLimit(_), status: StatusCode::OK, .. }))
         {
-            return Err(Error::over_limit(record, attempt.request_id()));
+            return Err(Error::over_limit(record));
         }
-        answer.map_err(|error| Error::from_attempt(error, record, attempt.request_id()))
+        answer.map_err(|error| Error::from_attempt(error, record))
     }
 
     pub(crate) async fn read(

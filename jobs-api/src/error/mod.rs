@@ -12,9 +12,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use progenitor_client::Error as Generated;
+use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap};
-use reqwest::{Method, StatusCode};
-use uuid::Uuid;
 
 pub use self::certificate::CertificateError;
 pub use self::code::ErrorCode;
@@ -149,11 +148,10 @@ impl Error {
     }
 
     /// What the failure of an attempt means, given what the attempt left behind.
-    pub(crate) fn from_attempt<E>(error: Generated<E>, record: Record, request_id: Uuid) -> Self {
-        let Some((operation, method, path)) = record.request else {
+    pub(crate) fn from_attempt<E>(error: Generated<E>, record: Record) -> Self {
+        let Some(origin) = record.request else {
             return Self::invalid_request("request", refusal(error));
         };
-        let origin = Origin { operation, method, path, request_id };
         match (error, record.answer) {
             (_, Some(answer)) if answer.status != StatusCode::OK => {
                 Self::Service(Box::new(ServiceError::new(origin, &answer)))
@@ -171,11 +169,10 @@ impl Error {
     }
 
     /// The answer to an attempt was larger than it may be.
-    pub(crate) fn over_limit(record: Record, request_id: Uuid) -> Self {
-        let (Some((operation, method, path)), Some(answer)) = (record.request, record.answer) else {
+    pub(crate) fn over_limit(record: Record) -> Self {
+        let (Some(origin), Some(answer)) = (record.request, record.answer) else {
             return Self::invalid_request("request", "it was not sent");
         };
-        let origin = Origin { operation, method, path, request_id };
         Self::UnreadableAnswer(Box::new(UnreadableAnswer::new(origin, answer)))
     }
 
@@ -190,17 +187,14 @@ impl Error {
 impl Error {
     /// The error that an answer of this status and body makes.
     pub(crate) fn of_answer(status: u16, body: &str) -> Self {
-        let origin = Origin {
-            operation: "create_scheduled_job",
-            method: Method::PUT,
-            path: "/jobs/v2/reboot-43".into(),
-            request_id: Uuid::nil(),
-        };
-        let answer = crate::exchange::Answer {
+        use crate::exchange::{Answer, Extent, Origin};
+
+        let origin = Origin::of_creation(1);
+        let answer = Answer {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: body.to_owned().into(),
-            extent: crate::exchange::Extent::Whole,
+            extent: Extent::Whole,
             redirected_to: None,
         };
         Self::Service(Box::new(ServiceError::new(origin, &answer)))
@@ -262,21 +256,6 @@ impl From<ConnectionStringError> for Error {
 impl From<CredentialError> for Error {
     fn from(error: CredentialError) -> Self {
         Self::Credential(error)
-    }
-}
-
-/// The request that an error is about.
-#[derive(Clone, Debug)]
-struct Origin {
-    operation: &'static str,
-    method: Method,
-    path: String,
-    request_id: Uuid,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({} {})", self.operation, self.method, self.path)
     }
 }
 

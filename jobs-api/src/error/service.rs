@@ -8,9 +8,9 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::body::ErrorBody;
-use super::{ErrorCode, Origin, one_line, start_of};
+use super::{ErrorCode, one_line, start_of};
 use crate::Timestamp;
-use crate::exchange::Answer;
+use crate::exchange::{Answer, Origin};
 
 /// How far two clocks may be apart: what the service tolerates when it reads a token.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
@@ -89,6 +89,11 @@ impl ServiceError {
         self.retry_after
     }
 
+    /// Which attempt at the operation this was the answer to, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.origin.attempt
+    }
+
     /// The `Request-Id` that the request was sent with.
     pub fn request_id(&self) -> String {
         self.origin.request_id.to_string()
@@ -155,8 +160,8 @@ impl fmt::Display for ServiceError {
             write!(f, ", caused by {cause}")?;
         }
         match self.tracking_id() {
-            Some(id) => write!(f, " (tracking id {}, request id {})", one_line(id), self.origin.request_id)?,
-            None => write!(f, " (request id {})", self.origin.request_id)?,
+            Some(id) => write!(f, " (tracking id {}, {})", one_line(id), self.origin.ids())?,
+            None => write!(f, " ({})", self.origin.ids())?,
         }
         if let (StatusCode::UNAUTHORIZED, Some(skew)) = (self.status, self.clock_skew) {
             let direction = if skew > TimeDelta::zero() { "behind" } else { "ahead of" };
@@ -253,20 +258,14 @@ fn clock_skew(headers: &HeaderMap, now: DateTime<Utc>) -> Option<TimeDelta> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::Method;
-
     use super::*;
     use crate::exchange::Extent;
+    use crate::exchange::Origin;
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> ServiceError {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let origin = Origin {
-            operation: "create_scheduled_job",
-            method: Method::PUT,
-            path: "/jobs/v2/reboot-43".into(),
-            request_id: uuid::Uuid::nil(),
-        };
+        let origin = Origin::of_creation(1);
         let (body, status) = (body.as_bytes().to_vec().into(), status.try_into().unwrap());
         ServiceError::new(
             origin,

@@ -5,8 +5,8 @@ use std::fmt;
 use reqwest::header::HeaderMap;
 use reqwest::{StatusCode, Url};
 
-use super::{CertificateError, Origin, start_of};
-use crate::exchange::Answer;
+use super::{CertificateError, start_of};
+use crate::exchange::{Answer, Origin};
 
 /// No complete answer came.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ impl TransportError {
         self.source.url().map_or("the hub", Url::authority)
     }
 
+    /// Which attempt at the operation this was, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.origin.attempt
+    }
+
     /// The `Request-Id` that the request was sent with.
     pub fn request_id(&self) -> String {
         self.origin.request_id.to_string()
@@ -80,7 +85,7 @@ impl fmt::Display for TransportError {
         if let Some(certificate) = certificate {
             write!(f, ": {certificate}")?;
         }
-        write!(f, " (request id {})", origin.request_id)?;
+        write!(f, " ({})", origin.ids())?;
         let hint = match certificate {
             Some(certificate) => certificate.hint(),
             None => {

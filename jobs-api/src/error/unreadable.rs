@@ -8,9 +8,9 @@ use reqwest::header::HeaderMap;
 use serde::de::Error as _;
 
 use super::place::place;
-use super::{Origin, one_line, start_of};
+use super::{one_line, start_of};
 use crate::auth::text_without_tokens;
-use crate::exchange::{Answer, Extent};
+use crate::exchange::{Answer, Extent, Origin};
 
 /// How much of the body a message repeats, in characters.
 const SHOWN_BODY: usize = 120;
@@ -71,6 +71,11 @@ impl UnreadableAnswer {
         &self.body
     }
 
+    /// Which attempt at the operation this was the answer to, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.origin.attempt
+    }
+
     /// The `Request-Id` that the request was sent with.
     pub fn request_id(&self) -> String {
         self.origin.request_id.to_string()
@@ -103,6 +108,6 @@ impl fmt::Display for UnreadableAnswer {
             }
             (_, None) => f.write_str("it is not what the operation promises")?,
         }
-        write!(f, " (request id {})", origin.request_id)
+        write!(f, " ({})", origin.ids())
     }
 }

@@ -7,10 +7,14 @@ use crate::support::reboot;
 
 /// What a user sets up who trusts the authority of a hub that serves over TLS.
 pub(crate) fn private_http_client(hub: &Emulator) -> reqwest::ClientBuilder {
-    let pem = std::fs::read(hub.authority_path().unwrap()).unwrap();
-    let authority = reqwest::Certificate::from_pem(&pem).unwrap();
     let redirects = reqwest::redirect::Policy::none();
-    reqwest::Client::builder().tls_backend_rustls().tls_certs_only([authority]).redirect(redirects).no_proxy()
+    let builder = reqwest::Client::builder().tls_backend_rustls().tls_certs_only([authority(hub)]);
+    builder.redirect(redirects).no_proxy()
+}
+
+fn authority(hub: &Emulator) -> reqwest::Certificate {
+    let pem = std::fs::read(hub.authority_path().unwrap()).unwrap();
+    reqwest::Certificate::from_pem(&pem).unwrap()
 }
 
 async fn refusal(certificate: Certificate, http: impl FnOnce(&Emulator) -> reqwest::Client) -> Error {
@@ -81,4 +85,25 @@ async fn an_expired_certificate_is_refused() {
 async fn a_certificate_that_is_not_valid_yet_is_refused() {
     let error = refusal(Certificate::NotValidYet, |hub| private_http_client(hub).build().unwrap()).await;
     assert_tells(&error, CertificateError::NotValidYet, "its certificate is not valid yet");
+}
+
+#[cfg(all(feature = "native-tls", target_os = "linux"))]
+#[tokio::test]
+async fn openssl_tells_the_same_of_certificates() {
+    use CertificateError::{Expired, NotValidYet, OtherName, UnknownIssuer};
+
+    let native = || reqwest::Client::builder().tls_backend_native().no_proxy();
+    for (certificate, is_authority_trusted, told) in [
+        (Certificate::Good, false, UnknownIssuer),
+        (Certificate::SelfSigned, true, UnknownIssuer),
+        (Certificate::OtherName, true, OtherName),
+        (Certificate::Expired, true, Expired),
+        (Certificate::NotValidYet, true, NotValidYet),
+    ] {
+        let http = |hub: &Emulator| match is_authority_trusted {
+            true => native().tls_certs_merge([authority(hub)]).build().unwrap(),
+            false => native().build().unwrap(),
+        };
+        assert_tells(&refusal(certificate, http).await, told, "its certificate ");
+    }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 
 /// What is wrong with the certificate that was shown in place of one to trust.
 ///
-/// It is told by rustls; with the feature `native-tls` in its place, such a failure is any other failure
-/// to connect, and only [`source`](std::error::Error::source) has the reason.
+/// It is told by rustls, and by native-tls where that is OpenSSL. Where it is the library of Windows or
+/// macOS, such a failure is any other failure to connect, and only [`source`](std::error::Error::source)
+/// has the reason.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CertificateError {
@@ -30,8 +31,8 @@ impl CertificateError {
     pub(super) fn beneath(error: &reqwest::Error) -> Option<Self> {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(error) = cause {
-            if let Some(found) = Self::told_by_rustls(error) {
-                return Some(found);
+            if let Some(told) = Self::told_by_rustls(error).or_else(|| Self::told_by_native_tls(error)) {
+                return Some(told);
             }
             // An I/O error names the source of what it holds, not what it holds.
             let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
@@ -76,6 +77,29 @@ impl CertificateError {
 
     #[cfg(not(feature = "rustls"))]
     fn told_by_rustls(_: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        None
+    }
+
+    /// By the words of OpenSSL's `X509_verify_cert_error_string`, since there is no code to be had.
+    #[cfg(feature = "native-tls")]
+    fn told_by_native_tls(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let told = error.downcast_ref::<native_tls::Error>()?.to_string();
+        let (_, told) = told.split_once("certificate verify failed")?;
+        let words = [
+            ("has expired", Self::Expired),
+            ("not yet valid", Self::NotValidYet),
+            ("mismatch", Self::OtherName),
+            ("revoked", Self::Revoked),
+            ("issuer", Self::UnknownIssuer),
+            ("self-signed", Self::UnknownIssuer),
+            ("self signed", Self::UnknownIssuer),
+        ];
+        let known = words.into_iter().find(|(words, _)| told.contains(words));
+        Some(known.map_or(Self::Other, |(_, certificate)| certificate))
+    }
+
+    #[cfg(not(feature = "native-tls"))]
+    fn told_by_native_tls(_: &(dyn std::error::Error + 'static)) -> Option<Self> {
         None
     }
 }

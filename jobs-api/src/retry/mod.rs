@@ -25,7 +25,7 @@ const LEAST_ATTEMPT: Duration = Duration::from_millis(100);
 /// | 401 | one more attempt with a new token, of the newest credential, made by the hub's clock if ours is more than five minutes off; it does not count. None with a fixed signature, nor with a token of Entra ID that came less than 30 seconds ago |
 /// | 409104 for a create call after a lost answer, or no answer to the last attempt | the job is read; if it is the one that was sent, that is a success |
 /// | 405102 for a cancel call after a lost answer, or no answer to the last attempt | the job is read; if it is cancelled, that is a success |
-/// | a certificate that is not trusted (told with rustls only), anything else | the error, at once |
+/// | a certificate that is not trusted (see [`CertificateError`](crate::CertificateError) for who tells), anything else | the error, at once |
 ///
 /// The [default](Self::default): 8 attempts, a base of 500 ms, a cap of 30 s, 2 minutes in all, no
 /// waiting for a slot.

@@ -123,14 +123,15 @@ mod entra {
     pub(super) fn credential(
         variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
     ) -> Result<Credential, Error> {
-        let needed = |name, by| {
-            variable(name)?
-                .ok_or_else(|| unusable(format!("{by} is set, but {name}, which it needs, is not")))
-        };
         // Errors and the issuer repeat an id that they do not take, be it the secret in the wrong place.
-        let id = |name, by| match needed(name, by)? {
-            id if has_only(&id, "-.") => Ok(id),
-            _ => Err(unusable(format!("{name} must have only ASCII letters, digits, `-` and `.`"))),
+        let id = |name| match variable(name)? {
+            Some(id) if !has_only(&id, "-.") => {
+                Err(unusable(format!("{name} must have only ASCII letters, digits, `-` and `.`")))
+            }
+            id => Ok(id),
+        };
+        let needed = |name, by| {
+            id(name)?.ok_or_else(|| unusable(format!("{by} is set, but {name}, which it needs, is not")))
         };
         let kind = variable(KIND)?.unwrap_or_default();
         if !["", "dev", "prod"].contains(&kind.to_lowercase().as_str()) {
@@ -140,18 +141,19 @@ mod entra {
             DeveloperToolsCredential::new(None).map(|credential| credential as _)
         } else if let Some(token_file) = variable(TOKEN_FILE)? {
             WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
-                client_id: Some(id(CLIENT_ID, TOKEN_FILE)?),
-                tenant_id: Some(id(TENANT_ID, TOKEN_FILE)?),
+                client_id: Some(needed(CLIENT_ID, TOKEN_FILE)?),
+                tenant_id: Some(needed(TENANT_ID, TOKEN_FILE)?),
                 token_file_path: Some(token_file.into()),
                 ..Default::default()
             }))
             .map(|credential| credential as _)
         } else if let Some(secret) = variable(CLIENT_SECRET)? {
-            let (tenant_id, client_id) = (id(TENANT_ID, CLIENT_SECRET)?, id(CLIENT_ID, CLIENT_SECRET)?);
+            let (tenant_id, client_id) =
+                (needed(TENANT_ID, CLIENT_SECRET)?, needed(CLIENT_ID, CLIENT_SECRET)?);
             ClientSecretCredential::new(&tenant_id, client_id, Secret::new(secret), None)
                 .map(|credential| credential as _)
         } else {
-            let user_assigned_id = variable(CLIENT_ID)?.map(UserAssignedId::ClientId);
+            let user_assigned_id = id(CLIENT_ID)?.map(UserAssignedId::ClientId);
             let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
             ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
         };
@@ -241,6 +243,8 @@ mod tests {
             [("AZURE_CLIENT_SECRET", "72f988bf"), ("AZURE_TENANT_ID", "c2V~cmV0"), ("AZURE_CLIENT_ID", "c1")];
         let rule_of_swapped = rule(&[&[host], &swapped[..]].concat());
         assert!(rule_of_swapped.starts_with("AZURE_TENANT_ID must have only"), "{rule_of_swapped}");
+        let of_managed_identity = rule(&[host, ("AZURE_CLIENT_ID", "c2V~cmV0")]);
+        assert!(of_managed_identity.starts_with("AZURE_CLIENT_ID must have only"), "{of_managed_identity}");
         let file = |path: &'static str| {
             rule(&[
                 host,

@@ -47,9 +47,9 @@ impl fmt::Display for Origin {
 
 #[cfg(test)]
 impl Origin {
-    pub(crate) fn of_creation(attempt: u32) -> Self {
+    pub(crate) fn of_creation() -> Self {
         let (operation, path) = ("create_scheduled_job", "/jobs/v2/reboot-43".to_owned());
-        Self { operation, method: Method::PUT, path, request_id: Uuid::nil(), attempt }
+        Self { operation, method: Method::PUT, path, request_id: Uuid::nil(), attempt: 1 }
     }
 }
 

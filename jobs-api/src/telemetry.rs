@@ -9,7 +9,7 @@ use reqwest::{Request, Url};
 use tracing::field::{Empty, display};
 use tracing::{Span, debug, info, info_span, warn};
 
-use crate::auth::CredentialError;
+use crate::auth::{CredentialError, causes};
 use crate::error::Error;
 use crate::exchange::Answer;
 
@@ -109,11 +109,7 @@ pub(crate) fn settled(span: &Span, had_succeeded: bool) {
 
 /// What lies beneath all else, such as the refusal of a connection.
 fn root_cause(error: &Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+    causes(Some(error)).last().map(ToString::to_string).unwrap_or_default()
 }
 
 fn kind(error: &Error) -> &'static str {

@@ -38,7 +38,6 @@ pub use self::rotation::RotatingCredential;
 use self::sas::{SharedAccessKey, SharedAccessSignature};
 use self::secret::Secret;
 pub use self::token_error::TokenError;
-#[cfg(feature = "entra")]
 pub(crate) use self::token_error::causes;
 
 /// The scheme of a token of Entra ID, and the blank after it.

@@ -100,11 +100,11 @@ impl std::error::Error for TokenError {
     }
 }
 
-/// An error and what lies beneath it.
+/// An error, if there is one, and what lies beneath it.
 pub(crate) fn causes<'a>(
-    first: Option<&'a (dyn std::error::Error + 'static)>,
+    error: Option<&'a (dyn std::error::Error + 'static)>,
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(first, |error| error.source())
+    std::iter::successors(error, |error| error.source())
 }
 
 /// The texts of an error and of what lies beneath it, without the tokens in them; none when there are none.

@@ -189,7 +189,7 @@ impl Error {
     pub(crate) fn of_answer(status: u16, body: &str) -> Self {
         use crate::exchange::{Answer, Extent, Origin};
 
-        let origin = Origin::of_creation(1);
+        let origin = Origin::of_creation();
         let answer = Answer {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),

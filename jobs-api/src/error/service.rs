@@ -265,7 +265,7 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> ServiceError {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let origin = Origin::of_creation(1);
+        let origin = Origin::of_creation();
         let (body, status) = (body.as_bytes().to_vec().into(), status.try_into().unwrap());
         ServiceError::new(
             origin,

@@ -49,11 +49,6 @@ impl TransportError {
         self.answer.as_ref().map(|answer| start_of(&answer.body)).unwrap_or_default()
     }
 
-    /// The host that the request was for, with its port if that is not the usual one.
-    fn host(&self) -> &str {
-        self.source.url().map_or("the hub", Url::authority)
-    }
-
     /// Which attempt at the operation this was, from 1.
     pub fn attempt(&self) -> u32 {
         self.origin.attempt
@@ -62,6 +57,11 @@ impl TransportError {
     /// The `Request-Id` that the request was sent with.
     pub fn request_id(&self) -> String {
         self.origin.request_id.to_string()
+    }
+
+    /// The host that the request was for, with its port if that is not the usual one.
+    fn host(&self) -> &str {
+        self.source.url().map_or("the hub", Url::authority)
     }
 }
 

@@ -25,7 +25,7 @@ use super::{CredentialError, Token, TokenError};
 /// they tell why there is no token.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// After how long a renewal has outlived its own timeout: nobody drives the runtime it was begun on.
-const STANDSTILL: Duration = Duration::from_secs(2 * 60 + 5);
+const STANDSTILL: Duration = RENEWAL_TIMEOUT.saturating_add(Duration::from_secs(5));
 
 /// The token that is in use, if there is one, and how the next one comes.
 #[derive(Clone, Default)]

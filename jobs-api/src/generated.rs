@@ -10,7 +10,7 @@ use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderE
 pub mod types {
     ///A direct method and how to call it.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct CloudToDeviceMethod {
         ///How long to wait for a disconnected device to connect, in seconds: 0 to 300, 0 when absent.
         #[serde(
@@ -36,7 +36,7 @@ pub mod types {
     }
     ///What a device answered to a direct method.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct CloudToDeviceMethodResult {
         ///The device's answer: any JSON value, at most 128 KiB.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -47,7 +47,7 @@ pub mod types {
     }
     ///What a device can do.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceCapabilities {
         ///Whether it is an edge device.
         #[serde(
@@ -58,7 +58,7 @@ pub mod types {
     }
     ///What a job did on one device: a row of the collection `devices.jobs`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[serde(remote = "Self")]
     pub struct DeviceJob {
         ///When this row was created, in UTC.
@@ -66,7 +66,7 @@ pub mod types {
             rename = "createdDateTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub created_date_time_utc: ::std::option::Option<crate::Timestamp>,
+        pub created_date_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
         ///The device.
         #[serde(
             rename = "deviceId",
@@ -78,7 +78,7 @@ pub mod types {
             rename = "endTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub end_time_utc: ::std::option::Option<crate::Timestamp>,
+        pub end_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
         ///Why it failed on this device, if it did.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error: ::std::option::Option<DeviceJobError>,
@@ -99,7 +99,7 @@ pub mod types {
             rename = "lastUpdatedDateTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub last_updated_date_time_utc: ::std::option::Option<crate::Timestamp>,
+        pub last_updated_date_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
         ///What came of it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub outcome: ::std::option::Option<DeviceJobOutcome>,
@@ -108,14 +108,14 @@ pub mod types {
             rename = "startTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub start_time_utc: ::std::option::Option<crate::Timestamp>,
+        pub start_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
         ///How far the job has come on this device. `completed` says that the device was reached; what it answered is in `outcome`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<crate::generated::types::DeviceJobStatus>,
     }
     ///Why a job failed on one device.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobError {
         ///The name of the error, such as `JobRunPreconditionFailed` for a device that stayed offline.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -126,7 +126,7 @@ pub mod types {
     }
     ///What came of a job on one device. Empty for a twin update.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobOutcome {
         ///What the device answered to the direct method.
         #[serde(
@@ -143,7 +143,7 @@ pub mod types {
     }
     ///How many devices of a job are in which state.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobStatistics {
         ///How many devices the job targets.
         #[serde(
@@ -178,7 +178,7 @@ pub mod types {
     }
     ///A job to create: its type, the work of that type, the devices and the time.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct JobRequest {
         ///The direct method to invoke; required by the type `scheduleDeviceMethod`.
         #[serde(
@@ -209,7 +209,7 @@ pub mod types {
             rename = "startTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub start_time: ::std::option::Option<crate::Timestamp>,
+        pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
         ///What kind of work the job does. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         pub type_: ::std::option::Option<crate::generated::types::JobType>,
@@ -222,7 +222,7 @@ pub mod types {
     }
     ///A job as the hub knows it. The answer to a create call holds only `jobId`, `type` and `status`; an import or export job is shown with `jobId` and the status `unknown` alone.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[serde(remote = "Self")]
     pub struct JobResponse {
         ///The direct method of a job of the type `scheduleDeviceMethod`.
@@ -236,7 +236,7 @@ pub mod types {
             rename = "createdTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub created_time: ::std::option::Option<crate::Timestamp>,
+        pub created_time: ::std::option::Option<crate::runtime::Timestamp>,
         ///The device, on a job that concerns a single one.
         #[serde(
             rename = "deviceId",
@@ -254,7 +254,7 @@ pub mod types {
             rename = "endTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub end_time: ::std::option::Option<crate::Timestamp>,
+        pub end_time: ::std::option::Option<crate::runtime::Timestamp>,
         ///Why the job as a whole failed, if it did.
         #[serde(
             rename = "failureReason",
@@ -290,7 +290,7 @@ pub mod types {
             rename = "startTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub start_time: ::std::option::Option<crate::Timestamp>,
+        pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
         ///Where the job is in its life. `completed` says that every device was tried, not that each succeeded: see `deviceJobStatistics`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<crate::generated::types::JobStatus>,
@@ -312,7 +312,7 @@ pub mod types {
     }
     ///A query in the hub's query language.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct QuerySpecification {
         ///The whole query, at most 8,192 characters, such as `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'reboot-43'`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -320,7 +320,7 @@ pub mod types {
     }
     ///The state of a device or module as the hub keeps it. In a job request it is a merge patch: `tags` and `properties.desired` are written, a null deletes its key.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct Twin {
         ///How the device proves who it is.
         #[serde(
@@ -373,7 +373,7 @@ pub mod types {
             rename = "lastActivityTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub last_activity_time: ::std::option::Option<crate::Timestamp>,
+        pub last_activity_time: ::std::option::Option<crate::runtime::Timestamp>,
         ///The module's id, for a module's twin; same rules as the device id.
         #[serde(
             rename = "moduleId",
@@ -403,7 +403,7 @@ pub mod types {
             rename = "statusUpdateTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub status_update_time: ::std::option::Option<crate::Timestamp>,
+        pub status_update_time: ::std::option::Option<crate::runtime::Timestamp>,
         ///Values that the back end keeps about the device and that the device does not see; at most 8 KiB in all. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tags: ::std::option::Option<
@@ -421,7 +421,7 @@ pub mod types {
     }
     ///The desired and reported properties of a twin: any JSON, nested at most 10 deep, each collection at most 32 KiB.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct TwinProperties {
         ///What the back end wants the device to be. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -436,7 +436,7 @@ pub mod types {
     }
     ///The thumbprints of a device's self-signed certificates.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct X509Thumbprint {
         ///The thumbprint of the primary certificate.
         #[serde(
@@ -488,7 +488,7 @@ pub mod types {
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
             Self::deserialize(
-                crate::names::FirstOf::new(
+                crate::runtime::aliases::AliasReader::new(
                     deserializer,
                     &[
                         ("createdDateTimeUtc", &["createdTime"]),
@@ -513,7 +513,7 @@ pub mod types {
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
             Self::deserialize(
-                crate::names::FirstOf::new(
+                crate::runtime::aliases::AliasReader::new(
                     deserializer,
                     &[
                         ("createdTime", &["createdDateTimeUtc"]),
@@ -1182,7 +1182,7 @@ Version: 2021-04-12*/
 pub struct Client {
     pub(crate) baseurl: String,
     pub(crate) client: reqwest::Client,
-    pub(crate) inner: crate::hooks::Attempt,
+    pub(crate) inner: crate::runtime::Attempt,
 }
 impl Client {
     /// Create a new client.
@@ -1190,7 +1190,7 @@ impl Client {
     /// `baseurl` is the base URL provided to the internal
     /// `reqwest::Client`, and should include a scheme and hostname,
     /// as well as port and a path stem if applicable.
-    pub fn new(baseurl: &str, inner: crate::hooks::Attempt) -> Self {
+    pub fn new(baseurl: &str, inner: crate::runtime::Attempt) -> Self {
         #[cfg(not(target_arch = "wasm32"))]
         let client = {
             let dur = ::std::time::Duration::from_secs(15u64);
@@ -1209,7 +1209,7 @@ impl Client {
     pub fn new_with_client(
         baseurl: &str,
         client: reqwest::Client,
-        inner: crate::hooks::Attempt,
+        inner: crate::runtime::Attempt,
     ) -> Self {
         Self {
             baseurl: baseurl.to_string(),
@@ -1218,7 +1218,7 @@ impl Client {
         }
     }
 }
-impl ClientInfo<crate::hooks::Attempt> for Client {
+impl ClientInfo<crate::runtime::Attempt> for Client {
     fn api_version() -> &'static str {
         "2021-04-12"
     }
@@ -1228,7 +1228,7 @@ impl ClientInfo<crate::hooks::Attempt> for Client {
     fn client(&self) -> &reqwest::Client {
         &self.client
     }
-    fn inner(&self) -> &crate::hooks::Attempt {
+    fn inner(&self) -> &crate::runtime::Attempt {
         &self.inner
     }
 }
@@ -1236,7 +1236,7 @@ const _: () = {
     #[allow(dead_code)]
     fn assert_client_hooks()
     where
-        Client: ClientHooks<crate::hooks::Attempt>,
+        Client: ClientHooks<crate::runtime::Attempt>,
     {}
 };
 #[allow(clippy::all)]

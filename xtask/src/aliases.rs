@@ -54,7 +54,7 @@ fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, 
     types.push(parse_quote! {
         impl<'de> ::serde::Deserialize<'de> for #ident {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
-                Self::deserialize(crate::names::FirstOf::new(deserializer, &[#(#members),*]))
+                Self::deserialize(crate::runtime::aliases::AliasReader::new(deserializer, &[#(#members),*]))
             }
         }
     });

@@ -57,11 +57,11 @@ fn settings(enums: &[Enum], types: &[String]) -> Result<GenerationSettings, serd
     let mut settings = GenerationSettings::new();
     settings
         .with_interface(InterfaceStyle::Positional)
-        .with_inner_type(quote!(crate::hooks::Attempt))
+        .with_inner_type(quote!(crate::runtime::Attempt))
         .with_hooks(HooksMode::Expected)
         .with_conversion(
             serde_json::from_value(json!({ "type": "string", "format": "date-time" }))?,
-            "crate::Timestamp",
+            "crate::runtime::Timestamp",
             [TypeImpl::FromStr, TypeImpl::Display].into_iter(),
         );
     for Enum { ident, .. } in enums {
@@ -69,7 +69,7 @@ fn settings(enums: &[Enum], types: &[String]) -> Result<GenerationSettings, serd
         settings.with_replacement(ident, format!("{TYPES}::{ident}"), traits);
     }
     for name in types {
-        settings.with_patch(name, TypePatch::default().with_attr(SCHEMA_ATTRIBUTE));
+        settings.with_patch(name, TypePatch::default().with_attr(SCHEMA_ATTRIBUTE).with_derive("PartialEq"));
     }
     Ok(settings)
 }

@@ -20,7 +20,7 @@ pub(crate) struct Authorizer {
     /// What tokens are signed for: a host name, perhaps with a path.
     audience: String,
     /// How far the hub's clock is ahead of ours, in milliseconds.
-    clock_skew: AtomicI64,
+    clock: HubClock,
     state: Mutex<State>,
 }
 
@@ -60,7 +60,7 @@ impl Authorizer {
             signature.token(&audience, Utc::now())?;
         }
         let state = Mutex::new(State { issuer, cache: Cache::default() });
-        Ok(Self { credential, audience, clock_skew: AtomicI64::new(0), state })
+        Ok(Self { credential, audience, clock: HubClock::default(), state })
     }
 
     /// The token for a request that is sent now: the one in use, unless the hub has `refused` it to this
@@ -110,7 +110,7 @@ impl Authorizer {
         match issuer {
             Issuer::Key(_) => {
                 // First: the next token may be signed as soon as this one is gone.
-                self.clock_skew.store(clock_skew.num_milliseconds(), Ordering::Relaxed);
+                let _ = clock_skew;
                 cache.forget(&refused.0);
                 true
             }
@@ -122,8 +122,7 @@ impl Authorizer {
 
     /// The time by the hub's clock, as far as it is known.
     pub(crate) fn hub_time(&self) -> DateTime<Utc> {
-        let (now, skew) = (Utc::now(), self.clock_skew.load(Ordering::Relaxed));
-        now.checked_add_signed(TimeDelta::milliseconds(skew)).unwrap_or(now)
+        self.clock.now()
     }
 
     /// Who makes tokens now, and those that it made. What another made before is forgotten.
@@ -152,6 +151,49 @@ impl fmt::Debug for Authorizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { credential, audience, .. } = self;
         f.debug_struct("Authorizer").field("credential", credential).field("audience", audience).finish()
+    }
+}
+
+pub(crate) type AccessToken = Authorization;
+
+#[derive(Default)]
+pub(crate) struct HubClock(AtomicI64);
+
+impl HubClock {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        Utc::now() + TimeDelta::milliseconds(self.0.load(Ordering::Relaxed))
+    }
+    pub(crate) fn earliest_now(&self) -> Option<DateTime<Utc>> {
+        Some(self.now() - TimeDelta::seconds(1))
+    }
+    pub(crate) fn observe(&self, date: DateTime<Utc>, _sent: DateTime<Utc>, received: DateTime<Utc>) {
+        let skew = date - received;
+        if skew.abs() < TimeDelta::days(1) {
+            self.0.store(skew.num_milliseconds(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Authorization {
+    pub(crate) fn header(&self) -> reqwest::header::HeaderValue {
+        let mut header = reqwest::header::HeaderValue::from_str(self.expose())
+            .unwrap_or(reqwest::header::HeaderValue::from_static(""));
+        header.set_sensitive(true);
+        header
+    }
+    pub(crate) fn redact_body(&self, body: Bytes) -> Bytes {
+        super::without_tokens(self.redact(body))
+    }
+}
+impl Authorizer {
+    pub(crate) async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
+        self.authorization(rejected).await
+    }
+    pub(crate) fn reject(&self, token: &AccessToken) -> bool {
+        self.refused(token, TimeDelta::zero())
+    }
+    pub(crate) fn clock(&self) -> &HubClock {
+        &self.clock
     }
 }
 

@@ -25,7 +25,7 @@ use azure_core::credentials::TokenCredential;
 use chrono::{DateTime, Utc};
 use futures_util::future::{Either, pending};
 
-pub(crate) use self::authorizer::{Authorization, Authorizer};
+pub(crate) use self::authorizer::{AccessToken, Authorization, Authorizer};
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
 #[cfg(feature = "entra")]
 use self::entra::EntraCredential;

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 macro_rules! error_codes {
     ($($name:ident = $number:literal,)*) => {
-        /// The name that the service gives to an error.
+        /// The service's name for an error.
         ///
-        /// The names come from [IoT Hub error codes][page] and from the service's own clients. A name
-        /// or number that is none of them is kept as [`UnknownValue`](Self::UnknownValue).
+        /// The names come from [IoT Hub error codes][page] and from the official clients. Any other name or
+        /// number is kept as [`UnknownValue`](Self::UnknownValue).
         ///
         /// [page]: https://learn.microsoft.com/azure/iot-hub/troubleshoot-error-codes
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -19,7 +19,7 @@ macro_rules! error_codes {
                 #[doc = concat!("`", stringify!($name), "`, ", stringify!($number))]
                 $name,
             )*
-            /// A name or number that this list lacks, as the service wrote it.
+            /// A name or number outside this list, verbatim.
             UnknownValue(String),
         }
 
@@ -27,7 +27,7 @@ macro_rules! error_codes {
             &[$((ErrorCode::$name, stringify!($name), $number)),*];
 
         impl ErrorCode {
-            /// The name, as the service writes it.
+            /// Returns the name as the service writes it.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$name => stringify!($name),)*
@@ -35,7 +35,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// The six digits; the first three are the HTTP status. `None` for an unknown name.
+            /// Returns the six digits, whose first three are the HTTP status; `None` for an unknown name.
             pub fn number(&self) -> Option<u32> {
                 match self {
                     $(Self::$name => Some($number),)*
@@ -107,13 +107,13 @@ error_codes! {
     GatewayTimeout = 504101,
 }
 
-/// Numbers that only one source gives, for names that the others number differently.
+/// Numbers of only one source, for names that the other sources number differently.
 const OTHER_NUMBERS: &[(u32, ErrorCode)] =
     &[(400020, ErrorCode::IotHubSuspended), (404102, ErrorCode::DeviceNotOnline)];
 
 impl ErrorCode {
-    /// A code, unless the text is blank.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    /// Returns the code, unless the text is blank.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         (!text.trim().is_empty()).then(|| Self::from(text))
     }
 
@@ -124,7 +124,7 @@ impl ErrorCode {
     }
 }
 
-/// Reads a name, without regard to case, or six digits.
+/// Reads a name, ignoring case, or six digits.
 impl From<&str> for ErrorCode {
     fn from(text: &str) -> Self {
         let text = text.trim();
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_found_by_its_name_and_by_its_number() {
+    fn every_code_is_found_by_name_and_number() {
         for (code, name, number) in KNOWN {
             assert_eq!(ErrorCode::from(name.to_lowercase().as_str()), *code);
             assert_eq!(ErrorCode::from(number.to_string().as_str()), *code);
@@ -170,13 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_one_source_gives_are_understood() {
+    fn numbers_of_only_one_source_are_found() {
         assert_eq!(ErrorCode::from("400020"), ErrorCode::IotHubSuspended);
         assert_eq!(ErrorCode::from("404102"), ErrorCode::DeviceNotOnline);
     }
 
     #[test]
-    fn what_the_list_lacks_is_kept() {
+    fn unknown_codes_are_kept() {
         assert_eq!(ErrorCode::from("403011").number(), Some(403011));
         assert_eq!(ErrorCode::from("InvalidPolicyKey").to_string(), "InvalidPolicyKey");
         assert_eq!(ErrorCode::from("InvalidPolicyKey").number(), None);

@@ -1,65 +1,70 @@
-//! No complete answer.
+//! Responses that never came, or not to their end.
 
 use std::fmt;
 
 use reqwest::header::HeaderMap;
 use reqwest::{StatusCode, Url};
 
-use super::{CertificateError, start_of};
-use crate::exchange::{Answer, Origin};
+use super::certificate::CertificateError;
+use super::text::body_text;
+use crate::runtime::RequestId;
+use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
 
-/// No complete answer came.
+/// No complete response came.
 #[derive(Debug)]
 pub struct TransportError {
-    pub(super) origin: Origin,
-    pub(super) answer: Option<Answer>,
+    pub(super) request: RequestInfo,
+    pub(super) response: Option<ReceivedResponse>,
     pub(super) source: reqwest::Error,
+    pub(super) is_outcome_unknown: bool,
 }
 
 impl TransportError {
-    /// The hub could not be reached: nothing was sent.
+    /// Returns true if the hub could not be reached: nothing was sent.
     pub fn is_connect(&self) -> bool {
         self.source.is_connect()
     }
 
-    /// What is wrong with the certificate that was shown, when that is why there is no connection. Another
-    /// attempt would meet it again, so none is made.
+    /// Returns the defect of the server's certificate, if that is why there is no connection. The attempt
+    /// is not repeated: another would meet the same certificate.
     pub fn certificate(&self) -> Option<CertificateError> {
-        CertificateError::beneath(&self.source)
+        CertificateError::find(&self.source)
     }
 
-    /// The attempt took longer than [`ClientBuilder::timeout`](crate::ClientBuilder::timeout) allows, or
-    /// than was left of the [`RetryPolicy`](crate::RetryPolicy)'s deadline.
+    /// Returns true if the attempt took longer than
+    /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout) allows, or than was left of
+    /// the [`RetryPolicy`](crate::RetryPolicy)'s deadline.
     pub fn is_timeout(&self) -> bool {
         self.source.is_timeout()
     }
 
-    /// The HTTP status of the answer, if one began to come.
+    /// Returns the HTTP status, if a response began to arrive.
     pub fn status(&self) -> Option<StatusCode> {
-        self.answer.as_ref().map(|answer| answer.status)
+        self.response.as_ref().map(|response| response.status)
     }
 
-    /// The headers of the answer, if one began to come.
+    /// Returns the headers, if a response began to arrive.
     pub fn headers(&self) -> Option<&HeaderMap> {
-        self.answer.as_ref().map(|answer| &answer.headers)
+        self.response.as_ref().map(|response| &response.headers)
     }
 
-    /// What came of the answer's body: at most its first 64 KiB, bytes that are not UTF-8 replaced.
+    /// Returns the part of the body that arrived: at most its first 64 KiB, bytes that are not UTF-8
+    /// replaced.
     pub fn body(&self) -> String {
-        self.answer.as_ref().map(|answer| start_of(&answer.body)).unwrap_or_default()
+        self.response.as_ref().map(|response| body_text(&response.body)).unwrap_or_default()
     }
 
-    /// Which attempt at the operation this was, from 1.
+    /// Returns the number of the attempt, from 1.
     pub fn attempt(&self) -> u32 {
-        self.origin.attempt
+        self.request.attempt
     }
 
-    /// The `Request-Id` that the request was sent with.
-    pub fn request_id(&self) -> String {
-        self.origin.request_id.to_string()
+    /// Returns the `Request-Id` that the request carried.
+    pub fn request_id(&self) -> RequestId {
+        self.request.request_id
     }
 
-    /// The host that the request was for, with its port if that is not the usual one.
+    /// Returns the host that the request was for, with its port if that is not the default.
     fn host(&self) -> &str {
         self.source.url().map_or("the hub", Url::authority)
     }
@@ -67,31 +72,35 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (origin, certificate) = (&self.origin, self.certificate());
-        write!(f, "{origin}: ")?;
+        let (request, certificate) = (&self.request, self.certificate());
+        write!(f, "{request}: ")?;
         match self.status() {
             None if self.is_connect() => write!(f, "no connection to {}", self.host())?,
-            None if self.is_timeout() => f.write_str("no answer in time")?,
-            None => f.write_str("the connection ended before an answer came")?,
+            None if self.is_timeout() => f.write_str("no response in time")?,
+            None => f.write_str("the connection ended before a response came")?,
             Some(status) => {
                 let ended = if self.is_timeout() {
-                    "the answer did not end in time"
+                    "the response did not end in time"
                 } else {
-                    "the connection ended within the answer"
+                    "the connection ended within the response"
                 };
-                write!(f, "{ended}, whose status is {}", status.as_u16())?;
+                write!(f, "{ended}; its status is {}", status.as_u16())?;
             }
         }
         if let Some(certificate) = certificate {
             write!(f, ": {certificate}")?;
         }
-        write!(f, " ({})", origin.ids())?;
+        write!(f, " ({})", request.ids())?;
         let hint = match certificate {
             Some(certificate) => certificate.hint(),
-            None => {
-                self.is_connect().then_some("check the host name, the network and the proxy, if there is one")
-            }
+            None => self.is_connect().then_some("check the host name, the network and the proxy, if any"),
         };
         hint.map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
+    }
+}
+
+impl std::error::Error for TransportError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
     }
 }

@@ -1,0 +1,322 @@
+//! Building a client.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::redirect::Policy;
+
+use super::Client;
+use crate::auth::{Authorizer, ConnectionString, Credential, HOST_NAME_RULE, is_host_name, is_resource};
+use crate::error::Error;
+use crate::pipeline::Pipeline;
+use crate::pipeline::retry::RetryPolicy;
+
+/// The default duration of an attempt: creating a job takes a hub seconds at worst.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The duration of connecting: name resolution, TCP and TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The default size of a response body: a page of 100 jobs with the largest payloads is smaller.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Builds a [`Client`] from a host name, a credential and settings that have defaults.
+///
+/// ```
+/// # fn example(base64_key: &str) -> Result<(), jobs_api::Error> {
+/// use jobs_api::{Client, Credential, RetryPolicy};
+///
+/// let client = Client::builder("contoso.azure-devices.net")
+///     .credential(Credential::shared_access_key("service", base64_key)?)
+///     .retry(RetryPolicy::default().with_attempts(4))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    host_name: String,
+    endpoint: Option<String>,
+    audience: Option<String>,
+    credential: Option<Credential>,
+    http_client: Option<reqwest::Client>,
+    retry: RetryPolicy,
+    attempt_timeout: Duration,
+    body_limit: usize,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(host_name: String) -> Self {
+        Self {
+            host_name,
+            endpoint: None,
+            audience: None,
+            credential: None,
+            http_client: None,
+            retry: RetryPolicy::default(),
+            attempt_timeout: ATTEMPT_TIMEOUT,
+            body_limit: BODY_LIMIT,
+        }
+    }
+
+    /// Starts from a hub's connection string: its host, its credential and its gateway, if it names one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConnectionString`] names the key at fault.
+    pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
+        Ok(connection_string.parse::<ConnectionString>()?.into())
+    }
+
+    /// Sets the credential that signs the calls.
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// Sends the requests to this URL, of an emulator or a private gateway, instead of `https://` and the
+    /// host name. Shared access tokens are still signed for the host name, or for the
+    /// [`audience`](Self::audience).
+    ///
+    /// May include a base path. Plain `http` is accepted for loopback addresses only: a network would see
+    /// the token.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    /// Sets the resource for which shared access tokens are signed, by default the host name: another host,
+    /// or a host with a path to which the tokens are restricted, such as `contoso.azure-devices.net/jobs`.
+    ///
+    /// A hub accepts a token for the host name by which it is called, including its other names such as
+    /// `contoso.service.azure-devices.net`. Tokens of Microsoft Entra ID have a scope instead.
+    pub fn audience(mut self, resource: impl Into<String>) -> Self {
+        self.audience = Some(resource.into());
+        self
+    }
+
+    /// Sets the HTTP client, with a proxy, a certificate authority or a connection pool of your choice.
+    ///
+    /// The default speaks TLS 1.2 or later, connects within 10 seconds, and uses the environment's proxy
+    /// (`HTTPS_PROXY`, `NO_PROXY`) except for loopback addresses.
+    ///
+    /// Build the client with [`redirect::Policy::none()`](reqwest::redirect::Policy::none). Otherwise the
+    /// target of a redirect receives the request, token included, before the error is returned.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// Sets how often and for how long a call is retried.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Sets the duration of one attempt, from connecting to the last byte of the response; 30 seconds by
+    /// default. [`RetryPolicy::with_deadline`] limits the whole call.
+    #[doc(alias = "timeout")]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// Sets the size of a response body in bytes, 16 MiB by default. A larger body is an error and is read
+    /// no further.
+    pub fn max_response_size(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Builds the client.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfiguration`] names the setting at fault. [`Error::Credential`] if a shared access
+    /// signature has expired or is for another host.
+    pub fn build(self) -> Result<Client, Error> {
+        let endpoint = self.check_endpoint()?;
+        let credential =
+            self.credential.ok_or_else(|| invalid("ClientBuilder::credential", "it must be set"))?;
+        let audience = self.audience.unwrap_or_else(|| self.host_name.clone());
+        if !is_resource(&audience) {
+            let rule = "it must be a host name, perhaps with a path, without scheme";
+            return Err(invalid("ClientBuilder::audience", rule));
+        }
+        let authorizer = Authorizer::new(credential, audience)?;
+        let http = self.http_client.map_or_else(|| build_http_client(&endpoint), Ok)?;
+        let Self { host_name, retry, attempt_timeout, body_limit, .. } = self;
+        let pipeline = Pipeline { host_name, endpoint, http, authorizer, retry, attempt_timeout, body_limit };
+        Ok(Client::new(pipeline))
+    }
+
+    fn check_endpoint(&self) -> Result<Url, Error> {
+        if !is_host_name(&self.host_name) {
+            return Err(invalid("Client::builder", format!("it {HOST_NAME_RULE}")));
+        }
+        let url = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.host_name));
+        let url = Url::parse(&url)
+            .map_err(|error| invalid("ClientBuilder::endpoint", format!("it is not a URL: {error}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("ClientBuilder::endpoint", "it must not hold a user name or password"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(invalid("ClientBuilder::endpoint", "it must end with the host, the port or a path"));
+        }
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if is_loopback(&url) => Ok(url),
+            "http" => Err(invalid(
+                "ClientBuilder::endpoint",
+                "it must be https: plain http, which shows the token, is for loopback addresses only",
+            )),
+            other => Err(invalid("ClientBuilder::endpoint", format!("it must be https, not {other}"))),
+        }
+    }
+}
+
+impl Client {
+    /// Starts building a client for the hub of this host name, such as `contoso.azure-devices.net`. Any
+    /// cloud's host name is used verbatim.
+    pub fn builder(host_name: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(host_name.into())
+    }
+
+    /// Creates a client from a hub's connection string, as the portal shows it for a shared access policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConnectionString`] names the key at fault.
+    pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
+        ClientBuilder::from_connection_string(connection_string)?.build()
+    }
+}
+
+impl From<ConnectionString> for ClientBuilder {
+    fn from(connection: ConnectionString) -> Self {
+        let builder =
+            Self::new(connection.host_name().to_owned()).credential(connection.credential().clone());
+        match connection.gateway_host_name() {
+            Some(gateway) => builder.endpoint(format!("https://{gateway}")),
+            None => builder,
+        }
+    }
+}
+
+/// Shows the endpoint only if it is valid: before [`build`](ClientBuilder::build) the host name may be
+/// anything, such as a connection string by mistake.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { credential, retry, attempt_timeout, body_limit, .. } = self;
+        let endpoint = self.check_endpoint().ok();
+        f.debug_struct("ClientBuilder")
+            .field("endpoint", &endpoint.as_ref().map(Url::as_str))
+            .field("credential", credential)
+            .field("retry", retry)
+            .field("attempt_timeout", attempt_timeout)
+            .field("max_response_size", body_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+fn invalid(setting: &'static str, rule: impl Into<String>) -> Error {
+    Error::InvalidConfiguration { setting, rule: rule.into() }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn build_http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
+    if endpoint.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
+        return Err(invalid("ClientBuilder::http_client", rule));
+    }
+    let mut builder = reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
+    if is_loopback(endpoint) {
+        // A proxy must not receive a token that is for this machine.
+        builder = builder.no_proxy();
+    }
+    #[cfg(feature = "rustls")]
+    let builder = builder.tls_backend_rustls();
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
+    builder
+        .build()
+        .map_err(|error| invalid("ClientBuilder::http_client", format!("it cannot be built: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::CredentialError;
+
+    fn builder() -> ClientBuilder {
+        let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
+        // A build without TLS accepts no other endpoint.
+        let endpoint = "http://127.0.0.1:1";
+        ClientBuilder::new("contoso.azure-devices.net".into()).credential(credential).endpoint(endpoint)
+    }
+
+    #[track_caller]
+    fn assert_refused(builder: ClientBuilder, setting: &str) {
+        match builder.build().unwrap_err() {
+            Error::InvalidConfiguration { setting: at_fault, .. } => assert_eq!(at_fault, setting),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for url in ["http://127.0.0.1:8080", "http://localhost/", "http://[::1]:1/base", "http://127.9.9.9"] {
+            assert!(builder().endpoint(url).build().is_ok(), "{url}");
+        }
+        for url in [
+            "http://contoso.azure-devices.net",
+            "http://127.0.0.1.evil.net",
+            "http://10.0.0.1",
+            "http://[::2]",
+        ] {
+            assert_refused(builder().endpoint(url), "ClientBuilder::endpoint");
+        }
+    }
+
+    #[test]
+    fn endpoint_is_a_url_without_user_query_or_fragment() {
+        for url in ["", "contoso", "ftp://h", "https://u:p@h", "https://h?a=b", "https://h#a", "https://"] {
+            assert_refused(builder().endpoint(url), "ClientBuilder::endpoint");
+        }
+    }
+
+    #[test]
+    fn host_name_is_bare() {
+        for host in ["", "https://contoso.azure-devices.net", "contoso/", "a b", "contoso:443"] {
+            let unusable = ClientBuilder { host_name: host.into(), ..builder() };
+            assert_refused(unusable, "Client::builder");
+        }
+    }
+
+    #[test]
+    fn misplaced_secrets_are_not_shown() {
+        let host = ClientBuilder { host_name: "HostName=h;SharedAccessKey=c2VjcmV0".into(), ..builder() };
+        let endpoint = builder().endpoint("https://user:c2VjcmV0@h");
+        let shown =
+            format!("{host:?} {endpoint:?} {:?} {:?}", host.clone().build(), endpoint.clone().build());
+        assert!(!shown.contains("c2VjcmV0"), "{shown}");
+    }
+
+    #[test]
+    fn credential_is_required_and_must_match_the_audience() {
+        assert_refused(ClientBuilder { credential: None, ..builder() }, "ClientBuilder::credential");
+        let of_another = "SharedAccessSignature sr=other.net&sig=a&se=4102444800";
+        let builder = || builder().credential(Credential::shared_access_signature(of_another).unwrap());
+        assert!(matches!(builder().build(), Err(Error::Credential(CredentialError::OtherHost { .. }))));
+        assert!(builder().audience("other.net").build().is_ok());
+        assert!(builder().audience("other.net/jobs").build().is_ok());
+        for audience in ["", "https://other.net", "other.net/?a", "/jobs"] {
+            assert_refused(builder().audience(audience), "ClientBuilder::audience");
+        }
+    }
+}

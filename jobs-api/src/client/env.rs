@@ -1,0 +1,263 @@
+//! Building a client from environment variables.
+
+use std::env::{self, VarError};
+
+use super::Client;
+use super::builder::ClientBuilder;
+#[cfg(feature = "entra")]
+use crate::auth::{HOST_NAME_RULE, is_host_name};
+use crate::error::Error;
+
+const CONNECTION_STRING: &str = "IOTHUB_CONNECTION_STRING";
+const HOST_NAME: &str = "IOTHUB_HOSTNAME";
+
+impl Client {
+    /// Creates a client from the environment: see [`ClientBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        ClientBuilder::from_env()?.build()
+    }
+}
+
+impl ClientBuilder {
+    /// Starts from `IOTHUB_CONNECTION_STRING`.
+    ///
+    /// If that is not set and the feature `entra` is on, uses the host name in `IOTHUB_HOSTNAME` and tokens
+    /// of Microsoft Entra ID, from the first credential that applies:
+    ///
+    /// | variables | credential |
+    /// |---|---|
+    /// | `AZURE_TOKEN_CREDENTIALS=dev` | the account of the Azure CLI or the Azure Developer CLI |
+    /// | `AZURE_FEDERATED_TOKEN_FILE`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` | the workload identity of a Kubernetes pod |
+    /// | `AZURE_CLIENT_SECRET`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` | a service principal |
+    /// | none of these | the managed identity, that of `AZURE_CLIENT_ID` if set |
+    ///
+    /// A blank variable counts as not set. `AZURE_TOKEN_CREDENTIALS` may also be `prod`, which is the same
+    /// as not set. `AZURE_AUTHORITY_HOST` selects the token endpoint of another cloud for workload
+    /// identities and service principals.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfiguration`] names the variables that are missing or malformed.
+    /// [`Error::ConnectionString`] if the connection string cannot be used.
+    pub fn from_env() -> Result<Self, Error> {
+        from_variables(|name| match env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err(invalid(format!("{name} is not UTF-8"))),
+        })
+    }
+}
+
+/// Builds from the variables that `read` returns. White space around a value is ignored.
+fn from_variables(
+    read: impl Fn(&'static str) -> Result<Option<String>, Error>,
+) -> Result<ClientBuilder, Error> {
+    let variable = |name| {
+        let value = read(name)?.map(|value| value.trim().to_owned());
+        Ok::<_, Error>(value.filter(|value| !value.is_empty()))
+    };
+    if let Some(connection_string) = variable(CONNECTION_STRING)? {
+        return ClientBuilder::from_connection_string(&connection_string);
+    }
+    match variable(HOST_NAME)? {
+        Some(host_name) => with_entra(&host_name, variable),
+        None => Err(invalid(format!(
+            "neither {CONNECTION_STRING} nor {HOST_NAME} is set; the first is a hub's connection string, \
+             the second its host name, for Microsoft Entra ID with the feature `entra`"
+        ))),
+    }
+}
+
+#[cfg(not(feature = "entra"))]
+fn with_entra(
+    _: &str,
+    _: impl Fn(&'static str) -> Result<Option<String>, Error>,
+) -> Result<ClientBuilder, Error> {
+    Err(invalid(format!(
+        "{CONNECTION_STRING} is not set; {HOST_NAME} is, but signing with Microsoft Entra ID needs the \
+         feature `entra`, which this build does not have"
+    )))
+}
+
+#[cfg(feature = "entra")]
+fn with_entra(
+    host_name: &str,
+    variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
+) -> Result<ClientBuilder, Error> {
+    if !is_host_name(host_name) {
+        return Err(invalid(format!("{HOST_NAME} {HOST_NAME_RULE}")));
+    }
+    Ok(Client::builder(host_name).credential(entra::credential(variable)?))
+}
+
+fn invalid(rule: String) -> Error {
+    Error::InvalidConfiguration { setting: "ClientBuilder::from_env", rule }
+}
+
+#[cfg(feature = "entra")]
+mod entra {
+    use std::sync::Arc;
+
+    use azure_core::credentials::{Secret, TokenCredential};
+    use azure_identity::{
+        ClientSecretCredential, DeveloperToolsCredential, ManagedIdentityCredential,
+        ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+        WorkloadIdentityCredentialOptions,
+    };
+
+    use super::invalid;
+    use crate::auth::{Credential, causes, has_only, text_without_tokens};
+    use crate::error::Error;
+
+    const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
+    const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+    const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+    const CLIENT_ID: &str = "AZURE_CLIENT_ID";
+    const TENANT_ID: &str = "AZURE_TENANT_ID";
+
+    /// Creates the credential that the variables select.
+    pub(super) fn credential(
+        variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
+    ) -> Result<Credential, Error> {
+        // Errors repeat an invalid id, which may be a secret by mistake.
+        let id = |name| match variable(name)? {
+            Some(id) if !has_only(&id, "-.") => {
+                Err(invalid(format!("{name} must have only ASCII letters, digits, `-` and `.`")))
+            }
+            id => Ok(id),
+        };
+        let needed = |name, by| {
+            id(name)?.ok_or_else(|| invalid(format!("{by} is set, but {name}, which it needs, is not")))
+        };
+        let kind = variable(KIND)?.unwrap_or_default();
+        if !["", "dev", "prod"].contains(&kind.to_lowercase().as_str()) {
+            return Err(invalid(format!("{KIND} must be `dev` or `prod`")));
+        }
+        let credential: azure_core::Result<Arc<dyn TokenCredential>> = if kind.eq_ignore_ascii_case("dev") {
+            DeveloperToolsCredential::new(None).map(|credential| credential as _)
+        } else if let Some(token_file) = variable(TOKEN_FILE)? {
+            WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
+                client_id: Some(needed(CLIENT_ID, TOKEN_FILE)?),
+                tenant_id: Some(needed(TENANT_ID, TOKEN_FILE)?),
+                token_file_path: Some(token_file.into()),
+                ..Default::default()
+            }))
+            .map(|credential| credential as _)
+        } else if let Some(secret) = variable(CLIENT_SECRET)? {
+            let (tenant_id, client_id) =
+                (needed(TENANT_ID, CLIENT_SECRET)?, needed(CLIENT_ID, CLIENT_SECRET)?);
+            ClientSecretCredential::new(&tenant_id, client_id, Secret::new(secret), None)
+                .map(|credential| credential as _)
+        } else {
+            let user_assigned_id = id(CLIENT_ID)?.map(UserAssignedId::ClientId);
+            let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
+            ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
+        };
+        credential.map(Credential::token).map_err(|error| {
+            let reasons: Vec<String> = causes(Some(&error)).map(ToString::to_string).collect();
+            let reasons = reasons.join(": ");
+            let reasons = text_without_tokens(&reasons).unwrap_or(reasons);
+            invalid(format!("the credential of Microsoft Entra ID cannot be created: {reasons}"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRING: &str = "HostName=h.net;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0";
+
+    fn from(variables: &[(&str, &str)]) -> Result<ClientBuilder, Error> {
+        from_variables(|name| {
+            let value = variables.iter().find(|(key, _)| *key == name);
+            Ok(value.map(|(_, value)| (*value).to_owned()))
+        })
+    }
+
+    fn rule(variables: &[(&str, &str)]) -> String {
+        match from(variables) {
+            Err(Error::InvalidConfiguration { setting: "ClientBuilder::from_env", rule }) => rule,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn connection_string_has_precedence() {
+        let shown =
+            format!("{:?}", from(&[("IOTHUB_CONNECTION_STRING", STRING), ("IOTHUB_HOSTNAME", "i.net")]));
+        assert!(shown.contains("https://h.net/") && shown.contains("SharedAccessKey"), "{shown}");
+        assert!(matches!(from(&[("IOTHUB_CONNECTION_STRING", "a")]), Err(Error::ConnectionString(_))));
+    }
+
+    #[test]
+    fn error_names_the_missing_variables() {
+        for variables in [&[][..], &[("IOTHUB_CONNECTION_STRING", " "), ("IOTHUB_HOSTNAME", "")]] {
+            let rule = rule(variables);
+            assert!(rule.contains("neither IOTHUB_CONNECTION_STRING nor IOTHUB_HOSTNAME is set"), "{rule}");
+        }
+    }
+
+    #[cfg(not(feature = "entra"))]
+    #[test]
+    fn host_name_alone_needs_the_feature() {
+        let rule = rule(&[("IOTHUB_HOSTNAME", "h.net")]);
+        assert!(rule.contains("IOTHUB_CONNECTION_STRING is not set") && rule.contains("`entra`"), "{rule}");
+    }
+
+    #[cfg(feature = "entra")]
+    #[test]
+    fn host_name_alone_selects_an_entra_credential() {
+        const IDS: [(&str, &str); 2] = [("AZURE_TENANT_ID", "72f988bf"), ("AZURE_CLIENT_ID", "c1")];
+        for (more, ids) in [
+            (&[][..], false),
+            (&[("AZURE_CLIENT_ID", "c1")], false),
+            (&[("AZURE_TOKEN_CREDENTIALS", "Dev\n")], false),
+            (&[("AZURE_FEDERATED_TOKEN_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))], true),
+            (&[("AZURE_CLIENT_SECRET", "c2VjcmV0")], true),
+        ] {
+            let ids = if ids { &IDS[..] } else { &[] };
+            let variables = [&[("IOTHUB_HOSTNAME", " h.net")], more, ids].concat();
+            let shown = format!("{:?}", from(&variables).unwrap());
+            assert!(shown.contains("https://h.net/") && shown.contains("Entra"), "{shown}");
+            assert!(!shown.contains("c2VjcmV0"), "{shown}");
+        }
+    }
+
+    #[cfg(feature = "entra")]
+    #[test]
+    fn missing_and_malformed_variables_are_named() {
+        let host = ("IOTHUB_HOSTNAME", "h.net");
+        let rule_of =
+            |more: (&'static str, &'static str)| rule(&[host, more, ("AZURE_TENANT_ID", "72f988bf")]);
+        for variable in ["AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_SECRET"] {
+            let rule = rule_of((variable, "c2VjcmV0"));
+            assert_eq!(rule, format!("{variable} is set, but AZURE_CLIENT_ID, which it needs, is not"));
+        }
+        assert!(rule_of(("AZURE_TOKEN_CREDENTIALS", "both")).contains("`dev` or `prod`"));
+        let swapped =
+            [("AZURE_CLIENT_SECRET", "72f988bf"), ("AZURE_TENANT_ID", "c2V~cmV0"), ("AZURE_CLIENT_ID", "c1")];
+        let rule_of_swapped = rule(&[&[host], &swapped[..]].concat());
+        assert!(rule_of_swapped.starts_with("AZURE_TENANT_ID must have only"), "{rule_of_swapped}");
+        let of_managed_identity = rule(&[host, ("AZURE_CLIENT_ID", "c2V~cmV0")]);
+        assert!(of_managed_identity.starts_with("AZURE_CLIENT_ID must have only"), "{of_managed_identity}");
+        let file = |path: &'static str| {
+            rule(&[
+                host,
+                ("AZURE_FEDERATED_TOKEN_FILE", path),
+                ("AZURE_TENANT_ID", "72f988bf"),
+                ("AZURE_CLIENT_ID", "c1"),
+            ])
+        };
+        let reason = std::fs::read("/no/such/file").unwrap_err().to_string();
+        assert!(file("/no/such/file").ends_with(&reason), "{}", file("/no/such/file"));
+        let token = file("eyJhbGciOiJIUzI1NiJ9.eyJ4IjoxfQ.c2VjcmV0");
+        assert!(token.contains("[redacted]") && !token.contains("c2VjcmV0"), "{token}");
+        let url = rule(&[("IOTHUB_HOSTNAME", "https://h.net")]);
+        assert!(url.contains("IOTHUB_HOSTNAME must be a bare host name"), "{url}");
+    }
+}

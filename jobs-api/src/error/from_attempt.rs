@@ -1,0 +1,97 @@
+//! The error of a failed attempt, made from the generated client's error and the record of the attempt.
+//!
+//! Redaction happens here, once: a response may echo the token that it answers, and everything that an
+//! error keeps of it has passed through [`redact`].
+
+use progenitor_client::Error as GeneratedError;
+use reqwest::header::HeaderValue;
+
+use super::Error;
+use super::service::ServiceError;
+use super::transport::TransportError;
+use super::unreadable_response::UnreadableResponse;
+use crate::auth::{AccessToken, REDACTED};
+use crate::runtime::attempt::{Exchange, ReceivedResponse};
+
+impl Error {
+    /// Makes the error of an attempt from the generated client's error.
+    pub(crate) fn from_attempt<E>(error: GeneratedError<E>, exchange: Exchange, token: &AccessToken) -> Self {
+        let Some(request) = exchange.request else {
+            return Self::invalid_request("request", reason_of_refusal(error));
+        };
+        let response = exchange.response.map(|response| redact(response, token));
+        match (error, response) {
+            (_, Some(response)) if !response.status.is_success() => {
+                Self::Service(Box::new(ServiceError::new(request, &response)))
+            }
+            (
+                GeneratedError::CommunicationError(source) | GeneratedError::ResponseBodyError(source),
+                response,
+            ) => {
+                let is_outcome_unknown = false;
+                Self::Transport(Box::new(TransportError { request, response, source, is_outcome_unknown }))
+            }
+            (GeneratedError::InvalidResponsePayload(body, cause), Some(response)) => {
+                let unreadable = UnreadableResponse::new(request, response).with_cause(&body, cause, token);
+                Self::UnreadableResponse(Box::new(unreadable))
+            }
+            (_, Some(response)) => {
+                Self::UnreadableResponse(Box::new(UnreadableResponse::new(request, response)))
+            }
+            (error, None) => Self::invalid_request("request", reason_of_refusal(error)),
+        }
+    }
+
+    /// Makes the error of an attempt whose response [must not be used](Exchange::is_unusable).
+    pub(crate) fn from_unusable(exchange: Exchange, token: &AccessToken) -> Self {
+        let (Some(request), Some(response)) = (exchange.request, exchange.response) else {
+            return Self::invalid_request("request", "it was not sent");
+        };
+        match &response.redirected_to {
+            Some(host) => {
+                let rule =
+                    format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`");
+                Self::InvalidConfiguration { setting: "ClientBuilder::http_client", rule }
+            }
+            None => {
+                let response = redact(response, token);
+                Self::UnreadableResponse(Box::new(UnreadableResponse::new(request, response)))
+            }
+        }
+    }
+
+    /// Makes the error that a response of this status and body leads to.
+    #[cfg(test)]
+    pub(crate) fn from_status(status: u16, body: &str) -> Self {
+        use crate::runtime::attempt::{BodyExtent, RequestInfo};
+
+        let response = ReceivedResponse {
+            status: reqwest::StatusCode::from_u16(status).unwrap(),
+            headers: reqwest::header::HeaderMap::new(),
+            body: body.to_owned().into(),
+            extent: BodyExtent::Complete,
+            redirected_to: None,
+        };
+        Self::Service(Box::new(ServiceError::new(RequestInfo::example(), &response)))
+    }
+}
+
+/// Returns the reason why the generated client made no request.
+fn reason_of_refusal<E>(error: GeneratedError<E>) -> String {
+    match error {
+        GeneratedError::InvalidRequest(rule) | GeneratedError::Custom(rule) => rule,
+        GeneratedError::CommunicationError(error) => error.to_string(),
+        _ => "it could not be made".into(),
+    }
+}
+
+/// Removes tokens from the body and the headers.
+fn redact(mut response: ReceivedResponse, token: &AccessToken) -> ReceivedResponse {
+    response.body = token.redact_body(response.body);
+    for value in response.headers.values_mut() {
+        if let Some(text) = token.redact_text(&String::from_utf8_lossy(value.as_bytes())) {
+            *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(REDACTED));
+        }
+    }
+    response
+}

@@ -1,0 +1,9 @@
+//! Jobs beyond single calls: requests, their validation, outcomes, listings, reports, waiting.
+
+pub(crate) mod condition;
+pub(crate) mod outcome;
+pub(crate) mod pager;
+pub(crate) mod report;
+mod request;
+pub(crate) mod validate;
+pub(crate) mod wait;

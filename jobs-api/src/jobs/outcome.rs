@@ -1,0 +1,250 @@
+//! Outcomes: of a job, and of a job on one device.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::generated::types::{
+    CloudToDeviceMethodResult, DeviceJob, DeviceJobStatus, JobResponse, JobStatus,
+};
+use crate::pipeline::lost_response::is_cancelled;
+
+/// The outcome of a job by its status and statistics.
+///
+/// The hub counts a device as succeeded once it was reached, whatever it answered:
+/// [`JobReport`](crate::JobReport) looks into the answers.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum JobOutcome {
+    /// The job completed and reached every device.
+    Succeeded,
+    /// The job completed, but failed on this many devices.
+    CompletedWithFailures(u32),
+    /// The job failed as a whole; its `failure_reason` says why.
+    Failed,
+    /// The job was cancelled.
+    Cancelled,
+    /// The job has not ended.
+    Pending,
+    /// The hub does not tell: an import or export job, or one that it does not show yet.
+    Unknown,
+}
+
+impl JobOutcome {
+    /// Returns true if the job has ended.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Pending | Self::Unknown)
+    }
+}
+
+impl fmt::Display for JobOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Succeeded => "succeeded",
+            Self::CompletedWithFailures(1) => "completed with 1 failed device",
+            Self::CompletedWithFailures(count) => return write!(f, "completed with {count} failed devices"),
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// How many devices of a job are in each state. A count that the hub leaves out is 0.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct DeviceCounts {
+    /// Devices that the job selected.
+    pub total: u32,
+    /// Devices on which the job has not started.
+    pub pending: u32,
+    /// Devices on which the job runs.
+    pub running: u32,
+    /// Devices that the job reached, whatever they answered.
+    pub succeeded: u32,
+    /// Devices that the job did not reach.
+    pub failed: u32,
+}
+
+impl JobResponse {
+    /// Returns the job's id; empty if the hub left it out.
+    pub fn id(&self) -> &str {
+        self.job_id.as_deref().unwrap_or_default()
+    }
+
+    /// Returns how many devices are in each state; all 0 until the job runs.
+    pub fn counts(&self) -> DeviceCounts {
+        let statistics = self.device_job_statistics.clone().unwrap_or_default();
+        let count = |count: Option<i32>| u32::try_from(count.unwrap_or_default()).unwrap_or_default();
+        DeviceCounts {
+            total: count(statistics.device_count),
+            pending: count(statistics.pending_count),
+            running: count(statistics.running_count),
+            succeeded: count(statistics.succeeded_count),
+            failed: count(statistics.failed_count),
+        }
+    }
+
+    /// Returns the outcome by the status and the statistics: see [`JobOutcome`] for what these leave out.
+    pub fn outcome(&self) -> JobOutcome {
+        match &self.status {
+            status if is_cancelled(status.as_ref()) => JobOutcome::Cancelled,
+            Some(JobStatus::Completed) => match self.counts().failed {
+                0 => JobOutcome::Succeeded,
+                failed => JobOutcome::CompletedWithFailures(failed),
+            },
+            Some(JobStatus::Failed) => JobOutcome::Failed,
+            Some(JobStatus::Unknown) | None => JobOutcome::Unknown,
+            Some(_) => JobOutcome::Pending,
+        }
+    }
+}
+
+impl DeviceJob {
+    /// Returns the device's id; empty if the hub left it out.
+    pub fn id(&self) -> &str {
+        self.device_id.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the device's answer to the direct method, if there is one.
+    pub fn method_response(&self) -> Option<CloudToDeviceMethodResult> {
+        let outcome = self.outcome.as_ref()?;
+        // Some rows have the answer directly in `outcome`.
+        let direct = || {
+            let answer =
+                CloudToDeviceMethodResult { status: outcome.status, payload: outcome.payload.clone() };
+            answer.status.is_some().then_some(answer)
+        };
+        outcome.device_method_response.clone().or_else(direct)
+    }
+
+    /// Returns true if the job did its work on this device.
+    ///
+    /// The row is `completed`, which says that the device was reached; and the device's own status, if it
+    /// answered a method, is 200 to 299.
+    pub fn is_success(&self) -> bool {
+        let status = self.method_response().and_then(|response| response.status);
+        self.status == Some(DeviceJobStatus::Completed)
+            && status.is_none_or(|status| (200..300).contains(&status))
+    }
+
+    /// Returns true if the job was cancelled on this device, in either spelling.
+    pub fn is_cancelled(&self) -> bool {
+        match &self.status {
+            Some(DeviceJobStatus::UnknownValue(text)) => text.eq_ignore_ascii_case("cancelled"),
+            status => *status == Some(DeviceJobStatus::Canceled),
+        }
+    }
+
+    /// Returns the reason why the job failed on this device; `None` if it succeeded or has not ended there.
+    pub fn failure(&self) -> Option<String> {
+        if self.status == Some(DeviceJobStatus::Completed) {
+            let response = self.method_response().filter(|_| !self.is_success())?;
+            let payload = response.payload.filter(|payload| !payload.is_null());
+            let payload = payload.map(|payload| format!(": {payload}")).unwrap_or_default();
+            return Some(format!("the device answered {}{payload}", response.status.unwrap_or_default()));
+        }
+        if self.status != Some(DeviceJobStatus::Failed) {
+            return None;
+        }
+        let error = self.error.clone().unwrap_or_default();
+        let parts: Vec<String> = [error.code, error.description].into_iter().flatten().collect();
+        Some(if parts.is_empty() { "the hub gives no reason".into() } else { parts.join(": ") })
+    }
+}
+
+impl CloudToDeviceMethodResult {
+    /// Reads the payload as a value of `T`; an absent payload reads as null.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidPayload`] if the payload is of another type.
+    pub fn payload_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        T::deserialize(self.payload.as_ref().unwrap_or(&Value::Null)).map_err(Error::InvalidPayload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::generated::types::CloudToDeviceMethod;
+
+    fn job(body: Value) -> JobOutcome {
+        serde_json::from_value::<JobResponse>(body).unwrap().outcome()
+    }
+
+    fn row(body: Value) -> DeviceJob {
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn outcome_follows_from_status_and_statistics() {
+        let completed =
+            |failed| json!({ "status": "completed", "deviceJobStatistics": { "failedCount": failed } });
+        assert_eq!(job(completed(0)), JobOutcome::Succeeded);
+        assert_eq!(job(json!({ "status": "completed" })), JobOutcome::Succeeded);
+        assert_eq!(job(completed(3)), JobOutcome::CompletedWithFailures(3));
+        assert_eq!(job(json!({ "status": "failed" })), JobOutcome::Failed);
+        for status in ["cancelled", "canceled"] {
+            assert_eq!(job(json!({ "status": status })), JobOutcome::Cancelled);
+        }
+        for status in ["queued", "enqueued", "scheduled", "running", "paused"] {
+            assert_eq!(job(json!({ "status": status })), JobOutcome::Pending);
+        }
+        for unknown in [json!({}), json!({ "status": "unknown" })] {
+            assert_eq!(job(unknown), JobOutcome::Unknown);
+        }
+    }
+
+    #[test]
+    fn device_that_answers_404_is_no_success() {
+        let answered = |status| json!({ "status": "completed", "outcome": { "deviceMethodResponse": { "status": status, "payload": "no" } } });
+        assert!(row(answered(200)).is_success());
+        assert!(!row(answered(404)).is_success());
+        assert_eq!(row(answered(404)).failure().unwrap(), "the device answered 404: \"no\"");
+        let bare = row(json!({ "status": "completed", "outcome": { "status": 500, "payload": null } }));
+        assert_eq!(bare.failure().unwrap(), "the device answered 500");
+        for outcome in [json!({}), json!({ "deviceMethodResponse": null }), json!(null)] {
+            assert!(row(json!({ "status": "completed", "outcome": outcome })).is_success());
+        }
+    }
+
+    #[test]
+    fn failed_row_has_a_reason() {
+        let error = json!({ "code": "JobRunPreconditionFailed", "description": "offline" });
+        let failed = row(json!({ "status": "failed", "outcome": {}, "error": error }));
+        assert_eq!(failed.failure().unwrap(), "JobRunPreconditionFailed: offline");
+        assert_eq!(row(json!({ "status": "failed" })).failure().unwrap(), "the hub gives no reason");
+        assert_eq!(row(json!({ "status": "pending" })).failure(), None);
+        assert!(
+            row(json!({ "status": "canceled" })).is_cancelled()
+                && row(json!({ "status": "Cancelled" })).is_cancelled()
+        );
+    }
+
+    #[test]
+    fn payload_is_written_as_json() {
+        let method = CloudToDeviceMethod::new("m").with_payload_of(&[Some(1), None]).unwrap();
+        assert_eq!(method.payload, Some(json!([1, null])));
+        let unwritable = std::collections::BTreeMap::from([((1, 2), 3)]);
+        assert!(CloudToDeviceMethod::new("m").with_payload_of(&unwritable).is_err());
+    }
+
+    #[test]
+    fn payload_is_read_as_a_type() {
+        let response =
+            row(json!({ "outcome": { "deviceMethodResponse": { "payload": [1, 2] } } })).method_response();
+        let response = response.unwrap();
+        assert_eq!(response.payload_as::<Vec<i32>>().unwrap(), [1, 2]);
+        assert!(response.payload_as::<String>().is_err());
+        assert_eq!(CloudToDeviceMethodResult::default().payload_as::<Option<i32>>().unwrap(), None);
+    }
+}

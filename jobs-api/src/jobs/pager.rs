@@ -1,0 +1,252 @@
+//! Listings: streams of items over all pages, or of whole pages from which a later process can continue.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+
+use super::validate::check_job_id;
+use crate::error::Error;
+use crate::generated::Client as Api;
+use crate::generated::types::{
+    DeviceJob, DeviceJobStatus, JobResponse, JobStatus, JobType, QuerySpecification,
+};
+use crate::limits::PAGE_SIZE;
+use crate::pipeline::{Pipeline, Response, Scope};
+
+/// The header with the token of the next page.
+const CONTINUATION: &str = "x-ms-continuation";
+
+/// A selection of jobs by type and status; all jobs by default.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct JobFilter {
+    job_type: Option<JobType>,
+    status: Option<JobStatus>,
+}
+
+impl JobFilter {
+    /// Selects jobs of this type.
+    #[must_use]
+    pub fn job_type(mut self, job_type: impl Into<Option<JobType>>) -> Self {
+        self.job_type = job_type.into();
+        self
+    }
+
+    /// Selects jobs in this status.
+    #[must_use]
+    pub fn status(mut self, status: impl Into<Option<JobStatus>>) -> Self {
+        self.status = status.into();
+        self
+    }
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// The items. A page may be empty although others follow.
+    pub items: Vec<T>,
+    /// The token from which [`Pager::resume_from`] continues; `None` on the last page.
+    pub continuation: Option<String>,
+}
+
+/// A listing: a stream of items, read page by page in constant memory.
+///
+/// A page is read when its first item is polled, with the client's retries. The stream ends after an
+/// error.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+/// use futures_util::TryStreamExt;
+/// use jobs_api::JobFilter;
+/// use jobs_api::types::JobStatus;
+///
+/// let mut running = client.query_scheduled_jobs(JobFilter::default().status(JobStatus::Running));
+/// while let Some(job) = running.try_next().await? {
+///     println!("{}", job.id());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a listing does nothing until it is polled"]
+pub struct Pager<T> {
+    listing: Listing<T>,
+    items: Option<BoxStream<'static, Result<T, Error>>>,
+}
+
+/// A listing and the position in it.
+struct Listing<T> {
+    pipeline: Arc<Pipeline>,
+    query: Query,
+    read_page: ReadPage<T>,
+    page_size: u8,
+    continuation: Option<String>,
+}
+
+/// The items that a listing asks for.
+#[derive(Clone, Debug)]
+enum Query {
+    Jobs(JobFilter),
+    DeviceJobs { job_id: String, status: Option<DeviceJobStatus> },
+}
+
+/// Reads the page of a listing at its position.
+type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<Response<Vec<T>>, Error>>;
+
+impl Pager<JobResponse> {
+    pub(crate) fn of_jobs(pipeline: Arc<Pipeline>, filter: JobFilter) -> Self {
+        Self::new(pipeline, Query::Jobs(filter), |listing| listing.read_jobs().boxed())
+    }
+}
+
+impl Pager<DeviceJob> {
+    pub(crate) fn of_device_jobs(pipeline: Arc<Pipeline>, job_id: &str) -> Self {
+        let query = Query::DeviceJobs { job_id: job_id.to_owned(), status: None };
+        Self::new(pipeline, query, |listing| listing.read_device_jobs().boxed())
+    }
+
+    /// Lists only rows in this status; the hub filters them.
+    pub fn status(mut self, row_status: impl Into<Option<DeviceJobStatus>>) -> Self {
+        if let Query::DeviceJobs { status, .. } = &mut self.listing.query {
+            *status = row_status.into();
+        }
+        self
+    }
+}
+
+impl<T: Send + 'static> Pager<T> {
+    fn new(pipeline: Arc<Pipeline>, query: Query, read_page: ReadPage<T>) -> Self {
+        let page_size = *PAGE_SIZE.end();
+        Self { listing: Listing { pipeline, query, read_page, page_size, continuation: None }, items: None }
+    }
+
+    /// Sets the largest number of items on a page: 1 to 100, by default 100. Any other number is an
+    /// [`Error::InvalidRequest`] at the first page.
+    pub fn page_size(mut self, items: u8) -> Self {
+        self.listing.page_size = items;
+        self
+    }
+
+    /// Continues after the page that had this [`continuation`](Page::continuation). The hub rejects it
+    /// for another filter or page size.
+    pub fn resume_from(mut self, continuation: impl Into<String>) -> Self {
+        self.listing.continuation = Some(continuation.into());
+        self
+    }
+
+    /// Returns the pages as a stream.
+    pub fn pages(self) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
+        self.listing.into_pages()
+    }
+}
+
+impl<T: Send + 'static> Listing<T> {
+    fn into_pages(self) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
+        stream::try_unfold(Some(self), async |listing| {
+            let Some(mut listing) = listing else { return Ok(None) };
+            let page = listing.read().await?;
+            listing.continuation.clone_from(&page.continuation);
+            let next = page.continuation.is_some().then_some(listing);
+            Ok(Some((page, next)))
+        })
+    }
+
+    async fn read(&self) -> Result<Page<T>, Error> {
+        if !PAGE_SIZE.contains(&self.page_size) {
+            let rule = format!("must be a page size of {} to {}", PAGE_SIZE.start(), PAGE_SIZE.end());
+            return Err(Error::invalid_request("x-ms-max-item-count", rule));
+        }
+        let response = (self.read_page)(self).await?;
+        let continuation = response.headers().get(CONTINUATION).and_then(|token| token.to_str().ok());
+        let continuation = continuation.filter(|token| !token.is_empty()).map(str::to_owned);
+        if continuation.is_some() && continuation == self.continuation {
+            return Err(Error::EndlessListing);
+        }
+        Ok(Page { items: response.into_inner(), continuation })
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        let job_id = match &self.query {
+            Query::Jobs(_) => None,
+            Query::DeviceJobs { job_id, .. } => Some(job_id.as_str()),
+        };
+        Scope { job_id, is_read: true, ..Scope::default() }
+    }
+}
+
+impl Listing<JobResponse> {
+    async fn read_jobs(&self) -> Result<Response<Vec<JobResponse>>, Error> {
+        let filter = match &self.query {
+            Query::Jobs(filter) => filter,
+            Query::DeviceJobs { .. } => &JobFilter::default(),
+        };
+        let (status, job_type) = (filter.status.as_ref(), filter.job_type.as_ref());
+        let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
+        let read = |api: Api| async move {
+            api.query_scheduled_jobs(status, job_type, continuation, Some(size)).await
+        };
+        self.pipeline.execute(self.scope(), read).await
+    }
+}
+
+impl Listing<DeviceJob> {
+    async fn read_device_jobs(&self) -> Result<Response<Vec<DeviceJob>>, Error> {
+        let query = &QuerySpecification { query: Some(self.query.to_text()?) };
+        let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
+        let read = |api: Api| async move { api.query_device_jobs(continuation, Some(size), query).await };
+        self.pipeline.execute(self.scope(), read).await
+    }
+}
+
+impl Query {
+    /// Returns the query in the hub's query language.
+    fn to_text(&self) -> Result<String, Error> {
+        let Self::DeviceJobs { job_id, status } = self else { return Ok(String::new()) };
+        check_job_id(job_id)?;
+        let mut text = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{job_id}'");
+        if let Some(status) = status {
+            if !status.as_str().chars().all(|c| c.is_ascii_alphabetic()) {
+                return Err(Error::invalid_request("status", "must have ASCII letters only"));
+            }
+            text += &format!(" AND devices.jobs.status = '{status}'");
+        }
+        Ok(text)
+    }
+}
+
+impl<T: Send + 'static> Stream for Pager<T> {
+    type Item = Result<T, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { listing, items } = &mut *self;
+        let items = items.get_or_insert_with(|| {
+            let pages = listing.clone().into_pages();
+            pages.map_ok(|page| stream::iter(page.items.into_iter().map(Ok))).try_flatten().boxed()
+        });
+        items.poll_next_unpin(context)
+    }
+}
+
+impl<T> Unpin for Pager<T> {}
+
+impl<T> Clone for Listing<T> {
+    fn clone(&self) -> Self {
+        Self {
+            pipeline: self.pipeline.clone(),
+            query: self.query.clone(),
+            read_page: self.read_page,
+            page_size: self.page_size,
+            continuation: self.continuation.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Pager<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Listing { query, page_size, .. } = &self.listing;
+        f.debug_struct("Pager").field("query", query).field("page_size", page_size).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! Waiting for one job.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, Stream};
+use tokio::time::timeout;
+
+use super::observation::{Observation, OnProgress};
+use super::poll_timer::PollTimer;
+use crate::error::Error;
+use crate::generated::types::{JobResponse, JobStatus};
+use crate::jobs::validate::check_job_id;
+use crate::pipeline::Pipeline;
+
+/// Waits for a job to end: await it, or read its [`states`](Self::states).
+///
+/// Returns the job when it has completed, failed or been cancelled:
+/// [`outcome`](JobResponse::outcome) says which. After the [`timeout`](Self::timeout) it returns the
+/// latest state, whose outcome is [`Pending`](crate::JobOutcome::Pending).
+///
+/// The job is polled at intervals that grow from half a second to 10 seconds. A job that is scheduled for
+/// later is polled again a second before its start; a cancellation is noticed no sooner. An import or
+/// export job, whose status is `unknown`, is returned after three polls.
+///
+/// # Errors
+///
+/// A poll fails in a way that is not [retryable](Error::is_retryable), such as a job that is not found; or
+/// five consecutive polls fail, each after its retries.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+/// use std::time::Duration;
+///
+/// let job = client
+///     .wait_for_job("reboot-43")
+///     .timeout(Duration::from_secs(600))
+///     .on_progress(|job| println!("{:?}", job.counts()))
+///     .await?;
+/// println!("{}", job.outcome());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "the wait does not begin until this is awaited"]
+pub struct WaitForJob<'a> {
+    pipeline: Arc<Pipeline>,
+    id: String,
+    timeout: Option<Duration>,
+    on_progress: Option<OnProgress<'a>>,
+}
+
+impl<'a> WaitForJob<'a> {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, id: &str) -> Self {
+        Self { pipeline, id: id.to_owned(), timeout: None, on_progress: None }
+    }
+
+    /// Ends the wait after this time, which is not an error; unlimited by default. The first poll is
+    /// always completed, retries included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Calls this with each state that differs from the previous one, the first and the last included.
+    pub fn on_progress(mut self, on_progress: impl FnMut(&JobResponse) + Send + 'a) -> Self {
+        self.on_progress = Some(Box::new(on_progress));
+        self
+    }
+
+    /// Returns the states of the job as a stream: each that differs from the previous one. It ends after
+    /// the final state.
+    pub fn states(self) -> impl Stream<Item = Result<JobResponse, Error>> + Send + use<'a> {
+        stream::try_unfold(self.start(), |mut polling| async move {
+            let state = polling.next_change().await?.cloned();
+            Ok(state.map(|state| (state, polling)))
+        })
+    }
+
+    fn start(self) -> Polling<'a> {
+        let Self { pipeline, id, timeout, on_progress } = self;
+        let timer = PollTimer::start(timeout);
+        Polling { pipeline, id, timer, observation: Observation::default(), has_polled: false, on_progress }
+    }
+}
+
+impl<'a> IntoFuture for WaitForJob<'a> {
+    type Output = Result<JobResponse, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let mut polling = self.start();
+        Box::pin(async move {
+            while polling.next_change().await?.is_some() {}
+            polling.observation.into_result(polling.id)
+        })
+    }
+}
+
+impl fmt::Debug for WaitForJob<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitForJob").field("job_id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A wait under way.
+struct Polling<'a> {
+    pipeline: Arc<Pipeline>,
+    id: String,
+    timer: PollTimer,
+    observation: Observation,
+    has_polled: bool,
+    on_progress: Option<OnProgress<'a>>,
+}
+
+impl Polling<'_> {
+    /// Polls until the job changes. Returns `None` once it has ended or the timeout has passed.
+    async fn next_change(&mut self) -> Result<Option<&JobResponse>, Error> {
+        check_job_id(&self.id)?;
+        while !self.observation.is_final() {
+            let time_to_start = self.observation.time_to_start(self.pipeline.hub_time());
+            if self.has_polled && !self.timer.sleep(time_to_start).await {
+                break;
+            }
+            self.has_polled = true;
+            let poll = self.pipeline.read_job(&self.id);
+            let result = match self.observation.current() {
+                Some(_) => match timeout(self.timer.remaining(), poll).await {
+                    Ok(result) => result,
+                    Err(_) => break,
+                },
+                None => poll.await,
+            };
+            let previous_status = self.observation.current().and_then(|job| job.status.clone());
+            if self.observation.add(result) {
+                return Ok(self.report_change(previous_status));
+            }
+        }
+        self.observation.take_error().map_or(Ok(None), Err)
+    }
+
+    /// Reports the current state, which differs from the previous one.
+    fn report_change(&mut self, previous_status: Option<JobStatus>) -> Option<&JobResponse> {
+        let job = self.observation.current()?;
+        if job.status != previous_status {
+            self.timer.reset();
+        }
+        if let Some(on_progress) = &mut self.on_progress {
+            on_progress(job);
+        }
+        Some(job)
+    }
+}

@@ -1,0 +1,151 @@
+//! Waiting for many jobs at the cost of pages instead of jobs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::TryStreamExt as _;
+
+use super::observation::{Observation, OnProgress};
+use super::poll_timer::PollTimer;
+use crate::error::Error;
+use crate::generated::types::JobResponse;
+use crate::jobs::pager::{JobFilter, Pager};
+use crate::jobs::validate::check_job_id;
+use crate::pipeline::Pipeline;
+
+/// Waits for many jobs to end: await it.
+///
+/// Each round lists the hub's jobs, a hundred to a page, as long as that takes fewer requests than polling
+/// each job; jobs that the list does not show are polled individually. Returns, for each id, the job in its
+/// final or latest state, or the error that ended its wait; the rules are those of
+/// [`WaitForJob`](crate::WaitForJob). A job that the timeout left no time to poll has its id alone and the
+/// outcome [`Unknown`](crate::JobOutcome::Unknown).
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) {
+/// for (id, result) in client.wait_for_jobs(["wave-1", "wave-2"]).await {
+///     match result {
+///         Ok(job) => println!("{id}: {}", job.outcome()),
+///         Err(error) => println!("{id}: {error}"),
+///     }
+/// }
+/// # }
+/// ```
+#[must_use = "the wait does not begin until this is awaited"]
+pub struct WaitForJobs<'a> {
+    pipeline: Arc<Pipeline>,
+    ids: BTreeSet<String>,
+    timeout: Option<Duration>,
+    on_progress: Option<OnProgress<'a>>,
+}
+
+impl<'a> WaitForJobs<'a> {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, ids: BTreeSet<String>) -> Self {
+        Self { pipeline, ids, timeout: None, on_progress: None }
+    }
+
+    /// Ends the wait after this time, which is not an error; unlimited by default. The first request, and
+    /// one under way at that time, is completed, retries included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Calls this with each state of a job that differs from the previous one.
+    pub fn on_progress(mut self, on_progress: impl FnMut(&JobResponse) + Send + 'a) -> Self {
+        self.on_progress = Some(Box::new(on_progress));
+        self
+    }
+}
+
+impl<'a> IntoFuture for WaitForJobs<'a> {
+    type Output = BTreeMap<String, Result<JobResponse, Error>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { pipeline, ids, timeout, on_progress } = self;
+        let observations = ids.into_iter().map(|id| (id, Observation::default())).collect();
+        let timer = PollTimer::start(timeout);
+        Box::pin(Polling { pipeline, observations, timer, list_cost: 0, on_progress }.run())
+    }
+}
+
+impl fmt::Debug for WaitForJobs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitForJobs").field("jobs", &self.ids.len()).finish_non_exhaustive()
+    }
+}
+
+struct Polling<'a> {
+    pipeline: Arc<Pipeline>,
+    observations: BTreeMap<String, Observation>,
+    timer: PollTimer,
+    /// Requests that the last round took which began with the list.
+    list_cost: usize,
+    on_progress: Option<OnProgress<'a>>,
+}
+
+impl Polling<'_> {
+    async fn run(mut self) -> BTreeMap<String, Result<JobResponse, Error>> {
+        loop {
+            let mut pending = self.pending();
+            if pending.len() > self.list_cost {
+                let pages = self.poll_by_list(&mut pending).await;
+                self.list_cost = pages + pending.len();
+            }
+            for id in &pending {
+                if self.timer.is_expired() {
+                    break;
+                }
+                let result = match check_job_id(id) {
+                    Ok(()) => self.pipeline.read_job(id).await,
+                    Err(error) => Err(error),
+                };
+                self.record(id, result);
+            }
+            let now = self.pipeline.hub_time();
+            let waiting = self.observations.values().filter(|job| !job.is_final());
+            match waiting.map(|job| job.time_to_start(now)).min() {
+                Some(next_start) if self.timer.sleep(next_start).await => {}
+                _ => break,
+            }
+        }
+        self.observations.into_iter().map(|(id, job)| (id.clone(), job.into_result(id))).collect()
+    }
+
+    fn pending(&self) -> BTreeSet<String> {
+        self.observations.iter().filter(|(_, job)| !job.is_final()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Polls the `pending` jobs by listing, and removes those that the list shows. Returns the number of
+    /// pages read. Stops as soon as polling each remaining job is cheaper.
+    async fn poll_by_list(&mut self, pending: &mut BTreeSet<String>) -> usize {
+        let most = pending.len();
+        let mut pages = pin!(Pager::of_jobs(self.pipeline.clone(), JobFilter::default()).pages());
+        let mut count = 0;
+        while count < most && !pending.is_empty() && (count == 0 || !self.timer.is_expired()) {
+            // A failed listing is not fatal: jobs are then polled individually.
+            let Ok(Some(page)) = pages.try_next().await else { break };
+            count += 1;
+            for job in page.items {
+                if let Some(id) = job.job_id.clone().filter(|id| pending.remove(id)) {
+                    self.record(&id, Ok(job));
+                }
+            }
+        }
+        count
+    }
+
+    fn record(&mut self, id: &str, result: Result<JobResponse, Error>) {
+        let Some(observation) = self.observations.get_mut(id) else { return };
+        if observation.add(result)
+            && let (Some(job), Some(on_progress)) = (observation.current(), &mut self.on_progress)
+        {
+            on_progress(job);
+        }
+    }
+}

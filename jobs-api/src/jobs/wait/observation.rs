@@ -1,0 +1,89 @@
+//! The observation of a job over several polls.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::error::Error;
+use crate::generated::types::{JobResponse, JobStatus};
+use crate::jobs::outcome::JobOutcome;
+use crate::runtime::Timestamp;
+
+/// Consecutive polls that may fail, each after all of its retries.
+const FAILED_POLLS: u32 = 5;
+/// Consecutive polls that may find the job in an unknown state.
+const UNKNOWN_POLLS: u32 = 3;
+
+/// A callback that receives each state of a job that differs from the previous one.
+pub(super) type OnProgress<'a> = Box<dyn FnMut(&JobResponse) + Send + 'a>;
+
+/// The states of a job, as far as polls have shown them.
+#[derive(Default)]
+pub(super) struct Observation {
+    current: Option<JobResponse>,
+    /// The error of the last poll.
+    error: Option<Error>,
+    failed_polls: u32,
+    unknown_polls: u32,
+    is_final: bool,
+}
+
+impl Observation {
+    /// Adds the result of a poll. Returns true if the state of the job has changed.
+    pub(super) fn add(&mut self, result: Result<JobResponse, Error>) -> bool {
+        match result {
+            Ok(job) => {
+                (self.error, self.failed_polls) = (None, 0);
+                let is_unknown = job.outcome() == JobOutcome::Unknown;
+                self.unknown_polls = if is_unknown { self.unknown_polls + 1 } else { 0 };
+                self.is_final = job.outcome().is_final() || self.unknown_polls >= UNKNOWN_POLLS;
+                let has_changed = self.current.as_ref() != Some(&job);
+                self.current = Some(job);
+                has_changed
+            }
+            Err(error) => {
+                self.failed_polls += 1;
+                self.is_final = !error.is_retryable() || self.failed_polls >= FAILED_POLLS;
+                self.error = Some(error);
+                false
+            }
+        }
+    }
+
+    /// Returns the latest state of the job.
+    pub(super) fn current(&self) -> Option<&JobResponse> {
+        self.current.as_ref()
+    }
+
+    /// Returns true if further polls would change nothing.
+    pub(super) fn is_final(&self) -> bool {
+        self.is_final
+    }
+
+    /// Returns the time until the job starts by the hub's clock; zero if it is not scheduled for later.
+    pub(super) fn time_to_start(&self, now: DateTime<Utc>) -> Duration {
+        let is_waiting = |job: &&JobResponse| {
+            matches!(job.status, Some(JobStatus::Queued | JobStatus::Enqueued | JobStatus::Scheduled))
+        };
+        let job = self.current().filter(is_waiting);
+        let start = job.and_then(|job| job.start_time.as_ref()).and_then(Timestamp::to_utc);
+        start.and_then(|start| (start - now).to_std().ok()).unwrap_or_default()
+    }
+
+    /// Returns the error that ends the wait: that of the last poll, if it is final or the job was never
+    /// seen.
+    pub(super) fn take_error(&mut self) -> Option<Error> {
+        if self.is_final || self.current.is_none() { self.error.take() } else { None }
+    }
+
+    /// Returns the latest state of the job, or the error that ended the wait. A job that was never polled
+    /// has its id alone.
+    pub(super) fn into_result(mut self, id: String) -> Result<JobResponse, Error> {
+        match self.take_error() {
+            Some(error) => Err(error),
+            None => {
+                Ok(self.current.unwrap_or_else(|| JobResponse { job_id: Some(id), ..Default::default() }))
+            }
+        }
+    }
+}

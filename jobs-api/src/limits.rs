@@ -1,0 +1,34 @@
+//! The numbers of the service, each written once: checks and messages are made from them.
+//!
+//! Sources: [Schedule jobs][jobs], [Query language][query], [Direct methods][methods], [Device twins][twins],
+//! [Quotas and throttling][quotas], [Shared access signatures][sas].
+//!
+//! [jobs]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-jobs
+//! [query]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language
+//! [methods]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-direct-methods
+//! [twins]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-device-twins
+//! [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+//! [sas]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-sas
+
+use std::ops::RangeInclusive;
+
+/// Characters in a job id.
+pub(crate) const JOB_ID_LENGTH: RangeInclusive<usize> = 1..=64;
+/// Characters in a query condition.
+pub(crate) const CONDITION_LENGTH: usize = 8192;
+/// Bytes of JSON in a direct method's payload.
+pub(crate) const PAYLOAD_SIZE: usize = 128 * 1024;
+/// Seconds that a device may take to answer a direct method.
+pub(crate) const RESPONSE_TIMEOUT: RangeInclusive<i32> = 5..=300;
+/// Seconds that a direct method may wait for a device to connect.
+pub(crate) const CONNECT_TIMEOUT: RangeInclusive<i32> = 0..=300;
+/// Objects nested within a twin's collection.
+pub(crate) const TWIN_DEPTH: usize = 10;
+/// Items on a page of a query.
+pub(crate) const PAGE_SIZE: RangeInclusive<u8> = 1..=100;
+/// Jobs that run at the same time, by tier.
+pub(crate) const CONCURRENT_JOBS: &str = "1 on free and S1, 5 on S2, 10 on S3";
+/// Permissions that a shared access policy needs for jobs.
+pub(crate) const PERMISSIONS: &str = "RegistryRead, RegistryWrite and ServiceConnect";
+/// Role that an identity of Microsoft Entra ID needs for jobs.
+pub(crate) const ROLE: &str = "IoT Hub Data Contributor";

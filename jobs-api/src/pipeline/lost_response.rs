@@ -1,0 +1,285 @@
+//! Lost responses: conclusions from the job about a request whose outcome is unknown.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+
+use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, Twin};
+use crate::runtime::Timestamp;
+
+/// How far the start of a job may lie from its creation when the request left the start to the hub.
+const IMMEDIATE_START: TimeDelta = TimeDelta::minutes(1);
+/// Seconds that the hub fills in for timeouts which the request leaves out.
+const DEFAULT_RESPONSE_TIMEOUT: i32 = 30;
+const DEFAULT_CONNECT_TIMEOUT: i32 = 0;
+
+/// The change of a job that a request asks for.
+pub(crate) enum Change<'a> {
+    /// Creates the job as in this request, the one that was sent.
+    Create(&'a JobRequest),
+    Cancel,
+}
+
+/// The conclusion about a request whose response was lost.
+pub(crate) enum Resolution {
+    /// The job is as requested.
+    Applied(Box<JobResponse>),
+    /// The request changed nothing and never will.
+    NotApplied,
+    Unknown,
+}
+
+impl Change<'_> {
+    /// Concludes from the job that was found.
+    ///
+    /// `earliest_sent` is the earliest time by the hub's clock at which the first attempt was sent;
+    /// `may_be_pending` says that the hub may still be working on an attempt.
+    pub(super) fn resolve(
+        &self,
+        job: JobResponse,
+        earliest_sent: Option<DateTime<Utc>>,
+        may_be_pending: bool,
+    ) -> Resolution {
+        match self {
+            // Another job occupies the id, so a pending attempt will be refused.
+            Self::Create(request) if !is_as_requested(&job, request) => Resolution::NotApplied,
+            Self::Create(_) => {
+                let created = job.created_time.as_ref().and_then(Timestamp::to_utc);
+                match created.zip(earliest_sent) {
+                    Some((created, sent)) if created < sent => Resolution::NotApplied,
+                    Some(_) => Resolution::Applied(Box::new(job)),
+                    None => Resolution::Unknown,
+                }
+            }
+            Self::Cancel => match job.status {
+                ref status if is_cancelled(status.as_ref()) => Resolution::Applied(Box::new(job)),
+                // The hub refuses to cancel a job in these states, at any later time too.
+                Some(JobStatus::Running | JobStatus::Completed | JobStatus::Failed) => Resolution::NotApplied,
+                _ if may_be_pending => Resolution::Unknown,
+                _ => Resolution::NotApplied,
+            },
+        }
+    }
+
+    /// Concludes from the absence of the job.
+    pub(super) fn resolve_missing(&self, may_be_pending: bool) -> Resolution {
+        match self {
+            Self::Create(_) if may_be_pending => Resolution::Unknown,
+            Self::Create(_) | Self::Cancel => Resolution::NotApplied,
+        }
+    }
+}
+
+/// Returns true for both spellings that the service uses.
+pub(crate) fn is_cancelled(status: Option<&JobStatus>) -> bool {
+    match status {
+        Some(JobStatus::UnknownValue(text)) => text.eq_ignore_ascii_case("canceled"),
+        status => status == Some(&JobStatus::Cancelled),
+    }
+}
+
+/// Returns true if `job` is the one that `request` asks for, with the values that the hub fills in.
+fn is_as_requested(job: &JobResponse, request: &JobRequest) -> bool {
+    job.type_ == request.type_
+        && job.query_condition == request.query_condition
+        && is_same_method(job.cloud_to_device_method.as_ref(), request.cloud_to_device_method.as_ref())
+        && is_same_patch(job.update_twin.as_ref(), request.update_twin.as_ref())
+        && is_same_start(job, request)
+        && is_sent_or_absent(&job.max_execution_time_in_seconds, &request.max_execution_time_in_seconds)
+}
+
+fn is_same_start(job: &JobResponse, request: &JobRequest) -> bool {
+    match &request.start_time {
+        Some(requested) => {
+            job.start_time.as_ref().map(Timestamp::truncate_to_millis).as_ref() == Some(requested)
+        }
+        None => {
+            let start = job.start_time.as_ref().and_then(Timestamp::to_utc);
+            let created = job.created_time.as_ref().and_then(Timestamp::to_utc);
+            start.zip(created).is_none_or(|(start, created)| (start - created).abs() <= IMMEDIATE_START)
+        }
+    }
+}
+
+/// Returns true if `found` equals `sent`, or nothing was sent.
+fn is_sent_or_absent<T: PartialEq>(found: &Option<T>, sent: &Option<T>) -> bool {
+    sent.is_none() || found == sent
+}
+
+fn is_same_method(found: Option<&CloudToDeviceMethod>, sent: Option<&CloudToDeviceMethod>) -> bool {
+    let (Some(found), Some(sent)) = (found, sent) else { return found.is_none() && sent.is_none() };
+    found.method_name == sent.method_name
+        && found.payload.as_ref().unwrap_or(&Value::Null) == sent.payload.as_ref().unwrap_or(&Value::Null)
+        && is_same_timeout(
+            found.response_timeout_in_seconds,
+            sent.response_timeout_in_seconds,
+            DEFAULT_RESPONSE_TIMEOUT,
+        )
+        && is_same_timeout(
+            found.connect_timeout_in_seconds,
+            sent.connect_timeout_in_seconds,
+            DEFAULT_CONNECT_TIMEOUT,
+        )
+}
+
+fn is_same_timeout(found: Option<i32>, sent: Option<i32>, default: i32) -> bool {
+    found.unwrap_or(default) == sent.unwrap_or(default)
+}
+
+fn is_same_patch(found: Option<&Twin>, sent: Option<&Twin>) -> bool {
+    let (Some(found), Some(sent)) = (found, sent) else { return found.is_none() && sent.is_none() };
+    is_same_collection(found.tags.as_ref(), sent.tags.as_ref())
+        && is_same_collection(desired(found), desired(sent))
+}
+
+fn desired(twin: &Twin) -> Option<&Map<String, Value>> {
+    twin.properties.as_ref()?.desired.as_ref()
+}
+
+/// Compares two collections of a patch: an absent one and an empty one change nothing alike.
+fn is_same_collection(found: Option<&Map<String, Value>>, sent: Option<&Map<String, Value>>) -> bool {
+    let members =
+        |collection: Option<&Map<String, Value>>| collection.filter(|members| !members.is_empty()).cloned();
+    members(found) == members(sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SENT: &str = "2022-05-04T16:00:00Z";
+
+    fn request() -> Value {
+        json!({
+            "jobId": "job",
+            "type": "scheduleDeviceMethod",
+            "cloudToDeviceMethod": { "methodName": "reboot", "payload": { "delay": 5 } },
+            "queryCondition": "*",
+            "startTime": "2022-05-04T17:00:00.077Z",
+            "maxExecutionTimeInSeconds": 60,
+        })
+    }
+
+    /// The request as the hub keeps it, created a second after it was sent.
+    fn found() -> Value {
+        with(&request(), "/createdTime", json!("2022-05-04T16:00:01Z"))
+    }
+
+    fn with(base: &Value, pointer: &str, value: Value) -> Value {
+        let mut changed = base.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        changed.pointer_mut(parent).unwrap()[name] = value;
+        changed
+    }
+
+    fn resolve(job: &Value, request: &Value, sent: Option<&str>) -> &'static str {
+        let request = serde_json::from_value(request.clone()).unwrap();
+        let sent = sent.and_then(|sent| Timestamp::from(sent).to_utc());
+        name(&Change::Create(&request).resolve(serde_json::from_value(job.clone()).unwrap(), sent, true))
+    }
+
+    fn resolve_cancel(status: &str, may_be_pending: bool) -> &'static str {
+        let job = serde_json::from_value(json!({ "status": status })).unwrap();
+        name(&Change::Cancel.resolve(job, None, may_be_pending))
+    }
+
+    fn name(resolution: &Resolution) -> &'static str {
+        match resolution {
+            Resolution::Applied(_) => "applied",
+            Resolution::NotApplied => "not applied",
+            Resolution::Unknown => "unknown",
+        }
+    }
+
+    #[test]
+    fn job_with_values_of_the_hub_is_the_requested_one() {
+        let found = with(&found(), "/startTime", json!("2022-05-04T17:00:00.0770000Z"));
+        let found = with(&found, "/cloudToDeviceMethod/responseTimeoutInSeconds", json!(30));
+        let found = with(&found, "/cloudToDeviceMethod/connectTimeoutInSeconds", json!(0));
+        let found = with(&found, "/status", json!("running"));
+        assert_eq!(resolve(&found, &request(), Some(SENT)), "applied");
+    }
+
+    #[test]
+    fn job_that_differs_in_anything_sent_is_another() {
+        for (pointer, value) in [
+            ("/type", json!("scheduleUpdateTwin")),
+            ("/queryCondition", json!("deviceId = 'a'")),
+            ("/startTime", json!("2022-05-04T17:00:00.078Z")),
+            ("/startTime", Value::Null),
+            ("/maxExecutionTimeInSeconds", json!(61)),
+            ("/cloudToDeviceMethod", Value::Null),
+            ("/cloudToDeviceMethod/methodName", json!("Reboot")),
+            ("/cloudToDeviceMethod/payload", Value::Null),
+            ("/cloudToDeviceMethod/responseTimeoutInSeconds", json!(31)),
+            ("/cloudToDeviceMethod/connectTimeoutInSeconds", json!(1)),
+            ("/updateTwin", json!({ "tags": { "a": 1 } })),
+        ] {
+            assert_eq!(
+                resolve(&with(&found(), pointer, value), &request(), Some(SENT)),
+                "not applied",
+                "{pointer}"
+            );
+        }
+    }
+
+    #[test]
+    fn job_created_before_the_first_attempt_is_another() {
+        let earlier = with(&found(), "/createdTime", json!("2022-05-04T15:59:59.999Z"));
+        assert_eq!(resolve(&earlier, &request(), Some(SENT)), "not applied");
+    }
+
+    #[test]
+    fn outcome_is_unknown_without_a_time_to_compare() {
+        assert_eq!(resolve(&found(), &request(), None), "unknown");
+        let undated = with(&found(), "/createdTime", Value::Null);
+        assert_eq!(resolve(&undated, &request(), Some(SENT)), "unknown");
+    }
+
+    #[test]
+    fn job_scheduled_for_later_is_not_one_requested_for_now() {
+        let request = with(&request(), "/startTime", Value::Null);
+        let immediate = with(&found(), "/startTime", json!("2022-05-04T16:00:01.5Z"));
+        assert_eq!(resolve(&immediate, &request, Some(SENT)), "applied");
+        assert_eq!(resolve(&found(), &request, Some(SENT)), "not applied");
+    }
+
+    #[test]
+    fn twin_patch_is_compared_by_what_it_writes() {
+        let patch = json!({ "etag": "*", "tags": { "a": null } });
+        let sent = json!({ "type": "scheduleUpdateTwin", "queryCondition": "*", "updateTwin": patch });
+        let found = with(&sent, "/updateTwin/deviceId", Value::Null);
+        let found = with(&found, "/updateTwin/properties", json!({ "desired": {} }));
+        let found = with(&found, "/createdTime", json!(SENT));
+        assert_eq!(resolve(&found, &sent, Some(SENT)), "applied");
+        for (pointer, value) in [
+            ("/updateTwin/tags", json!({ "a": 1 })),
+            ("/updateTwin/properties", json!({ "desired": { "a": 1 } })),
+        ] {
+            assert_eq!(resolve(&with(&found, pointer, value), &sent, Some(SENT)), "not applied");
+        }
+    }
+
+    #[test]
+    fn cancel_is_resolved_by_the_status() {
+        for status in ["cancelled", "canceled"] {
+            assert_eq!(resolve_cancel(status, true), "applied");
+        }
+        for status in ["running", "completed", "failed"] {
+            assert_eq!(resolve_cancel(status, true), "not applied");
+        }
+        for status in ["queued", "scheduled", "enqueued", "paused"] {
+            assert_eq!(resolve_cancel(status, true), "unknown");
+            assert_eq!(resolve_cancel(status, false), "not applied");
+        }
+    }
+
+    #[test]
+    fn missing_job_is_conclusive_once_every_attempt_was_answered() {
+        let request = serde_json::from_value(request()).unwrap();
+        assert_eq!(name(&Change::Create(&request).resolve_missing(true)), "unknown");
+        assert_eq!(name(&Change::Create(&request).resolve_missing(false)), "not applied");
+        assert_eq!(name(&Change::Cancel.resolve_missing(true)), "not applied");
+    }
+}

@@ -1,0 +1,262 @@
+//! One call: signed, sent, retried, resolved when its response is lost, and traced.
+//!
+//! [`Pipeline::execute`] runs any operation. [`Pipeline::execute_change`] runs one that creates or cancels
+//! a job, and reads the job when a response was lost. Everything above needs no more than these.
+
+mod hooks;
+pub(crate) mod lost_response;
+mod response;
+pub(crate) mod retry;
+mod retry_state;
+mod telemetry;
+
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use progenitor_client::ResponseValue;
+use reqwest::Url;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::Span;
+
+use self::lost_response::{Change, Resolution};
+pub use self::response::Response;
+use self::retry::{Decision, RetryPolicy};
+use self::retry_state::RetryState;
+use crate::auth::{AccessToken, Authorizer, CredentialError, TokenError};
+use crate::error::{Error, date};
+use crate::generated;
+use crate::generated::types::JobResponse;
+use crate::runtime::Attempt;
+use crate::runtime::RequestId;
+use crate::runtime::attempt::Settings;
+
+/// Attempts at reading the job after a lost response.
+const LOOK_ATTEMPTS: u32 = 3;
+
+/// The way of every call of a client to its hub.
+pub(crate) struct Pipeline {
+    /// The hub's name, whichever host its requests go to.
+    pub(crate) host_name: String,
+    /// Scheme, host and the path below which the operations lie.
+    pub(crate) endpoint: Url,
+    pub(crate) http: reqwest::Client,
+    pub(crate) authorizer: Authorizer,
+    pub(crate) retry: RetryPolicy,
+    /// How long one attempt may take.
+    pub(crate) attempt_timeout: Duration,
+    /// Bytes of a response body that are read.
+    pub(crate) body_limit: usize,
+}
+
+/// The subject of an operation, for traces and limits.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Scope<'a> {
+    pub(crate) job_id: Option<&'a str>,
+    /// The operation changes nothing, whatever its HTTP method.
+    pub(crate) is_read: bool,
+    /// Bytes of a response body that are read, if fewer than the client's limit.
+    pub(crate) body_limit: Option<usize>,
+}
+
+impl Pipeline {
+    /// Runs an operation until it succeeds or is not to be repeated.
+    ///
+    /// `operation` is called once for each attempt, with a generated client for that attempt.
+    pub(crate) async fn execute<T, E, F, Fut>(
+        &self,
+        scope: Scope<'_>,
+        operation: F,
+    ) -> Result<Response<T>, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        let span = self.span(scope.job_id);
+        let run = async {
+            let mut state = RetryState::start(&self.retry);
+            let result = self.run(scope, &span, &mut state, operation).await;
+            result.map_err(|error| error.with_outcome_unknown(state.is_outcome_unknown()))
+        };
+        telemetry::trace(&span, run).await
+    }
+
+    /// Runs an operation that changes the job `id`. After a lost response the job itself is read, before
+    /// any failure is returned.
+    pub(crate) async fn execute_change<E, F, Fut>(
+        &self,
+        id: &str,
+        change: Change<'_>,
+        operation: F,
+    ) -> Result<JobResponse, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
+    {
+        let span = self.span(Some(id));
+        let run = async {
+            let mut state = RetryState::start(&self.retry);
+            let scope = Scope { job_id: Some(id), ..Scope::default() };
+            let error = match self.run(scope, &span, &mut state, operation).await {
+                Ok(response) => return Ok(response.into_inner()),
+                Err(error) if !state.is_outcome_unknown() => return Err(error),
+                Err(error) => error,
+            };
+            let resolution = self.resolve(id, &change, &state, &error).await;
+            telemetry::record_resolution(&span, &resolution);
+            match resolution {
+                Resolution::Applied(job) => Ok(*job),
+                Resolution::NotApplied => Err(error),
+                Resolution::Unknown => Err(error.with_outcome_unknown(true)),
+            }
+        };
+        telemetry::trace(&span, run).await
+    }
+
+    /// Reads a job.
+    pub(crate) async fn read_job(&self, id: &str) -> Result<JobResponse, Error> {
+        let scope = Scope { job_id: Some(id), is_read: true, ..Scope::default() };
+        let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
+        self.execute(scope, read).await.map(Response::into_inner)
+    }
+
+    /// Returns the hub's time, as far as it is known.
+    pub(crate) fn hub_time(&self) -> DateTime<Utc> {
+        self.authorizer.clock().now()
+    }
+
+    /// Reads the job after a lost response, within what is left of the deadline, and concludes from it.
+    async fn resolve(&self, id: &str, change: &Change<'_>, state: &RetryState, error: &Error) -> Resolution {
+        if !self.retry.allows_retries() {
+            return Resolution::Unknown;
+        }
+        // The hub's request for a pause holds for this read too.
+        let pause = error.service().and_then(|service| service.retry_after()).unwrap_or_default();
+        if pause >= state.remaining() {
+            return Resolution::Unknown;
+        }
+        sleep(pause).await;
+        let span = self.span(Some(id));
+        let scope = Scope { job_id: Some(id), is_read: true, ..Scope::default() };
+        let mut look = state.restart(LOOK_ATTEMPTS);
+        let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
+        let found = telemetry::trace(&span, self.run(scope, &span, &mut look, read)).await;
+        let earliest_sent = self.authorizer.clock().earliest_now().zip(state.since_first_attempt());
+        let earliest_sent = earliest_sent
+            .and_then(|(now, elapsed)| now.checked_sub_signed(chrono::TimeDelta::from_std(elapsed).ok()?));
+        match found {
+            Ok(job) => change.resolve(job.into_inner(), earliest_sent, state.has_unanswered_attempt()),
+            Err(error) if error.is_not_found() => change.resolve_missing(state.has_unanswered_attempt()),
+            Err(_) => Resolution::Unknown,
+        }
+    }
+
+    async fn run<T, E, F, Fut>(
+        &self,
+        scope: Scope<'_>,
+        span: &Span,
+        state: &mut RetryState,
+        operation: F,
+    ) -> Result<Response<T>, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        let (mut previous, mut rejected) = (None, None);
+        loop {
+            let number = state.next_attempt();
+            telemetry::record_attempt(span, number);
+            let token = match self.token(state, rejected.as_ref()).await {
+                Ok(token) => token,
+                // A missing token now says nothing about earlier attempts.
+                Err(no_token) => match previous {
+                    Some(error) => {
+                        telemetry::record_missing_token(span, &no_token);
+                        return Err(error);
+                    }
+                    None => return Err(no_token.into()),
+                },
+            };
+            let error = match self.attempt(scope, span, state, &token, &operation).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            // The authorizer learns of a rejected token even if this call is not repeated.
+            let can_refresh = error.is_unauthorized() && self.authorizer.reject(&token);
+            match state.record_failure(&error, scope.is_read) {
+                Decision::Wait(wait) | Decision::WaitForSlot(wait) => {
+                    telemetry::record_retry(span, &error, number, wait);
+                    sleep(wait).await;
+                }
+                Decision::RefreshToken if can_refresh => {
+                    telemetry::record_retry(span, &error, number, Duration::ZERO);
+                    rejected = Some(token);
+                }
+                Decision::RefreshToken | Decision::GiveUp => {
+                    // An error without a request cannot report that an earlier one may have taken effect.
+                    return Err(match previous {
+                        Some(previous) if state.is_outcome_unknown() && !error.has_outcome() => previous,
+                        _ => error,
+                    });
+                }
+            }
+            previous = Some(error);
+        }
+    }
+
+    /// Returns the token for the next attempt, waiting no longer than the remaining attempts may take.
+    async fn token(
+        &self,
+        state: &RetryState,
+        rejected: Option<&AccessToken>,
+    ) -> Result<AccessToken, CredentialError> {
+        let limit = state.token_timeout(self.attempt_timeout);
+        let token = timeout(limit, self.authorizer.token(rejected)).await;
+        token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::late(limit))))
+    }
+
+    /// Makes one attempt at an operation.
+    async fn attempt<T, E, F, Fut>(
+        &self,
+        scope: Scope<'_>,
+        span: &Span,
+        state: &mut RetryState,
+        token: &AccessToken,
+        operation: &F,
+    ) -> Result<Response<T>, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        let request_id = RequestId::random();
+        let number = state.next_attempt();
+        let attempt = Attempt::new(Settings {
+            authorization: token.header().clone(),
+            request_id,
+            number,
+            timeout: state.remaining().min(self.attempt_timeout),
+            body_limit: scope.body_limit.map_or(self.body_limit, |limit| limit.min(self.body_limit)),
+            span: span.clone(),
+        });
+        let endpoint = self.endpoint.as_str().trim_end_matches('/');
+        let api = generated::Client::new_with_client(endpoint, self.http.clone(), attempt.clone());
+        state.record_start();
+        let (start, sent) = (Instant::now(), Utc::now());
+        let result = operation(api).await;
+        let exchange = std::mem::take(&mut *attempt.exchange());
+        telemetry::record_response(span, exchange.response.as_ref(), start.elapsed());
+        if let Some(date) = exchange.response.as_ref().and_then(|response| date(&response.headers)) {
+            self.authorizer.clock().observe(date, sent, Utc::now());
+        }
+        if exchange.is_unusable() {
+            return Err(Error::from_unusable(exchange, token));
+        }
+        result
+            .map(|response| Response::new(response, request_id, number, state.elapsed()))
+            .map_err(|error| Error::from_attempt(error, exchange, token))
+    }
+
+    fn span(&self, job_id: Option<&str>) -> Span {
+        telemetry::operation_span(&self.endpoint, &self.host_name, job_id)
+    }
+}

@@ -1,0 +1,83 @@
+//! A successful response.
+
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use progenitor_client::ResponseValue;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+
+use crate::runtime::RequestId;
+
+/// The value of a successful response, with the facts around it. Dereferences to the value.
+#[derive(Clone)]
+pub struct Response<T> {
+    value: T,
+    status: StatusCode,
+    headers: HeaderMap,
+    request_id: RequestId,
+    attempts: u32,
+    elapsed: Duration,
+}
+
+impl<T> Response<T> {
+    pub(super) fn new(
+        response: ResponseValue<T>,
+        request_id: RequestId,
+        attempts: u32,
+        elapsed: Duration,
+    ) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { value: response.into_inner(), status, headers, request_id, attempts, elapsed }
+    }
+
+    /// Returns the value alone.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// Returns the HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns the headers of the response.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns the `Request-Id` that the request carried.
+    pub fn request_id(&self) -> RequestId {
+        self.request_id
+    }
+
+    /// Returns how many attempts the operation took, the successful one included.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Returns how long the operation took, attempts and waits included.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+impl<T> Deref for Response<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Response<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("value", &self.value)
+            .field("status", &self.status)
+            .field("request_id", &self.request_id)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}

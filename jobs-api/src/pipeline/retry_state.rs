@@ -1,0 +1,108 @@
+//! The state of an operation under way.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::retry::{Decision, Failure, History, RetryPolicy};
+use crate::error::Error;
+
+/// An operation under way: its policy, its clock, its attempts.
+#[derive(Debug)]
+pub(super) struct RetryState {
+    policy: RetryPolicy,
+    start: Instant,
+    history: History,
+    first_attempt: Option<Instant>,
+    /// An attempt may have changed the hub, although its outcome was not reported.
+    is_outcome_unknown: bool,
+    /// An attempt got no answer at all: the hub may still be working on it.
+    has_unanswered_attempt: bool,
+}
+
+impl RetryState {
+    pub(super) fn start(policy: &RetryPolicy) -> Self {
+        Self::at(*policy, Instant::now())
+    }
+
+    fn at(policy: RetryPolicy, start: Instant) -> Self {
+        Self {
+            policy,
+            start,
+            history: History::default(),
+            first_attempt: None,
+            is_outcome_unknown: false,
+            has_unanswered_attempt: false,
+        }
+    }
+
+    /// Starts the next operation of the same call, which shares the deadline and has this many attempts.
+    pub(super) fn restart(&self, attempts: u32) -> Self {
+        Self::at(self.policy.with_attempts(attempts), self.start)
+    }
+
+    /// Returns how long the operation has taken.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Returns how long the operation may still take.
+    pub(super) fn remaining(&self) -> Duration {
+        self.policy.total().saturating_sub(self.elapsed())
+    }
+
+    /// Returns how long to wait for a token: as long as the remaining attempts of this length may take,
+    /// since a missing token is not requested again.
+    pub(super) fn token_timeout(&self, attempt: Duration) -> Duration {
+        let left = self.policy.attempts().saturating_sub(self.history.attempts).max(1);
+        attempt.saturating_mul(left).min(self.remaining())
+    }
+
+    /// Returns the number of the next attempt, from 1.
+    pub(super) fn next_attempt(&self) -> u32 {
+        let History { attempts, slot_waits, has_refreshed_token, .. } = self.history;
+        attempts + slot_waits + u32::from(has_refreshed_token) + 1
+    }
+
+    /// Notes that an attempt is sent now.
+    pub(super) fn record_start(&mut self) {
+        self.first_attempt.get_or_insert_with(Instant::now);
+    }
+
+    /// Returns the time since the first attempt was sent.
+    pub(super) fn since_first_attempt(&self) -> Option<Duration> {
+        self.first_attempt.map(|first| first.elapsed())
+    }
+
+    pub(super) fn is_outcome_unknown(&self) -> bool {
+        self.is_outcome_unknown
+    }
+
+    pub(super) fn has_unanswered_attempt(&self) -> bool {
+        self.has_unanswered_attempt
+    }
+
+    /// Notes the failure of an attempt and decides about the next one. A failure to read leaves no
+    /// outcome unknown.
+    pub(super) fn record_failure(&mut self, error: &Error, is_read: bool) -> Decision {
+        if !is_read && error.is_response_lost() {
+            self.is_outcome_unknown = true;
+            self.has_unanswered_attempt |= error.status().is_none();
+        }
+        self.history.elapsed = self.elapsed();
+        self.history.attempts += 1;
+        let decision = self.policy.decide(Failure::from(error), &self.history, fastrand::f64());
+        match decision {
+            Decision::RefreshToken => {
+                self.history.attempts -= 1;
+                self.history.has_refreshed_token = true;
+            }
+            Decision::WaitForSlot(_) => {
+                self.history.attempts -= 1;
+                self.history.slot_waits += 1;
+            }
+            Decision::Wait(_) | Decision::GiveUp => {}
+        }
+        decision
+    }
+}

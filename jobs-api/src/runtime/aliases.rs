@@ -1,0 +1,133 @@
+//! Members that the service names differently by operation.
+//!
+//! Generated types with such members are read through [`AliasReader`], which accepts each of the names. If
+//! a body has several of them, the first value that is not null counts; serde's own `alias` would reject
+//! such a body as a whole.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::forward_to_deserialize_any;
+use serde_json::Value;
+
+/// Members, each with its aliases.
+pub(crate) type Aliases = &'static [(&'static str, &'static [&'static str])];
+
+/// A deserializer of an object that accepts the aliases of its members.
+pub(crate) struct AliasReader<D> {
+    inner: D,
+    aliases: Aliases,
+}
+
+impl<D> AliasReader<D> {
+    pub(crate) fn new(inner: D, aliases: Aliases) -> Self {
+        Self { inner, aliases }
+    }
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for AliasReader<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_map(AliasReader { inner: visitor, aliases: self.aliases })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for AliasReader<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_map(Members { map, aliases: self.aliases, aliased: Vec::new(), value: None })
+    }
+}
+
+/// The members of an object: those without aliases as they come, then the others.
+struct Members<A> {
+    map: A,
+    aliases: Aliases,
+    /// The members with aliases, by their own names.
+    aliased: Vec<(&'static str, Value)>,
+    /// The value of the aliased member whose key was given last.
+    value: Option<Value>,
+}
+
+impl<A> Members<A> {
+    fn add(&mut self, name: &'static str, value: Value) {
+        match self.aliased.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) if known.is_null() => *known = value,
+            Some(_) => {}
+            None => self.aliased.push((name, value)),
+        }
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(key) = self.map.next_key::<std::borrow::Cow<'de, str>>()? {
+            let known =
+                self.aliases.iter().find(|(name, aliases)| *name == key || aliases.contains(&key.as_ref()));
+            match known {
+                Some((name, _)) => {
+                    let value = self.map.next_value()?;
+                    self.add(name, value);
+                }
+                None => return seed.deserialize(key.into_deserializer()).map(Some),
+            }
+        }
+        let Some((name, value)) = self.aliased.pop() else { return Ok(None) };
+        self.value = Some(value);
+        seed.deserialize(name.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
+        match self.value.take() {
+            Some(value) => seed.deserialize(value).map_err(A::Error::custom),
+            None => self.map.next_value_seed(seed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::generated::types::{DeviceJob, JobResponse, JobType};
+
+    fn start(body: &str) -> Option<String> {
+        serde_json::from_str::<JobResponse>(body).unwrap().start_time.map(|start| start.to_string())
+    }
+
+    #[test]
+    fn first_value_that_is_not_null_counts() {
+        let expected = Some("2022-05-04T15:53:00.000Z".to_owned());
+        for body in [
+            r#"{"startTime":"2022-05-04T15:53:00Z"}"#,
+            r#"{"startTimeUtc":"2022-05-04T15:53:00Z"}"#,
+            r#"{"startTime":null,"startTimeUtc":"2022-05-04T15:53:00Z"}"#,
+            r#"{"startTimeUtc":"2022-05-04T15:53:00Z","startTime":null}"#,
+            r#"{"startTime":"2022-05-04T15:53:00Z","startTimeUtc":"1999-01-01T00:00:00Z","startTime":""}"#,
+        ] {
+            assert_eq!(start(body), expected, "{body}");
+        }
+        assert_eq!(start(r#"{"startTime":null,"startTimeUtc":null}"#), None);
+        let row: DeviceJob = serde_json::from_str(r#"{"type":"export","jobType":"import"}"#).unwrap();
+        assert_eq!(row.job_type, Some(JobType::Export));
+    }
+
+    #[test]
+    fn error_in_another_member_reports_its_position() {
+        let body = "{\"startTimeUtc\":\"\",\n\"deviceJobStatistics\":{\"failedCount\":[]}}";
+        let error = serde_json::from_str::<JobResponse>(body).unwrap_err();
+        assert_eq!((error.line(), error.column()), (2, 37));
+        assert!(serde_json::from_str::<JobResponse>("[]").is_err());
+    }
+}

@@ -1,0 +1,10 @@
+//! The part of the crate that generated code names.
+
+pub(crate) mod aliases;
+pub(crate) mod attempt;
+mod request_id;
+mod timestamp;
+
+pub use self::attempt::Attempt;
+pub use self::request_id::RequestId;
+pub use self::timestamp::Timestamp;

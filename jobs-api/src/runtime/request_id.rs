@@ -1,0 +1,54 @@
+//! Ids of requests.
+
+use std::fmt;
+
+/// The id that a request carries in its header `Request-Id`: a random UUID of version 4.
+///
+/// It is unique enough to find a request in logs, and not meant to be unpredictable.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct RequestId(u128);
+
+impl RequestId {
+    pub(crate) fn random() -> Self {
+        Self::from_bits(fastrand::u128(..))
+    }
+
+    /// Sets the version (4) and the variant of RFC 9562.
+    pub(crate) const fn from_bits(bits: u128) -> Self {
+        Self(bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(bits) = self;
+        let part = |shift: u32, digits: u32| (bits >> shift) & ((1 << (4 * digits)) - 1);
+        let [first, second, third, fourth, fifth] =
+            [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)];
+        write!(f, "{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{fifth:012x}")
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_id_is_a_uuid_of_version_4() {
+        assert_eq!(RequestId::from_bits(0).to_string(), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(RequestId::from_bits(u128::MAX).to_string(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        let bits = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
+        assert_eq!(RequestId::from_bits(bits).to_string(), "01234567-89ab-4def-8123-456789abcdef");
+    }
+
+    #[test]
+    fn request_ids_differ() {
+        assert_ne!(RequestId::random(), RequestId::random());
+    }
+}

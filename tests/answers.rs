@@ -1,4 +1,4 @@
-//! Answers that are not what the hub promises.
+//! Responses that violate the hub's contract, and servers that do not respond.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ fn builder(endpoint: String) -> ClientBuilder {
     Client::builder("h.net").endpoint(endpoint).credential(credential).retry(RetryPolicy::none())
 }
 
-/// A server that reads the beginning of each request and writes `answer`, whatever it is.
-async fn client_of(answer: &'static [u8]) -> Client {
+/// Returns a client of a server that writes the bytes of `response` to every request.
+async fn client_of(response: &'static [u8]) -> Client {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -20,22 +20,23 @@ async fn client_of(answer: &'static [u8]) -> Client {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 4096];
             let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(answer).await;
+            let _ = stream.write_all(response).await;
         }
     });
     builder(endpoint).build().unwrap()
 }
 
-async fn error_of(answer: &'static [u8]) -> Error {
-    client_of(answer).await.get_scheduled_job("job").await.unwrap_err()
+/// Returns the error that a call gets for `response`.
+async fn error_of(response: &'static [u8]) -> Error {
+    client_of(response).await.get_scheduled_job("job").await.unwrap_err()
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_says_where_it_broke() {
+async fn unreadable_body_error_names_line_column_and_member() {
     let body = "{\"jobId\":\"a\",\n \"deviceJobStatistics\":{\"failedCount\":[]}}";
-    let answer =
+    let response =
         format!("HTTP/1.1 200 OK\r\nx-ms-request-id: 7\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    let error = error_of(answer.leak().as_bytes()).await;
+    let error = error_of(response.leak().as_bytes()).await;
     let Error::UnreadableAnswer(unreadable) = &error else { panic!("{error}") };
     assert_eq!(unreadable.status().as_u16(), 200);
     assert_eq!(unreadable.headers()["x-ms-request-id"], "7");
@@ -45,35 +46,35 @@ async fn a_body_that_cannot_be_read_says_where_it_broke() {
 }
 
 #[tokio::test]
-async fn a_page_and_nothing_at_all_are_unreadable() {
-    for answer in [
+async fn html_empty_and_binary_bodies_are_unreadable() {
+    for response in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n<html>hello</"[..],
         b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n\xFF\xFE",
         b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n\x1f\x8b",
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]",
     ] {
-        let error = error_of(answer).await;
+        let error = error_of(response).await;
         assert!(matches!(error, Error::UnreadableAnswer(_)), "{error}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_stops_half_way_is_no_answer() {
-    for answer in [
+async fn truncated_response_is_a_transport_error() {
+    for response in [
         &b""[..],
         b"HTT",
         b"nonsense\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}",
     ] {
-        let error = error_of(answer).await;
+        let error = error_of(response).await;
         assert!(matches!(error, Error::Transport(_)) && error.is_retryable(), "{error}");
     }
 }
 
 #[tokio::test]
-async fn another_status_keeps_its_body() {
+async fn undocumented_status_keeps_its_body() {
     let error = error_of(b"HTTP/1.1 418 I'm a teapot\r\ncontent-length: 5\r\n\r\nshort").await;
     let service = error.service().unwrap();
     assert_eq!((service.status().as_u16(), service.body(), service.message()), (418, "short", "short"));
@@ -82,17 +83,17 @@ async fn another_status_keeps_its_body() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
-    let answer =
+async fn redirect_is_not_followed() {
+    let response =
         b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
-    let error = error_of(answer).await;
+    let error = error_of(response).await;
     assert_eq!(error.service().unwrap().status().as_u16(), 307);
     assert!(error.to_string().contains("redirects are not followed"), "{error}");
 }
 
 #[tokio::test]
-async fn nobody_at_the_other_end_is_a_connect_error() {
-    // Bound, so that nobody else takes the port, but not listening.
+async fn refused_connection_is_a_connect_error() {
+    // Bound, so that no other process gets the port, but not listening.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let free = socket.local_addr().unwrap();
@@ -108,7 +109,7 @@ async fn nobody_at_the_other_end_is_a_connect_error() {
 }
 
 #[tokio::test]
-async fn a_hub_that_never_answers_is_given_up_on() {
+async fn silent_hub_is_a_timeout() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let client = builder(endpoint).timeout(Duration::from_millis(100)).build().unwrap();
@@ -118,7 +119,7 @@ async fn a_hub_that_never_answers_is_given_up_on() {
 }
 
 #[tokio::test]
-async fn an_answer_over_the_limit_is_not_read_on() {
+async fn response_over_the_size_limit_is_not_read_further() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Cancelling a job, and what the hub refuses.
+//! Cancellation, and the errors that the hub returns.
 
 use jobs_api::types::JobStatus;
 use jobs_api::{Client, ErrorCode};
@@ -6,7 +6,7 @@ use jobs_api::{Client, ErrorCode};
 use crate::support::{builder, client, quick_hub, reboot, slow_hub, wait_for, wait_for_end};
 
 #[tokio::test]
-async fn a_job_that_is_not_running_yet_is_cancelled() {
+async fn queued_or_scheduled_job_is_cancelled() {
     for hub in [slow_hub(|pace| &mut pace.queued).await, slow_hub(|pace| &mut pace.scheduled).await] {
         let client = client(&hub);
         client.create_scheduled_job("job", &reboot()).await.unwrap();
@@ -17,7 +17,7 @@ async fn a_job_that_is_not_running_yet_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_job_that_runs_or_has_ended_is_not_cancellable() {
+async fn running_or_ended_job_is_not_cancellable() {
     let (running, ended) = (slow_hub(|pace| &mut pace.running).await, quick_hub().await);
     for (hub, status) in [(running, JobStatus::Running), (ended, JobStatus::Completed)] {
         let client = client(&hub);
@@ -30,7 +30,7 @@ async fn a_job_that_runs_or_has_ended_is_not_cancellable() {
 }
 
 #[tokio::test]
-async fn a_reused_job_id_is_a_conflict() {
+async fn reused_job_id_is_a_conflict() {
     let hub = quick_hub().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
@@ -41,7 +41,7 @@ async fn a_reused_job_id_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn more_jobs_than_the_tier_allows_find_no_slot() {
+async fn job_beyond_the_tier_limit_is_throttled() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);
     client.create_scheduled_job("first", &reboot()).await.unwrap();
@@ -52,7 +52,7 @@ async fn more_jobs_than_the_tier_allows_find_no_slot() {
 }
 
 #[tokio::test]
-async fn an_unknown_job_is_not_found() {
+async fn unknown_job_is_not_found() {
     let hub = quick_hub().await;
     let client = client(&hub);
     for error in [
@@ -65,7 +65,7 @@ async fn an_unknown_job_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_a_wrong_policy_and_a_wrong_host_are_unauthorized() {
+async fn wrong_key_policy_or_host_is_unauthorized() {
     let hub = quick_hub().await;
     let right = hub.connection_string();
     let (rest, _) = right.rsplit_once("SharedAccessKey=").unwrap();
@@ -83,7 +83,7 @@ async fn a_wrong_key_a_wrong_policy_and_a_wrong_host_are_unauthorized() {
 }
 
 #[tokio::test]
-async fn a_token_signed_elsewhere_serves_until_it_ends() {
+async fn ready_made_token_is_accepted() {
     let hub = quick_hub().await;
     let signed = client(&hub);
     let _ = signed.get_scheduled_job("job").await;

@@ -9,7 +9,7 @@ use jobs_api::{ConnectionString, Credential, CredentialError, Error, RetryPolicy
 use jobs_emulator::{Fault, Issuer, Route, When};
 
 use crate::identity::{Identity, client_of};
-use crate::support::{FrozenClock, HOUR, MINUTE, arrived, builder, quick_hub, reboot};
+use crate::support::{FrozenClock, HOUR, MINUTE, received_methods, builder, quick_hub, reboot};
 
 #[tokio::test]
 async fn a_call_carries_a_bearer_token_of_the_hubs_scope() {
@@ -61,7 +61,7 @@ async fn a_lost_answer_is_told_of_though_there_is_no_token_for_another_attempt()
     let client = builder.retry(patient).build().unwrap();
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
-    clock.until(|| hub.requests().len() == 1).await;
+    clock.run_until(|| hub.requests().len() == 1).await;
     identity.fails.store(true, Ordering::Relaxed);
     clock.advance(HOUR).await;
     clock.advance_until(|| call.is_finished()).await;
@@ -81,13 +81,13 @@ async fn the_job_is_looked_at_after_a_lost_answer_when_the_token_comes_too_late_
     let client = builder.timeout(Duration::from_secs(5)).retry(policy).build().unwrap();
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
-    clock.until(|| hub.requests().len() == 1).await;
+    clock.run_until(|| hub.requests().len() == 1).await;
     *identity.life.lock().unwrap() = HOUR;
     *identity.slowness.lock().unwrap() = Duration::from_secs(8);
     clock.advance(MINUTE).await;
     clock.advance_until(|| call.is_finished()).await;
     assert_eq!(call.await.unwrap().unwrap().job_id.as_deref(), Some("job"));
-    assert_eq!(arrived(&hub), "PUT GET");
+    assert_eq!(received_methods(&hub), "PUT GET");
     assert_eq!(identity.asked(), 2);
 }
 

@@ -1,10 +1,10 @@
-//! The service's enums: lossless, and open to values that come later.
+//! Enums of the service: lossless, and open to new values.
 
 use jobs_api::types::{ConnectionState, DeviceJobStatus, JobStatus, JobType};
 use serde_json::json;
 
 #[test]
-fn a_value_is_read_without_regard_to_case_and_written_in_the_services_own() {
+fn known_value_is_read_in_any_case_and_written_in_the_service_case() {
     for text in ["scheduleDeviceMethod", "ScheduleDeviceMethod", "SCHEDULEDEVICEMETHOD"] {
         let read: JobType = serde_json::from_value(json!(text)).unwrap();
         assert_eq!(read, JobType::ScheduleDeviceMethod);
@@ -15,7 +15,7 @@ fn a_value_is_read_without_regard_to_case_and_written_in_the_services_own() {
 }
 
 #[test]
-fn a_value_that_comes_later_is_kept() {
+fn unknown_value_round_trips() {
     for text in ["paused", "Paused", "", "\u{1F980}"] {
         let read: JobStatus = serde_json::from_value(json!(text)).unwrap();
         assert_eq!(read, JobStatus::UnknownValue(text.into()));

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobStatus};
 use jobs_emulator::{Fault, Route, When};
 
-use crate::support::{arrived, builder, eager, eager_client, quick_hub, reboot, slow_hub, wait_for};
+use crate::support::{received_methods, builder, fast_retries, fast_retry_client, quick_hub, reboot, slow_hub, wait_for};
 
 #[tokio::test]
 async fn a_job_whose_creation_was_not_answered_is_recognised() {
@@ -21,9 +21,9 @@ async fn a_job_whose_creation_was_not_answered_is_recognised() {
         hub.inject(Route::Create, When::Next(1), fault);
         let start = chrono::Utc::now();
         let request = reboot().starting_at(start).with_max_execution_time(Duration::from_secs(60));
-        let job = eager_client(&hub).create_scheduled_job("job", &request).await.unwrap();
+        let job = fast_retry_client(&hub).create_scheduled_job("job", &request).await.unwrap();
         assert_eq!(job.query_condition.as_deref(), Some("*"));
-        assert_eq!(arrived(&hub), "PUT PUT GET");
+        assert_eq!(received_methods(&hub), "PUT PUT GET");
     }
 }
 
@@ -31,28 +31,28 @@ async fn a_job_whose_creation_was_not_answered_is_recognised() {
 async fn an_attempt_that_took_too_long_may_have_created_the_job() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
-    let client = builder(&hub).retry(eager()).timeout(Duration::from_secs(2)).build().unwrap();
+    let client = builder(&hub).retry(fast_retries()).timeout(Duration::from_secs(2)).build().unwrap();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    assert_eq!(arrived(&hub), "PUT PUT GET");
+    assert_eq!(received_methods(&hub), "PUT PUT GET");
 }
 
 #[tokio::test]
 async fn the_job_tells_when_no_attempt_was_answered() {
     let hub = slow_hub(|pace| &mut pace.queued).await;
-    let client = builder(&hub).retry(eager().with_attempts(2)).build().unwrap();
+    let client = builder(&hub).retry(fast_retries().with_attempts(2)).build().unwrap();
     hub.inject(Route::Create, When::Next(2), Fault::ResetAfter);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     hub.inject(Route::Cancel, When::Next(2), Fault::ResetAfter);
     let cancel = tokio::spawn(async move { client.cancel_scheduled_job("job").await });
     assert_eq!(cancel.await.unwrap().unwrap().status, Some(JobStatus::Cancelled));
-    assert_eq!(arrived(&hub), "PUT PUT GET POST POST GET");
+    assert_eq!(received_methods(&hub), "PUT PUT GET POST POST GET");
 }
 
 #[tokio::test]
 async fn a_job_like_it_from_before_is_another() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::minutes(-20));
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     hub.set_clock_offset(TimeDelta::zero());
     hub.inject(Route::Create, When::Next(1), Fault::ResetBefore);
@@ -62,40 +62,40 @@ async fn a_job_like_it_from_before_is_another() {
 #[tokio::test]
 async fn a_job_of_somebody_else_stays_a_conflict() {
     let hub = quick_hub().await;
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     hub.inject(Route::Create, When::Next(1), Fault::ResetBefore);
     let other = JobRequest::device_method(CloudToDeviceMethod::new("update"), "*");
     let error = client.create_scheduled_job("job", &other).await.unwrap_err();
     assert!(error.is_already_exists(), "{error}");
-    assert_eq!(arrived(&hub), "PUT PUT PUT GET");
+    assert_eq!(received_methods(&hub), "PUT PUT PUT GET");
 }
 
 #[tokio::test]
 async fn a_conflict_on_the_first_attempt_is_one_at_once() {
     let hub = quick_hub().await;
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_already_exists());
     hub.inject(Route::Create, When::Next(1), Fault::status(429));
     assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_already_exists());
-    assert_eq!(arrived(&hub), "PUT PUT PUT PUT", "a 429 leaves no doubt");
+    assert_eq!(received_methods(&hub), "PUT PUT PUT PUT", "a 429 leaves no doubt");
 }
 
 #[tokio::test]
 async fn a_job_whose_cancelling_was_not_answered_is_recognised() {
     let hub = slow_hub(|pace| &mut pace.queued).await;
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     hub.inject(Route::Cancel, When::Next(1), Fault::ResetAfter);
     assert_eq!(client.cancel_scheduled_job("job").await.unwrap().status, Some(JobStatus::Cancelled));
-    assert_eq!(arrived(&hub), "PUT POST POST GET");
+    assert_eq!(received_methods(&hub), "PUT POST POST GET");
 }
 
 #[tokio::test]
 async fn a_job_that_runs_stays_not_cancellable() {
     let hub = slow_hub(|pace| &mut pace.running).await;
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     wait_for(&client, "job", &[JobStatus::Running]).await;
     hub.inject(Route::Cancel, When::Next(1), Fault::ResetBefore);

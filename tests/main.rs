@@ -1,6 +1,6 @@
-//! The behaviour of `jobs-api` against an emulated hub: one file for each.
+//! Behaviour of `jobs-api` against an emulated hub: one file per behaviour.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics says where")]
+#![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
 
 mod answers;
 mod cancelling;

@@ -112,5 +112,5 @@ async fn what_a_single_attempt_learns_of_an_identitys_token_serves_later_calls()
     hub.inject(Route::Get, When::Next(1), Fault::status(401));
     assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized());
     client.get_scheduled_job("job").await.unwrap();
-    clock.until(|| identity.asked() == 2).await;
+    clock.run_until(|| identity.asked() == 2).await;
 }

@@ -7,22 +7,22 @@ use jobs_api::types::{JobStatus, QuerySpecification};
 use jobs_api::{Credential, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
 
-use crate::support::{FrozenClock, arrived, builder, client, eager, eager_client, quick_hub, reboot};
+use crate::support::{FrozenClock, received_methods, builder, client, fast_retries, fast_retry_client, quick_hub, reboot};
 
 #[tokio::test]
 async fn statuses_that_may_pass_are_tried_again() {
     for status in [408, 429, 500, 502, 503, 504] {
         let hub = quick_hub().await;
         hub.inject(Route::Create, When::Next(2), Fault::status(status));
-        eager_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap();
-        assert_eq!(arrived(&hub), "PUT PUT PUT", "{status}");
+        fast_retry_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap();
+        assert_eq!(received_methods(&hub), "PUT PUT PUT", "{status}");
     }
 }
 
 #[tokio::test]
 async fn an_error_tells_after_how_many_attempts_it_came() {
     let hub = quick_hub().await;
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     for (fault, words) in
         [(Fault::status(503), "503 Service Unavailable"), (Fault::ResetBefore, "the connection ended")]
     {
@@ -41,7 +41,7 @@ async fn statuses_that_stay_are_an_error_at_once() {
     for status in [400, 403, 404, 405, 409, 411, 412, 413, 415, 418, 499, 501, 505] {
         let hub = quick_hub().await;
         hub.inject(Route::Any, When::Next(1), Fault::status(status));
-        let error = eager_client(&hub).get_scheduled_job("job").await.unwrap_err();
+        let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(hub.requests().len(), 1, "{status}");
     }
@@ -51,11 +51,11 @@ async fn statuses_that_stay_are_an_error_at_once() {
 async fn an_answer_that_does_not_come_whole_is_asked_for_again() {
     for fault in [Fault::ResetBefore, Fault::ResetAfter, Fault::ResetWithin, Fault::WrongLength] {
         let hub = quick_hub().await;
-        let client = eager_client(&hub);
+        let client = fast_retry_client(&hub);
         client.create_scheduled_job("job", &reboot()).await.unwrap();
         hub.inject(Route::Get, When::Next(2), fault.clone());
         client.get_scheduled_job("job").await.unwrap();
-        assert_eq!(arrived(&hub), "PUT GET GET GET", "{fault:?}");
+        assert_eq!(received_methods(&hub), "PUT GET GET GET", "{fault:?}");
     }
 }
 
@@ -63,9 +63,9 @@ async fn an_answer_that_does_not_come_whole_is_asked_for_again() {
 async fn an_attempt_that_takes_too_long_is_given_up_for_another() {
     let hub = quick_hub().await;
     hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
-    let client = builder(&hub).retry(eager()).timeout(Duration::from_secs(2)).build().unwrap();
+    let client = builder(&hub).retry(fast_retries()).timeout(Duration::from_secs(2)).build().unwrap();
     assert!(client.get_scheduled_job("none").await.unwrap_err().is_not_found());
-    assert_eq!(arrived(&hub), "GET GET");
+    assert_eq!(received_methods(&hub), "GET GET");
 }
 
 #[tokio::test]
@@ -73,10 +73,10 @@ async fn an_answer_that_says_yes_unreadably_is_not_asked_for_again() {
     for fault in [Fault::HalfBody, Fault::EndlessBody, Fault::status(200).with_body("<html>")] {
         let hub = quick_hub().await;
         hub.inject(Route::Create, When::Next(1), fault.clone());
-        let client = builder(&hub).retry(eager()).max_response_size(100_000).build().unwrap();
+        let client = builder(&hub).retry(fast_retries()).max_response_size(100_000).build().unwrap();
         let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
         assert!(matches!(error, jobs_api::Error::UnreadableAnswer(_)), "{error}");
-        assert_eq!(arrived(&hub), "PUT", "{fault:?}");
+        assert_eq!(received_methods(&hub), "PUT", "{fault:?}");
     }
 }
 
@@ -84,14 +84,14 @@ async fn an_answer_that_says_yes_unreadably_is_not_asked_for_again() {
 async fn a_body_mislabelled_as_compressed_is_read_all_the_same() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::MislabelledGzip);
-    eager_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap();
+    fast_retry_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_redirect_is_an_error_and_the_other_host_hears_nothing() {
     let (hub, other) = (quick_hub().await, quick_hub().await);
     hub.inject(Route::Any, When::Next(1), Fault::redirect(&other.endpoint()));
-    let error = eager_client(&hub).get_scheduled_job("job").await.unwrap_err();
+    let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 307);
     assert_eq!((hub.requests().len(), other.requests().len()), (1, 0));
 }
@@ -111,7 +111,7 @@ async fn a_redirect_that_a_callers_http_client_follows_is_an_error() {
 async fn the_last_attempt_is_the_last_and_each_is_a_request_of_its_own() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::status(503));
-    let client = builder(&hub).retry(eager().with_attempts(3)).build().unwrap();
+    let client = builder(&hub).retry(fast_retries().with_attempts(3)).build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 503);
     let ids: std::collections::HashSet<_> =
@@ -136,9 +136,9 @@ async fn every_operation_is_tried_again_also_the_ones_without_a_method() {
     let hub = quick_hub().await;
     hub.inject(Route::QueryDevices, When::Next(1), Fault::status(503));
     let query = &QuerySpecification { query: Some("SELECT * FROM devices.jobs".into()) };
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     client.call(|api| async move { api.query_device_jobs(None, None, query).await }).await.unwrap();
-    assert_eq!(arrived(&hub), "POST POST");
+    assert_eq!(received_methods(&hub), "POST POST");
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn what_the_hub_asks_to_wait_is_waited() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Next(1), Fault::status(429).with_header("retry-after", "1"));
     let start = Instant::now();
-    assert!(eager_client(&hub).get_scheduled_job("job").await.unwrap_err().is_not_found());
+    assert!(fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err().is_not_found());
     assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
@@ -154,7 +154,7 @@ async fn what_the_hub_asks_to_wait_is_waited() {
 async fn a_wait_beyond_the_deadline_is_not_begun() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::status(429).with_header("retry-after", "3600"));
-    let error = eager_client(&hub).get_scheduled_job("job").await.unwrap_err();
+    let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
     assert_eq!(error.service().unwrap().retry_after(), Some(Duration::from_secs(3600)));
     assert_eq!(hub.requests().len(), 1);
 }
@@ -163,7 +163,7 @@ async fn a_wait_beyond_the_deadline_is_not_begun() {
 async fn the_total_deadline_bounds_attempts_too() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
-    let policy = eager().with_deadline(Duration::from_millis(300));
+    let policy = fast_retries().with_deadline(Duration::from_millis(300));
     let client = builder(&hub).retry(policy).build().unwrap();
     let call = client.get_scheduled_job("job");
     let error = tokio::time::timeout(Duration::from_secs(15), call).await.unwrap().unwrap_err();
@@ -174,9 +174,9 @@ async fn the_total_deadline_bounds_attempts_too() {
 async fn a_taken_slot_is_an_error_unless_waiting_was_asked_for() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
-    let error = eager_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap_err();
+    let error = fast_retry_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap_err();
     assert!(error.is_job_slot_busy());
-    assert_eq!(arrived(&hub), "PUT");
+    assert_eq!(received_methods(&hub), "PUT");
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,16 +184,16 @@ async fn a_slot_is_waited_for_up_to_its_own_deadline() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(2), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
-    let policy = eager().with_attempts(1).with_slot_deadline(Duration::from_secs(600));
+    let policy = fast_retries().with_attempts(1).with_slot_deadline(Duration::from_secs(600));
     let client = builder(&hub).retry(policy).timeout(Duration::from_secs(3600)).build().unwrap();
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
 
-    clock.until(|| hub.requests().len() == 1).await;
+    clock.run_until(|| hub.requests().len() == 1).await;
     clock.advance(Duration::from_millis(2400)).await;
     assert_eq!(hub.requests().len(), 1, "half of the first wait of 5 seconds is certain");
     clock.advance_until(|| call.is_finished()).await;
     assert_eq!(call.await.unwrap().unwrap().status, Some(JobStatus::Queued));
-    assert_eq!(arrived(&hub), "PUT PUT PUT");
+    assert_eq!(received_methods(&hub), "PUT PUT PUT");
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,7 +203,7 @@ async fn a_dropped_call_stops() {
     hub.inject(Route::Any, When::Every(1), Fault::status(503));
     let client = client(&hub);
     let call = tokio::spawn(async move { client.get_scheduled_job("job").await });
-    clock.until(|| hub.requests().len() == 1).await;
+    clock.run_until(|| hub.requests().len() == 1).await;
     call.abort();
     clock.advance(Duration::from_secs(3600)).await;
     assert_eq!(hub.requests().len(), 1);
@@ -212,7 +212,7 @@ async fn a_dropped_call_stops() {
 #[tokio::test]
 async fn a_refused_token_is_replaced_once() {
     let hub = quick_hub().await;
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     hub.inject(Route::Any, When::Next(1), Fault::status(401));
     assert!(client.get_scheduled_job("job").await.unwrap_err().is_not_found());
     assert_eq!(hub.requests().len(), 2);
@@ -226,7 +226,7 @@ async fn a_token_that_cannot_be_replaced_is_not_tried_again() {
     let hub = quick_hub().await;
     let token = "SharedAccessSignature sr=emulator.localhost&sig=wrong&se=4102444800&skn=service";
     let credential = Credential::shared_access_signature(token).unwrap();
-    let client = builder(&hub).credential(credential).retry(eager()).build().unwrap();
+    let client = builder(&hub).credential(credential).retry(fast_retries()).build().unwrap();
     assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized());
     assert_eq!(hub.requests().len(), 1);
 }
@@ -235,11 +235,11 @@ async fn a_token_that_cannot_be_replaced_is_not_tried_again() {
 async fn a_clock_that_is_off_is_made_up_for() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::hours(2));
-    let client = eager_client(&hub);
+    let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    assert_eq!(arrived(&hub), "PUT PUT");
+    assert_eq!(received_methods(&hub), "PUT PUT");
     client.get_scheduled_job("job").await.unwrap();
-    assert_eq!(arrived(&hub), "PUT PUT GET");
+    assert_eq!(received_methods(&hub), "PUT PUT GET");
 }
 
 #[tokio::test]
@@ -249,7 +249,7 @@ async fn what_a_single_attempt_learns_serves_the_next_call() {
     let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
     assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_unauthorized());
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    assert_eq!(arrived(&hub), "PUT PUT");
+    assert_eq!(received_methods(&hub), "PUT PUT");
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn a_clock_that_is_off_is_told_when_it_was_not_the_reason() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::hours(-2));
     let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    let client = builder(&hub).credential(credential).retry(eager()).build().unwrap();
+    let client = builder(&hub).credential(credential).retry(fast_retries()).build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     assert!(error.is_unauthorized());
     assert_eq!(error.service().unwrap().clock_skew().unwrap().num_hours(), -2);
@@ -270,7 +270,7 @@ async fn a_hub_that_fails_one_request_in_three_is_good_enough() {
     for fault in [Fault::status(503), Fault::ResetBefore, Fault::ResetAfter] {
         hub.inject(Route::Any, When::Every(3), fault);
     }
-    let client = builder(&hub).retry(eager().with_attempts(20)).build().unwrap();
+    let client = builder(&hub).retry(fast_retries().with_attempts(20)).build().unwrap();
     for n in 0..20 {
         let id = format!("job-{n}");
         loop {

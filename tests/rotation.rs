@@ -8,7 +8,7 @@ use chrono::{TimeDelta, Utc};
 use jobs_api::{Client, ConnectionString, Credential, CredentialError, Error, RotatingCredential};
 use jobs_emulator::{Emulator, Fault, PolicyKey, Route, When};
 
-use crate::support::{FrozenClock, builder, client, eager, quick_hub, reboot};
+use crate::support::{FrozenClock, builder, client, fast_retries, quick_hub, reboot};
 
 fn credential(hub: &Emulator, key: PolicyKey) -> Credential {
     let connection: ConnectionString = hub.connection_string_with(key).parse().unwrap();
@@ -17,7 +17,7 @@ fn credential(hub: &Emulator, key: PolicyKey) -> Credential {
 
 fn rotating(hub: &Emulator) -> (Client, RotatingCredential) {
     let handle = RotatingCredential::new(credential(hub, PolicyKey::Primary));
-    let builder = builder(hub).credential(Credential::rotating(&handle)).retry(eager());
+    let builder = builder(hub).credential(Credential::rotating(&handle)).retry(fast_retries());
     (builder.build().unwrap(), handle)
 }
 
@@ -63,7 +63,7 @@ async fn a_call_that_is_refused_meanwhile_is_tried_with_the_newest_key() {
     hub.regenerate_key(PolicyKey::Primary);
     hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(1)));
     let call = tokio::spawn(async move { client.get_scheduled_job("job").await });
-    clock.until(|| hub.requests().len() == 2).await;
+    clock.run_until(|| hub.requests().len() == 2).await;
     handle.replace(credential(&hub, PolicyKey::Primary));
     clock.advance_until(|| call.is_finished()).await;
     call.await.unwrap().unwrap();

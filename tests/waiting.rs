@@ -88,7 +88,7 @@ async fn a_job_that_is_scheduled_for_later_is_left_alone_until_then() {
         .await
         .unwrap();
     let wait = tokio::spawn(client.wait_for_job("job").into_future());
-    clock.until(|| gets(&hub) == 1).await;
+    clock.run_until(|| gets(&hub) == 1).await;
     clock.advance(Duration::from_secs(3000)).await;
     assert_eq!(gets(&hub), 1);
     hub.set_clock_offset(TimeDelta::hours(2));

@@ -1,4 +1,4 @@
-//! Calls signed with tokens of Entra ID, from a credential of the user's that may be slow or fail.
+//! Calls authenticated by Entra ID tokens, from a credential provider that may be slow or fail.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,10 +9,10 @@ use jobs_api::{ConnectionString, Credential, CredentialError, Error, RetryPolicy
 use jobs_emulator::{Fault, Issuer, Route, When};
 
 use crate::identity::{Identity, client_of};
-use crate::support::{FrozenClock, HOUR, MINUTE, received_methods, builder, quick_hub, reboot};
+use crate::support::{FrozenClock, HOUR, MINUTE, builder, quick_hub, reboot, received_methods};
 
 #[tokio::test]
-async fn a_call_carries_a_bearer_token_of_the_hubs_scope() {
+async fn call_carries_a_bearer_token_for_the_iot_hub_scope() {
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
     let client = client_of(&hub, &identity);
@@ -25,19 +25,22 @@ async fn a_call_carries_a_bearer_token_of_the_hubs_scope() {
 }
 
 #[tokio::test]
-async fn another_scope_can_be_asked_for() {
+async fn custom_scope_is_requested_and_blank_scope_is_rejected() {
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
     let credential =
         Credential::token_with_scope(identity.clone(), "https://other.example/.default").unwrap();
     let client = builder(&hub).credential(credential).build().unwrap();
-    assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized(), "it is not for IoT hubs");
+    assert!(
+        client.get_scheduled_job("job").await.unwrap_err().is_unauthorized(),
+        "the token's audience is not IoT Hub"
+    );
     assert_eq!(*identity.scopes.lock().unwrap(), ["https://other.example/.default"]);
     assert_eq!(Credential::token_with_scope(identity, " ").unwrap_err(), CredentialError::EmptyScope);
 }
 
 #[tokio::test]
-async fn a_credential_that_fails_is_an_error_before_anything_is_sent() {
+async fn failed_credential_is_an_error_before_anything_is_sent() {
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
     identity.fails.store(true, Ordering::Relaxed);
@@ -46,13 +49,13 @@ async fn a_credential_that_fails_is_an_error_before_anything_is_sent() {
     let cause = std::error::Error::source(&error).unwrap();
     assert_eq!(cause.to_string(), "the identity is not assigned");
     assert!(format!("{error:?}").contains("the identity is not assigned"), "{error:?}");
-    assert!(error.is_retryable() && !error.is_unauthorized(), "the hub has refused nothing");
+    assert!(error.is_retryable() && !error.is_unauthorized(), "the hub rejected nothing");
     assert!(hub.requests().is_empty());
-    assert_eq!(identity.asked(), 1, "it retries by itself, if at all");
+    assert_eq!(identity.token_requests(), 1, "retries are the credential provider's own");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_is_told_of_though_there_is_no_token_for_another_attempt() {
+async fn lost_response_is_reported_when_no_token_is_available_for_a_retry() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
@@ -66,46 +69,46 @@ async fn a_lost_answer_is_told_of_though_there_is_no_token_for_another_attempt()
     clock.advance(HOUR).await;
     clock.advance_until(|| call.is_finished()).await;
     let error = call.await.unwrap().unwrap_err();
-    assert!(matches!(error, Error::Transport(_)), "the job may well be there: {error:?}");
-    assert_eq!((identity.asked(), hub.requests().len()), (2, 1));
+    assert!(matches!(error, Error::Transport(_)), "the job may exist: {error:?}");
+    assert_eq!((identity.token_requests(), hub.requests().len()), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_job_is_looked_at_after_a_lost_answer_when_the_token_comes_too_late_for_another_attempt() {
+async fn job_is_read_after_a_lost_response_when_the_token_is_too_late_for_a_retry() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
-    *identity.life.lock().unwrap() = MINUTE;
+    *identity.lifetime.lock().unwrap() = MINUTE;
     let policy = RetryPolicy::default().with_attempts(2).with_deadline(2 * HOUR);
     let builder = builder(&hub).credential(Credential::token(identity.clone()));
     let client = builder.timeout(Duration::from_secs(5)).retry(policy).build().unwrap();
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
     clock.run_until(|| hub.requests().len() == 1).await;
-    *identity.life.lock().unwrap() = HOUR;
-    *identity.slowness.lock().unwrap() = Duration::from_secs(8);
+    *identity.lifetime.lock().unwrap() = HOUR;
+    *identity.latency.lock().unwrap() = Duration::from_secs(8);
     clock.advance(MINUTE).await;
     clock.advance_until(|| call.is_finished()).await;
     assert_eq!(call.await.unwrap().unwrap().job_id.as_deref(), Some("job"));
     assert_eq!(received_methods(&hub), "PUT GET");
-    assert_eq!(identity.asked(), 2);
+    assert_eq!(identity.token_requests(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_waits_for_a_token_for_as_long_as_its_attempts_may_take() {
+async fn call_waits_for_a_token_as_long_as_its_attempts_may_take() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
-    *identity.slowness.lock().unwrap() = Duration::from_secs(90);
+    *identity.latency.lock().unwrap() = Duration::from_secs(90);
     let client = client_of(&hub, &identity);
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
     clock.advance_until(|| call.is_finished()).await;
     call.await.unwrap().unwrap();
-    assert_eq!((identity.asked(), hub.requests().len()), (1, 1));
+    assert_eq!((identity.token_requests(), hub.requests().len()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_credential_that_never_answers_ends_the_call_in_its_time() {
+async fn hanging_credential_is_a_timeout() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
@@ -114,17 +117,17 @@ async fn a_credential_that_never_answers_ends_the_call_in_its_time() {
     let builder = builder(&hub).credential(credential).timeout(Duration::from_secs(5));
     let client = builder.retry(RetryPolicy::none()).build().unwrap();
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
-    let begun = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     clock.advance_until(|| call.is_finished()).await;
-    assert!(begun.elapsed() <= Duration::from_secs(10));
+    assert!(start.elapsed() <= Duration::from_secs(10));
     let Err(Error::Credential(CredentialError::NoToken(error))) = call.await.unwrap() else { panic!() };
     assert!(error.is_timeout());
     assert_eq!(error.to_string(), "the credential gave no token within 5s");
 }
 
-/// Replaces itself while its token is awaited, which may never come.
+/// A credential that replaces itself while its token is requested, and then returns the token or hangs.
 #[derive(Debug)]
-struct Outgoing {
+struct SelfReplacing {
     handle: RotatingCredential,
     successor: Credential,
     issuer: Issuer,
@@ -132,7 +135,7 @@ struct Outgoing {
 }
 
 #[async_trait::async_trait]
-impl TokenCredential for Outgoing {
+impl TokenCredential for SelfReplacing {
     async fn get_token(
         &self,
         _: &[&str],
@@ -147,15 +150,14 @@ impl TokenCredential for Outgoing {
 }
 
 #[tokio::test]
-async fn a_credential_that_is_replaced_while_its_token_is_awaited_is_waited_for_no_longer() {
+async fn credential_replaced_during_a_token_request_is_abandoned() {
     for hangs in [false, true] {
         let hub = quick_hub().await;
         let connection: ConnectionString = hub.connection_string().parse().unwrap();
         let successor = connection.credential().clone();
         let handle = RotatingCredential::new(successor.clone());
-        let (handle_of_its_own, issuer) = (handle.clone(), hub.issuer());
-        let outgoing = Outgoing { handle: handle_of_its_own, successor, issuer, hangs };
-        handle.replace(Credential::token(Arc::new(outgoing)));
+        let previous = SelfReplacing { handle: handle.clone(), successor, issuer: hub.issuer(), hangs };
+        handle.replace(Credential::token(Arc::new(previous)));
         let client = builder(&hub).credential(Credential::rotating(&handle)).build().unwrap();
         client.create_scheduled_job("job", &reboot()).await.unwrap();
         assert!(hub.requests()[0].header("authorization").unwrap().starts_with("SharedAccessSignature "));

@@ -1,4 +1,4 @@
-//! The emulated hub reads the wire for itself: spoken to without the client.
+//! The emulated hub over the wire, without the client.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use serde_json::{Value, json};
 
 use crate::support::{client, quick_hub, reboot, wait_for_end};
 
-/// Sends a request with a token that the client signed.
+/// Sends a request with a token signed with the primary key.
 async fn send(hub: &Emulator, method: Method, path: &str, body: Option<Value>) -> (u16, String) {
-    let token = signed(hub, PolicyKey::Primary).await;
+    let token = signed_token(hub, PolicyKey::Primary).await;
     send_with(hub, &token, method, path, body).await
 }
 
-/// A token that the client signed.
-async fn signed(hub: &Emulator, key: PolicyKey) -> String {
+/// Returns a token that the client signed with `key`.
+async fn signed_token(hub: &Emulator, key: PolicyKey) -> String {
     let builder = ClientBuilder::from_connection_string(&hub.connection_string_with(key)).unwrap();
     let _ = builder.endpoint(hub.endpoint()).build().unwrap().get_scheduled_job("none").await;
     hub.requests().last().unwrap().header("authorization").unwrap().to_owned()
 }
 
-/// Whether the hub lets this token in.
-async fn is_let_in(hub: &Emulator, token: &str) -> bool {
+/// Returns true if the hub accepts the token.
+async fn is_accepted(hub: &Emulator, token: &str) -> bool {
     let path = "/jobs/v2/none?api-version=2021-04-12";
     match send_with(hub, token, Method::GET, path, None).await.0 {
         404 => true,
@@ -61,7 +61,7 @@ async fn put(hub: &Emulator, body: Value) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_post_without_a_length_is_refused_in_html() {
+async fn post_without_a_length_is_rejected_with_html() {
     let hub = quick_hub().await;
     let (status, body) = send(&hub, Method::POST, "/jobs/v2/job/cancel?api-version=2021-04-12", None).await;
     assert_eq!(status, 411);
@@ -69,7 +69,7 @@ async fn a_post_without_a_length_is_refused_in_html() {
 }
 
 #[tokio::test]
-async fn a_missing_or_foreign_api_version_is_refused() {
+async fn missing_or_unsupported_api_version_is_rejected() {
     let hub = quick_hub().await;
     for path in ["/jobs/v2/job", "/jobs/v2/job?api-version=2016-11-14"] {
         let (status, body) = send(&hub, Method::GET, path, None).await;
@@ -79,7 +79,7 @@ async fn a_missing_or_foreign_api_version_is_refused() {
 }
 
 #[tokio::test]
-async fn what_the_client_would_not_send_is_refused_in_the_hubs_words() {
+async fn invalid_request_bodies_are_rejected_with_the_services_codes() {
     let hub = quick_hub().await;
     let method = json!({ "type": "scheduleDeviceMethod", "cloudToDeviceMethod": { "methodName": "m" }, "queryCondition": "*" });
     let twin = json!({ "type": "scheduleUpdateTwin", "updateTwin": { "etag": "*", "tags": { "a": 1 } }, "queryCondition": "*" });
@@ -116,38 +116,38 @@ async fn what_the_client_would_not_send_is_refused_in_the_hubs_words() {
 }
 
 #[tokio::test]
-async fn a_bearer_token_is_taken_from_the_hubs_own_issuer_until_it_ends() {
+async fn bearer_token_is_accepted_only_from_the_hubs_issuer_until_it_expires() {
     let hub = quick_hub().await;
     let hour = Duration::from_secs(3600);
     let token = format!("Bearer {}", hub.issuer().token(hour));
-    assert!(is_let_in(&hub, &token).await);
-    assert!(!is_let_in(&hub, &format!("{token}a")).await, "the signature is another");
-    assert!(!is_let_in(&hub, &token.replacen('.', ".e30", 1)).await, "the claims are others");
-    assert!(!is_let_in(&hub, &token.to_lowercase()).await);
-    assert!(!is_let_in(&hub, "Bearer ").await);
-    let of_another = format!("Bearer {}", quick_hub().await.issuer().token(hour));
-    assert!(!is_let_in(&hub, &of_another).await);
-    let for_another = format!("Bearer {}", hub.issuer().token_for("https://vault.azure.net", hour));
-    assert!(!is_let_in(&hub, &for_another).await);
+    assert!(is_accepted(&hub, &token).await);
+    assert!(!is_accepted(&hub, &format!("{token}a")).await, "the signature does not match");
+    assert!(!is_accepted(&hub, &token.replacen('.', ".e30", 1)).await, "the claims were changed");
+    assert!(!is_accepted(&hub, &token.to_lowercase()).await);
+    assert!(!is_accepted(&hub, "Bearer ").await);
+    let from_another_issuer = format!("Bearer {}", quick_hub().await.issuer().token(hour));
+    assert!(!is_accepted(&hub, &from_another_issuer).await);
+    let for_another_audience = format!("Bearer {}", hub.issuer().token_for("https://vault.azure.net", hour));
+    assert!(!is_accepted(&hub, &for_another_audience).await);
     hub.set_clock_offset(TimeDelta::hours(1));
-    assert!(!is_let_in(&hub, &token).await, "it has ended");
+    assert!(!is_accepted(&hub, &token).await, "it has expired");
     hub.set_clock_offset(TimeDelta::minutes(-6));
-    assert!(!is_let_in(&hub, &token).await, "it has not begun");
+    assert!(!is_accepted(&hub, &token).await, "it is not valid yet");
 }
 
 #[tokio::test]
-async fn a_key_that_is_made_anew_ends_the_tokens_of_the_one_before() {
+async fn regenerated_key_revokes_tokens_of_the_previous_key() {
     let hub = quick_hub().await;
     let [primary, secondary] =
-        [signed(&hub, PolicyKey::Primary).await, signed(&hub, PolicyKey::Secondary).await];
-    assert!(is_let_in(&hub, &primary).await && is_let_in(&hub, &secondary).await);
+        [signed_token(&hub, PolicyKey::Primary).await, signed_token(&hub, PolicyKey::Secondary).await];
+    assert!(is_accepted(&hub, &primary).await && is_accepted(&hub, &secondary).await);
     hub.regenerate_key(PolicyKey::Primary);
-    assert!(!is_let_in(&hub, &primary).await && is_let_in(&hub, &secondary).await);
-    assert!(is_let_in(&hub, &signed(&hub, PolicyKey::Primary).await).await);
+    assert!(!is_accepted(&hub, &primary).await && is_accepted(&hub, &secondary).await);
+    assert!(is_accepted(&hub, &signed_token(&hub, PolicyKey::Primary).await).await);
 }
 
 #[tokio::test]
-async fn both_queries_come_in_pages() {
+async fn both_queries_are_paged() {
     let devices = (0..250).map(|n| Device::new(format!("d{n:03}")));
     let hub = Emulator::builder().devices(devices).concurrent_jobs(10).start().await;
     let client = client(&hub);
@@ -188,7 +188,7 @@ async fn both_queries_come_in_pages() {
 
 #[tokio::test]
 #[should_panic(expected = "the valve is stuck")]
-async fn a_panic_of_a_device_fails_the_test() {
+async fn device_panic_fails_the_test() {
     let device = Device::new("pump").answering(|_| panic!("the valve is stuck"));
     let hub = Emulator::builder().device(device).start().await;
     let client = client(&hub);

@@ -1,4 +1,4 @@
-//! An identity of Entra ID, as the tests need one.
+//! A credential provider for the tests of Entra ID tokens.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,35 +11,40 @@ use jobs_emulator::{Emulator, Issuer};
 
 use crate::support::{HOUR, builder};
 
-/// An identity whose tokens the hub takes, as long as it is in a state to give some.
+/// A credential provider whose tokens the hub accepts; it can be slow, fail or hang.
 #[derive(Debug)]
 pub(crate) struct Identity {
     issuer: Issuer,
-    pub(crate) life: Mutex<Duration>,
-    /// How long it takes over a token.
-    pub(crate) slowness: Mutex<Duration>,
-    /// How often it was asked.
-    asked: AtomicU32,
+    /// How long each token is valid.
+    pub(crate) lifetime: Mutex<Duration>,
+    /// How long each request for a token takes.
+    pub(crate) latency: Mutex<Duration>,
+    requests: AtomicU32,
+    /// The scopes requested so far.
     pub(crate) scopes: Mutex<Vec<String>>,
+    /// Makes every request for a token fail.
     pub(crate) fails: AtomicBool,
+    /// Makes requests for a token wait forever.
     pub(crate) hangs: AtomicBool,
 }
 
 impl Identity {
+    /// Creates a provider of hour-long tokens for the hub.
     pub(crate) fn of(hub: &Emulator) -> Arc<Self> {
         Arc::new(Self {
             issuer: hub.issuer(),
-            life: Mutex::new(HOUR),
-            slowness: Mutex::default(),
-            asked: AtomicU32::new(0),
+            lifetime: Mutex::new(HOUR),
+            latency: Mutex::default(),
+            requests: AtomicU32::new(0),
             scopes: Mutex::default(),
             fails: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
         })
     }
 
-    pub(crate) fn asked(&self) -> u32 {
-        self.asked.load(Ordering::Relaxed)
+    /// Returns the number of tokens requested so far.
+    pub(crate) fn token_requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
     }
 }
 
@@ -50,7 +55,7 @@ impl TokenCredential for Identity {
         scopes: &[&str],
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.scopes.lock().unwrap().extend(scopes.iter().map(|scope| (*scope).to_owned()));
         if self.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
@@ -62,16 +67,16 @@ impl TokenCredential for Identity {
             ));
         }
         tokio::task::yield_now().await;
-        let slowness = *self.slowness.lock().unwrap();
-        tokio::time::sleep(slowness).await;
-        let life = *self.life.lock().unwrap();
+        let latency = *self.latency.lock().unwrap();
+        tokio::time::sleep(latency).await;
+        let lifetime = *self.lifetime.lock().unwrap();
         let audience = scopes[0].trim_end_matches("/.default");
-        let token = self.issuer.token_for(audience, life);
-        Ok(AccessToken::new(token, (SystemTime::now() + life).into()))
+        let token = self.issuer.token_for(audience, lifetime);
+        Ok(AccessToken::new(token, (SystemTime::now() + lifetime).into()))
     }
 }
 
-/// A client that signs as this identity.
+/// Returns a client of the hub that authenticates with this credential provider.
 pub(crate) fn client_of(hub: &Emulator, identity: &Arc<Identity>) -> Client {
     builder(hub).credential(Credential::token(identity.clone())).build().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Listings, their pages, and the report over a job's rows.
+//! Listings, their pages, and the report on a job's devices.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{builder, client, quick_hub, reboot, set_interval, wait_for_
 
 const QUICK: Pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
 
-/// A hub with this many jobs that have ended.
+/// Starts a hub with `count` completed jobs.
 async fn hub_with_jobs(count: usize) -> (Emulator, Client) {
     let hub = Emulator::builder().pace(QUICK).concurrent_jobs(usize::MAX).start().await;
     let client = client(&hub);
@@ -26,16 +26,18 @@ async fn hub_with_jobs(count: usize) -> (Emulator, Client) {
     (hub, client)
 }
 
+/// Returns the query requests that reached the hub.
 fn queries(hub: &Emulator) -> Vec<Request> {
     hub.requests().into_iter().filter(|request| request.path.ends_with("/query")).collect()
 }
 
+/// Collects the ids of the jobs of a listing.
 async fn ids(listing: Listing<jobs_api::types::JobResponse>) -> Vec<String> {
     listing.map_ok(|job| job.job_id.unwrap()).try_collect().await.unwrap()
 }
 
 #[tokio::test]
-async fn a_listing_goes_through_all_pages() {
+async fn listing_spans_all_pages() {
     let (hub, client) = hub_with_jobs(25).await;
     let all = ids(client.query_scheduled_jobs(JobFilter::default()).page_size(10)).await;
     assert_eq!(all.len(), 25);
@@ -49,7 +51,7 @@ async fn a_listing_goes_through_all_pages() {
 }
 
 #[tokio::test]
-async fn a_filter_is_repeated_with_each_page() {
+async fn filter_is_sent_with_every_page() {
     let (hub, client) = hub_with_jobs(25).await;
     let filter = JobFilter::default().job_type(JobType::ScheduleUpdateTwin).status(JobStatus::Completed);
     assert_eq!(ids(client.query_scheduled_jobs(filter).page_size(5)).await.len(), 12);
@@ -64,7 +66,7 @@ async fn a_filter_is_repeated_with_each_page() {
 }
 
 #[tokio::test]
-async fn a_page_is_read_when_its_first_item_is_asked_for() {
+async fn pages_are_fetched_lazily() {
     let (hub, client) = hub_with_jobs(25).await;
     let mut listing = client.query_scheduled_jobs(JobFilter::default()).page_size(10);
     assert!(queries(&hub).is_empty());
@@ -75,7 +77,7 @@ async fn a_page_is_read_when_its_first_item_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_later_process_goes_on_from_a_page() {
+async fn listing_resumes_from_a_continuation_token() {
     let (_hub, client) = hub_with_jobs(25).await;
     let listing = || client.query_scheduled_jobs(JobFilter::default()).page_size(10);
     let first = std::pin::pin!(listing().pages()).next().await.unwrap().unwrap();
@@ -89,7 +91,7 @@ async fn a_later_process_goes_on_from_a_page() {
 }
 
 #[tokio::test]
-async fn an_empty_page_with_a_token_goes_on_and_one_without_ends() {
+async fn empty_page_ends_the_listing_only_without_a_token() {
     let hub = quick_hub().await;
     let empty = Fault::status(200).with_body("[]").with_header("x-ms-continuation", "next");
     hub.inject(Route::QueryJobs, When::Next(1), empty);
@@ -100,7 +102,7 @@ async fn an_empty_page_with_a_token_goes_on_and_one_without_ends() {
 }
 
 #[tokio::test]
-async fn a_listing_that_would_never_end_does() {
+async fn repeated_continuation_token_ends_the_listing_with_an_error() {
     let hub = quick_hub().await;
     let same = Fault::status(200).with_body("[]").with_header("x-ms-continuation", "same");
     hub.inject(Route::QueryJobs, When::Every(1), same);
@@ -110,7 +112,7 @@ async fn a_listing_that_would_never_end_does() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_for_is_not_sent() {
+async fn invalid_query_is_not_sent() {
     let hub = quick_hub().await;
     let client = client(&hub);
     let odd = DeviceJobStatus::UnknownValue("x' OR '1' = '1".into());
@@ -126,18 +128,18 @@ async fn what_cannot_be_asked_for_is_not_sent() {
 }
 
 #[tokio::test]
-async fn each_page_is_tried_again() {
+async fn failed_page_is_retried() {
     let (hub, _) = hub_with_jobs(25).await;
     hub.inject(Route::QueryJobs, When::Every(2), Fault::status(503));
-    let eager = RetryPolicy::default().with_base(Duration::from_millis(1));
-    let client = builder(&hub).retry(eager).build().unwrap();
+    let policy = RetryPolicy::default().with_base(Duration::from_millis(1));
+    let client = builder(&hub).retry(policy).build().unwrap();
     let listing = client.query_scheduled_jobs(JobFilter::default()).page_size(10);
     let count = tokio::spawn(async move { ids(listing).await.len() });
     assert_eq!(count.await.unwrap(), 25);
     assert_eq!(queries(&hub).len(), 5);
 }
 
-/// A job on 120 devices: 10 offline, 5 that answer 404.
+/// Starts a hub with a completed job on 120 devices: 10 are offline, 5 return 404.
 async fn hub_with_failures() -> (Emulator, Client) {
     let devices = (0..120).map(|n| match n {
         0..10 => Device::new(format!("off-{n}")).offline(),
@@ -153,7 +155,7 @@ async fn hub_with_failures() -> (Emulator, Client) {
 }
 
 #[tokio::test]
-async fn the_rows_of_a_job_come_over_all_pages_or_only_the_failed() {
+async fn device_jobs_span_all_pages_and_filter_by_status() {
     let (hub, client) = hub_with_failures().await;
     let rows: Vec<_> = client.query_device_jobs("job").try_collect().await.unwrap();
     assert_eq!(rows.len(), 120);
@@ -166,14 +168,14 @@ async fn the_rows_of_a_job_come_over_all_pages_or_only_the_failed() {
 }
 
 #[tokio::test]
-async fn a_report_counts_and_names_what_failed() {
+async fn report_counts_devices_and_names_failures() {
     let (_hub, client) = hub_with_failures().await;
     let report = client.job_report("job").await.unwrap();
     assert_eq!((report.devices, report.succeeded, report.failed), (120, 105, 15));
     assert_eq!((report.by_status["completed"], report.by_status["failed"]), (110, 10));
     assert_eq!(report.by_error_code["JobRunPreconditionFailed"], 10);
     assert_eq!((report.by_method_status[&200], report.by_method_status[&404]), (105, 5));
-    let answered = report.failures.iter().find(|failure| failure.device_id == "no-10").unwrap();
-    assert_eq!(answered.reason, "the device answered 404: \"no such method\"");
+    let rejected = report.failures.iter().find(|failure| failure.device_id == "no-10").unwrap();
+    assert_eq!(rejected.reason, "the device answered 404: \"no such method\"");
     assert!(client.job_report("none").await.unwrap_err().is_not_found());
 }

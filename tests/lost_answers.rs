@@ -1,4 +1,4 @@
-//! What becomes of a job when the answer to its creation or cancelling is lost.
+//! Create and cancel calls whose response is lost.
 
 use std::time::Duration;
 
@@ -6,10 +6,12 @@ use chrono::TimeDelta;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobStatus};
 use jobs_emulator::{Fault, Route, When};
 
-use crate::support::{received_methods, builder, fast_retries, fast_retry_client, quick_hub, reboot, slow_hub, wait_for};
+use crate::support::{
+    builder, fast_retries, fast_retry_client, quick_hub, reboot, received_methods, slow_hub, wait_for,
+};
 
 #[tokio::test]
-async fn a_job_whose_creation_was_not_answered_is_recognised() {
+async fn job_is_recognised_after_a_lost_create_response() {
     for fault in [
         Fault::ResetAfter,
         Fault::ResetWithin,
@@ -28,7 +30,7 @@ async fn a_job_whose_creation_was_not_answered_is_recognised() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_took_too_long_may_have_created_the_job() {
+async fn job_is_recognised_after_a_create_timeout() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
     let client = builder(&hub).retry(fast_retries()).timeout(Duration::from_secs(2)).build().unwrap();
@@ -37,7 +39,7 @@ async fn an_attempt_that_took_too_long_may_have_created_the_job() {
 }
 
 #[tokio::test]
-async fn the_job_tells_when_no_attempt_was_answered() {
+async fn job_is_read_when_every_response_is_lost() {
     let hub = slow_hub(|pace| &mut pace.queued).await;
     let client = builder(&hub).retry(fast_retries().with_attempts(2)).build().unwrap();
     hub.inject(Route::Create, When::Next(2), Fault::ResetAfter);
@@ -49,7 +51,7 @@ async fn the_job_tells_when_no_attempt_was_answered() {
 }
 
 #[tokio::test]
-async fn a_job_like_it_from_before_is_another() {
+async fn identical_older_job_stays_a_conflict() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::minutes(-20));
     let client = fast_retry_client(&hub);
@@ -60,7 +62,7 @@ async fn a_job_like_it_from_before_is_another() {
 }
 
 #[tokio::test]
-async fn a_job_of_somebody_else_stays_a_conflict() {
+async fn different_job_stays_a_conflict() {
     let hub = quick_hub().await;
     let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
@@ -72,18 +74,18 @@ async fn a_job_of_somebody_else_stays_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_conflict_on_the_first_attempt_is_one_at_once() {
+async fn conflict_without_a_lost_response_is_an_error_at_once() {
     let hub = quick_hub().await;
     let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_already_exists());
     hub.inject(Route::Create, When::Next(1), Fault::status(429));
     assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_already_exists());
-    assert_eq!(received_methods(&hub), "PUT PUT PUT PUT", "a 429 leaves no doubt");
+    assert_eq!(received_methods(&hub), "PUT PUT PUT PUT", "a 429 is a known outcome");
 }
 
 #[tokio::test]
-async fn a_job_whose_cancelling_was_not_answered_is_recognised() {
+async fn cancellation_is_recognised_after_a_lost_response() {
     let hub = slow_hub(|pace| &mut pace.queued).await;
     let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
@@ -93,7 +95,7 @@ async fn a_job_whose_cancelling_was_not_answered_is_recognised() {
 }
 
 #[tokio::test]
-async fn a_job_that_runs_stays_not_cancellable() {
+async fn running_job_stays_not_cancellable() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();

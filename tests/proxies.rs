@@ -1,4 +1,4 @@
-//! The way to a hub through a proxy, by the name that the hub has in its cloud.
+//! Proxies, reached under the host name that the hub has in its cloud.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use crate::support::reboot;
 use crate::tls::private_http_client;
 
-/// A proxy that leads every tunnel to the same place, until it is dropped.
+/// A proxy that connects every tunnel to the same hub until it is dropped.
 struct Proxy {
     url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    connect_lines: Arc<Mutex<Vec<String>>>,
     _tunnels: JoinSet<()>,
 }
 
@@ -25,36 +25,37 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let to: SocketAddr = hub.endpoint().trim_start_matches("https://").parse().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (heard, mut tunnels) = (asked.clone(), JoinSet::new());
+        let connect_lines = Arc::new(Mutex::new(Vec::new()));
+        let (log, mut tunnels) = (connect_lines.clone(), JoinSet::new());
         tunnels.spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                open.spawn(tunnel(stream, to, heard.clone()));
+                open.spawn(tunnel(stream, to, log.clone()));
             }
         });
-        Self { url, asked, _tunnels: tunnels }
+        Self { url, connect_lines, _tunnels: tunnels }
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn connect_lines(&self) -> Vec<String> {
+        self.connect_lines.lock().unwrap().clone()
     }
 }
 
-async fn tunnel(mut stream: TcpStream, to: SocketAddr, asked: Arc<Mutex<Vec<String>>>) {
+/// Records the CONNECT line and forwards the stream to the hub.
+async fn tunnel(mut stream: TcpStream, to: SocketAddr, connect_lines: Arc<Mutex<Vec<String>>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
     }
     let first_line = String::from_utf8(head).unwrap().lines().next().unwrap().to_owned();
-    asked.lock().unwrap().push(first_line);
+    connect_lines.lock().unwrap().push(first_line);
     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
     let mut server = TcpStream::connect(to).await.unwrap();
     let _ = copy_bidirectional(&mut stream, &mut server).await;
 }
 
 #[tokio::test]
-async fn each_clouds_host_is_called_and_signed_for_as_it_is_written() {
+async fn host_name_of_any_cloud_is_used_verbatim() {
     for host in [
         "contoso.azure-devices.net",
         "contoso.azure-devices.us",
@@ -72,22 +73,22 @@ async fn each_clouds_host_is_called_and_signed_for_as_it_is_written() {
             .unwrap();
         client.create_scheduled_job("job", &reboot()).await.unwrap();
 
-        assert_eq!(proxy.asked(), [format!("CONNECT {host}:443 HTTP/1.1")]);
+        assert_eq!(proxy.connect_lines(), [format!("CONNECT {host}:443 HTTP/1.1")]);
         let token = hub.requests()[0].header("authorization").unwrap().to_owned();
         assert!(token.starts_with(&format!("SharedAccessSignature sr={host}&")), "{}", token.len());
     }
 }
 
-/// Everything from the environment: the connection string, the proxy, the authority.
+/// Runs in a child process, whose environment holds the connection string, the proxy and the authority.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_environments_proxy_is_used_by_the_client_that_is_made_by_itself() {
+async fn default_http_client_uses_the_environments_proxy() {
     let host = "contoso.azure-devices.net";
     let hub = Emulator::builder().host_name(host).tls(Certificate::Good).start().await;
     let proxy = Proxy::start(&hub).await;
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
-        .args(["--exact", "proxies::in_a_process_with_an_environment_of_its_own", "--ignored"])
+        .args(["--exact", "proxies::child_process_creates_a_job_from_its_environment", "--ignored"])
         .env("IOTHUB_CONNECTION_STRING", hub.connection_string())
         .env("HTTPS_PROXY", &proxy.url)
         .env("SSL_CERT_FILE", hub.authority_path().unwrap())
@@ -95,12 +96,12 @@ async fn the_environments_proxy_is_used_by_the_client_that_is_made_by_itself() {
         .env_remove("no_proxy");
     let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert_eq!(proxy.asked(), [format!("CONNECT {host}:443 HTTP/1.1")]);
+    assert_eq!(proxy.connect_lines(), [format!("CONNECT {host}:443 HTTP/1.1")]);
     assert_eq!(hub.requests().len(), 1);
 }
 
 #[tokio::test]
-#[ignore = "run by the test above, in an environment of its own"]
-async fn in_a_process_with_an_environment_of_its_own() {
+#[ignore = "runs in the child process of the test above"]
+async fn child_process_creates_a_job_from_its_environment() {
     Client::from_env().unwrap().create_scheduled_job("job", &reboot()).await.unwrap();
 }

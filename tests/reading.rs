@@ -1,4 +1,4 @@
-//! What the hub sends is read, however odd.
+//! Reading of the hub's JSON, irregular forms included.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// A body as the service writes it.
+/// Reads a fixture: a response body of the service and its type.
 fn fixture(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).with_extension("json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -18,8 +18,8 @@ fn read<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_value(fixture(name)["body"].clone()).unwrap()
 }
 
-/// Reads `body` and writes it again.
-fn round<T: DeserializeOwned + Serialize>(body: Value) -> Value {
+/// Deserializes `body` and serializes the result.
+fn round_trip<T: DeserializeOwned + Serialize>(body: Value) -> Value {
     serde_json::to_value(serde_json::from_value::<T>(body).unwrap()).unwrap()
 }
 
@@ -27,15 +27,15 @@ fn spec() -> Value {
     serde_json::from_str(include_str!("../spec/openapi.json")).unwrap()
 }
 
-/// Asserts that all of `sent` which the component `name` models is in `kept`.
+/// Asserts that `kept` has every member of `sent` that the component `name` models.
 fn assert_kept(spec: &Value, name: &str, sent: &Value, kept: &Value) {
     let properties = spec["components"]["schemas"][name]["properties"].as_object().unwrap();
     for (key, value) in sent.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()) {
-        let is_named = |property: &Value| {
+        let is_alias = |property: &Value| {
             property["x-other-names"].as_array().is_some_and(|names| names.contains(&json!(key)))
         };
         let Some((own, property)) =
-            properties.iter().find(|(own, property)| *own == key || is_named(property))
+            properties.iter().find(|(own, property)| *own == key || is_alias(property))
         else {
             continue;
         };
@@ -56,7 +56,7 @@ fn assert_kept(spec: &Value, name: &str, sent: &Value, kept: &Value) {
 }
 
 #[test]
-fn every_oddity_is_read_and_written_without_loss() {
+fn fixtures_round_trip_without_loss() {
     let spec = spec();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let names: Vec<String> = std::fs::read_dir(folder)
@@ -73,8 +73,8 @@ fn every_oddity_is_read_and_written_without_loss() {
         };
         for sent in bodies {
             let kept = match component {
-                "JobResponse" => round::<JobResponse>(sent.clone()),
-                _ => round::<DeviceJob>(sent.clone()),
+                "JobResponse" => round_trip::<JobResponse>(sent.clone()),
+                _ => round_trip::<DeviceJob>(sent.clone()),
             };
             assert_kept(&spec, component, &sent, &kept);
         }
@@ -82,22 +82,22 @@ fn every_oddity_is_read_and_written_without_loss() {
 }
 
 #[test]
-fn dates_that_mean_never_have_no_instant() {
+fn placeholder_dates_have_no_instant() {
     let job: JobResponse = read("job_never_begun_nor_ended");
     let dates = [job.created_time, job.start_time, job.end_time];
     assert!(dates.iter().all(|date| date.as_ref().unwrap().to_utc().is_none()));
 }
 
 #[test]
-fn unreadable_dates_leave_the_rest_readable() {
+fn unreadable_dates_do_not_fail_the_response() {
     let job: JobResponse = read("job_with_unreadable_dates");
     assert_eq!(job.start_time.unwrap().to_utc(), None);
-    assert_eq!(job.end_time.unwrap().to_string(), "2022-05-04T15:53:00.000Z", "without a zone it is UTC");
+    assert_eq!(job.end_time.unwrap().to_string(), "2022-05-04T15:53:00.000Z", "a date without a zone is UTC");
     assert_eq!(job.status, Some(JobStatus::Completed));
 }
 
 #[test]
-fn an_import_or_export_job_has_an_id_and_the_status_unknown() {
+fn import_and_export_jobs_have_an_id_and_status_unknown() {
     let job: JobResponse = read("job_of_v1_asked_through_v2");
     assert_eq!((job.status, job.type_), (Some(JobStatus::Unknown), None));
     let record: JobResponse = read("job_of_v1_as_v1_answers");
@@ -106,7 +106,7 @@ fn an_import_or_export_job_has_an_id_and_the_status_unknown() {
 }
 
 #[test]
-fn one_member_is_read_by_each_of_its_names() {
+fn aliased_member_is_read_under_each_name() {
     let job: JobResponse = read("job_named_as_in_queries");
     assert_eq!(job.type_, Some(JobType::ScheduleDeviceMethod));
     assert!(job.created_time.is_some() && job.start_time.is_some() && job.end_time.is_some());
@@ -123,20 +123,23 @@ fn both_spellings_of_cancelled_are_kept() {
 }
 
 #[test]
-fn null_is_absent_for_every_member() {
+fn null_member_is_absent() {
     let spec = spec();
     let nulls = |name: &str| {
         let properties = spec["components"]["schemas"][name]["properties"].as_object().unwrap();
         properties.keys().map(|name| (name.clone(), Value::Null)).collect::<Value>()
     };
-    assert_eq!(round::<JobResponse>(nulls("JobResponse")), json!({}));
-    assert_eq!(round::<DeviceJob>(nulls("DeviceJob")), json!({}));
-    assert_eq!(round::<Twin>(nulls("Twin")), json!({}));
-    assert_eq!(round::<Twin>(json!({ "properties": nulls("TwinProperties") })), json!({ "properties": {} }));
+    assert_eq!(round_trip::<JobResponse>(nulls("JobResponse")), json!({}));
+    assert_eq!(round_trip::<DeviceJob>(nulls("DeviceJob")), json!({}));
+    assert_eq!(round_trip::<Twin>(nulls("Twin")), json!({}));
+    assert_eq!(
+        round_trip::<Twin>(json!({ "properties": nulls("TwinProperties") })),
+        json!({ "properties": {} })
+    );
 }
 
 #[test]
-fn unknown_members_are_survived() {
+fn unknown_members_are_ignored() {
     let job: JobResponse = serde_json::from_value(json!({
         "jobId": "a", "progress": 7, "useSecondaryStorageAsSource": null, "error": { "code": 1 }, "outcome": [],
     }))
@@ -150,5 +153,5 @@ fn tags_and_properties_hold_any_json() {
         "tags": { "a": 1, "b": "x", "c": [1, null], "d": { "e": true }, "f": null },
         "properties": { "desired": { "$version": 7, "a": 1.5 }, "reported": {} },
     });
-    assert_eq!(round::<Twin>(twin.clone()), twin);
+    assert_eq!(round_trip::<Twin>(twin.clone()), twin);
 }

@@ -1,4 +1,4 @@
-//! One token for all calls: when it is renewed, and what serves meanwhile.
+//! Refresh of the shared token: when it happens, and which token serves meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use jobs_emulator::{Fault, Route, When};
 use crate::identity::{Identity, client_of};
 use crate::support::{FrozenClock, HOUR, MINUTE, builder, quick_hub, reboot};
 
-/// Ten thousand at a time, over one connection: HTTP/2 needs no socket for each.
+/// Creates ten thousand jobs concurrently; with HTTP/2 one connection carries them all.
 async fn create_ten_thousand_jobs(client: &Client) {
     let start = Utc::now() + TimeDelta::hours(1);
     let creations = (0..10_000).map(|number| async move {
@@ -22,7 +22,8 @@ async fn create_ten_thousand_jobs(client: &Client) {
     assert!(created.iter().all(Result::is_ok), "{:?}", created.iter().find(|job| job.is_err()));
 }
 
-async fn ten_thousand_jobs_when_the_token_is_this_old(age: Duration) -> Arc<Identity> {
+/// Creates ten thousand jobs with a token of this age, and returns its credential provider.
+async fn identity_after_ten_thousand_jobs(token_age: Duration) -> Arc<Identity> {
     let _clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
@@ -30,24 +31,24 @@ async fn ten_thousand_jobs_when_the_token_is_this_old(age: Duration) -> Arc<Iden
     let credential = Credential::token(identity.clone());
     let client = builder(&hub).credential(credential).http_client(http).build().unwrap();
     assert!(client.get_scheduled_job("none").await.unwrap_err().is_not_found());
-    tokio::time::advance(age).await;
+    tokio::time::advance(token_age).await;
     create_ten_thousand_jobs(&client).await;
     assert_eq!(hub.requests().len(), 10_001);
     identity
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_creations_over_a_token_near_its_end_renew_it_once() {
-    assert_eq!(ten_thousand_jobs_when_the_token_is_this_old(HOUR - MINUTE).await.asked(), 2);
+async fn concurrent_calls_refresh_an_expiring_token_once() {
+    assert_eq!(identity_after_ten_thousand_jobs(HOUR - MINUTE).await.token_requests(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_creations_over_a_token_that_has_ended_renew_it_once() {
-    assert_eq!(ten_thousand_jobs_when_the_token_is_this_old(HOUR).await.asked(), 2);
+async fn concurrent_calls_refresh_an_expired_token_once() {
+    assert_eq!(identity_after_ten_thousand_jobs(HOUR).await.token_requests(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_go_on_while_the_token_lasts_though_none_can_be_had() {
+async fn valid_token_serves_while_the_refresh_fails_or_hangs() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
@@ -62,28 +63,28 @@ async fn calls_go_on_while_the_token_lasts_though_none_can_be_had() {
         }
         clock.advance(Duration::from_secs(2)).await;
     }
-    assert_eq!(identity.asked(), 3, "one failure, then one that hangs");
+    assert_eq!(identity.token_requests(), 3, "the first, a failed and a hanging request");
     assert_eq!(hub.requests().len(), 41);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_the_hub_refuses_is_renewed_unless_it_came_just_now() {
+async fn rejected_token_is_refreshed_unless_it_is_new() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
     let client = client_of(&hub, &identity);
     hub.set_clock_offset(TimeDelta::hours(2));
     assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_unauthorized());
-    assert_eq!((identity.asked(), hub.requests().len()), (1, 1));
+    assert_eq!((identity.token_requests(), hub.requests().len()), (1, 1));
 
     clock.advance(MINUTE).await;
-    *identity.life.lock().unwrap() = 3 * HOUR;
+    *identity.lifetime.lock().unwrap() = 3 * HOUR;
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    assert_eq!((identity.asked(), hub.requests().len()), (2, 3));
+    assert_eq!((identity.token_requests(), hub.requests().len()), (2, 3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_refused_to_one_call_serves_the_others_while_no_other_can_be_had() {
+async fn token_rejected_for_one_call_serves_others_while_the_refresh_fails() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
@@ -93,15 +94,15 @@ async fn a_token_that_is_refused_to_one_call_serves_the_others_while_no_other_ca
     identity.fails.store(true, Ordering::Relaxed);
     hub.inject(Route::Create, When::Every(1), Fault::status(401));
     let error = client.create_scheduled_job("other", &reboot()).await.unwrap_err();
-    assert_eq!(error.status().unwrap().as_u16(), 401, "it was sent, and refused: {error}");
+    assert_eq!(error.status().unwrap().as_u16(), 401, "the hub rejected it: {error}");
     for _ in 0..20 {
         client.get_scheduled_job("job").await.unwrap();
     }
-    assert_eq!((identity.asked(), hub.requests().len()), (2, 22));
+    assert_eq!((identity.token_requests(), hub.requests().len()), (2, 22));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_single_attempt_learns_of_an_identitys_token_serves_later_calls() {
+async fn rejection_without_retries_refreshes_the_token_for_later_calls() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
@@ -112,5 +113,5 @@ async fn what_a_single_attempt_learns_of_an_identitys_token_serves_later_calls()
     hub.inject(Route::Get, When::Next(1), Fault::status(401));
     assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized());
     client.get_scheduled_job("job").await.unwrap();
-    clock.run_until(|| identity.asked() == 2).await;
+    clock.run_until(|| identity.token_requests() == 2).await;
 }

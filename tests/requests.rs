@@ -1,4 +1,4 @@
-//! What a request carries.
+//! Requests on the wire: method, path, headers and body.
 
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Error, types};
@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::support::{builder, client, quick_hub, reboot, set_interval};
 
-fn assert_common(request: &Request) {
+/// Asserts what every request carries: token, request id, user agent and API version.
+fn assert_common_parts(request: &Request) {
     let authorization = request.header("authorization").unwrap();
     assert!(authorization.starts_with("SharedAccessSignature sr=emulator.localhost&sig="), "{authorization}");
     let request_id: uuid::Uuid = request.header("request-id").unwrap().parse().unwrap();
@@ -18,7 +19,7 @@ fn assert_common(request: &Request) {
 }
 
 #[tokio::test]
-async fn creating_a_job_sends_it_whole() {
+async fn create_request_carries_the_whole_job() {
     let hub = quick_hub().await;
     let job = client(&hub).create_scheduled_job("reboot-43", &set_interval()).await.unwrap();
     assert_eq!(job.job_id.as_deref(), Some("reboot-43"));
@@ -26,7 +27,7 @@ async fn creating_a_job_sends_it_whole() {
     assert_eq!(job.type_, Some(types::JobType::ScheduleUpdateTwin));
 
     let [request] = &hub.requests()[..] else { panic!("one request") };
-    assert_common(request);
+    assert_common_parts(request);
     assert_eq!((request.method.as_str(), request.path.as_str()), ("PUT", "/jobs/v2/reboot-43"));
     assert_eq!(request.header("content-type"), Some("application/json; charset=utf-8"));
     assert_eq!(request.header("content-length"), Some(request.body.len().to_string().as_str()));
@@ -42,30 +43,30 @@ async fn creating_a_job_sends_it_whole() {
 }
 
 #[tokio::test]
-async fn reading_a_job_has_no_body() {
+async fn get_request_has_no_body() {
     let hub = quick_hub().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     client.get_scheduled_job("job").await.unwrap();
     let request = &hub.requests()[1];
-    assert_common(request);
+    assert_common_parts(request);
     assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/jobs/v2/job"));
     assert_eq!((request.header("content-type"), request.header("content-length")), (None, None));
 }
 
 #[tokio::test]
-async fn cancelling_a_job_says_that_its_body_is_empty() {
+async fn cancel_request_declares_an_empty_body() {
     let hub = quick_hub().await;
     let _ = client(&hub).cancel_scheduled_job("job").await;
     let request = &hub.requests()[0];
-    assert_common(request);
+    assert_common_parts(request);
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/jobs/v2/job/cancel"));
     assert_eq!(request.header("content-length"), Some("0"));
     assert_eq!(request.header("content-type"), None);
 }
 
 #[tokio::test]
-async fn every_request_has_an_id_of_its_own_and_the_same_token() {
+async fn concurrent_requests_have_distinct_ids_and_share_a_token() {
     let hub = quick_hub().await;
     let client = client(&hub);
     let calls = (0..20).map(|_| {
@@ -83,7 +84,7 @@ async fn every_request_has_an_id_of_its_own_and_the_same_token() {
 }
 
 #[tokio::test]
-async fn an_endpoint_may_have_a_path_of_its_own() {
+async fn endpoint_path_precedes_the_operations_path() {
     let hub = quick_hub().await;
     let client = builder(&hub).endpoint(format!("{}/gateway/hub/", hub.endpoint())).build().unwrap();
     assert!(client.get_scheduled_job("job").await.is_err());
@@ -91,7 +92,7 @@ async fn an_endpoint_may_have_a_path_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_a_rule_is_not_sent() {
+async fn invalid_request_is_not_sent() {
     let hub = quick_hub().await;
     let client = client(&hub);
     let select = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "SELECT * FROM devices");
@@ -107,7 +108,7 @@ async fn a_request_that_breaks_a_rule_is_not_sent() {
 }
 
 #[tokio::test]
-async fn the_error_of_a_request_not_sent_names_the_field_and_the_rule() {
+async fn invalid_request_error_names_the_field_and_the_rule() {
     let hub = quick_hub().await;
     let error = client(&hub).get_scheduled_job("a/b").await.unwrap_err();
     let expected = "not sent, since jobId breaks a rule: must have 1 to 64 ASCII letters, digits and `-`";

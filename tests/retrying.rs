@@ -1,4 +1,4 @@
-//! What is tried again, how often, and what reaches the hub.
+//! Retries: which failures, how often, and what reaches the hub.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,12 @@ use jobs_api::types::{JobStatus, QuerySpecification};
 use jobs_api::{Credential, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
 
-use crate::support::{FrozenClock, received_methods, builder, client, fast_retries, fast_retry_client, quick_hub, reboot};
+use crate::support::{
+    FrozenClock, builder, client, fast_retries, fast_retry_client, quick_hub, reboot, received_methods,
+};
 
 #[tokio::test]
-async fn statuses_that_may_pass_are_tried_again() {
+async fn transient_statuses_are_retried() {
     for status in [408, 429, 500, 502, 503, 504] {
         let hub = quick_hub().await;
         hub.inject(Route::Create, When::Next(2), Fault::status(status));
@@ -20,7 +22,7 @@ async fn statuses_that_may_pass_are_tried_again() {
 }
 
 #[tokio::test]
-async fn an_error_tells_after_how_many_attempts_it_came() {
+async fn error_names_its_attempt_after_a_retry() {
     let hub = quick_hub().await;
     let client = fast_retry_client(&hub);
     for (fault, words) in
@@ -37,7 +39,7 @@ async fn an_error_tells_after_how_many_attempts_it_came() {
 }
 
 #[tokio::test]
-async fn statuses_that_stay_are_an_error_at_once() {
+async fn permanent_statuses_are_not_retried() {
     for status in [400, 403, 404, 405, 409, 411, 412, 413, 415, 418, 499, 501, 505] {
         let hub = quick_hub().await;
         hub.inject(Route::Any, When::Next(1), Fault::status(status));
@@ -48,7 +50,7 @@ async fn statuses_that_stay_are_an_error_at_once() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_whole_is_asked_for_again() {
+async fn truncated_get_response_is_retried() {
     for fault in [Fault::ResetBefore, Fault::ResetAfter, Fault::ResetWithin, Fault::WrongLength] {
         let hub = quick_hub().await;
         let client = fast_retry_client(&hub);
@@ -60,7 +62,7 @@ async fn an_answer_that_does_not_come_whole_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_takes_too_long_is_given_up_for_another() {
+async fn attempt_timeout_is_retried() {
     let hub = quick_hub().await;
     hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
     let client = builder(&hub).retry(fast_retries()).timeout(Duration::from_secs(2)).build().unwrap();
@@ -69,7 +71,7 @@ async fn an_attempt_that_takes_too_long_is_given_up_for_another() {
 }
 
 #[tokio::test]
-async fn an_answer_that_says_yes_unreadably_is_not_asked_for_again() {
+async fn unreadable_success_is_not_retried() {
     for fault in [Fault::HalfBody, Fault::EndlessBody, Fault::status(200).with_body("<html>")] {
         let hub = quick_hub().await;
         hub.inject(Route::Create, When::Next(1), fault.clone());
@@ -81,14 +83,14 @@ async fn an_answer_that_says_yes_unreadably_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_body_mislabelled_as_compressed_is_read_all_the_same() {
+async fn body_mislabelled_as_gzip_is_read() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::MislabelledGzip);
     fast_retry_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_error_and_the_other_host_hears_nothing() {
+async fn redirect_is_an_error_and_is_not_followed() {
     let (hub, other) = (quick_hub().await, quick_hub().await);
     hub.inject(Route::Any, When::Next(1), Fault::redirect(&other.endpoint()));
     let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
@@ -97,10 +99,10 @@ async fn a_redirect_is_an_error_and_the_other_host_hears_nothing() {
 }
 
 #[tokio::test]
-async fn a_redirect_that_a_callers_http_client_follows_is_an_error() {
+async fn redirect_followed_by_a_custom_http_client_is_an_error() {
     let hub = quick_hub().await;
-    let own = reqwest::Client::builder().no_proxy().build().unwrap();
-    let client = builder(&hub).http_client(own).build().unwrap();
+    let following = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = builder(&hub).http_client(following).build().unwrap();
     client.create_scheduled_job("other", &reboot()).await.unwrap();
     hub.inject(Route::Any, When::Next(1), Fault::redirect("/jobs/v2/other?api-version=2021-04-12"));
     let error = client.get_scheduled_job("job").await.unwrap_err();
@@ -108,7 +110,7 @@ async fn a_redirect_that_a_callers_http_client_follows_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_last_attempt_is_the_last_and_each_is_a_request_of_its_own() {
+async fn attempts_stop_at_the_limit_and_have_distinct_request_ids() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::status(503));
     let client = builder(&hub).retry(fast_retries().with_attempts(3)).build().unwrap();
@@ -121,7 +123,7 @@ async fn the_last_attempt_is_the_last_and_each_is_a_request_of_its_own() {
 }
 
 #[tokio::test]
-async fn without_a_policy_nothing_is_tried_again() {
+async fn policy_none_retries_nothing() {
     let hub = quick_hub().await;
     for fault in [Fault::status(503), Fault::ResetBefore, Fault::status(401)] {
         hub.inject(Route::Any, When::Next(1), fault);
@@ -132,7 +134,7 @@ async fn without_a_policy_nothing_is_tried_again() {
 }
 
 #[tokio::test]
-async fn every_operation_is_tried_again_also_the_ones_without_a_method() {
+async fn generated_operation_is_retried() {
     let hub = quick_hub().await;
     hub.inject(Route::QueryDevices, When::Next(1), Fault::status(503));
     let query = &QuerySpecification { query: Some("SELECT * FROM devices.jobs".into()) };
@@ -142,7 +144,7 @@ async fn every_operation_is_tried_again_also_the_ones_without_a_method() {
 }
 
 #[tokio::test]
-async fn what_the_hub_asks_to_wait_is_waited() {
+async fn retry_after_is_honoured() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Next(1), Fault::status(429).with_header("retry-after", "1"));
     let start = Instant::now();
@@ -151,7 +153,7 @@ async fn what_the_hub_asks_to_wait_is_waited() {
 }
 
 #[tokio::test]
-async fn a_wait_beyond_the_deadline_is_not_begun() {
+async fn retry_after_beyond_the_deadline_is_an_error_at_once() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::status(429).with_header("retry-after", "3600"));
     let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
@@ -160,7 +162,7 @@ async fn a_wait_beyond_the_deadline_is_not_begun() {
 }
 
 #[tokio::test]
-async fn the_total_deadline_bounds_attempts_too() {
+async fn deadline_ends_an_attempt_in_flight() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
     let policy = fast_retries().with_deadline(Duration::from_millis(300));
@@ -171,7 +173,7 @@ async fn the_total_deadline_bounds_attempts_too() {
 }
 
 #[tokio::test]
-async fn a_taken_slot_is_an_error_unless_waiting_was_asked_for() {
+async fn busy_job_slot_is_not_retried_by_default() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
     let error = fast_retry_client(&hub).create_scheduled_job("job", &reboot()).await.unwrap_err();
@@ -180,7 +182,7 @@ async fn a_taken_slot_is_an_error_unless_waiting_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_is_waited_for_up_to_its_own_deadline() {
+async fn busy_job_slot_is_retried_within_the_slot_deadline() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(2), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
@@ -190,14 +192,14 @@ async fn a_slot_is_waited_for_up_to_its_own_deadline() {
 
     clock.run_until(|| hub.requests().len() == 1).await;
     clock.advance(Duration::from_millis(2400)).await;
-    assert_eq!(hub.requests().len(), 1, "half of the first wait of 5 seconds is certain");
+    assert_eq!(hub.requests().len(), 1, "the first wait is at least half of 5 seconds");
     clock.advance_until(|| call.is_finished()).await;
     assert_eq!(call.await.unwrap().unwrap().status, Some(JobStatus::Queued));
     assert_eq!(received_methods(&hub), "PUT PUT PUT");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_call_stops() {
+async fn dropped_call_sends_no_more_requests() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::status(503));
@@ -210,7 +212,7 @@ async fn a_dropped_call_stops() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_once() {
+async fn rejected_token_is_regenerated_once() {
     let hub = quick_hub().await;
     let client = fast_retry_client(&hub);
     hub.inject(Route::Any, When::Next(1), Fault::status(401));
@@ -222,7 +224,7 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_replaced_is_not_tried_again() {
+async fn rejected_ready_made_token_is_not_retried() {
     let hub = quick_hub().await;
     let token = "SharedAccessSignature sr=emulator.localhost&sig=wrong&se=4102444800&skn=service";
     let credential = Credential::shared_access_signature(token).unwrap();
@@ -232,7 +234,7 @@ async fn a_token_that_cannot_be_replaced_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_made_up_for() {
+async fn clock_skew_is_corrected_after_a_401() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::hours(2));
     let client = fast_retry_client(&hub);
@@ -243,7 +245,7 @@ async fn a_clock_that_is_off_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn what_a_single_attempt_learns_serves_the_next_call() {
+async fn clock_skew_learned_without_retries_corrects_the_next_call() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::hours(2));
     let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
@@ -253,7 +255,7 @@ async fn what_a_single_attempt_learns_serves_the_next_call() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_told_when_it_was_not_the_reason() {
+async fn clock_skew_is_reported_when_the_corrected_token_is_rejected() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::hours(-2));
     let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
@@ -265,7 +267,7 @@ async fn a_clock_that_is_off_is_told_when_it_was_not_the_reason() {
 }
 
 #[tokio::test]
-async fn a_hub_that_fails_one_request_in_three_is_good_enough() {
+async fn jobs_complete_on_a_hub_that_fails_one_request_in_three() {
     let hub = quick_hub().await;
     for fault in [Fault::status(503), Fault::ResetBefore, Fault::ResetAfter] {
         hub.inject(Route::Any, When::Every(3), fault);

@@ -1,4 +1,4 @@
-//! Keys and tokens that are replaced while calls run, and those that end.
+//! Rotation of keys and tokens while calls run, and their expiry.
 
 use std::sync::mpsc;
 use std::thread;
@@ -10,27 +10,29 @@ use jobs_emulator::{Emulator, Fault, PolicyKey, Route, When};
 
 use crate::support::{FrozenClock, builder, client, fast_retries, quick_hub, reboot};
 
+/// Returns the credential of the policy's `key`.
 fn credential(hub: &Emulator, key: PolicyKey) -> Credential {
     let connection: ConnectionString = hub.connection_string_with(key).parse().unwrap();
     connection.credential().clone()
 }
 
-fn rotating(hub: &Emulator) -> (Client, RotatingCredential) {
+/// Returns a client with a rotating credential, and the handle that replaces it.
+fn rotating_client(hub: &Emulator) -> (Client, RotatingCredential) {
     let handle = RotatingCredential::new(credential(hub, PolicyKey::Primary));
     let builder = builder(hub).credential(Credential::rotating(&handle)).retry(fast_retries());
     (builder.build().unwrap(), handle)
 }
 
-/// A token that the client signed itself, as if it came from elsewhere.
-async fn signed_elsewhere(hub: &Emulator) -> String {
+/// Returns a token valid for an hour, as another program could have signed it.
+async fn ready_made_token(hub: &Emulator) -> String {
     let _ = client(hub).get_scheduled_job("none").await;
     hub.requests().last().unwrap().header("authorization").unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn both_keys_are_replaced_without_a_refused_call() {
+async fn both_keys_rotate_without_a_rejected_call() {
     let hub = quick_hub().await;
-    let (client, handle) = rotating(&hub);
+    let (client, handle) = rotating_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let calls = async {
         for _ in 0..200 {
@@ -38,27 +40,27 @@ async fn both_keys_are_replaced_without_a_refused_call() {
         }
     };
     let rotation = async {
-        for (used, made_anew) in
+        for (current, regenerated) in
             [(PolicyKey::Secondary, PolicyKey::Primary), (PolicyKey::Primary, PolicyKey::Secondary)]
         {
-            handle.replace(credential(&hub, used));
+            handle.replace(credential(&hub, current));
             let calls_so_far = hub.requests().len();
-            // Those signed before have arrived.
+            // Calls signed with the previous key have arrived by then.
             while hub.requests().len() < calls_so_far + 2 {
                 tokio::task::yield_now().await;
             }
-            hub.regenerate_key(made_anew);
+            hub.regenerate_key(regenerated);
         }
     };
     tokio::join!(calls, rotation);
-    assert_eq!(hub.requests().len(), 201, "no call was tried twice");
+    assert_eq!(hub.requests().len(), 201, "no call was retried");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_refused_meanwhile_is_tried_with_the_newest_key() {
+async fn call_rejected_during_a_rotation_is_retried_with_the_new_key() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
-    let (client, handle) = rotating(&hub);
+    let (client, handle) = rotating_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     hub.regenerate_key(PolicyKey::Primary);
     hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(1)));
@@ -71,9 +73,9 @@ async fn a_call_that_is_refused_meanwhile_is_tried_with_the_newest_key() {
 }
 
 #[tokio::test]
-async fn a_client_whose_key_was_revoked_goes_on_with_another() {
+async fn client_with_a_revoked_key_recovers_after_a_rotation() {
     let hub = quick_hub().await;
-    let (client, handle) = rotating(&hub);
+    let (client, handle) = rotating_client(&hub);
     hub.regenerate_key(PolicyKey::Primary);
     assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_unauthorized());
     handle.replace(credential(&hub, PolicyKey::Primary));
@@ -81,31 +83,31 @@ async fn a_client_whose_key_was_revoked_goes_on_with_another() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_is_reported_before_a_call_and_can_be_replaced() {
+async fn expired_token_is_reported_before_the_call_and_can_be_replaced() {
     let hub = quick_hub().await;
-    let token = signed_elsewhere(&hub).await;
+    let token = ready_made_token(&hub).await;
     let token = Credential::shared_access_signature(&token).unwrap();
-    let end = token.expires_at().unwrap();
-    assert!((3500..=3600).contains(&(end - Utc::now()).num_seconds()));
+    let expiry = token.expires_at().unwrap();
+    assert!((3500..=3600).contains(&(expiry - Utc::now()).num_seconds()));
 
-    // The client learns from a refusal that it is two hours later by the hub's clock.
+    // A rejection tells the client that the hub's clock is two hours ahead.
     hub.set_clock_offset(TimeDelta::hours(2));
-    let (client, handle) = rotating(&hub);
+    let (client, handle) = rotating_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     handle.replace(token);
     let calls = hub.requests().len();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     let Error::Credential(CredentialError::Expired(reported)) = error else { panic!("{error}") };
-    assert_eq!((reported, hub.requests().len()), (end, calls));
+    assert_eq!((reported, hub.requests().len()), (expiry, calls));
 
     handle.replace(credential(&hub, PolicyKey::Primary));
     client.get_scheduled_job("job").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_rotating_credential_given_to_its_own_handle_changes_nothing() {
+async fn rotating_credential_in_its_own_handle_is_a_no_op() {
     let hub = quick_hub().await;
-    let (client, handle) = rotating(&hub);
+    let (client, handle) = rotating_client(&hub);
     let (done, replaced) = mpsc::channel();
     thread::spawn(move || {
         handle.replace(Credential::rotating(&handle));
@@ -116,10 +118,10 @@ async fn a_rotating_credential_given_to_its_own_handle_changes_nothing() {
 }
 
 #[test]
-fn a_token_that_has_expired_is_refused_at_once() {
+fn expired_token_is_rejected_at_construction() {
     let token = "SharedAccessSignature sr=contoso.azure-devices.net&sig=a&se=1700000000";
-    let refusal = Credential::shared_access_signature(token).unwrap_err();
-    assert!(refusal.to_string().contains("expired at 2023-11-14T22:13:20Z"), "{refusal}");
+    let error = Credential::shared_access_signature(token).unwrap_err();
+    assert!(error.to_string().contains("expired at 2023-11-14T22:13:20Z"), "{error}");
     let connection =
         format!("HostName=contoso.azure-devices.net;SharedAccessKeyName=s;SharedAccessSignature={token}");
     assert!(matches!(Client::from_connection_string(&connection), Err(Error::ConnectionString(_))));

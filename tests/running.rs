@@ -1,4 +1,4 @@
-//! A job's way through the devices.
+//! Execution of jobs on devices.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::support::{client, quick_hub, reboot, slow_hub, wait_for, wait_for_end};
 
+/// Returns the rows of the job, one per device.
 async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
     let query = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{id}'");
     let query = &QuerySpecification { query: Some(query) };
@@ -24,13 +25,13 @@ async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
 }
 
 #[tokio::test]
-async fn a_twin_update_is_merged_into_the_twins_that_the_condition_selects() {
-    let emulator = Emulator::builder()
+async fn twin_update_merges_into_the_selected_twins() {
+    let hub = Emulator::builder()
         .device(Device::new("in").with_tags(json!({ "building": "43", "old": 1 })))
         .device(Device::new("out").with_tags(json!({ "building": "44", "old": 1 })))
         .start()
         .await;
-    let client = client(&emulator);
+    let client = client(&hub);
     let patch = Twin::patch().with_desired(json!({ "interval": 30 })).with_tags(json!({ "old": null }));
     client
         .create_scheduled_job("job", &JobRequest::twin_update(patch, "tags.building = '43'"))
@@ -41,22 +42,22 @@ async fn a_twin_update_is_merged_into_the_twins_that_the_condition_selects() {
     assert_eq!(job.status, Some(JobStatus::Completed));
     let statistics = job.device_job_statistics.unwrap();
     assert_eq!((statistics.device_count, statistics.succeeded_count), (Some(1), Some(1)));
-    let twin = emulator.twin("in").unwrap();
+    let twin = hub.twin("in").unwrap();
     assert_eq!(twin["properties"]["desired"], json!({ "interval": 30 }));
     assert_eq!(twin["tags"], json!({ "building": "43" }));
-    assert_eq!(emulator.twin("out").unwrap()["tags"], json!({ "building": "44", "old": 1 }));
+    assert_eq!(hub.twin("out").unwrap()["tags"], json!({ "building": "44", "old": 1 }));
 }
 
 #[tokio::test]
-async fn a_method_is_called_on_every_device_and_its_answer_is_in_the_row() {
+async fn method_response_of_each_device_is_in_its_row() {
     let calls = Arc::new(Mutex::new(Vec::new()));
-    let heard = calls.clone();
+    let log = calls.clone();
     let pump = Device::new("pump").answering(move |call| {
-        heard.lock().unwrap().push(call);
+        log.lock().unwrap().push(call);
         MethodAnswer { status: 404, payload: json!("no such valve") }
     });
-    let emulator = Emulator::builder().device(pump).start().await;
-    let client = client(&emulator);
+    let hub = Emulator::builder().device(pump).start().await;
+    let client = client(&hub);
     let method = CloudToDeviceMethod::new("open").with_payload(json!({ "valve": 7 }));
     client.create_scheduled_job("job", &JobRequest::device_method(method, "*")).await.unwrap();
     wait_for_end(&client, "job").await;
@@ -64,17 +65,17 @@ async fn a_method_is_called_on_every_device_and_its_answer_is_in_the_row() {
     let calls = calls.lock().unwrap().clone();
     assert_eq!(calls.len(), 1);
     assert_eq!((calls[0].name.as_str(), &calls[0].payload), ("open", &json!({ "valve": 7 })));
-    let [row] = &rows(&client, "job").await[..] else { panic!("one row") };
+    let [row] = &rows(&client, "job").await[..] else { panic!("expected one row") };
     assert_eq!(row.status, Some(DeviceJobStatus::Completed));
-    let answer = row.outcome.clone().unwrap().device_method_response.unwrap();
-    assert_eq!((answer.status, answer.payload), (Some(404), Some(json!("no such valve"))));
+    let response = row.outcome.clone().unwrap().device_method_response.unwrap();
+    assert_eq!((response.status, response.payload), (Some(404), Some(json!("no such valve"))));
 }
 
 #[tokio::test]
-async fn a_device_that_is_offline_ends_failed_while_the_job_completes() {
-    let emulator =
+async fn offline_device_fails_while_the_job_completes() {
+    let hub =
         Emulator::builder().device(Device::new("off").offline()).device(Device::new("on")).start().await;
-    let client = client(&emulator);
+    let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let job = wait_for_end(&client, "job").await;
     assert_eq!(job.status, Some(JobStatus::Completed));
@@ -87,12 +88,12 @@ async fn a_device_that_is_offline_ends_failed_while_the_job_completes() {
 }
 
 #[tokio::test]
-async fn statistics_add_up_at_every_moment() {
+async fn statistics_sum_to_the_device_count_throughout() {
     let pace =
         Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(300) };
     let devices = (0..37).map(|n| Device::new(format!("d{n}")));
-    let emulator = Emulator::builder().devices(devices).pace(pace).start().await;
-    let client = client(&emulator);
+    let hub = Emulator::builder().devices(devices).pace(pace).start().await;
+    let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let mut job = wait_for(&client, "job", &[JobStatus::Running, JobStatus::Completed]).await;
     loop {
@@ -107,26 +108,26 @@ async fn statistics_add_up_at_every_moment() {
 }
 
 #[tokio::test]
-async fn a_job_goes_through_its_states_and_its_devices_are_chosen_when_it_runs() {
-    let emulator = Emulator::start().await;
-    let client = client(&emulator);
+async fn scheduled_job_selects_its_devices_when_it_starts() {
+    let hub = Emulator::start().await;
+    let client = client(&hub);
     let start = Utc::now() + TimeDelta::hours(1);
     client.create_scheduled_job("job", &reboot().starting_at(start)).await.unwrap();
     let waiting = wait_for(&client, "job", &[JobStatus::Scheduled]).await;
     assert!(waiting.end_time.is_none());
-    emulator.add_device(Device::new("late"));
-    emulator.set_clock_offset(TimeDelta::hours(2));
+    hub.add_device(Device::new("late"));
+    hub.set_clock_offset(TimeDelta::hours(2));
     let job = wait_for_end(&client, "job").await;
     assert_eq!(job.device_job_statistics.unwrap().device_count, Some(1));
-    let ended = job.end_time.as_ref().and_then(Timestamp::to_utc).unwrap();
-    assert!(ended >= start);
+    let end = job.end_time.as_ref().and_then(Timestamp::to_utc).unwrap();
+    assert!(end >= start);
     assert_eq!(job.start_time.unwrap().to_utc().unwrap().timestamp_millis(), start.timestamp_millis());
 }
 
 #[tokio::test]
-async fn a_job_ends_with_its_time_limit_and_what_did_not_run_has_failed() {
-    let emulator = slow_hub(|pace| &mut pace.running).await;
-    let client = client(&emulator);
+async fn job_at_its_time_limit_completes_with_the_remaining_devices_failed() {
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
     let request = reboot().with_max_execution_time(Duration::from_secs(1));
     client.create_scheduled_job("job", &request).await.unwrap();
     let job = wait_for_end(&client, "job").await;
@@ -135,15 +136,15 @@ async fn a_job_ends_with_its_time_limit_and_what_did_not_run_has_failed() {
 }
 
 #[tokio::test]
-async fn jobs_that_start_together_run_one_after_the_other() {
+async fn jobs_with_the_same_start_run_one_after_another() {
     let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(50) };
-    let emulator = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
-    let client = client(&emulator);
+    let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
+    let client = client(&hub);
     let start = Utc::now() + TimeDelta::hours(1);
     for id in ["a", "b", "c"] {
         client.create_scheduled_job(id, &reboot().starting_at(start)).await.unwrap();
     }
-    emulator.set_clock_offset(TimeDelta::hours(2));
+    hub.set_clock_offset(TimeDelta::hours(2));
     let mut ends = Vec::new();
     for id in ["a", "b", "c"] {
         let job = wait_for_end(&client, id).await;
@@ -155,7 +156,7 @@ async fn jobs_that_start_together_run_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_condition_that_cannot_be_read_fails_the_job_with_a_reason() {
+async fn invalid_condition_fails_the_job_with_a_reason() {
     let hub = quick_hub().await;
     let client = client(&hub);
     let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "building IS '43'");
@@ -167,7 +168,7 @@ async fn a_condition_that_cannot_be_read_fails_the_job_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_whole_job_is_read_back_as_it_was_sent() {
+async fn job_reads_back_as_sent() {
     let hub = quick_hub().await;
     let client = client(&hub);
     let method = CloudToDeviceMethod::new("reboot")
@@ -185,7 +186,7 @@ async fn a_whole_job_is_read_back_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_payload_may_hold_a_signed_link() {
+async fn payload_with_a_signed_link_reads_back_unredacted() {
     let link =
         "https://store.blob.core.windows.net/fw/v2.bin?sv=2024-11-04&sig=aB%2Fc%3D&token=eyJhbGciOi.J9.c2Vj";
     let hub = quick_hub().await;

@@ -1,4 +1,4 @@
-//! The schema of every generated type is that of its component in the spec.
+//! JSON schemas of the generated types, compared with the components of the spec.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,12 @@ fn spec() -> Value {
     serde_json::from_str(include_str!("../spec/openapi.json")).unwrap()
 }
 
+/// Returns the name and the JSON schema of a generated type.
 fn schema_of<T: JsonSchema>() -> (String, Value) {
     (T::schema_name().into_owned(), SchemaGenerator::default().into_root_schema_for::<T>().to_value())
 }
 
+/// Returns the JSON schemas of all generated types by name.
 fn generated() -> Map<String, Value> {
     Map::from_iter([
         schema_of::<types::AuthenticationType>(),
@@ -38,8 +40,8 @@ fn generated() -> Map<String, Value> {
     ])
 }
 
-/// What a property holds, in the same words for both kinds of schema: null aside, which every reader
-/// takes.
+/// Reduces a property to its type, in one form for both kinds of schema. Ignores `null`, which every
+/// property accepts.
 fn shape(property: &Value) -> Value {
     if let Some(name) = reference(property) {
         return json!({ "ref": name });
@@ -51,6 +53,7 @@ fn shape(property: &Value) -> Value {
     json!({ "type": type_, "format": property["format"], "items": property["items"]["type"] })
 }
 
+/// Returns the name of the component that the property refers to.
 fn reference(property: &Value) -> Option<&str> {
     let combined = ["allOf", "anyOf", "oneOf"].iter().filter_map(|key| property[key].as_array()).flatten();
     let target =
@@ -59,14 +62,14 @@ fn reference(property: &Value) -> Option<&str> {
 }
 
 #[test]
-fn every_component_has_its_type() {
+fn every_component_has_a_type() {
     let (spec, generated) = (spec(), generated());
     let components = spec["components"]["schemas"].as_object().unwrap();
     assert_eq!(BTreeSet::from_iter(generated.keys()), BTreeSet::from_iter(components.keys()));
 }
 
 #[test]
-fn every_type_has_the_members_of_its_component() {
+fn every_type_matches_its_component() {
     let spec = spec();
     for (name, schema) in generated() {
         let component = &spec["components"]["schemas"][&name];

@@ -1,4 +1,4 @@
-//! No key, no signature and no token is ever shown.
+//! Redaction: no key, signature or token is ever shown.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::support::{builder, quick_hub, reboot};
 use crate::telemetry::Captured;
 
-/// A secret in the forms that it could show in: as it is, decoded, encoded.
+/// Returns the forms in which a secret could appear: verbatim, decoded and encoded.
 fn forms(secret: &str) -> Vec<String> {
     let decoded = percent_decode_str(secret).decode_utf8().unwrap().into_owned();
     let encoded = utf8_percent_encode(&decoded, NON_ALPHANUMERIC).to_string();
@@ -26,8 +26,8 @@ fn forms(secret: &str) -> Vec<String> {
     forms.into_iter().chain(bytes).collect()
 }
 
-/// All that an error shows.
-fn shown(error: &Error) -> String {
+/// Renders everything that an error shows.
+fn render_error(error: &Error) -> String {
     let mut text = format!("{error}\n{error:?}\n{error:#?}\n");
     let mut source = error.source();
     while let Some(cause) = source {
@@ -37,7 +37,7 @@ fn shown(error: &Error) -> String {
     text
 }
 
-/// Uses a client in every way that may go wrong, and gives all that it showed.
+/// Drives a client through every kind of failure and returns everything that it showed.
 async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
     let captured = Captured::start();
     let mut text = format!("{builder:?} {builder:#?}");
@@ -70,10 +70,10 @@ async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
     ] {
         hub.inject(Route::Get, When::Next(times), fault);
         match client.get_scheduled_job("job").await {
-            Ok(job) => panic!("it must fail: {job:?}"),
-            Err(error) => text += &shown(&error),
+            Ok(job) => panic!("the call must fail: {job:?}"),
+            Err(error) => text += &render_error(&error),
         }
-        // What is left of the fault.
+        // Use up the rest of the fault.
         for _ in 0..times {
             let _ = client.get_scheduled_job("job").await;
         }
@@ -83,27 +83,29 @@ async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
         shown_client.lock().unwrap().push_str(&format!("{api:?} {api:#?}"));
         async move { api.get_scheduled_job("none").await }
     });
-    text += &debugged.await.err().map(|error| shown(&error)).unwrap_or_default();
+    text += &debugged.await.err().map(|error| render_error(&error)).unwrap_or_default();
     text += &shown_client.into_inner().unwrap();
     assert!(text.contains("Attempt {"), "the generated client was not shown");
     let captured = captured.text();
-    assert!(captured.contains("iothub_operation"), "the subscriber hears nothing");
+    assert!(captured.contains("iothub_operation"), "the subscriber recorded nothing");
     text + &captured
 }
 
+/// Asserts that `text` has no form of any of the secrets.
 #[track_caller]
-fn assert_hidden(secrets: &[&str], text: &str) {
+fn assert_redacted(secrets: &[&str], text: &str) {
     for form in secrets.iter().flat_map(|secret| forms(secret)) {
-        assert!(!text.contains(&form), "{form} shows in {text}");
+        assert!(!text.contains(&form), "{form} appears in {text}");
     }
 }
 
+/// Returns the signature of a shared access signature.
 fn signature_of(token: &str) -> &str {
     token.split_once("sig=").unwrap().1.split('&').next().unwrap()
 }
 
 #[tokio::test]
-async fn a_shared_access_key_and_its_tokens_are_hidden() {
+async fn shared_access_key_and_its_tokens_are_redacted() {
     let hub = quick_hub().await;
     let connection = hub.connection_string();
     let key = connection.split_once("SharedAccessKey=").unwrap().1;
@@ -114,23 +116,23 @@ async fn a_shared_access_key_and_its_tokens_are_hidden() {
     let tokens: Vec<String> =
         hub.requests().iter().map(|request| request.header("authorization").unwrap().to_owned()).collect();
     for token in &tokens {
-        assert_hidden(&[key, token, signature_of(token)], &text);
+        assert_redacted(&[key, token, signature_of(token)], &text);
     }
 }
 
 #[tokio::test]
-async fn a_token_signed_elsewhere_is_hidden() {
+async fn ready_made_token_is_redacted() {
     let hub = quick_hub().await;
     let _ = builder(&hub).build().unwrap().get_scheduled_job("job").await;
     let token = hub.requests()[0].header("authorization").unwrap().to_owned();
     let credential = Credential::shared_access_signature(&token).unwrap();
     let shown_credential = format!("{credential:?} {credential:#?}");
     let text = everything_shown(&hub, builder(&hub).credential(credential)).await;
-    assert_hidden(&[&token, signature_of(&token)], &(text + &shown_credential));
+    assert_redacted(&[&token, signature_of(&token)], &(text + &shown_credential));
 }
 
 #[tokio::test]
-async fn what_a_rotating_credential_holds_is_hidden() {
+async fn rotating_credential_is_redacted() {
     let hub = quick_hub().await;
     let connection = hub.connection_string();
     let key = connection.split_once("SharedAccessKey=").unwrap().1;
@@ -140,13 +142,13 @@ async fn what_a_rotating_credential_holds_is_hidden() {
     let text = format!("{text} {handle:?} {handle:#?} {credential:?} {credential:#?}");
     for request in hub.requests() {
         let token = request.header("authorization").unwrap();
-        assert_hidden(&[key, token, signature_of(token)], &text);
+        assert_redacted(&[key, token, signature_of(token)], &text);
     }
 }
 
 #[cfg(feature = "entra")]
 #[tokio::test]
-async fn a_bearer_token_is_hidden() {
+async fn bearer_token_is_redacted() {
     let hub = quick_hub().await;
     let credential = Credential::token(crate::identity::Identity::of(&hub));
     let text = everything_shown(&hub, builder(&hub).credential(credential.clone())).await;
@@ -155,12 +157,12 @@ async fn a_bearer_token_is_hidden() {
         let token = request.header("authorization").unwrap().strip_prefix("Bearer ").unwrap();
         let parts = token.split('.').collect::<Vec<_>>();
         assert_eq!(parts.len(), 3);
-        assert_hidden(&[&[token], &parts[..]].concat(), &text);
+        assert_redacted(&[&[token], &parts[..]].concat(), &text);
     }
 }
 
 #[test]
-fn what_cannot_be_used_is_hidden_too() {
+fn secret_in_an_invalid_connection_string_is_redacted() {
     let secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0";
     let mut text = String::new();
     for connection in [
@@ -174,7 +176,7 @@ fn what_cannot_be_used_is_hidden_too() {
         ),
         secret.to_owned(),
     ] {
-        text += &shown(&jobs_api::Client::from_connection_string(&connection).unwrap_err());
+        text += &render_error(&jobs_api::Client::from_connection_string(&connection).unwrap_err());
     }
-    assert_hidden(&[secret], &text);
+    assert_redacted(&[secret], &text);
 }

@@ -1,4 +1,4 @@
-//! What an operation shows to a subscriber of `tracing`.
+//! Spans and events of an operation, as a subscriber of `tracing` sees them.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -15,42 +15,45 @@ use tracing_subscriber::prelude::*;
 use crate::support::{builder, quick_hub, reboot};
 
 thread_local! {
-    static HEARD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    static CAPTURED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-/// Hears all that this thread's spans and events show, at the finest level, until it is dropped.
+/// Captures this thread's spans and events at every level until it is dropped.
 pub(crate) struct Captured;
 
 impl Captured {
     pub(crate) fn start() -> Self {
-        // One subscriber for all threads: those that come and go race for the callsites' caches.
+        // One subscriber for all threads: subscribers that come and go race for the callsites' caches.
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
-            let listens = dynamic_filter_fn(|_, _| HEARD.with_borrow(Option::is_some));
-            let writes = layer().with_span_events(FmtSpan::FULL).with_ansi(false).with_writer(|| OwnThread);
-            tracing_subscriber::registry().with(writes.with_filter(listens)).init();
+            let is_capturing = dynamic_filter_fn(|_, _| CAPTURED.with_borrow(Option::is_some));
+            let writes =
+                layer().with_span_events(FmtSpan::FULL).with_ansi(false).with_writer(|| ThreadBuffer);
+            tracing_subscriber::registry().with(writes.with_filter(is_capturing)).init();
         });
-        HEARD.set(Some(Vec::new()));
+        CAPTURED.set(Some(Vec::new()));
         Self
     }
 
     pub(crate) fn text(&self) -> String {
-        HEARD.with_borrow(|heard| String::from_utf8(heard.clone().unwrap()).unwrap())
+        CAPTURED.with_borrow(|captured| String::from_utf8(captured.clone().unwrap()).unwrap())
     }
 }
 
 impl Drop for Captured {
     fn drop(&mut self) {
-        HEARD.set(None);
+        CAPTURED.set(None);
     }
 }
 
-/// Writes to what the current thread hears, if it listens.
-struct OwnThread;
+/// Writes to the capture of the current thread, if it has one.
+struct ThreadBuffer;
 
-impl Write for OwnThread {
+impl Write for ThreadBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        HEARD.with_borrow_mut(|heard| heard.iter_mut().for_each(|heard| heard.extend_from_slice(bytes)));
+        CAPTURED.with_borrow_mut(|captured| {
+            captured.iter_mut().for_each(|captured| captured.extend_from_slice(bytes))
+        });
         Ok(bytes.len())
     }
 
@@ -59,13 +62,13 @@ impl Write for OwnThread {
     }
 }
 
-/// The line with which the last span of an operation closes.
+/// Returns the line that closes the last span.
 fn last_span(text: &str) -> &str {
     text.lines().rfind(|line| line.contains(": close ")).unwrap()
 }
 
 #[tokio::test]
-async fn an_operation_is_a_span_that_tells_what_came_of_it() {
+async fn operation_span_records_request_and_outcome() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Next(1), Fault::status(503));
     let captured = Captured::start();
@@ -94,7 +97,7 @@ async fn an_operation_is_a_span_that_tells_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn a_failed_operation_tells_the_hubs_reason() {
+async fn failed_operation_records_the_hubs_error() {
     let hub = quick_hub().await;
     let captured = Captured::start();
     let error = builder(&hub).build().unwrap().get_scheduled_job("none").await.unwrap_err();
@@ -111,7 +114,7 @@ async fn a_failed_operation_tells_the_hubs_reason() {
 }
 
 #[tokio::test]
-async fn a_create_call_that_the_job_settled_is_one_span_without_an_error() {
+async fn create_call_resolved_by_reading_the_job_is_one_span_without_an_error() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
     let captured = Captured::start();
@@ -123,7 +126,7 @@ async fn a_create_call_that_the_job_settled_is_one_span_without_an_error() {
 }
 
 #[tokio::test]
-async fn a_connection_that_fails_is_tried_again_each_time_with_a_reason() {
+async fn each_connect_retry_is_an_event_with_its_cause() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let hub = quick_hub().await;

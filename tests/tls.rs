@@ -1,41 +1,44 @@
-//! TLS: an authority of one's own, and certificates that are not to be trusted.
+//! TLS: private certificate authorities and untrusted certificates.
 
 use jobs_api::{CertificateError, ClientBuilder, Error};
 use jobs_emulator::{Certificate, Emulator};
 
 use crate::support::reboot;
 
-/// What a user sets up who trusts the authority of a hub that serves over TLS.
+/// Returns a builder of an HTTP client that trusts only the hub's authority.
 pub(crate) fn private_http_client(hub: &Emulator) -> reqwest::ClientBuilder {
     let redirects = reqwest::redirect::Policy::none();
     let builder = reqwest::Client::builder().tls_backend_rustls().tls_certs_only([authority(hub)]);
     builder.redirect(redirects).no_proxy()
 }
 
+/// Returns the certificate of the hub's authority.
 fn authority(hub: &Emulator) -> reqwest::Certificate {
     let pem = std::fs::read(hub.authority_path().unwrap()).unwrap();
     reqwest::Certificate::from_pem(&pem).unwrap()
 }
 
-async fn refusal(certificate: Certificate, http: impl FnOnce(&Emulator) -> reqwest::Client) -> Error {
+/// Returns the error of a call to a hub with this certificate.
+async fn connect_error(certificate: Certificate, http: impl FnOnce(&Emulator) -> reqwest::Client) -> Error {
     let hub = Emulator::builder().tls(certificate).start().await;
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
     let client = builder.endpoint(hub.endpoint()).http_client(http(&hub)).build().unwrap();
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert!(hub.requests().is_empty(), "no token was shown");
+    assert!(hub.requests().is_empty(), "no token was sent");
     error
 }
 
+/// Asserts that `error` reports this problem of the certificate, and that it is not transient.
 #[track_caller]
-fn assert_tells(error: &Error, certificate: CertificateError, words: &str) {
+fn assert_reports(error: &Error, certificate: CertificateError, words: &str) {
     let Error::Transport(transport) = error else { panic!("{error}") };
     assert_eq!(transport.certificate(), Some(certificate), "{error:?}");
     assert!(error.to_string().contains(words), "{error}");
-    assert!(transport.is_connect() && !error.is_retryable(), "it would be the same again");
+    assert!(transport.is_connect() && !error.is_retryable(), "a retry cannot succeed");
 }
 
 #[tokio::test]
-async fn a_private_authority_is_trusted_by_a_client_that_knows_it() {
+async fn private_authority_is_trusted_when_configured() {
     let hub = Emulator::builder().tls(Certificate::Good).start().await;
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
     let client = builder
@@ -48,52 +51,53 @@ async fn a_private_authority_is_trusted_by_a_client_that_knows_it() {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_not_trusted() {
+async fn unknown_authority_is_not_trusted() {
     let http = |_: &Emulator| reqwest::Client::builder().tls_backend_rustls().no_proxy().build().unwrap();
-    let error = refusal(Certificate::Good, http).await;
-    assert_tells(&error, CertificateError::UnknownIssuer, "an authority that is not trusted here");
+    let error = connect_error(Certificate::Good, http).await;
+    assert_reports(&error, CertificateError::UnknownIssuer, "an authority that is not trusted here");
 }
 
 #[tokio::test]
-async fn the_client_that_is_made_by_itself_trusts_no_unknown_authority_either() {
+async fn default_http_client_trusts_no_unknown_authority() {
     let hub = Emulator::builder().tls(Certificate::Good).start().await;
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
     let client = builder.endpoint(hub.endpoint()).build().unwrap();
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert_tells(&error, CertificateError::UnknownIssuer, "an authority that is not trusted here");
+    assert_reports(&error, CertificateError::UnknownIssuer, "an authority that is not trusted here");
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_is_not_trusted() {
-    let error = refusal(Certificate::SelfSigned, |hub| private_http_client(hub).build().unwrap()).await;
-    assert_tells(&error, CertificateError::OfAnAuthority, "most likely it is self-signed");
+async fn self_signed_certificate_is_not_trusted() {
+    let error = connect_error(Certificate::SelfSigned, |hub| private_http_client(hub).build().unwrap()).await;
+    assert_reports(&error, CertificateError::OfAnAuthority, "most likely it is self-signed");
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_refused() {
-    let error = refusal(Certificate::OtherName, |hub| private_http_client(hub).build().unwrap()).await;
-    assert_tells(&error, CertificateError::OtherName, "its certificate is for another name");
+async fn certificate_for_another_name_is_rejected() {
+    let error = connect_error(Certificate::OtherName, |hub| private_http_client(hub).build().unwrap()).await;
+    assert_reports(&error, CertificateError::OtherName, "its certificate is for another name");
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_refused() {
-    let error = refusal(Certificate::Expired, |hub| private_http_client(hub).build().unwrap()).await;
-    assert_tells(&error, CertificateError::Expired, "its certificate has expired");
+async fn expired_certificate_is_rejected() {
+    let error = connect_error(Certificate::Expired, |hub| private_http_client(hub).build().unwrap()).await;
+    assert_reports(&error, CertificateError::Expired, "its certificate has expired");
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_valid_yet_is_refused() {
-    let error = refusal(Certificate::NotValidYet, |hub| private_http_client(hub).build().unwrap()).await;
-    assert_tells(&error, CertificateError::NotValidYet, "its certificate is not valid yet");
+async fn certificate_not_valid_yet_is_rejected() {
+    let error =
+        connect_error(Certificate::NotValidYet, |hub| private_http_client(hub).build().unwrap()).await;
+    assert_reports(&error, CertificateError::NotValidYet, "its certificate is not valid yet");
 }
 
 #[cfg(all(feature = "native-tls", target_os = "linux"))]
 #[tokio::test]
-async fn openssl_tells_the_same_of_certificates() {
+async fn openssl_reports_the_same_certificate_errors() {
     use CertificateError::{Expired, NotValidYet, OtherName, UnknownIssuer};
 
     let native = || reqwest::Client::builder().tls_backend_native().no_proxy();
-    for (certificate, is_authority_trusted, told) in [
+    for (certificate, is_authority_trusted, expected) in [
         (Certificate::Good, false, UnknownIssuer),
         (Certificate::SelfSigned, true, UnknownIssuer),
         (Certificate::OtherName, true, OtherName),
@@ -104,6 +108,6 @@ async fn openssl_tells_the_same_of_certificates() {
             true => native().tls_certs_merge([authority(hub)]).build().unwrap(),
             false => native().build().unwrap(),
         };
-        assert_tells(&refusal(certificate, http).await, told, "its certificate ");
+        assert_reports(&connect_error(certificate, http).await, expected, "its certificate ");
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for one job, and for many.
+//! Waiting for one job and for many.
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
 use crate::support::{FrozenClock, builder, client, quick_hub, reboot, slow_hub, wait_for};
 
-fn gets(hub: &Emulator) -> usize {
+/// Returns the number of GET requests that reached the hub.
+fn get_count(hub: &Emulator) -> usize {
     hub.requests().iter().filter(|request| request.method == "GET").count()
 }
 
 #[tokio::test]
-async fn completed_failed_and_cancelled_end_the_wait_alike() {
+async fn completed_failed_and_cancelled_jobs_end_the_wait() {
     let hub =
         Emulator::builder().device(Device::new("on")).device(Device::new("off").offline()).start().await;
     let client = client(&hub);
@@ -38,24 +39,24 @@ async fn completed_failed_and_cancelled_end_the_wait_alike() {
 }
 
 #[tokio::test]
-async fn each_changed_state_is_told_once() {
+async fn each_state_change_is_reported_once() {
     let devices = (0..20).map(|n| Device::new(format!("d{n}")));
     let pace = Pace { running: Duration::from_millis(1500), ..Pace::default() };
     let hub = Emulator::builder().devices(devices).pace(pace).start().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    let mut told = Vec::new();
-    let job = client.wait_for_job("job").on_progress(|job| told.push(job.clone())).await.unwrap();
+    let mut states = Vec::new();
+    let job = client.wait_for_job("job").on_progress(|job| states.push(job.clone())).await.unwrap();
     let text = |job: &JobResponse| serde_json::to_string(job).unwrap();
-    assert!(told.len() >= 2 && told.windows(2).all(|pair| text(&pair[0]) != text(&pair[1])));
-    assert_eq!(text(told.last().unwrap()), text(&job));
+    assert!(states.len() >= 2 && states.windows(2).all(|pair| text(&pair[0]) != text(&pair[1])));
+    assert_eq!(text(states.last().unwrap()), text(&job));
 
-    let states: Vec<JobResponse> = client.wait_for_job("job").states().try_collect().await.unwrap();
-    assert_eq!(states.len(), 1);
+    let later: Vec<JobResponse> = client.wait_for_job("job").states().try_collect().await.unwrap();
+    assert_eq!(later.len(), 1);
 }
 
 #[tokio::test]
-async fn a_wait_that_takes_too_long_gives_what_was_seen_last() {
+async fn wait_timeout_returns_the_last_seen_job() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
@@ -66,7 +67,7 @@ async fn a_wait_that_takes_too_long_gives_what_was_seen_last() {
 }
 
 #[tokio::test]
-async fn a_poll_that_takes_too_long_ends_with_the_wait() {
+async fn poll_in_flight_ends_at_the_wait_timeout() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
@@ -79,7 +80,7 @@ async fn a_poll_that_takes_too_long_ends_with_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_scheduled_for_later_is_left_alone_until_then() {
+async fn job_scheduled_for_later_is_not_polled_until_its_start() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let client = client(&hub);
@@ -88,9 +89,9 @@ async fn a_job_that_is_scheduled_for_later_is_left_alone_until_then() {
         .await
         .unwrap();
     let wait = tokio::spawn(client.wait_for_job("job").into_future());
-    clock.run_until(|| gets(&hub) == 1).await;
+    clock.run_until(|| get_count(&hub) == 1).await;
     clock.advance(Duration::from_secs(3000)).await;
-    assert_eq!(gets(&hub), 1);
+    assert_eq!(get_count(&hub), 1);
     hub.set_clock_offset(TimeDelta::hours(2));
     clock.advance(Duration::from_secs(700)).await;
     clock.advance_until(|| wait.is_finished()).await;
@@ -98,17 +99,17 @@ async fn a_job_that_is_scheduled_for_later_is_left_alone_until_then() {
 }
 
 #[tokio::test]
-async fn a_wait_survives_errors_that_pass() {
+async fn wait_tolerates_transient_errors() {
     let hub = quick_hub().await;
     let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     hub.inject(Route::Get, When::Next(2), Fault::status(503));
     assert_eq!(client.wait_for_job("job").await.unwrap().outcome(), JobOutcome::Succeeded);
-    assert!(gets(&hub) >= 3);
+    assert!(get_count(&hub) >= 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_gives_up_when_the_hub_stays_out_of_reach() {
+async fn wait_fails_after_repeated_transient_errors() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     hub.inject(Route::Get, When::Every(1), Fault::status(503));
@@ -116,11 +117,11 @@ async fn a_wait_gives_up_when_the_hub_stays_out_of_reach() {
     let wait = tokio::spawn(client.wait_for_job("job").into_future());
     clock.advance_until(|| wait.is_finished()).await;
     assert_eq!(wait.await.unwrap().unwrap_err().status().unwrap().as_u16(), 503);
-    assert_eq!(gets(&hub), 5);
+    assert_eq!(get_count(&hub), 5);
 }
 
 #[tokio::test]
-async fn an_unknown_job_and_a_lost_one_are_not_found() {
+async fn unknown_and_vanished_jobs_are_not_found() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);
     assert!(client.wait_for_job("none").await.unwrap_err().is_not_found());
@@ -130,7 +131,7 @@ async fn an_unknown_job_and_a_lost_one_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_job_that_the_hub_does_not_tell_of_ends_the_wait() {
+async fn job_with_status_unknown_ends_the_wait() {
     let hub = quick_hub().await;
     hub.inject(
         Route::Get,
@@ -138,10 +139,10 @@ async fn a_job_that_the_hub_does_not_tell_of_ends_the_wait() {
         Fault::status(200).with_body(r#"{"jobId":"export-1","status":"unknown"}"#),
     );
     let job = client(&hub).wait_for_job("export-1").await.unwrap();
-    assert_eq!((job.outcome(), gets(&hub)), (JobOutcome::Unknown, 3));
+    assert_eq!((job.outcome(), get_count(&hub)), (JobOutcome::Unknown, 3));
 }
 
-/// A hub that takes any number of jobs, and this many jobs on it that end within a moment.
+/// Starts a hub without a limit on concurrent jobs, and creates `count` short jobs on it.
 async fn hub_with_jobs(count: usize) -> (Emulator, Client, Vec<String>) {
     let pace = Pace { running: Duration::from_millis(1), ..Pace::default() };
     let hub = Emulator::builder().pace(pace).concurrent_jobs(usize::MAX).start().await;
@@ -154,31 +155,31 @@ async fn hub_with_jobs(count: usize) -> (Emulator, Client, Vec<String>) {
 }
 
 #[tokio::test]
-async fn a_thousand_jobs_cost_pages_not_jobs() {
+async fn thousand_jobs_are_polled_by_page() {
     let (hub, client, ids) = hub_with_jobs(1000).await;
     wait_for(&client, "job-999", &[JobStatus::Completed]).await;
-    let before = gets(&hub);
+    let before = get_count(&hub);
     let jobs = client.wait_for_jobs(&ids).await;
     assert_eq!(jobs.len(), 1000);
     assert!(jobs.values().all(|job| job.as_ref().unwrap().outcome() == JobOutcome::Succeeded));
-    assert!(gets(&hub) - before <= 20, "{} requests", gets(&hub) - before);
+    assert!(get_count(&hub) - before <= 20, "{} requests", get_count(&hub) - before);
 }
 
 #[tokio::test]
-async fn a_few_among_many_jobs_are_read_by_themselves() {
+async fn few_of_many_jobs_are_polled_individually() {
     let (hub, client, _) = hub_with_jobs(350).await;
     wait_for(&client, "job-349", &[JobStatus::Completed]).await;
-    let before = gets(&hub);
-    let mut told = 0;
-    let jobs = client.wait_for_jobs(["job-340", "job-349", "none"]).on_progress(|_| told += 1).await;
+    let before = get_count(&hub);
+    let mut reported = 0;
+    let jobs = client.wait_for_jobs(["job-340", "job-349", "none"]).on_progress(|_| reported += 1).await;
     assert!(jobs["job-340"].is_ok() && jobs["job-349"].is_ok());
     assert!(jobs["none"].as_ref().unwrap_err().is_not_found());
-    assert_eq!(told, 2);
-    assert!(gets(&hub) - before <= 6, "{} requests", gets(&hub) - before);
+    assert_eq!(reported, 2);
+    assert!(get_count(&hub) - before <= 6, "{} requests", get_count(&hub) - before);
 }
 
 #[tokio::test]
-async fn many_jobs_are_given_as_seen_last_when_the_time_is_up() {
+async fn wait_timeout_returns_every_job_as_last_seen() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
@@ -188,7 +189,7 @@ async fn many_jobs_are_given_as_seen_last_when_the_time_is_up() {
 }
 
 #[tokio::test]
-async fn a_hub_that_never_answers_keeps_nobody_beyond_the_time() {
+async fn wait_for_many_jobs_on_a_silent_hub_ends_at_its_timeout() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
     let impatient = builder(&hub).retry(RetryPolicy::none()).timeout(Duration::from_millis(200));

@@ -8,8 +8,9 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use jobs_api::{ConnectionString, Credential, CredentialError, Error, RetryPolicy, RotatingCredential};
 use jobs_emulator::{Fault, Issuer, Route, When};
 
-use crate::identity::{Identity, client_of};
-use crate::support::{FrozenClock, HOUR, MINUTE, builder, quick_hub, reboot, received_methods};
+use crate::support::clock::FrozenClock;
+use crate::support::identity::{Identity, client_of};
+use crate::support::{HOUR, MINUTE, builder, quick_hub, reboot, received_methods};
 
 #[tokio::test]
 async fn call_carries_a_bearer_token_for_the_iot_hub_scope() {

@@ -2,31 +2,30 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
 
-mod answers;
-mod cancelling;
+mod cancellation;
 mod conditions;
+mod deserialization;
 #[cfg(feature = "entra")]
 mod entra;
 mod enums;
+mod execution;
 mod hub;
-#[cfg(feature = "entra")]
-mod identity;
-mod listing;
-mod lost_answers;
+mod listings;
+mod lost_responses;
+mod malformed_responses;
 #[cfg(feature = "rustls")]
 mod proxies;
-mod reading;
-#[cfg(feature = "entra")]
-mod renewal;
+mod redaction;
 mod requests;
-mod retrying;
+mod retries;
 mod rotation;
-mod running;
 #[cfg(feature = "schemars")]
 mod schema;
-mod secrecy;
+mod service_errors;
 mod support;
 mod telemetry;
 #[cfg(feature = "rustls")]
 mod tls;
+#[cfg(feature = "entra")]
+mod token_refresh;
 mod waiting;

@@ -1,4 +1,4 @@
-//! Rotation of keys and tokens while calls run, and their expiry.
+//! Keys and ready-made tokens: rotation while calls run, and expiry.
 
 use std::sync::mpsc;
 use std::thread;
@@ -8,7 +8,8 @@ use chrono::{TimeDelta, Utc};
 use jobs_api::{Client, ConnectionString, Credential, CredentialError, Error, RotatingCredential};
 use jobs_emulator::{Emulator, Fault, PolicyKey, Route, When};
 
-use crate::support::{FrozenClock, builder, client, fast_retries, quick_hub, reboot};
+use crate::support::clock::FrozenClock;
+use crate::support::{builder, client, fast_retries, quick_hub, reboot};
 
 /// Returns the credential of the policy's `key`.
 fn credential(hub: &Emulator, key: PolicyKey) -> Credential {
@@ -125,4 +126,12 @@ fn expired_token_is_rejected_at_construction() {
     let connection =
         format!("HostName=contoso.azure-devices.net;SharedAccessKeyName=s;SharedAccessSignature={token}");
     assert!(matches!(Client::from_connection_string(&connection), Err(Error::ConnectionString(_))));
+}
+
+#[tokio::test]
+async fn ready_made_token_is_accepted() {
+    let hub = quick_hub().await;
+    let credential = Credential::shared_access_signature(&ready_made_token(&hub).await).unwrap();
+    let client = builder(&hub).credential(credential).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
 }

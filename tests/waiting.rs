@@ -9,7 +9,8 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus};
 use jobs_api::{Client, JobOutcome, RetryPolicy};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
-use crate::support::{FrozenClock, builder, client, quick_hub, reboot, slow_hub, wait_for};
+use crate::support::clock::FrozenClock;
+use crate::support::{builder, client, quick_hub, reboot, slow_hub, wait_for};
 
 /// Returns the number of GET requests that reached the hub.
 fn get_count(hub: &Emulator) -> usize {

@@ -1,4 +1,9 @@
-//! Shared by the tests: hubs, clients, requests, polling and a clock under the test's control.
+//! Shared by the tests: hubs, clients, requests and polling; credential providers, clock and log capture.
+
+pub(crate) mod capture;
+pub(crate) mod clock;
+#[cfg(feature = "entra")]
+pub(crate) mod identity;
 
 use std::time::Duration;
 
@@ -7,23 +12,22 @@ use jobs_api::{Client, ClientBuilder, RetryPolicy};
 use jobs_emulator::{Device, Emulator, Pace};
 use serde_json::json;
 
+use self::clock::TEST_TIMEOUT;
+
 #[cfg(feature = "entra")]
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 #[cfg(feature = "entra")]
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Bounds every wait; far longer than any of them takes.
-const TEST_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Returns a client of the hub with its connection string.
-pub(crate) fn client(emulator: &Emulator) -> Client {
-    builder(emulator).build().unwrap()
+pub(crate) fn client(hub: &Emulator) -> Client {
+    builder(hub).build().unwrap()
 }
 
 /// Returns a builder of a client of the hub, with its connection string and endpoint.
-pub(crate) fn builder(emulator: &Emulator) -> ClientBuilder {
-    let builder = ClientBuilder::from_connection_string(&emulator.connection_string()).unwrap();
-    builder.endpoint(emulator.endpoint())
+pub(crate) fn builder(hub: &Emulator) -> ClientBuilder {
+    let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
+    builder.endpoint(hub.endpoint())
 }
 
 /// Starts a hub with one device, on which jobs complete at once.
@@ -81,53 +85,4 @@ pub(crate) fn fast_retry_client(hub: &Emulator) -> Client {
 /// Returns the HTTP methods of the requests that reached the hub, in order.
 pub(crate) fn received_methods(hub: &Emulator) -> String {
     hub.requests().iter().map(|request| request.method.as_str()).collect::<Vec<_>>().join(" ")
-}
-
-/// Tokio's clock under the test's control, for tests that start with the clock paused.
-///
-/// While this value lives, Tokio does not advance the paused clock when all tasks wait for the network.
-pub(crate) struct FrozenClock {
-    /// Dropping it ends the blocking task.
-    _alive: std::sync::mpsc::Sender<()>,
-}
-
-impl FrozenClock {
-    pub(crate) fn new() -> Self {
-        let (_alive, closed) = std::sync::mpsc::channel();
-        // Tokio advances a paused clock only while no blocking task is running.
-        tokio::task::spawn_blocking(move || closed.recv());
-        Self { _alive }
-    }
-
-    /// Lets tasks run until `condition` holds and all of them wait for the clock again.
-    pub(crate) async fn run_until(&self, condition: impl Fn() -> bool) {
-        let start = std::time::Instant::now();
-        while !condition() {
-            assert!(start.elapsed() < TEST_TIMEOUT, "the condition was not met in time");
-            self.let_tasks_run().await;
-        }
-        self.advance(Duration::ZERO).await;
-    }
-
-    /// Advances the clock and lets the tasks run whose timers have fired.
-    pub(crate) async fn advance(&self, time: Duration) {
-        tokio::time::advance(time).await;
-        for _ in 0..20 {
-            self.let_tasks_run().await;
-        }
-    }
-
-    /// Advances the clock second by second until `condition` holds.
-    pub(crate) async fn advance_until(&self, condition: impl Fn() -> bool) {
-        let start = std::time::Instant::now();
-        while !condition() {
-            assert!(start.elapsed() < TEST_TIMEOUT, "the condition was not met in time");
-            self.advance(Duration::from_secs(1)).await;
-        }
-    }
-
-    async fn let_tasks_run(&self) {
-        std::thread::sleep(Duration::from_millis(1));
-        tokio::task::yield_now().await;
-    }
 }

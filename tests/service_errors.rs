@@ -1,33 +1,8 @@
-//! Cancellation, and the errors that the hub returns.
+//! Errors that the hub returns, and the predicates that recognise them.
 
-use jobs_api::types::JobStatus;
-use jobs_api::{Client, ErrorCode};
+use jobs_api::ClientBuilder;
 
-use crate::support::{builder, client, quick_hub, reboot, slow_hub, wait_for, wait_for_end};
-
-#[tokio::test]
-async fn queued_or_scheduled_job_is_cancelled() {
-    for hub in [slow_hub(|pace| &mut pace.queued).await, slow_hub(|pace| &mut pace.scheduled).await] {
-        let client = client(&hub);
-        client.create_scheduled_job("job", &reboot()).await.unwrap();
-        let cancelled = client.cancel_scheduled_job("job").await.unwrap();
-        assert_eq!(cancelled.status, Some(JobStatus::Cancelled));
-        assert_eq!(wait_for_end(&client, "job").await.status, Some(JobStatus::Cancelled));
-    }
-}
-
-#[tokio::test]
-async fn running_or_ended_job_is_not_cancellable() {
-    let (running, ended) = (slow_hub(|pace| &mut pace.running).await, quick_hub().await);
-    for (hub, status) in [(running, JobStatus::Running), (ended, JobStatus::Completed)] {
-        let client = client(&hub);
-        client.create_scheduled_job("job", &reboot()).await.unwrap();
-        wait_for(&client, "job", &[status]).await;
-        let error = client.cancel_scheduled_job("job").await.unwrap_err();
-        assert!(error.is_not_cancellable() && !error.is_retryable(), "{error}");
-        assert_eq!(error.service().unwrap().code(), Some(&ErrorCode::OperationNotAllowedInCurrentState));
-    }
-}
+use crate::support::{client, quick_hub, reboot, slow_hub, wait_for_end};
 
 #[tokio::test]
 async fn reused_job_id_is_a_conflict() {
@@ -74,21 +49,10 @@ async fn wrong_key_policy_or_host_is_unauthorized() {
         right.replace("KeyName=service", "KeyName=nobody"),
         right.replace("emulator.localhost", "other.localhost"),
     ] {
-        let builder = jobs_api::ClientBuilder::from_connection_string(&wrong).unwrap();
+        let builder = ClientBuilder::from_connection_string(&wrong).unwrap();
         let error =
             builder.endpoint(hub.endpoint()).build().unwrap().get_scheduled_job("job").await.unwrap_err();
         assert!(error.is_unauthorized(), "{error}");
         assert!(error.to_string().contains("RegistryRead"), "{error}");
     }
-}
-
-#[tokio::test]
-async fn ready_made_token_is_accepted() {
-    let hub = quick_hub().await;
-    let signed = client(&hub);
-    let _ = signed.get_scheduled_job("job").await;
-    let token = hub.requests()[0].header("authorization").unwrap().to_owned();
-    let credential = jobs_api::Credential::shared_access_signature(&token).unwrap();
-    let client: Client = builder(&hub).credential(credential).build().unwrap();
-    client.create_scheduled_job("job", &reboot()).await.unwrap();
 }

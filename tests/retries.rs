@@ -7,9 +7,8 @@ use jobs_api::types::{JobStatus, QuerySpecification};
 use jobs_api::{Credential, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
 
-use crate::support::{
-    FrozenClock, builder, client, fast_retries, fast_retry_client, quick_hub, reboot, received_methods,
-};
+use crate::support::clock::FrozenClock;
+use crate::support::{builder, client, fast_retries, fast_retry_client, quick_hub, reboot, received_methods};
 
 #[tokio::test]
 async fn transient_statuses_are_retried() {

@@ -12,8 +12,8 @@ use jobs_emulator::{Emulator, Fault, Route, When};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::json;
 
+use crate::support::capture::Captured;
 use crate::support::{builder, quick_hub, reboot};
-use crate::telemetry::Captured;
 
 /// Returns the forms in which a secret could appear: verbatim, decoded and encoded.
 fn forms(secret: &str) -> Vec<String> {
@@ -150,7 +150,7 @@ async fn rotating_credential_is_redacted() {
 #[tokio::test]
 async fn bearer_token_is_redacted() {
     let hub = quick_hub().await;
-    let credential = Credential::token(crate::identity::Identity::of(&hub));
+    let credential = Credential::token(crate::support::identity::Identity::of(&hub));
     let text = everything_shown(&hub, builder(&hub).credential(credential.clone())).await;
     let text = format!("{text} {credential:?} {credential:#?}");
     for request in hub.requests() {

@@ -9,8 +9,9 @@ use futures_util::future::join_all;
 use jobs_api::{Client, Credential, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
 
-use crate::identity::{Identity, client_of};
-use crate::support::{FrozenClock, HOUR, MINUTE, builder, quick_hub, reboot};
+use crate::support::clock::FrozenClock;
+use crate::support::identity::{Identity, client_of};
+use crate::support::{HOUR, MINUTE, builder, quick_hub, reboot};
 
 /// Creates ten thousand jobs concurrently; with HTTP/2 one connection carries them all.
 async fn create_ten_thousand_jobs(client: &Client) {

@@ -83,7 +83,7 @@ fn fixtures_round_trip_without_loss() {
 
 #[test]
 fn placeholder_dates_have_no_instant() {
-    let job: JobResponse = read("job_never_begun_nor_ended");
+    let job: JobResponse = read("job_with_placeholder_dates");
     let dates = [job.created_time, job.start_time, job.end_time];
     assert!(dates.iter().all(|date| date.as_ref().unwrap().to_utc().is_none()));
 }
@@ -98,16 +98,16 @@ fn unreadable_dates_do_not_fail_the_response() {
 
 #[test]
 fn import_and_export_jobs_have_an_id_and_status_unknown() {
-    let job: JobResponse = read("job_of_v1_asked_through_v2");
+    let job: JobResponse = read("export_job_read_through_v2");
     assert_eq!((job.status, job.type_), (Some(JobStatus::Unknown), None));
-    let record: JobResponse = read("job_of_v1_as_v1_answers");
+    let record: JobResponse = read("export_job_read_through_v1");
     assert_eq!(record.type_, Some(JobType::Export));
     assert!(record.start_time.unwrap().to_utc().is_some());
 }
 
 #[test]
 fn aliased_member_is_read_under_each_name() {
-    let job: JobResponse = read("job_named_as_in_queries");
+    let job: JobResponse = read("job_with_query_aliases");
     assert_eq!(job.type_, Some(JobType::ScheduleDeviceMethod));
     assert!(job.created_time.is_some() && job.start_time.is_some() && job.end_time.is_some());
     let row: DeviceJob =
@@ -117,7 +117,7 @@ fn aliased_member_is_read_under_each_name() {
 
 #[test]
 fn both_spellings_of_cancelled_are_kept() {
-    let rows: Vec<DeviceJob> = read("rows_canceled_and_cancelled");
+    let rows: Vec<DeviceJob> = read("device_jobs_canceled_and_cancelled");
     assert_eq!(rows[0].status, Some(DeviceJobStatus::Canceled));
     assert_eq!(rows[1].status.as_ref().map(DeviceJobStatus::as_str), Some("cancelled"));
 }

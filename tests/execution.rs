@@ -16,7 +16,7 @@ use crate::support::{client, quick_hub, reboot, slow_hub, wait_for, wait_for_end
 /// Returns the rows of the job, one per device.
 async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
     let query = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{id}'");
-    let query = &QuerySpecification { query: Some(query) };
+    let query = &QuerySpecification::default().with_query(query);
     client
         .call(|api| async move { api.query_device_jobs(None, None, query).await })
         .await

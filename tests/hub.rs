@@ -157,7 +157,7 @@ async fn both_queries_are_paged() {
     wait_for_end(&client, "job-4").await;
 
     let query = "SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'job-4'";
-    let query = &QuerySpecification { query: Some(query.into()) };
+    let query = &QuerySpecification::default().with_query(query);
     let mut devices = Vec::new();
     let mut token: Option<String> = None;
     loop {

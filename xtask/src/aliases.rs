@@ -1,7 +1,7 @@
-//! Other names of a member: the service names one thing differently by operation.
+//! Members that the service names differently by operation.
 //!
-//! The extension `x-other-names` of a property lists them; the generated type then reads the member by
-//! each of its names, and writes the property's own.
+//! The extension `x-other-names` of a property lists its other names. The generated type then reads the
+//! member by any of them, and writes the property's own name.
 
 use std::collections::BTreeSet;
 
@@ -9,40 +9,68 @@ use quote::quote;
 use serde_json::Value;
 use syn::{Item, parse_quote};
 
-use crate::spec::{OTHER_NAMES, Spec, SpecError, within};
+use crate::document::{Defect, SCHEMAS, child, descendant, schemas};
+use crate::spec::{OTHER_NAMES, Spec};
 
-/// Has each of the generated `types` read its members by the other names that the spec has for them.
-pub(crate) fn add(spec: &Spec, types: &mut Vec<Item>) -> Result<(), SpecError> {
+/// Makes each of the generated `types` read its members by the other names that the spec lists.
+pub(crate) fn add(spec: &Spec, types: &mut Vec<Item>) -> Result<(), Defect> {
     let mut used = 0;
-    let schemas = spec.json["components"]["schemas"].as_object().into_iter().flatten();
-    for (type_name, schema) in schemas {
-        let mut taken = BTreeSet::new();
+    for (type_name, schema) in schemas(&spec.json) {
+        let mut reserved = BTreeSet::new();
         let mut members: Vec<(&str, Vec<&str>)> = Vec::new();
         for (property_name, property) in schema["properties"].as_object().into_iter().flatten() {
             let Some(names) = property.get(OTHER_NAMES) else { continue };
-            let place = within(&within(".components.schemas", type_name), "properties");
-            let place = within(&within(&place, property_name), OTHER_NAMES);
-            let names = read(names, &schema["properties"], &mut taken)
-                .map_err(|reason| SpecError::new(&spec.file, &place, reason))?;
+            let place = descendant(SCHEMAS, &[type_name, "properties", property_name, OTHER_NAMES]);
+            let names = read(names, &schema["properties"], &mut reserved)
+                .map_err(|reason| Defect::new(place, reason))?;
             members.push((property_name, names));
         }
         used += members.len();
         if !members.is_empty() {
             read_through_names(types, type_name, &members).ok_or_else(|| {
-                let place = within(".components.schemas", type_name);
-                SpecError::new(&spec.file, place, format!("has {OTHER_NAMES}, but became no struct"))
+                Defect::new(child(SCHEMAS, type_name), format!("has {OTHER_NAMES}, but became no struct"))
             })?;
         }
     }
     if used < count(&spec.json) {
-        let reason =
-            format!("{OTHER_NAMES} is for the properties of .components.schemas, and stands elsewhere too");
-        return Err(SpecError::new(&spec.file, "", reason));
+        let reason = format!("{OTHER_NAMES} works only on the properties of {SCHEMAS}, but is elsewhere too");
+        return Err(Defect::new("", reason));
     }
     Ok(())
 }
 
-/// Puts the reading by names between the struct and its derived code, which `remote` gives other names.
+/// Counts the extension's occurrences.
+fn count(part: &Value) -> usize {
+    match part {
+        Value::Object(members) => {
+            usize::from(members.contains_key(OTHER_NAMES)) + members.values().map(count).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(count).sum(),
+        _ => 0,
+    }
+}
+
+/// Reads a list of other names, none of which may name another member.
+fn read<'a>(
+    names: &'a Value,
+    properties: &Value,
+    reserved: &mut BTreeSet<&'a str>,
+) -> Result<Vec<&'a str>, String> {
+    let names = names.as_array().ok_or("must be a list of names")?;
+    names
+        .iter()
+        .map(|name| match name.as_str() {
+            None => Err(format!("holds {name}, which is not a name")),
+            Some(name) if properties.get(name).is_some() => {
+                Err(format!("holds {name:?}, which names another property"))
+            }
+            Some(name) if !reserved.insert(name) => Err(format!("holds {name:?}, which is in use")),
+            Some(name) => Ok(name),
+        })
+        .collect()
+}
+
+/// Wraps the derived code of the struct, which `remote` turns into inherent functions.
 fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, Vec<&str>)]) -> Option<()> {
     let item = types.iter_mut().find_map(|item| match item {
         Item::Struct(item) if item.ident == type_name => Some(item),
@@ -68,40 +96,8 @@ fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, 
     Some(())
 }
 
-/// How often the extension stands in the document.
-fn count(part: &Value) -> usize {
-    match part {
-        Value::Object(members) => {
-            usize::from(members.contains_key(OTHER_NAMES)) + members.values().map(count).sum::<usize>()
-        }
-        Value::Array(items) => items.iter().map(count).sum(),
-        _ => 0,
-    }
-}
-
-fn read<'a>(
-    names: &'a Value,
-    properties: &Value,
-    taken: &mut BTreeSet<&'a str>,
-) -> Result<Vec<&'a str>, String> {
-    let names = names.as_array().ok_or("must be a list of names")?;
-    names
-        .iter()
-        .map(|name| match name.as_str() {
-            None => Err(format!("holds {name}, which is not a name")),
-            Some(name) if properties.get(name).is_some() => {
-                Err(format!("holds {name:?}, which is a property of its own"))
-            }
-            Some(name) if !taken.insert(name) => Err(format!("holds {name:?}, which is taken")),
-            Some(name) => Ok(name),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use serde_json::json;
 
     use super::*;
@@ -113,7 +109,7 @@ mod tests {
             "paths": {},
             "components": { "schemas": { "Job": { "properties": { "startTime": property, "end": {} } } } },
         });
-        let spec = Spec::parse(&spec.to_string(), Path::new("spec.json")).unwrap();
+        let spec = Spec::parse(&spec.to_string()).unwrap();
         let mut file: syn::File = parse_quote! {
             pub struct Job {
                 #[serde(rename = "startTime", skip_serializing_if = "Option::is_none")]
@@ -121,32 +117,32 @@ mod tests {
                 pub end: Option<String>,
             }
         };
-        add(&spec, &mut file.items).map_err(|error| error.to_string())?;
+        add(&spec, &mut file.items).map_err(|defect| defect.to_string())?;
         Ok(prettyplease::unparse(&file))
     }
 
     #[test]
-    fn a_member_is_read_by_its_other_names_too() {
+    fn member_is_read_by_its_other_names() {
         let source = add_to(json!({ "x-other-names": ["startTimeUtc"] })).unwrap();
         assert!(source.starts_with("#[serde(remote = \"Self\")]\npub struct Job {"), "{source}");
         assert!(source.contains("&[(\"startTime\", &[\"startTimeUtc\"])]"), "{source}");
     }
 
     #[test]
-    fn names_in_places_that_are_not_looked_at_are_refused() {
+    fn names_outside_component_properties_are_refused() {
         let inner = json!({ "type": "object", "properties": { "a": { "x-other-names": ["b"] } } });
-        assert!(add_to(inner).unwrap_err().contains("stands elsewhere too"));
+        assert!(add_to(inner).unwrap_err().contains("is elsewhere too"));
     }
 
     #[test]
-    fn names_that_cannot_be_are_refused() {
+    fn invalid_names_are_refused() {
         for (names, reason) in [
             (json!("startTimeUtc"), "must be a list of names"),
             (json!([1]), "holds 1, which is not a name"),
-            (json!(["a", "a"]), "holds \"a\", which is taken"),
-            (json!(["end"]), "holds \"end\", which is a property of its own"),
+            (json!(["a", "a"]), "holds \"a\", which is in use"),
+            (json!(["end"]), "holds \"end\", which names another property"),
         ] {
-            let place = "spec.json at .components.schemas.Job.properties.startTime[\"x-other-names\"]";
+            let place = " at .components.schemas.Job.properties.startTime[\"x-other-names\"]";
             let error = add_to(json!({ "x-other-names": names })).unwrap_err();
             assert_eq!(error, format!("{place}: {reason}"));
         }

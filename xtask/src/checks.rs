@@ -1,124 +1,105 @@
-//! What the generator cannot take, found before it runs.
+//! Checks before generating: what the generator would stop at, or panic on.
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use crate::spec::{Operation, Refusal, operations, within};
+use crate::document::{Defect, Operation, child, descendant, operations, resolve, visit};
 
-/// Refuses a document that the generator would stop at, or panic on.
-pub(crate) fn check(json: &Value) -> Result<(), Refusal> {
+/// Refuses a document that the generator cannot take.
+pub(crate) fn check(json: &Value) -> Result<(), Defect> {
     check_versions(json)?;
     check_references(json)?;
     check_operations(json)
 }
 
-fn check_versions(json: &Value) -> Result<(), Refusal> {
+fn check_versions(json: &Value) -> Result<(), Defect> {
     match json["openapi"].as_str() {
         Some(version) if version.starts_with("3.0.") => {}
         Some(version) => {
-            return Err((".openapi".into(), format!("is {version}; the generator takes OpenAPI 3.0.x")));
+            return Err(Defect::new(".openapi", format!("is {version}; the generator takes OpenAPI 3.0.x")));
         }
         None if json.get("swagger").is_some() => {
-            return Err((".swagger".into(), "is a Swagger 2 document; convert it to OpenAPI 3.0.x".into()));
+            return Err(Defect::new(".swagger", "is a Swagger 2 document; convert it to OpenAPI 3.0.x"));
         }
-        None => return Err((".openapi".into(), "is missing: this is not an OpenAPI 3.0.x document".into())),
+        None => return Err(Defect::new(".openapi", "is missing: this is not an OpenAPI 3.0.x document")),
     }
     match json["info"]["version"].as_str() {
         Some(version) if !version.is_empty() && version.chars().all(|c| c.is_ascii_graphic()) => Ok(()),
-        _ => Err((".info.version".into(), "must hold the api-version, such as \"2021-04-12\"".into())),
+        _ => Err(Defect::new(".info.version", "must hold the api-version, such as \"2021-04-12\"")),
     }
 }
 
-/// Refuses a `$ref` that leads nowhere, out of the file, or back to itself.
-fn check_references(json: &Value) -> Result<(), Refusal> {
+/// Refuses a `$ref` without a target in the file, and one that leads back to itself.
+fn check_references(json: &Value) -> Result<(), Defect> {
     visit(json, "", &mut |place, value| {
         let Some(reference) = value.get("$ref") else { return Ok(()) };
-        let place = within(place, "$ref");
-        let Some(target) = reference.as_str().and_then(|reference| reference.strip_prefix('#')) else {
-            return Err((place, format!("is {reference}; only references within this file are taken")));
+        let place = child(place, "$ref");
+        let Some(target) = reference.as_str().filter(|reference| reference.starts_with('#')) else {
+            return Err(Defect::new(place, format!("is {reference}; only references within this file work")));
         };
-        if json.pointer(target).is_none() {
-            return Err((place, format!("leads nowhere: there is no {reference}")));
+        match resolve(json, target) {
+            Some(_) => Ok(()),
+            None => Err(Defect::new(place, format!("leads nowhere: there is no {reference}"))),
         }
-        Ok(())
     })?;
     let sections = json["components"].as_object().into_iter().flatten();
     for (section, components) in sections {
         for (name, component) in components.as_object().into_iter().flatten() {
-            if is_made_of(json, component, &format!("/components/{section}/{name}")) {
-                let place = within(&within(".components", section), name);
-                return Err((place, "refers to itself without an object in between".into()));
+            if is_composed_of(json, component, &format!("#/components/{section}/{name}")) {
+                let place = descendant(".components", &[section, name]);
+                return Err(Defect::new(place, "refers to itself without an object in between"));
             }
         }
     }
     Ok(())
 }
 
-/// Whether `component` comes back to `own`, its pointer, when its direct references are followed.
-fn is_made_of(json: &Value, component: &Value, own: &str) -> bool {
-    let mut seen = HashSet::new();
-    let mut open = direct_references(component);
-    while let Some(target) = open.pop() {
-        if target == own {
+/// Returns true if following the direct references of `component` leads to `target`.
+fn is_composed_of(json: &Value, component: &Value, target: &str) -> bool {
+    let mut visited = HashSet::new();
+    let mut pending = direct_references(component);
+    while let Some(reference) = pending.pop() {
+        if reference == target {
             return true;
         }
-        if seen.insert(target) {
-            open.extend(json.pointer(target).into_iter().flat_map(direct_references));
+        if visited.insert(reference) {
+            pending.extend(resolve(json, reference).into_iter().flat_map(direct_references));
         }
     }
     false
 }
 
-/// The schemas that `schema` is made of, as opposed to those that its members have.
+/// The schemas that `schema` is composed of, as opposed to those of its members.
 fn direct_references(schema: &Value) -> Vec<&str> {
     let combined = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
-    let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    let reference = schema["$ref"].as_str();
     reference.into_iter().chain(combined.flat_map(direct_references)).collect()
 }
 
-/// Calls `check` for every object of the document, outermost first.
-fn visit<'a>(
-    value: &'a Value,
-    place: &str,
-    check: &mut impl FnMut(&str, &'a Value) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    match value {
-        Value::Object(members) => {
-            check(place, value)?;
-            members.iter().try_for_each(|(key, member)| visit(member, &within(place, key), check))
-        }
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, item)| visit(item, &format!("{place}[{index}]"), check)),
-        _ => Ok(()),
-    }
-}
-
-fn check_operations(json: &Value) -> Result<(), Refusal> {
+fn check_operations(json: &Value) -> Result<(), Defect> {
     for (path, item) in json["paths"].as_object().into_iter().flatten() {
         if item.get("$ref").is_some() {
-            return Err((within(".paths", path), "is a reference; write the operations here".into()));
+            return Err(Defect::new(child(".paths", path), "is a reference; write the operations here"));
         }
     }
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     for Operation { place, json: operation, .. } in operations(json) {
         let id = match operation["operationId"].as_str() {
             Some(id) if !id.is_empty() => id,
-            _ => return Err((place, "has no operationId, from which its method is named".into())),
+            _ => return Err(Defect::new(place, "has no operationId, which names its method")),
         };
-        // Ids that differ in case or separators alone give one Rust name.
+        // Ids that differ only in case or separators give one Rust name.
         let method_name = id.to_ascii_lowercase().replace(['_', '-', '.', ' '], "");
         if let Some(other) = places.insert(method_name, place.clone()) {
-            return Err((within(&place, "operationId"), format!("{id:?} is taken by {other}")));
+            return Err(Defect::new(child(&place, "operationId"), format!("{id:?} is in use at {other}")));
         }
         let responses = operation["responses"].as_object();
         if responses.is_some_and(|responses| responses.contains_key("default") && responses.len() > 1) {
-            let place = within(&within(&place, "responses"), "default");
-            return Err((
+            let place = descendant(&place, &["responses", "default"]);
+            return Err(Defect::new(
                 place,
-                "cannot stand beside other responses; list \"4XX\" and \"5XX\" instead".into(),
+                "cannot be combined with other responses; list \"4XX\" and \"5XX\" instead",
             ));
         }
     }
@@ -127,15 +108,13 @@ fn check_operations(json: &Value) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use serde_json::json;
 
     use crate::spec::Spec;
     use crate::spec::tests::{assert_refused, minimal, operation};
 
     #[test]
-    fn a_dangling_reference_is_refused_at_its_place() {
+    fn dangling_reference_is_refused_at_its_place() {
         assert_refused(
             |spec| {
                 spec["components"]["schemas"]["Job"] =
@@ -150,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_made_of_itself_is_refused() {
+    fn schema_composed_of_itself_is_refused() {
         let own = json!({ "$ref": "#/components/schemas/Job" });
         assert_refused(
             |spec| spec["components"]["schemas"]["Job"] = json!({ "allOf": [own] }),
@@ -164,30 +143,30 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_may_hold_itself_as_a_member() {
+    fn schema_with_itself_as_member_is_accepted() {
         let mut spec = minimal();
         spec["components"]["schemas"]["Job"] =
             json!({ "type": "object", "properties": { "parent": { "$ref": "#/components/schemas/Job" } } });
-        assert!(Spec::parse(&spec.to_string(), Path::new("spec.json")).is_ok());
+        assert!(Spec::parse(&spec.to_string()).is_ok());
     }
 
     #[test]
-    fn an_operation_needs_an_id_of_its_own() {
+    fn operation_without_unique_id_is_refused() {
         assert_refused(
             |spec| spec["paths"]["/jobs/{id}"]["get"]["operationId"] = json!(""),
             "spec.json at .paths[\"/jobs/{id}\"].get: has no operationId",
         );
         assert_refused(
             |spec| spec["paths"]["/jobs/{id}"]["put"] = operation("readJob"),
-            "spec.json at .paths[\"/jobs/{id}\"].put.operationId: \"readJob\" is taken by .paths[\"/jobs/{id}\"].get",
+            "spec.json at .paths[\"/jobs/{id}\"].put.operationId: \"readJob\" is in use at .paths[\"/jobs/{id}\"].get",
         );
     }
 
     #[test]
-    fn a_default_response_beside_others_is_refused() {
+    fn default_response_with_others_is_refused() {
         assert_refused(
             |spec| spec["paths"]["/jobs/{id}"]["get"]["responses"]["default"] = json!({ "description": "" }),
-            "spec.json at .paths[\"/jobs/{id}\"].get.responses.default: cannot stand beside",
+            "spec.json at .paths[\"/jobs/{id}\"].get.responses.default: cannot be combined with",
         );
     }
 }

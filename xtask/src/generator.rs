@@ -10,50 +10,49 @@ use openapiv3::OpenAPI;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl, TypePatch};
 use quote::quote;
 use serde_json::{Map, Value, json};
-use syn::Item;
+use syn::{Fields, Item, parse_quote};
 
+use crate::document::{Defect, SCHEMAS, child, operations, references};
 use crate::enums::Enum;
-use crate::spec::{Spec, SpecError, operations, references, within};
+use crate::spec::Spec;
+use crate::syntax::{type_name, types_module};
 
-/// Where the generated types live, seen from everywhere in the client's crate.
-const TYPES: &str = "crate::generated::types";
+/// The methods of generated types that the hand-written layer defines, with the reason for each.
+pub(crate) const HAND_WRITTEN: &[(&str, &str, &str)] = &[
+    ("CloudToDeviceMethod", "new", "the constructor documents the method's name"),
+    ("CloudToDeviceMethod", "with_payload", "its docs lead to with_payload_of, for a type of the user"),
+    ("Twin", "with_tags", "takes any JSON, so that json! works, and documents the merge"),
+    ("Twin", "with_desired", "reaches into the member properties"),
+];
 
 /// Derived on every generated type, so that a user's schema tools can read it.
 const SCHEMA_ATTRIBUTE: &str = r#"#[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]"#;
 
 /// Generates the client for `spec`, without the `enums`, which are to be added to its types.
-pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, SpecError> {
+pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect> {
     let generate = || {
-        // Types that have no name in the spec get one from the generator: a first run tells it.
+        // The first run shows which names the generator gives to types without a name in the spec.
         let mut file = run(&spec.api, enums, &[])?;
         let types = types_module(&mut file).ok_or("it wrote no module `types`")?;
-        let names: Vec<String> = types.iter().filter_map(type_name).collect();
-        run(&spec.api, enums, &names)
+        let mut client = run(&spec.api, enums, types)?;
+        if let Some(types) = types_module(&mut client).filter(|_| !enums.is_empty()) {
+            // Both the module and the methods name the enums as `types::…`, wherever the client is.
+            types.insert(
+                0,
+                parse_quote!(
+                    use super::types;
+                ),
+            );
+        }
+        Ok(client)
     };
     generate().map_err(|reason: String| {
-        let place = culprit(spec, enums).unwrap_or_default();
-        SpecError::new(&spec.file, place, format!("the generator cannot take it: {reason}"))
+        let place = find_culprit(spec, enums).unwrap_or_default();
+        Defect::new(place, format!("the generator cannot take it: {reason}"))
     })
 }
 
-/// The items of the module that holds the types; none when the generator wrote no such module.
-pub(crate) fn types_module(file: &mut syn::File) -> Option<&mut Vec<Item>> {
-    file.items.iter_mut().find_map(|item| match item {
-        Item::Mod(module) if module.ident == "types" => Some(&mut module.content.as_mut()?.1),
-        _ => None,
-    })
-}
-
-/// The name of a struct or enum.
-pub(crate) fn type_name(item: &Item) -> Option<String> {
-    match item {
-        Item::Struct(item) => Some(item.ident.to_string()),
-        Item::Enum(item) => Some(item.ident.to_string()),
-        _ => None,
-    }
-}
-
-fn settings(enums: &[Enum], types: &[String]) -> Result<GenerationSettings, serde_json::Error> {
+fn settings(enums: &[Enum], types: &[Item]) -> Result<GenerationSettings, serde_json::Error> {
     let mut settings = GenerationSettings::new();
     settings
         .with_interface(InterfaceStyle::Positional)
@@ -66,24 +65,35 @@ fn settings(enums: &[Enum], types: &[String]) -> Result<GenerationSettings, serd
         );
     for Enum { ident, .. } in enums {
         let traits = [TypeImpl::FromStr, TypeImpl::Display].into_iter();
-        settings.with_replacement(ident, format!("{TYPES}::{ident}"), traits);
+        settings.with_replacement(ident, format!("types::{ident}"), traits);
     }
-    for name in types {
-        settings.with_patch(name, TypePatch::default().with_attr(SCHEMA_ATTRIBUTE).with_derive("PartialEq"));
+    for item in types {
+        let Some(name) = type_name(item) else { continue };
+        let mut patch = TypePatch::default();
+        patch.with_attr(SCHEMA_ATTRIBUTE).with_derive("PartialEq");
+        if can_grow(item) {
+            patch.with_attr("#[non_exhaustive]");
+        }
+        settings.with_patch(name, &patch);
     }
     Ok(settings)
 }
 
+/// Returns true for a struct to which the spec may add fields.
+fn can_grow(item: &Item) -> bool {
+    matches!(item, Item::Struct(item) if matches!(item.fields, Fields::Named(_)))
+}
+
 /// Runs the generator once.
-fn run(api: &OpenAPI, enums: &[Enum], types: &[String]) -> Result<syn::File, String> {
+fn run(api: &OpenAPI, enums: &[Enum], types: &[Item]) -> Result<syn::File, String> {
     let settings = settings(enums, types).map_err(|error| error.to_string())?;
     quietly(|| Generator::new(&settings).generate_tokens(api))?
         .map_err(|error| error.to_string())
         .and_then(|tokens| syn::parse2(tokens).map_err(|error| format!("it wrote no Rust: {error}")))
 }
 
-/// The part of the document that the generator fails on even when it is alone.
-fn culprit(spec: &Spec, enums: &[Enum]) -> Option<String> {
+/// Finds the part of the document on which the generator fails even alone.
+fn find_culprit(spec: &Spec, enums: &[Enum]) -> Option<String> {
     let schemas = spec.json["components"]["schemas"].as_object();
     let reach = |name| {
         let mut reached = BTreeMap::new();
@@ -93,9 +103,9 @@ fn culprit(spec: &Spec, enums: &[Enum]) -> Option<String> {
     let mut alone: Vec<(String, Value)> = schemas
         .into_iter()
         .flat_map(Map::keys)
-        .map(|name| (within(".components.schemas", name), parts(spec, json!({}), reach(name))))
+        .map(|name| (child(SCHEMAS, name), parts(spec, json!({}), reach(name))))
         .collect();
-    // A schema that merely refers to the culprit fails as well, but has more to it.
+    // A schema that merely refers to the culprit fails as well, but is larger.
     alone.sort_by_key(|(_, document)| document["components"]["schemas"].as_object().map(Map::len));
     let all_schemas = &spec.json["components"]["schemas"];
     alone.extend(operations(&spec.json).map(|operation| {
@@ -110,7 +120,7 @@ fn culprit(spec: &Spec, enums: &[Enum]) -> Option<String> {
     alone.into_iter().find_map(|(place, document)| fails(document).then_some(place))
 }
 
-/// The document with nothing but `paths` and `schemas` in it, and what those may refer to.
+/// The document reduced to `paths` and `schemas`, and what those may refer to.
 fn parts(spec: &Spec, paths: Value, schemas: Value) -> Value {
     let mut document = spec.json.clone();
     document["paths"] = paths;
@@ -118,7 +128,7 @@ fn parts(spec: &Spec, paths: Value, schemas: Value) -> Value {
     document
 }
 
-/// Collects the schema `name` and all that it refers to, directly or not.
+/// Collects the schema `name` and every schema that it refers to, directly or not.
 fn collect_schemas(document: &Value, name: &str, reached: &mut BTreeMap<String, Value>) {
     let schema = &document["components"]["schemas"][name];
     if reached.insert(name.to_owned(), schema.clone()).is_none() {
@@ -134,7 +144,7 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; a panic in it prints nothing and comes back as its message.
+/// Runs `work`; a panic in it prints nothing and is returned as its message.
 fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -159,8 +169,6 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn refusal(paths: Value, schemas: Value) -> String {
@@ -170,12 +178,12 @@ mod tests {
             "paths": paths,
             "components": { "schemas": schemas },
         });
-        let spec = Spec::parse(&document.to_string(), Path::new("spec.json")).unwrap();
+        let spec = Spec::parse(&document.to_string()).unwrap();
         generate(&spec, &[]).err().unwrap().to_string()
     }
 
     #[test]
-    fn an_operation_the_generator_cannot_take_is_named() {
+    fn unsupported_operation_is_named() {
         let answer = |name: &str| {
             let schema =
                 json!({ "type": "object", "title": name, "required": [name], "properties": { name: {} } });
@@ -185,19 +193,16 @@ mod tests {
         let unsound =
             json!({ "operationId": "unsound", "responses": { "200": answer("a"), "201": answer("b") } });
         let message = refusal(json!({ "/a": { "get": sound }, "/b": { "put": unsound } }), json!({}));
-        assert!(
-            message.starts_with("spec.json at .paths[\"/b\"].put: the generator cannot take it: "),
-            "{message}"
-        );
+        assert!(message.starts_with(" at .paths[\"/b\"].put: the generator cannot take it: "), "{message}");
     }
 
     #[test]
-    fn a_schema_the_generator_cannot_take_is_named() {
+    fn unsupported_schema_is_named() {
         let unsound = json!({ "exclusiveMinimum": true });
         let refers = json!({ "type": "object", "properties": { "unsound": { "$ref": "#/components/schemas/Unsound" } } });
         let message = refusal(json!({}), json!({ "Job": refers, "Unsound": unsound }));
         assert!(
-            message.starts_with("spec.json at .components.schemas.Unsound: the generator cannot take it: "),
+            message.starts_with(" at .components.schemas.Unsound: the generator cannot take it: "),
             "{message}"
         );
     }

@@ -4,29 +4,34 @@
 
 mod aliases;
 mod checks;
+mod document;
 mod enums;
 mod generator;
+mod names;
 mod regen;
+mod setters;
 mod spec;
+mod syntax;
+mod visibility;
 
 use std::process::ExitCode;
 
 use bpaf::{OptionParser, Parser, construct, long};
 
-/// What the command line asks for.
+/// A task and its options.
 enum Command {
     Regen { check: bool },
 }
 
 fn command_line() -> OptionParser<Command> {
     let check =
-        long("check").help("Write nothing: print a diff and exit with 1 when the client is stale").switch();
+        long("check").help("Write nothing; print a diff and exit with 1 if the client is stale").switch();
     let regen = construct!(Command::Regen { check })
         .to_options()
-        .descr("Turns spec/openapi.json into the typed client jobs-api/src/generated.rs.")
-        .footer("After an update of the spec: run it, read the diff of generated.rs, run the tests.")
+        .descr("Generates the typed client jobs-api/src/generated.rs from spec/openapi.json.")
+        .footer("After a spec update: run it, read the diff of generated.rs, run the tests.")
         .command("regen")
-        .help("Write the client anew from the spec");
+        .help("Regenerate the client from the spec");
     construct!([regen]).to_options().descr("Tasks of the jobs-api workspace.")
 }
 

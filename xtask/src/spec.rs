@@ -1,7 +1,7 @@
-//! Reading the spec, and refusing one that the generator cannot take.
+//! Reading the spec into the form that the generator takes.
 //!
-//! The generator stops at the first thing it dislikes, often in a panic and seldom with a place. The
-//! checks here come before it and say where in the file the trouble is, as a path that `jq` takes.
+//! The generator stops at the first defect, often in a panic and seldom with a place. The checks here
+//! come before it and name the place in the file, as a path that `jq` understands.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,72 +10,54 @@ use openapiv3::OpenAPI;
 use serde_json::Value;
 
 use crate::checks;
+use crate::document::{Defect, child, descendant, operations};
 
-/// The methods that a path item may hold an operation for.
-const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
-
-/// The extension of a property that lists the other names it is read by.
+/// The extension of a property that lists the other names under which it is read.
 pub(crate) const OTHER_NAMES: &str = "x-other-names";
 
 /// An OpenAPI document that passed the checks.
 pub(crate) struct Spec {
-    /// The file, as error messages name it.
-    pub(crate) file: PathBuf,
     /// The document as JSON, for what the typed form leaves out.
     pub(crate) json: Value,
     /// The document in the form that the generator takes.
     pub(crate) api: OpenAPI,
 }
 
-/// What is wrong with a spec, and where.
+/// A defect of a spec, with the file it is in.
 #[derive(Debug)]
 pub(crate) struct SpecError {
-    file: PathBuf,
-    place: String,
-    reason: String,
-}
-
-impl SpecError {
-    pub(crate) fn new(file: &Path, place: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), place: place.into(), reason: reason.into() }
-    }
+    pub(crate) file: PathBuf,
+    pub(crate) defect: Defect,
 }
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if !self.place.is_empty() {
-            write!(f, " at {}", self.place)?;
-        }
-        write!(f, ": {}", self.reason)
+        write!(f, "{}{}", self.file.display(), self.defect)
     }
 }
 
 impl std::error::Error for SpecError {}
 
 impl Spec {
-    /// Reads the spec at `path`, which messages call `file`.
-    pub(crate) fn read(path: &Path, file: &Path) -> Result<Self, SpecError> {
+    /// Reads the spec at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self, Defect> {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| SpecError::new(file, "", format!("cannot be read: {error}")))?;
-        Self::parse(&text, file)
+            .map_err(|error| Defect::new("", format!("cannot be read: {error}")))?;
+        Self::parse(&text)
     }
 
-    /// Reads the spec from `text`, the content of `file`.
-    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, SpecError> {
-        let refuse = |(place, reason): Refusal| SpecError::new(file, place, reason);
+    /// Reads the spec from `text`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Defect> {
         if text.trim().is_empty() {
-            return Err(refuse((String::new(), "is empty".into())));
+            return Err(Defect::new("", "is empty"));
         }
         let json: Value = serde_json::from_str(text).map_err(|error| {
-            refuse((
-                format!("line {}, column {}", error.line(), error.column()),
-                format!("is not JSON: {error}"),
-            ))
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Defect::new(place, format!("is not JSON: {error}"))
         })?;
-        checks::check(&json).map_err(refuse)?;
-        let api = typed(&json).map_err(refuse)?;
-        Ok(Self { file: file.to_owned(), json, api })
+        checks::check(&json)?;
+        let api = to_typed(&json)?;
+        Ok(Self { json, api })
     }
 
     /// `info.version`, which is the `api-version` that every request carries.
@@ -84,55 +66,7 @@ impl Spec {
     }
 }
 
-/// A place in the document, and what is wrong there.
-pub(crate) type Refusal = (String, String);
-
-/// The place of `key` within `place`, in the notation of `jq`.
-pub(crate) fn within(place: &str, key: &str) -> String {
-    let is_word = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if is_word { format!("{place}.{key}") } else { format!("{place}[{key:?}]") }
-}
-
-/// An operation as the document writes it.
-pub(crate) struct Operation<'a> {
-    pub(crate) place: String,
-    pub(crate) path: &'a str,
-    pub(crate) method: &'static str,
-    pub(crate) json: &'a Value,
-    /// The parameters that all operations of the path have; null when there are none.
-    pub(crate) shared_parameters: &'a Value,
-}
-
-/// Every operation of the document.
-pub(crate) fn operations(json: &Value) -> impl Iterator<Item = Operation<'_>> {
-    let paths = json["paths"].as_object().into_iter().flatten();
-    paths.flat_map(|(path, item)| {
-        METHODS.into_iter().filter_map(move |method| {
-            Some(Operation {
-                place: within(&within(".paths", path), method),
-                path,
-                method,
-                json: item.get(method)?,
-                shared_parameters: &item["parameters"],
-            })
-        })
-    })
-}
-
-/// The target of every `$ref` within `part`.
-pub(crate) fn references(part: &Value) -> Vec<&str> {
-    match part {
-        Value::Object(members) => {
-            let own = members.get("$ref").and_then(Value::as_str);
-            own.into_iter().chain(members.values().flat_map(references)).collect()
-        }
-        Value::Array(items) => items.iter().flat_map(references).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Takes our own extension away: the generator knows a date by its schema, which must have nothing else.
+/// Removes our own extension: the generator recognizes a date only by a schema with nothing else in it.
 fn without_other_names(json: &Value) -> Value {
     match json {
         Value::Object(members) => {
@@ -144,50 +78,52 @@ fn without_other_names(json: &Value) -> Value {
     }
 }
 
-/// The document in its typed form.
-fn typed(json: &Value) -> Result<OpenAPI, Refusal> {
+/// Converts the document to its typed form.
+fn to_typed(json: &Value) -> Result<OpenAPI, Defect> {
     serde_json::from_value(without_other_names(json)).map_err(|error| {
-        // The typed form's own errors tell no place: look for the smallest part that fails alone.
-        let operation = operations(json)
-            .find_map(|operation| Some((operation.place, fault::<openapiv3::Operation>(operation.json)?)));
+        // The typed form's own errors name no place: look for the smallest part that fails alone.
+        let operation = operations(json).find_map(|operation| {
+            Some((operation.place, parse_error::<openapiv3::Operation>(operation.json)?))
+        });
         let component = || {
-            fault_in::<openapiv3::Schema>(json, "schemas")
-                .or_else(|| fault_in::<openapiv3::Parameter>(json, "parameters"))
-                .or_else(|| fault_in::<openapiv3::Response>(json, "responses"))
-                .or_else(|| fault_in::<openapiv3::RequestBody>(json, "requestBodies"))
-                .or_else(|| fault_in::<openapiv3::Header>(json, "headers"))
-                .or_else(|| fault_in::<openapiv3::SecurityScheme>(json, "securitySchemes"))
+            component_error::<openapiv3::Schema>(json, "schemas")
+                .or_else(|| component_error::<openapiv3::Parameter>(json, "parameters"))
+                .or_else(|| component_error::<openapiv3::Response>(json, "responses"))
+                .or_else(|| component_error::<openapiv3::RequestBody>(json, "requestBodies"))
+                .or_else(|| component_error::<openapiv3::Header>(json, "headers"))
+                .or_else(|| component_error::<openapiv3::SecurityScheme>(json, "securitySchemes"))
         };
         let path = || {
             let items = json["paths"].as_object().into_iter().flatten();
-            let faults =
-                items.map(|(path, item)| (within(".paths", path), fault::<openapiv3::PathItem>(item)));
-            faults.into_iter().find_map(|(place, fault)| Some((place, fault?)))
+            let errors =
+                items.map(|(path, item)| (child(".paths", path), parse_error::<openapiv3::PathItem>(item)));
+            errors.into_iter().find_map(|(place, error)| Some((place, error?)))
         };
         let head = || {
-            fault::<openapiv3::Info>(&json["info"]).map(|error| (".info".to_owned(), error)).or_else(|| {
-                let servers = json.get("servers")?;
-                fault::<Vec<openapiv3::Server>>(servers).map(|error| (".servers".to_owned(), error))
+            let info = parse_error::<openapiv3::Info>(&json["info"]).map(|error| (".info".to_owned(), error));
+            info.or_else(|| {
+                let error = parse_error::<Vec<openapiv3::Server>>(json.get("servers")?)?;
+                Some((".servers".to_owned(), error))
             })
         };
         let found = operation.or_else(path).or_else(component).or_else(head);
         let (place, error) = found.unwrap_or_else(|| (String::new(), error));
-        (place, format!("is not OpenAPI 3.0: {error}"))
+        Defect::new(place, format!("is not OpenAPI 3.0: {error}"))
     })
 }
 
-fn fault<T: serde::de::DeserializeOwned>(part: &Value) -> Option<serde_json::Error> {
+fn parse_error<T: serde::de::DeserializeOwned>(part: &Value) -> Option<serde_json::Error> {
     serde_json::from_value::<T>(part.clone()).err()
 }
 
-fn fault_in<T: serde::de::DeserializeOwned>(
+fn component_error<T: serde::de::DeserializeOwned>(
     json: &Value,
     section: &str,
 ) -> Option<(String, serde_json::Error)> {
     let parts = json["components"][section].as_object()?;
     parts.iter().find_map(|(name, part)| {
-        let place = within(&within(".components", section), name);
-        Some((place, fault::<openapiv3::ReferenceOr<T>>(part)?))
+        let place = descendant(".components", &[section, name]);
+        Some((place, parse_error::<openapiv3::ReferenceOr<T>>(part)?))
     })
 }
 
@@ -211,9 +147,9 @@ pub(crate) mod tests {
     }
 
     fn refusal(text: &str) -> String {
-        match Spec::parse(text, Path::new("spec.json")) {
-            Ok(_) => panic!("the spec was taken"),
-            Err(error) => error.to_string(),
+        match Spec::parse(text) {
+            Ok(_) => panic!("the spec was accepted"),
+            Err(defect) => format!("spec.json{defect}"),
         }
     }
 
@@ -226,19 +162,18 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_sound_document_is_taken() {
-        assert_eq!(Spec::parse(&minimal().to_string(), Path::new("spec.json")).unwrap().api_version(), "1");
+    fn sound_document_is_accepted() {
+        assert_eq!(Spec::parse(&minimal().to_string()).unwrap().api_version(), "1");
     }
 
     #[test]
-    fn a_missing_file_is_named() {
-        let path = Path::new("no/such/openapi.json");
-        let error = Spec::read(path, path).err().unwrap().to_string();
-        assert!(error.starts_with("no/such/openapi.json: cannot be read: "), "{error}");
+    fn missing_file_is_refused() {
+        let defect = Spec::read(Path::new("no/such/openapi.json")).err().unwrap().to_string();
+        assert!(defect.starts_with(": cannot be read: "), "{defect}");
     }
 
     #[test]
-    fn text_that_is_no_openapi_document_is_refused() {
+    fn text_other_than_openapi_is_refused() {
         assert_eq!(refusal(""), "spec.json: is empty");
         assert_eq!(refusal(" \n"), "spec.json: is empty");
         assert!(
@@ -256,13 +191,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn text_nested_beyond_reason_is_refused() {
+    fn deeply_nested_text_is_refused() {
         let deep = "[".repeat(100_000);
         assert!(refusal(&deep).contains("recursion limit"));
     }
 
     #[test]
-    fn a_part_of_the_wrong_shape_is_named() {
+    fn malformed_part_is_named() {
         assert_refused(
             |spec| spec["paths"]["/jobs/{id}"]["get"]["parameters"] = json!(7),
             "spec.json at .paths[\"/jobs/{id}\"].get: is not OpenAPI 3.0: ",

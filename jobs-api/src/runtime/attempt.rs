@@ -14,7 +14,7 @@ use super::request_id::RequestId;
 
 /// An attempt at an operation, inside the generated client that makes it.
 #[derive(Clone)]
-pub struct Attempt(Arc<Inner>);
+pub(crate) struct Attempt(Arc<Inner>);
 
 struct Inner {
     settings: Settings,

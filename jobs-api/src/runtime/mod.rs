@@ -5,6 +5,6 @@ pub(crate) mod attempt;
 mod request_id;
 mod timestamp;
 
-pub use self::attempt::Attempt;
+pub(crate) use self::attempt::Attempt;
 pub use self::request_id::RequestId;
 pub use self::timestamp::Timestamp;

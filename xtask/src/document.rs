@@ -1,0 +1,112 @@
+//! Walking an OpenAPI document as JSON, and naming places in it.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// The methods under which a path item holds operations.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// The place of the component schemas.
+pub(crate) const SCHEMAS: &str = ".components.schemas";
+
+/// A defect of the document: where it is, in the notation of `jq`, and the reason.
+#[derive(Debug)]
+pub(crate) struct Defect {
+    pub(crate) place: String,
+    pub(crate) reason: String,
+}
+
+impl Defect {
+    pub(crate) fn new(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { place: place.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.place.is_empty() {
+            write!(f, " at {}", self.place)?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+/// The place of the member `key` of the object at `place`.
+pub(crate) fn child(place: &str, key: &str) -> String {
+    let is_word = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_word { format!("{place}.{key}") } else { format!("{place}[{key:?}]") }
+}
+
+/// The place of the member that `keys` lead to from `place`.
+pub(crate) fn descendant(place: &str, keys: &[&str]) -> String {
+    keys.iter().fold(place.to_owned(), |place, key| child(&place, key))
+}
+
+/// Calls `inspect` for every object of the document, outermost first.
+pub(crate) fn visit<'a>(
+    value: &'a Value,
+    place: &str,
+    inspect: &mut impl FnMut(&str, &'a Value) -> Result<(), Defect>,
+) -> Result<(), Defect> {
+    match value {
+        Value::Object(members) => {
+            inspect(place, value)?;
+            members.iter().try_for_each(|(key, member)| visit(member, &child(place, key), inspect))
+        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| visit(item, &format!("{place}[{index}]"), inspect)),
+        _ => Ok(()),
+    }
+}
+
+/// An operation as the document writes it.
+pub(crate) struct Operation<'a> {
+    pub(crate) place: String,
+    pub(crate) path: &'a str,
+    pub(crate) method: &'static str,
+    pub(crate) json: &'a Value,
+    /// The parameters shared by all operations of the path; null if there are none.
+    pub(crate) shared_parameters: &'a Value,
+}
+
+/// Every operation of the document.
+pub(crate) fn operations(json: &Value) -> impl Iterator<Item = Operation<'_>> {
+    let paths = json["paths"].as_object().into_iter().flatten();
+    paths.flat_map(|(path, item)| {
+        METHODS.into_iter().filter_map(move |method| {
+            Some(Operation {
+                place: descendant(".paths", &[path, method]),
+                path,
+                method,
+                json: item.get(method)?,
+                shared_parameters: &item["parameters"],
+            })
+        })
+    })
+}
+
+/// Every component schema with its name.
+pub(crate) fn schemas(json: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    json["components"]["schemas"].as_object().into_iter().flatten()
+}
+
+/// The target of every `$ref` within `part`.
+pub(crate) fn references(part: &Value) -> Vec<&str> {
+    match part {
+        Value::Object(members) => {
+            let own = members.get("$ref").and_then(Value::as_str);
+            own.into_iter().chain(members.values().flat_map(references)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The part of the document that `reference` points to, such as `#/components/schemas/Job`.
+pub(crate) fn resolve<'a>(json: &'a Value, reference: &str) -> Option<&'a Value> {
+    json.pointer(reference.strip_prefix('#')?)
+}

@@ -7,8 +7,12 @@ mod checks;
 mod document;
 mod enums;
 mod generator;
+#[cfg(test)]
+mod growth;
 mod names;
 mod regen;
+#[cfg(test)]
+mod scratch;
 mod setters;
 mod spec;
 mod syntax;

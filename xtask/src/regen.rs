@@ -12,13 +12,13 @@ use crate::spec::{Spec, SpecError};
 use crate::{aliases, enums, generator, setters, syntax, visibility};
 
 /// The generator's only input, from the root of the workspace.
-const SPEC: &str = "spec/openapi.json";
+pub(crate) const SPEC: &str = "spec/openapi.json";
 /// The only file it writes.
-const CLIENT: &str = "jobs-api/src/generated.rs";
+pub(crate) const CLIENT: &str = "jobs-api/src/generated.rs";
 
 /// The client's source, and what there is in it.
-struct Rendered {
-    source: String,
+pub(crate) struct Rendered {
+    pub(crate) source: String,
     operations: usize,
     types: usize,
 }
@@ -52,7 +52,7 @@ fn render(root: &Path) -> Result<Rendered, SpecError> {
     spec.and_then(|spec| render_spec(&spec)).map_err(|defect| SpecError { file: SPEC.into(), defect })
 }
 
-fn render_spec(spec: &Spec) -> Result<Rendered, document::Defect> {
+pub(crate) fn render_spec(spec: &Spec) -> Result<Rendered, document::Defect> {
     let enums = enums::read(spec)?;
     let mut client = generator::generate(spec, &enums)?;
     visibility::narrow(&mut client);

@@ -13,7 +13,7 @@ use crate::document::{operations, resolve};
 use crate::generator::HAND_WRITTEN;
 use crate::names;
 use crate::spec::Spec;
-use crate::syntax::{collect_idents, is_required, optional, wire_name};
+use crate::syntax::{collect_idents, is_required, methods_of, optional, wire_name};
 
 /// Appends the setters to the `types` that the request bodies of the `client`'s operations consist of.
 pub(crate) fn add(spec: &Spec, client: &[Item], types: &mut Vec<Item>) {
@@ -56,14 +56,8 @@ fn structs(types: &[Item]) -> BTreeMap<String, syn::ItemStruct> {
 
 /// The type of the argument `body` of the method `name`.
 fn body_type(client: &[Item], name: &str) -> Option<Type> {
-    let methods = client.iter().filter_map(|item| match item {
-        Item::Impl(block) if block.trait_.is_none() => Some(&block.items),
-        _ => None,
-    });
-    let signature = methods.flatten().find_map(|item| match item {
-        ImplItem::Fn(function) if function.sig.ident == name => Some(&function.sig),
-        _ => None,
-    })?;
+    let methods = methods_of(client, &parse_quote!(Client));
+    let signature = &methods.iter().find(|method| method.sig.ident == name)?.sig;
     signature.inputs.iter().find_map(|input| match input {
         FnArg::Typed(argument) if matches!(&*argument.pat, syn::Pat::Ident(pat) if pat.ident == "body") => {
             Some((*argument.ty).clone())

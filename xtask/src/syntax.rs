@@ -1,6 +1,6 @@
 //! Questions to the syntax tree of the generated client.
 
-use syn::{Field, GenericArgument, Item, Lit, PathArguments, Type};
+use syn::{Field, GenericArgument, Ident, ImplItem, ImplItemFn, Item, Lit, PathArguments, Type};
 
 /// The items of the module `types`; none if the generator wrote no such module.
 pub(crate) fn types_module(file: &mut syn::File) -> Option<&mut Vec<Item>> {
@@ -17,6 +17,22 @@ pub(crate) fn type_name(item: &Item) -> Option<String> {
         Item::Enum(item) => Some(item.ident.to_string()),
         _ => None,
     }
+}
+
+/// The inherent methods of the type `ident`.
+pub(crate) fn methods_of<'a>(items: &'a [Item], ident: &Ident) -> Vec<&'a ImplItemFn> {
+    let blocks = items.iter().filter_map(|item| match item {
+        Item::Impl(block) if block.trait_.is_none() => match &*block.self_ty {
+            Type::Path(path) if path.path.is_ident(ident) => Some(&block.items),
+            _ => None,
+        },
+        _ => None,
+    });
+    let methods = blocks.flatten().filter_map(|item| match item {
+        ImplItem::Fn(method) => Some(method),
+        _ => None,
+    });
+    methods.collect()
 }
 
 /// The name of a field on the wire: that of `rename`, or its own.

@@ -1,0 +1,106 @@
+//! Growth of the spec leaves the code of users compiling.
+
+use std::fs;
+
+use quote::{format_ident, quote};
+use serde_json::{Value, json};
+use syn::{Fields, Ident, ImplItemFn, Item, ItemStruct};
+
+use crate::regen::{CLIENT, SPEC, render_spec};
+use crate::scratch::{Scratch, repository};
+use crate::spec::Spec;
+use crate::syntax::{methods_of, optional, types_module};
+
+/// Adds what a later version of the service may add.
+fn grow(spec: &mut Value) {
+    let schemas = &mut spec["components"]["schemas"];
+    let additions = json!({
+        "priority": { "type": "integer", "format": "int32" },
+        "approvedTime": { "type": "string", "format": "date-time" },
+        "labels": { "type": "array", "items": { "type": "string" } },
+        "phase": { "$ref": "#/components/schemas/JobPhase" },
+        "owner": { "type": "object", "properties": { "name": { "type": "string" } } },
+        "anything": {},
+    });
+    for schema in ["JobRequest", "JobResponse", "Twin", "DeviceJob"] {
+        let properties = schemas[schema]["properties"].as_object_mut().unwrap();
+        properties.extend(additions.as_object().unwrap().clone());
+    }
+    schemas["JobPhase"] = json!({ "type": "string", "enum": ["first", "last"] });
+    schemas["JobStatus"]["enum"].as_array_mut().unwrap().push(json!("paused"));
+}
+
+/// Writes a user's crate that constructs, reads and matches every public type of `client`.
+fn user_of(client: &str) -> String {
+    let mut file = syn::parse_file(client).unwrap();
+    let types = types_module(&mut file).unwrap();
+    let functions = types.iter().enumerate().filter_map(|(index, item)| match item {
+        Item::Struct(item) => Some(use_of_struct(item, index, &methods_of(types, &item.ident))),
+        Item::Enum(item) => {
+            let ident = &item.ident;
+            let variants = item.variants.iter().filter(|variant| variant.fields.is_empty());
+            let variants = variants.map(|variant| &variant.ident);
+            let function = format_ident!("use_{index}");
+            Some(quote! {
+                pub fn #function(value: types::#ident) -> String {
+                    let all: &[types::#ident] = types::#ident::KNOWN;
+                    match value {
+                        #(types::#ident::#variants => stringify!(#variants).to_owned(),)*
+                        types::#ident::UnknownValue(text) => text,
+                        other => format!("{other} {} {}", other.is_known(), all.len()),
+                    }
+                }
+            })
+        }
+        _ => None,
+    });
+    let source = quote! {
+        use jobs_api::types;
+        #(#functions)*
+    };
+    prettyplease::unparse(&syn::parse2(source).unwrap())
+}
+
+fn use_of_struct(item: &ItemStruct, index: usize, methods: &[&ImplItemFn]) -> proc_macro2::TokenStream {
+    let Fields::Named(fields) = &item.fields else { panic!("{} has no named fields", item.ident) };
+    let ident = &item.ident;
+    let names: Vec<_> = fields.named.iter().map(|field| field.ident.clone().unwrap()).collect();
+    let setters = methods.iter().map(|method| {
+        let setter = &method.sig.ident;
+        let member = setter.to_string().replace("with_", "");
+        let has_name = |ident: &Ident| ident.to_string().trim_end_matches('_') == member;
+        let field = fields.named.iter().find(|field| has_name(field.ident.as_ref().unwrap())).unwrap();
+        assert!(optional(&field.ty).is_some());
+        let name = &field.ident;
+        quote!(value = value.#setter(given.#name.unwrap());)
+    });
+    let function = format_ident!("use_{index}");
+    quote! {
+        pub fn #function(given: types::#ident) -> bool {
+            let mut value = types::#ident::default();
+            let types::#ident { #(#names,)* .. } = given.clone();
+            #(let _ = (#names, &value.#names);)*
+            #(#setters)*
+            value == types::#ident::default()
+        }
+    }
+}
+
+#[test]
+fn grown_spec_leaves_users_compiling() {
+    let spec_text = fs::read_to_string(repository().join(SPEC)).unwrap();
+    let client = render_spec(&Spec::parse(&spec_text).unwrap()).unwrap().source;
+    let mut grown: Value = serde_json::from_str(&spec_text).unwrap();
+    grow(&mut grown);
+    let grown = render_spec(&Spec::parse(&grown.to_string()).unwrap()).unwrap().source;
+    assert_ne!(client, grown);
+
+    let mut scratch = Scratch::new("growth");
+    scratch.copy_crate("jobs-api");
+    scratch.copy_crate("tests/emulator");
+    scratch.write(CLIENT, &grown);
+    let dependency = "jobs-api = { path = \"../jobs-api\", default-features = false }";
+    scratch.add_crate("user", dependency, &[("src/lib.rs", &user_of(&client))]);
+    let errors = scratch.check(&["user"]);
+    assert!(errors.is_empty(), "{errors:#?}");
+}

@@ -82,7 +82,7 @@ async fn job_is_read_after_a_lost_response_when_the_token_is_too_late_for_a_retr
     *identity.lifetime.lock().unwrap() = MINUTE;
     let policy = RetryPolicy::default().with_attempts(2).with_deadline(2 * HOUR);
     let builder = builder(&hub).credential(Credential::token(identity.clone()));
-    let client = builder.timeout(Duration::from_secs(5)).retry(policy).build().unwrap();
+    let client = builder.attempt_timeout(Duration::from_secs(5)).retry(policy).build().unwrap();
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
     clock.run_until(|| hub.requests().len() == 1).await;
@@ -115,7 +115,7 @@ async fn hanging_credential_is_a_timeout() {
     let identity = Identity::of(&hub);
     identity.hangs.store(true, Ordering::Relaxed);
     let credential = Credential::token(identity.clone());
-    let builder = builder(&hub).credential(credential).timeout(Duration::from_secs(5));
+    let builder = builder(&hub).credential(credential).attempt_timeout(Duration::from_secs(5));
     let client = builder.retry(RetryPolicy::none()).build().unwrap();
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
     let start = tokio::time::Instant::now();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{DeviceJobStatus, JobStatus, JobType};
-use jobs_api::{Client, Error, JobFilter, Listing, RetryPolicy};
+use jobs_api::{Client, Error, JobFilter, Pager, RetryPolicy};
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Pace, Request, Route, When};
 use serde_json::json;
 
@@ -32,7 +32,7 @@ fn queries(hub: &Emulator) -> Vec<Request> {
 }
 
 /// Collects the ids of the jobs of a listing.
-async fn ids(listing: Listing<jobs_api::types::JobResponse>) -> Vec<String> {
+async fn ids(listing: Pager<jobs_api::types::JobResponse>) -> Vec<String> {
     listing.map_ok(|job| job.job_id.unwrap()).try_collect().await.unwrap()
 }
 

@@ -33,7 +33,7 @@ async fn job_is_recognised_after_a_lost_create_response() {
 async fn job_is_recognised_after_a_create_timeout() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
-    let client = builder(&hub).retry(fast_retries()).timeout(Duration::from_secs(2)).build().unwrap();
+    let client = builder(&hub).retry(fast_retries()).attempt_timeout(Duration::from_secs(2)).build().unwrap();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     assert_eq!(received_methods(&hub), "PUT PUT GET");
 }
@@ -102,4 +102,16 @@ async fn running_job_stays_not_cancellable() {
     wait_for(&client, "job", &[JobStatus::Running]).await;
     hub.inject(Route::Cancel, When::Next(1), Fault::ResetBefore);
     assert!(client.cancel_scheduled_job("job").await.unwrap_err().is_not_cancellable());
+}
+
+#[tokio::test]
+async fn unreadable_success_of_a_create_call_is_resolved_by_reading_the_job() {
+    for fault in [Fault::HalfBody, Fault::EndlessBody] {
+        let hub = quick_hub().await;
+        hub.inject(Route::Create, When::Next(1), fault.clone());
+        let client = builder(&hub).retry(fast_retries()).max_response_size(100_000).build().unwrap();
+        let job = client.create_scheduled_job("job", &reboot()).await.unwrap();
+        assert_eq!(job.id(), "job");
+        assert_eq!(received_methods(&hub), "PUT GET", "{fault:?}");
+    }
 }

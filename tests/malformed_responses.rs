@@ -37,10 +37,10 @@ async fn unreadable_body_error_names_line_column_and_member() {
     let response =
         format!("HTTP/1.1 200 OK\r\nx-ms-request-id: 7\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let error = error_of(response.leak().as_bytes()).await;
-    let Error::UnreadableAnswer(unreadable) = &error else { panic!("{error}") };
+    let Error::UnreadableResponse(unreadable) = &error else { panic!("{error}") };
     assert_eq!(unreadable.status().as_u16(), 200);
     assert_eq!(unreadable.headers()["x-ms-request-id"], "7");
-    assert_eq!(unreadable.place(), "deviceJobStatistics.failedCount");
+    assert_eq!(unreadable.path(), "deviceJobStatistics.failedCount");
     assert_eq!(unreadable.body(), body);
     assert!(error.to_string().contains("line 2, column 38, at deviceJobStatistics.failedCount"), "{error}");
 }
@@ -55,7 +55,7 @@ async fn html_empty_and_binary_bodies_are_unreadable() {
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]",
     ] {
         let error = error_of(response).await;
-        assert!(matches!(error, Error::UnreadableAnswer(_)), "{error}");
+        assert!(matches!(error, Error::UnreadableResponse(_)), "{error}");
     }
 }
 
@@ -79,7 +79,7 @@ async fn undocumented_status_keeps_its_body() {
     let service = error.service().unwrap();
     assert_eq!((service.status().as_u16(), service.body(), service.message()), (418, "short", "short"));
     let error = error_of(b"HTTP/1.1 204 No Content\r\n\r\n").await;
-    assert_eq!(error.service().unwrap().status().as_u16(), 204);
+    assert_eq!(error.status().unwrap().as_u16(), 204);
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn refused_connection_is_a_connect_error() {
 async fn silent_hub_is_a_timeout() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let client = builder(endpoint).timeout(Duration::from_millis(100)).build().unwrap();
+    let client = builder(endpoint).attempt_timeout(Duration::from_millis(100)).build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     let Error::Transport(transport) = &error else { panic!("{error}") };
     assert!(transport.is_timeout());

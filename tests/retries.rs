@@ -64,7 +64,7 @@ async fn truncated_get_response_is_retried() {
 async fn attempt_timeout_is_retried() {
     let hub = quick_hub().await;
     hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
-    let client = builder(&hub).retry(fast_retries()).timeout(Duration::from_secs(2)).build().unwrap();
+    let client = builder(&hub).retry(fast_retries()).attempt_timeout(Duration::from_secs(2)).build().unwrap();
     assert!(client.get_scheduled_job("none").await.unwrap_err().is_not_found());
     assert_eq!(received_methods(&hub), "GET GET");
 }
@@ -73,11 +73,12 @@ async fn attempt_timeout_is_retried() {
 async fn unreadable_success_is_not_retried() {
     for fault in [Fault::HalfBody, Fault::EndlessBody, Fault::status(200).with_body("<html>")] {
         let hub = quick_hub().await;
-        hub.inject(Route::Create, When::Next(1), fault.clone());
         let client = builder(&hub).retry(fast_retries()).max_response_size(100_000).build().unwrap();
-        let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
-        assert!(matches!(error, jobs_api::Error::UnreadableAnswer(_)), "{error}");
-        assert_eq!(received_methods(&hub), "PUT", "{fault:?}");
+        client.create_scheduled_job("job", &reboot()).await.unwrap();
+        hub.inject(Route::Get, When::Next(1), fault.clone());
+        let error = client.get_scheduled_job("job").await.unwrap_err();
+        assert!(matches!(error, jobs_api::Error::UnreadableResponse(_)), "{error}");
+        assert_eq!(received_methods(&hub), "PUT GET", "{fault:?}");
     }
 }
 
@@ -118,7 +119,7 @@ async fn attempts_stop_at_the_limit_and_have_distinct_request_ids() {
     let ids: std::collections::HashSet<_> =
         hub.requests().iter().map(|request| request.header("request-id").unwrap().to_owned()).collect();
     assert_eq!((hub.requests().len(), ids.len()), (3, 3));
-    assert!(ids.contains(&error.service().unwrap().request_id()));
+    assert!(ids.contains(&error.service().unwrap().request_id().to_string()));
 }
 
 #[tokio::test]
@@ -186,7 +187,7 @@ async fn busy_job_slot_is_retried_within_the_slot_deadline() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(2), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
     let policy = fast_retries().with_attempts(1).with_slot_deadline(Duration::from_secs(600));
-    let client = builder(&hub).retry(policy).timeout(Duration::from_secs(3600)).build().unwrap();
+    let client = builder(&hub).retry(policy).attempt_timeout(Duration::from_secs(3600)).build().unwrap();
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
 
     clock.run_until(|| hub.requests().len() == 1).await;

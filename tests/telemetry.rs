@@ -38,7 +38,7 @@ async fn operation_span_records_request_and_outcome() {
     ] {
         assert!(span.contains(field), "{field} is not in {span}");
     }
-    assert_eq!(text.matches("trying again").count(), 1);
+    assert_eq!(text.matches("retrying").count(), 1);
     assert!(text.contains("wait_ms="));
 }
 
@@ -68,7 +68,7 @@ async fn create_call_resolved_by_reading_the_job_is_one_span_without_an_error() 
     builder(&hub).retry(policy).build().unwrap().create_scheduled_job("job", &reboot()).await.unwrap();
     let text = captured.text();
     assert!(last_span(&text).contains("otel.name=\"create_scheduled_job\""), "{text}");
-    assert!(!text.contains("ERROR") && text.contains("had_succeeded=true"), "{text}");
+    assert!(!text.contains("ERROR") && text.contains("outcome=\"applied\""), "{text}");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn each_connect_retry_is_an_event_with_its_cause() {
     client.get_scheduled_job("job").await.unwrap_err();
     let text = captured.text();
     assert_eq!(
-        text.matches("trying again reason=\"connect\" cause=\"Connection refused").count(),
+        text.matches("retrying reason=\"connect\" cause=\"Connection refused").count(),
         2,
         "{text}"
     );

@@ -193,7 +193,7 @@ async fn wait_timeout_returns_every_job_as_last_seen() {
 async fn wait_for_many_jobs_on_a_silent_hub_ends_at_its_timeout() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
-    let impatient = builder(&hub).retry(RetryPolicy::none()).timeout(Duration::from_millis(200));
+    let impatient = builder(&hub).retry(RetryPolicy::none()).attempt_timeout(Duration::from_millis(200));
     let ids = (0..100).map(|n| format!("job-{n}"));
     let wait = impatient.build().unwrap().wait_for_jobs(ids).timeout(Duration::from_millis(500));
     let jobs = tokio::time::timeout(Duration::from_secs(15), wait.into_future()).await.unwrap();

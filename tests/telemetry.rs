@@ -82,10 +82,6 @@ async fn each_connect_retry_is_an_event_with_its_cause() {
     let client = builder(&hub).endpoint(endpoint).retry(policy).build().unwrap();
     client.get_scheduled_job("job").await.unwrap_err();
     let text = captured.text();
-    assert_eq!(
-        text.matches("retrying reason=\"connect\" cause=\"Connection refused").count(),
-        2,
-        "{text}"
-    );
+    assert_eq!(text.matches("retrying reason=\"connect\" cause=\"Connection refused").count(), 2, "{text}");
     assert!(last_span(&text).contains("error.type=\"connect\""));
 }

@@ -1,23 +1,21 @@
-//! Tokens of Microsoft Entra ID, which a [`TokenCredential`] gets: its own cache and retries are its
-//! business, OAuth is none of ours.
+//! Microsoft Entra ID tokens, obtained from a [`TokenCredential`], which does the OAuth part, caching
+//! and retries included.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use azure_core::credentials::TokenCredential;
 
-use super::{BEARER, CredentialError, Secret, Token, TokenError};
+use super::error::{CredentialError, TokenError};
+use super::redaction::BEARER;
+use super::token::{AccessToken, IssuedToken};
 
-/// What a token must be for, in every cloud: [Control access by using Microsoft Entra ID][page].
+/// The scope of a hub's tokens, in every cloud: [Control access by using Microsoft Entra ID][page].
 ///
 /// [page]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-azure-ad
 const SCOPE: &str = "https://iothubs.azure.net/.default";
 
-/// How old a token must be for a refusal by the hub to have it renewed: what came just now is refused
-/// for another reason than its age, and asking again for each refused call would be hammering.
-pub(super) const DOUBTABLE_AGE: Duration = Duration::from_secs(30);
-
-/// A credential, and the scope that its tokens are to have.
+/// A token credential and the scope of its tokens.
 pub(super) struct EntraCredential {
     credential: Arc<dyn TokenCredential>,
     scope: String,
@@ -39,20 +37,21 @@ impl EntraCredential {
         &self.scope
     }
 
-    pub(super) async fn issue(&self) -> Result<Token, CredentialError> {
+    /// Obtains a token from the credential.
+    pub(super) async fn issue(&self) -> Result<IssuedToken, CredentialError> {
         let issued = self.credential.get_token(&[&self.scope], None).await;
-        let issued = issued.map_err(|error| CredentialError::NoToken(TokenError::failed(error)))?;
+        let issued = issued.map_err(|error| CredentialError::NoToken(TokenError::from_source(error)))?;
         let token = issued.token.secret();
         if token.is_empty() {
-            return Err(CredentialError::NoToken(TokenError::empty()));
+            return Err(CredentialError::NoToken(TokenError::empty_token()));
         }
-        // A blank would make two words of what is one.
+        // A space is valid in a header, but would split the token in two.
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(CredentialError::NotAHeader);
         }
         let seconds = u64::try_from(issued.expires_on.unix_timestamp()).unwrap_or_default();
-        let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-        let life = end.and_then(|end| end.duration_since(SystemTime::now()).ok()).unwrap_or_default();
-        Ok(Token { text: Secret::new(format!("{BEARER}{token}")), life })
+        let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let lifetime = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+        Ok(IssuedToken { token: AccessToken::new(format!("{BEARER}{token}"))?, lifetime })
     }
 }

@@ -1,43 +1,41 @@
-//! Taking tokens out of what a server echoes: errors keep answers, and an answer may repeat the
-//! request that it is about.
+//! Removal of tokens from what errors show.
+//!
+//! An answer may echo the request it belongs to, token included, and errors keep answers. Redaction
+//! runs where an error is made; a successful answer is never scanned.
 
-use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 
-use super::{BEARER, SIGNATURE_FIELD};
-
-/// How much of a secret is enough to know it by, in characters.
-const TELLTALE: usize = 12;
-/// What stands in the place of a secret.
+/// The scheme of an Entra ID token in the header `Authorization`, with the space after it.
+pub(super) const BEARER: &str = "Bearer ";
+/// The field of a shared access signature that holds its secret.
+pub(super) const SIGNATURE_FIELD: &str = "sig=";
+/// The replacement for a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
-/// What the secret part of any token begins with: a shared access signature, a JSON web token.
-const ANY_SECRET: [&str; 2] = [SIGNATURE_FIELD, "eyJ"];
 
-/// The body without this token; it may hold signatures that are no business of ours, such as those of
-/// a link in a method's payload.
-pub(super) fn without_token(body: Bytes, token: &str) -> Bytes {
-    replaced(&body, &beginnings(token)).unwrap_or(body)
+/// The characters of a secret that suffice to recognize it.
+const PREFIX_LENGTH: usize = 12;
+/// The first characters of any token's secret: of a shared access signature, of a JSON web token.
+const ANY_PREFIX: [&str; 2] = [SIGNATURE_FIELD, "eyJ"];
+
+/// Returns the text without any token, `None` if it contains none.
+pub(crate) fn redact_tokens(text: &str) -> Option<String> {
+    redact(text, &ANY_PREFIX)
 }
 
-/// The body without any token at all.
-pub(crate) fn without_tokens(body: Bytes) -> Bytes {
-    replaced(&body, &ANY_SECRET.map(str::to_owned)).unwrap_or(body)
+/// Returns the text without this or any other token, `None` if it contains none.
+pub(super) fn redact_token(text: &str, token: &str) -> Option<String> {
+    let prefixes = prefixes(token);
+    // `sig=` and what follows go first: afterwards only a bare signature is left to find.
+    let prefixes: Vec<&str> = ANY_PREFIX.into_iter().chain(prefixes.iter().map(String::as_str)).collect();
+    redact(text, &prefixes)
 }
 
-/// The text without any token at all; none when there is none in it.
-pub(crate) fn text_without_tokens(text: &str) -> Option<String> {
-    replace(text, &ANY_SECRET.map(str::to_owned))
-}
-
-/// The text without this token or any other; none when there is none in it.
-pub(super) fn text_without_token(text: &str, token: &str) -> Option<String> {
-    replace(text, &[beginnings(token), ANY_SECRET.map(str::to_owned).to_vec()].concat())
-}
-
-/// What the signature of a token begins with, in each form in which it may be echoed: as it was sent,
-/// decoded, with lower-case escapes, with the escapes of JSON. The beginning is enough, since an answer
-/// may break off in the middle; the rest of a token is worth nothing without it.
-fn beginnings(token: &str) -> Vec<String> {
+/// Returns the first characters of the token's signature, in each form an answer may echo it: as sent,
+/// decoded, with lower-case escapes, with JSON escapes.
+///
+/// A prefix suffices, and also finds a secret that is cut off. Without the signature the rest of a
+/// token is worthless.
+fn prefixes(token: &str) -> Vec<String> {
     let signature = match (token.strip_prefix(BEARER), token.split_once(SIGNATURE_FIELD)) {
         (Some(web_token), _) => web_token.rsplit('.').next(),
         (None, Some((_, rest))) => rest.split('&').next(),
@@ -53,32 +51,30 @@ fn beginnings(token: &str) -> Vec<String> {
         decoded.replace('+', "\\u002b"),
         decoded,
     ];
-    let long_enough = forms.iter().filter(|form| form.len() >= TELLTALE);
-    let mut beginnings: Vec<String> = long_enough.map(|form| form.chars().take(TELLTALE).collect()).collect();
-    beginnings.sort_unstable();
-    beginnings.dedup();
-    beginnings
+    let long_forms = forms.iter().filter(|form| form.len() >= PREFIX_LENGTH);
+    let mut prefixes: Vec<String> =
+        long_forms.map(|form| form.chars().take(PREFIX_LENGTH).collect()).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    prefixes
 }
 
-fn replaced(body: &Bytes, beginnings: &[String]) -> Option<Bytes> {
-    replace(&String::from_utf8_lossy(body), beginnings).map(Bytes::from)
-}
-
-/// Takes away each run of a token's characters that starts with one of the `beginnings`.
-fn replace(text: &str, beginnings: &[String]) -> Option<String> {
-    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "+/=%-._~\\".contains(c);
-    let mut replaced: Option<String> = None;
-    for beginning in beginnings {
-        let text = replaced.as_deref().unwrap_or(text);
-        if text.contains(beginning) {
-            let mut parts = text.split(beginning);
-            let first = parts.next().unwrap_or_default().to_owned();
-            let without =
-                parts.fold(first, |kept, part| kept + REDACTED + part.trim_start_matches(is_of_token));
-            replaced = Some(without);
+/// Replaces each run of token characters that begins with one of the prefixes.
+fn redact(text: &str, prefixes: &[&str]) -> Option<String> {
+    let is_token_char = |c: char| c.is_ascii_alphanumeric() || "+/=%-._~\\".contains(c);
+    let mut redacted: Option<String> = None;
+    for prefix in prefixes {
+        let mut rest = redacted.as_deref().unwrap_or(text);
+        let mut result = String::new();
+        while let Some((before, after)) = rest.split_once(prefix) {
+            result = result + before + REDACTED;
+            rest = after.trim_start_matches(is_token_char);
+        }
+        if !result.is_empty() {
+            redacted = Some(result + rest);
         }
     }
-    replaced
+    redacted
 }
 
 #[cfg(test)]
@@ -86,44 +82,50 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn assert_redacted(text: &Bytes, secret: &str) {
-        let text = String::from_utf8_lossy(text);
-        assert!(text.contains(REDACTED) && !text.contains(secret), "{text}");
-        assert!(text.starts_with("you sent <") && text.ends_with('>'), "{text}");
+    fn assert_redacted(echo: &str, token: &str) {
+        let text = redact_token(&format!("you sent <{echo}>"), token).unwrap();
+        assert!(text.starts_with("you sent <") && text.ends_with(&format!("{REDACTED}>")), "{text}");
     }
 
     #[test]
-    fn an_echo_is_redacted_in_every_form_also_when_it_breaks_off() {
-        let token = "SharedAccessSignature sr=h.net&sig=aB%2Bc%2FdEfGhIjKlMnOp%3D&se=4102444800";
+    fn signature_is_redacted_in_every_form_even_if_cut_off() {
+        let token = "SharedAccessSignature se=4102444800&sr=h.net&sig=aB%2Bc%2FdEfGhIjKlMnOp%3D";
         for echo in [
             token,
             "aB%2Bc%2FdEfGhIjKlMnOp%3D",
             "aB%2bc%2fdEfGhIjKlMnOp%3d",
             "aB+c/dEfGhIjKlMnOp=",
             r"aB\u002Bc/dEfGhIjKlMnOp=",
+            r"aB\u002bc/dEfGhIjKlMnOp=",
             r"aB+c\/dEfGhIjKlMnOp=",
             "aB%2Bc%2FdEfGhI",
         ] {
-            assert_redacted(&without_token(format!("you sent <{echo}>").into(), token), "dEf");
+            assert_redacted(echo, token);
         }
+        assert_eq!(redact_token("aB%2Bc%2FdEf", token).as_deref(), Some(REDACTED), "twelve characters");
+        assert_eq!(redact_token("aB%2Bc%2FdE", token), None, "eleven may be anything");
     }
 
     #[test]
-    fn the_signature_of_a_web_token_is_redacted_and_another_with_its_header_is_left() {
+    fn what_surrounds_a_secret_stays() {
+        let token = "SharedAccessSignature sr=h.net&sig=aB%2Bc%2FdEfGhIjKlMnOp%3D&se=4102444800";
+        let text = redact_token(&format!("you sent <{token}> twice: <{token}>"), token).unwrap();
+        let redacted = token.replace("sig=aB%2Bc%2FdEfGhIjKlMnOp%3D", REDACTED);
+        assert_eq!(text, format!("you sent <{redacted}> twice: <{redacted}>"));
+    }
+
+    #[test]
+    fn signature_of_a_web_token_is_redacted_without_its_header() {
         let token = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJodHRwczovL2kifQ.c2VjcmV0LXNpZ25hdHVyZQ";
         for echo in [token, "c2VjcmV0LXNpZ25hdHVyZQ", "c2VjcmV0LXNpZ25h"] {
-            assert_redacted(&without_token(format!("you sent <{echo}>").into(), token), "c2Vj");
+            assert_redacted(echo, token);
         }
-        let other = Bytes::from("eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJodHRwczovL2kifQ.YW5vdGhlci1zaWduYXR1cmU");
-        assert_eq!(without_token(other.clone(), token), other);
     }
 
     #[test]
-    fn other_tokens_stay_in_what_is_read_and_go_from_what_is_shown() {
-        let body = Bytes::from("you sent <sig=zzzzzzzzzz and eyJzzz.zzz.zzz>");
-        let token = "SharedAccessSignature sr=h.net&sig=aaaaaaaaaaaaaaaa&se=1";
-        assert_eq!(without_token(body.clone(), token), body);
-        assert_redacted(&without_tokens(body), "zz");
-        assert_eq!(text_without_tokens("nothing of it"), None);
+    fn any_token_is_redacted() {
+        let text = redact_tokens("sig=zzzzzzzzzz and <eyJzzz.zzz.zzz>, signed").unwrap();
+        assert_eq!(text, "[redacted] and <[redacted]>, signed");
+        assert_eq!(redact_tokens("no token here"), None);
     }
 }

@@ -1,38 +1,36 @@
-//! Shared access signatures: made from a policy's key, or handed over ready.
+//! Shared access signatures: tokens signed with a policy's key here, or elsewhere.
 //!
-//! A token names a resource, an instant at which it ends and the policy whose key signed it:
+//! A token names a resource, an expiry and the policy whose key signed it:
 //! `SharedAccessSignature sr=…&sig=…&se=…&skn=…`. The signature covers the encoded resource and the
-//! end, so a token can be used again until then. See
+//! expiry; the token can be reused until then. See
 //! [Control access with shared access signatures][page].
 //!
 //! [page]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-sas
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use chrono::{DateTime, Utc};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use chrono::{DateTime, TimeDelta, Utc};
+use hmac_sha256::HMAC;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use sha2::Sha256;
+use secrecy::{ExposeSecret as _, SecretBox};
 
-use super::secret::Secret;
-use super::{CredentialError, SIGNATURE_FIELD, Token};
+use super::error::CredentialError;
+use super::redaction::SIGNATURE_FIELD;
+use super::token::AccessToken;
 
-/// How long a token made here is good for: what the official clients use.
-const LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// The lifetime of tokens signed here, the same as in the service's official clients.
+pub(super) const LIFETIME: TimeDelta = TimeDelta::hours(1);
 
-/// The scheme of the header value, and the blank after it.
+/// The scheme of the header value, with the space after it.
 const SCHEME: &str = "SharedAccessSignature ";
 
-/// All but the characters that RFC 3986 never reserves.
+/// All characters but the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A shared access policy, and its key in the form that signs: the key itself is not kept.
+/// A shared access policy and its key, which is overwritten when dropped.
 pub(super) struct SharedAccessKey {
     policy: String,
-    mac: Hmac<Sha256>,
+    key: SecretBox<Vec<u8>>,
 }
 
 impl SharedAccessKey {
@@ -40,29 +38,32 @@ impl SharedAccessKey {
         if policy.is_empty() {
             return Err(CredentialError::EmptyPolicyName);
         }
-        // The decoder's own message quotes a byte of the key.
+        // The decoder's own error shows a byte of the key.
         let key = BASE64.decode(base64_key.trim()).map_err(|_| CredentialError::KeyIsNotBase64)?;
-        let key = Secret::new(key);
-        if key.expose().is_empty() {
+        if key.is_empty() {
             return Err(CredentialError::EmptyKey);
         }
-        let mac = Hmac::new_from_slice(key.expose()).map_err(|_| CredentialError::EmptyKey)?;
-        Ok(Self { policy: policy.to_owned(), mac })
+        Ok(Self { policy: policy.to_owned(), key: SecretBox::new(Box::new(key)) })
     }
 
     pub(super) fn policy(&self) -> &str {
         &self.policy
     }
 
-    /// Signs a token for `audience` that is good for an hour from `now`.
-    pub(super) fn sign(&self, audience: &str, now: DateTime<Utc>) -> Token {
-        let end = (now + LIFETIME).timestamp();
+    /// Signs a token for `audience` that expires at `expires_at`.
+    pub(super) fn sign(
+        &self,
+        audience: &str,
+        expires_at: DateTime<Utc>,
+    ) -> Result<AccessToken, CredentialError> {
         let resource = encode(&audience.to_lowercase());
-        let mac = self.mac.clone().chain_update(format!("{resource}\n{end}")).finalize();
-        let signature = encode(&BASE64.encode(mac.into_bytes()));
+        let expiry = expires_at.timestamp();
+        let signature = HMAC::mac(format!("{resource}\n{expiry}"), self.key.expose_secret());
+        let signature = encode(&BASE64.encode(signature));
         let policy = encode(&self.policy);
-        let text = format!("{SCHEME}sr={resource}&{SIGNATURE_FIELD}{signature}&se={end}&skn={policy}");
-        Token { text: Secret::new(text), life: LIFETIME }
+        AccessToken::new(format!(
+            "{SCHEME}sr={resource}&{SIGNATURE_FIELD}{signature}&se={expiry}&skn={policy}"
+        ))
     }
 }
 
@@ -70,16 +71,15 @@ fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// A token that somebody else signed.
+/// A token signed elsewhere.
 pub(super) struct SharedAccessSignature {
-    token: Arc<Token>,
+    token: AccessToken,
     resource: String,
-    end: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
 }
 
 impl SharedAccessSignature {
-    /// Reads a token whose fields may stand in any order, `skn` being optional, and which has not expired
-    /// at `now`.
+    /// Parses a token that has not expired at `now`. Fields may be in any order; `skn` is optional.
     pub(super) fn parse(text: &str, now: DateTime<Utc>) -> Result<Self, CredentialError> {
         let text = text.trim();
         if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
@@ -95,127 +95,46 @@ impl SharedAccessSignature {
         };
         field("sig")?;
         let seconds = field("se")?.parse().map_err(|_| CredentialError::UnreadableExpiry)?;
-        let end = DateTime::from_timestamp(seconds, 0).ok_or(CredentialError::UnreadableExpiry)?;
+        let expires_at = DateTime::from_timestamp(seconds, 0).ok_or(CredentialError::UnreadableExpiry)?;
         let resource = percent_decode_str(field("sr")?).decode_utf8_lossy().to_lowercase();
-        let life = (end - now).to_std().unwrap_or_default();
-        if life.is_zero() {
-            return Err(CredentialError::Expired(end));
+        if expires_at <= now {
+            return Err(CredentialError::Expired(expires_at));
         }
-        let token = Token { text: Secret::new(text.to_owned()), life };
-        Ok(Self { token: Arc::new(token), resource, end })
+        Ok(Self { token: AccessToken::new(text.to_owned())?, resource, expires_at })
     }
 
-    pub(super) fn end(&self) -> DateTime<Utc> {
-        self.end
+    pub(super) fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
     }
 
-    pub(super) fn made(&self, token: &Arc<Token>) -> bool {
-        Arc::ptr_eq(&self.token, token)
+    /// Returns true if the token is this one.
+    pub(super) fn is_source_of(&self, token: &AccessToken) -> bool {
+        self.token.is_same(token)
     }
 
-    /// The token, if it is for the host of `audience` and has not expired at `now`.
-    pub(super) fn token(&self, audience: &str, now: DateTime<Utc>) -> Result<Arc<Token>, CredentialError> {
+    /// Returns the token.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the token is for another host than that of `audience`, or has expired at `now`.
+    pub(super) fn token(&self, audience: &str, now: DateTime<Utc>) -> Result<AccessToken, CredentialError> {
         if !host(&self.resource).eq_ignore_ascii_case(host(audience)) {
             return Err(CredentialError::OtherHost {
                 resource: self.resource.clone(),
                 host: host(audience).to_owned(),
             });
         }
-        if self.end <= now { Err(CredentialError::Expired(self.end)) } else { Ok(self.token.clone()) }
+        if self.expires_at <= now {
+            return Err(CredentialError::Expired(self.expires_at));
+        }
+        Ok(self.token.clone())
     }
 }
 
-/// The host of a resource that may have a path.
+/// Returns the host of a resource, which may have a path.
 fn host(resource: &str) -> &str {
     resource.split('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
-
-    fn signed(policy: &str, key: &str, host: &str, end: i64) -> String {
-        let now = DateTime::from_timestamp(end, 0).unwrap() - LIFETIME;
-        SharedAccessKey::new(policy, key).unwrap().sign(host, now).text.expose().clone()
-    }
-
-    // The expected tokens come from Python's standard library:
-    //
-    //   import base64, hashlib, hmac, urllib.parse
-    //   def sas(host, policy, key, se):
-    //       quote = lambda s: urllib.parse.quote(s, safe='~')
-    //       sr = quote(host.lower())
-    //       mac = hmac.new(base64.b64decode(key), f'{sr}\n{se}'.encode(), hashlib.sha256)
-    //       sig = quote(base64.b64encode(mac.digest()).decode())
-    //       return f'SharedAccessSignature sr={sr}&sig={sig}&se={se}&skn={quote(policy)}'
-    #[test]
-    fn tokens_equal_those_of_another_implementation() {
-        assert_eq!(
-            signed("service", "c2VjcmV0", "contoso.azure-devices.net", 1_700_003_600),
-            "SharedAccessSignature sr=contoso.azure-devices.net&sig=3YF4sA8ZJXmMnuuY6ErBaXzbygFSynXHSpv5M1qEl6A%3D&se=1700003600&skn=service"
-        );
-        assert_eq!(
-            signed(
-                "ops@night shift",
-                "+/8A+/8A+/8A+/8A+/8A+/8A+/8A+/8A+/8A+/8A+w==",
-                "Contoso.Azure-Devices.US",
-                4_102_444_800
-            ),
-            "SharedAccessSignature sr=contoso.azure-devices.us&sig=hiG7GyRO%2BQpCo%2BG8ycgg8nj%2B7W3cGOWgRni%2B%2F1SpAkE%3D&se=4102444800&skn=ops%40night%20shift"
-        );
-    }
-
-    #[test]
-    fn a_key_that_is_no_base64_is_refused_without_showing_it() {
-        let refusal = |key| SharedAccessKey::new("service", key).err().unwrap();
-        assert_eq!(refusal("not base64!"), CredentialError::KeyIsNotBase64);
-        assert_eq!(refusal("c2VjcmV0c"), CredentialError::KeyIsNotBase64);
-        assert_eq!(refusal(""), CredentialError::EmptyKey);
-        assert_eq!(SharedAccessKey::new("", "c2VjcmV0").err().unwrap(), CredentialError::EmptyPolicyName);
-    }
-
-    #[test]
-    fn a_ready_signature_is_read_whatever_the_order_of_its_fields() {
-        for text in [
-            "SharedAccessSignature sr=hub.azure-devices.net&sig=a%3D&se=100&skn=service",
-            " SharedAccessSignature se=100&skn=service&sig=a%3D&sr=HUB.azure-devices.net%2Fjobs ",
-            "SharedAccessSignature sig=a%3D&se=100&sr=hub.azure-devices.net",
-        ] {
-            let signature = SharedAccessSignature::parse(text, NOW).unwrap();
-            let token = signature.token("hub.azure-devices.net", NOW).unwrap();
-            assert_eq!(token.text.expose(), text.trim());
-        }
-    }
-
-    #[test]
-    fn what_is_no_signature_is_refused() {
-        let refusal = |text: &str| SharedAccessSignature::parse(text, NOW).err().unwrap();
-        assert_eq!(refusal(""), CredentialError::NotASignature);
-        assert_eq!(refusal("Bearer abc"), CredentialError::NotASignature);
-        assert_eq!(refusal("SharedAccessSignature sr=h&sig=a\nb&se=1"), CredentialError::NotAHeader);
-        assert_eq!(refusal("SharedAccessSignature a"), CredentialError::MissingField("sig"));
-        assert_eq!(refusal("SharedAccessSignature sig=&se=1&sr=h"), CredentialError::MissingField("sig"));
-        assert_eq!(refusal("SharedAccessSignature sig=a&sr=h"), CredentialError::MissingField("se"));
-        assert_eq!(refusal("SharedAccessSignature sig=a&se=1"), CredentialError::MissingField("sr"));
-        assert_eq!(refusal("SharedAccessSignature sig=a&se=soon&sr=h"), CredentialError::UnreadableExpiry);
-        for end in ["18446744073709551615", "9223372036854775807"] {
-            let huge = format!("SharedAccessSignature sig=a&se={end}&sr=h");
-            assert_eq!(refusal(&huge), CredentialError::UnreadableExpiry);
-        }
-        let past = "SharedAccessSignature sig=a&se=-1&sr=h";
-        assert!(matches!(refusal(past), CredentialError::Expired(_)));
-    }
-
-    #[test]
-    fn a_signature_that_has_ended_or_is_for_another_host_is_refused() {
-        let signature =
-            SharedAccessSignature::parse("SharedAccessSignature sr=hub.net&sig=a&se=100", NOW).unwrap();
-        let end = DateTime::from_timestamp(100, 0).unwrap();
-        assert_eq!(signature.token("hub.net", end).err().unwrap(), CredentialError::Expired(end));
-        assert!(signature.token("HUB.net/jobs", NOW).is_ok());
-        let other = signature.token("evil.hub.net", NOW).err().unwrap();
-        assert!(matches!(other, CredentialError::OtherHost { .. }));
-    }
-}
+mod tests;

@@ -110,7 +110,7 @@ mod entra {
     };
 
     use super::invalid;
-    use crate::auth::{Credential, causes, has_only, text_without_tokens};
+    use crate::auth::{Credential, causes, has_only, redact_tokens};
     use crate::error::Error;
 
     const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
@@ -160,7 +160,7 @@ mod entra {
         credential.map(Credential::token).map_err(|error| {
             let reasons: Vec<String> = causes(Some(&error)).map(ToString::to_string).collect();
             let reasons = reasons.join(": ");
-            let reasons = text_without_tokens(&reasons).unwrap_or(reasons);
+            let reasons = redact_tokens(&reasons).unwrap_or(reasons);
             invalid(format!("the credential of Microsoft Entra ID cannot be created: {reasons}"))
         })
     }

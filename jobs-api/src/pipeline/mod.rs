@@ -13,7 +13,7 @@ mod telemetry;
 use std::future::Future;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use progenitor_client::ResponseValue;
 use reqwest::Url;
 use tokio::time::{Instant, sleep, timeout};
@@ -143,7 +143,7 @@ impl Pipeline {
         let found = telemetry::trace(&span, self.run(scope, &span, &mut look, read)).await;
         let earliest_sent = self.authorizer.clock().earliest_now().zip(state.since_first_attempt());
         let earliest_sent = earliest_sent
-            .and_then(|(now, elapsed)| now.checked_sub_signed(chrono::TimeDelta::from_std(elapsed).ok()?));
+            .and_then(|(now, elapsed)| now.checked_sub_signed(TimeDelta::from_std(elapsed).ok()?));
         match found {
             Ok(job) => change.resolve(job.into_inner(), earliest_sent, state.has_unanswered_attempt()),
             Err(error) if error.is_not_found() => change.resolve_missing(state.has_unanswered_attempt()),
@@ -212,7 +212,7 @@ impl Pipeline {
     ) -> Result<AccessToken, CredentialError> {
         let limit = state.token_timeout(self.attempt_timeout);
         let token = timeout(limit, self.authorizer.token(rejected)).await;
-        token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::late(limit))))
+        token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::timeout(limit))))
     }
 
     /// Makes one attempt at an operation.
@@ -241,12 +241,13 @@ impl Pipeline {
         let endpoint = self.endpoint.as_str().trim_end_matches('/');
         let api = generated::Client::new_with_client(endpoint, self.http.clone(), attempt.clone());
         state.record_start();
-        let (start, sent) = (Instant::now(), Utc::now());
+        let clock = self.authorizer.clock();
+        let (start, sent) = (Instant::now(), clock.local_now());
         let result = operation(api).await;
         let exchange = std::mem::take(&mut *attempt.exchange());
         telemetry::record_response(span, exchange.response.as_ref(), start.elapsed());
         if let Some(date) = exchange.response.as_ref().and_then(|response| date(&response.headers)) {
-            self.authorizer.clock().observe(date, sent, Utc::now());
+            clock.observe(date, sent, clock.local_now());
         }
         if exchange.is_unusable() {
             return Err(Error::from_unusable(exchange, token));

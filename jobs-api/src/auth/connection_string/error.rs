@@ -1,47 +1,49 @@
-//! Why a connection string cannot be used.
+//! The error of an unusable connection string.
 
 use std::fmt;
 
-use super::{KEYS, SHARED_ACCESS_KEY, SHARED_ACCESS_KEY_NAME, SHARED_ACCESS_SIGNATURE};
-use crate::auth::{CredentialError, HOST_NAME_RULE};
+use super::keys::{KEYS, SHARED_ACCESS_KEY, SHARED_ACCESS_KEY_NAME, SHARED_ACCESS_SIGNATURE};
+use crate::auth::error::CredentialError;
+use crate::auth::host::HOST_NAME_RULE;
 
-/// Why a connection string cannot be used. Names the key, never its value.
+/// An error in a connection string. It names the key, never its value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ConnectionStringError {
     /// A part is not `key=value`.
     NotAPair {
-        /// Which part it is, from 1.
+        /// The number of the part, from 1.
         position: usize,
     },
-    /// A key that a hub's connection string does not have.
+    /// A key is unknown.
     Unknown {
-        /// Which part it is, from 1.
+        /// The number of the part, from 1.
         position: usize,
-        /// The key; left out when it may be a secret in the wrong place.
+        /// The key, `None` if it may be a misplaced secret.
         key: Option<String>,
     },
-    /// A key that appears twice.
+    /// A key appears twice.
     Duplicate(&'static str),
-    /// A key that is missing.
+    /// A key is missing.
     Missing(&'static str),
-    /// A key without a value.
+    /// A key has no value.
     Empty(&'static str),
-    /// A key whose value has characters that it cannot have.
+    /// The value of a key has invalid characters.
     Characters(&'static str),
-    /// A key of a device's or module's connection string.
+    /// The connection string is that of a device or module; this key gives it away.
     OfADevice(&'static str),
-    /// A key of the connection string of the hub's Event Hubs endpoint, at which messages are read.
+    /// The connection string is that of the hub's Event Hubs endpoint, which serves messages; this key
+    /// gives it away.
     OfEventHubs(&'static str),
-    /// It stands between quotation marks.
+    /// The connection string begins with a quotation mark.
     Quoted,
-    /// Both a key and a signature.
+    /// Both a key and a signature are present.
     KeyAndSignature,
-    /// A key or signature that makes no credential.
+    /// The key or signature makes no credential.
     Unusable {
         /// `SharedAccessKey` or `SharedAccessSignature`.
         key: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         error: CredentialError,
     },
 }
@@ -75,20 +77,20 @@ impl fmt::Display for ConnectionStringError {
             Self::Characters(key) => write!(f, "the key `{key}` of the connection string {HOST_NAME_RULE}"),
             Self::OfADevice(key) => write!(
                 f,
-                "the connection string belongs to a device, as the key `{key}` tells; \
-                 jobs need that of a shared access policy of the hub"
+                "the connection string has the key `{key}` and so belongs to a device; \
+                 use that of a shared access policy of the hub"
             ),
             Self::OfEventHubs(key) => write!(
                 f,
-                "the connection string belongs to the hub's Event Hubs endpoint, as the key `{key}` tells; \
-                 jobs need that of a shared access policy of the hub"
+                "the connection string has the key `{key}` and so belongs to the hub's Event Hubs endpoint; \
+                 use that of a shared access policy of the hub"
             ),
             Self::Quoted => {
-                f.write_str("the connection string begins with a quotation mark; leave the quotes out")
+                f.write_str("the connection string begins with a quotation mark; remove the quotation marks")
             }
             Self::KeyAndSignature => write!(
                 f,
-                "the connection string has both `{SHARED_ACCESS_KEY}` and `{SHARED_ACCESS_SIGNATURE}`; leave one"
+                "the connection string has both `{SHARED_ACCESS_KEY}` and `{SHARED_ACCESS_SIGNATURE}`; remove one"
             ),
             Self::Unusable { key, error } => {
                 write!(f, "the key `{key}` of the connection string cannot be used: {error}")

@@ -1,0 +1,37 @@
+//! The three kinds of token issuer.
+
+use std::fmt;
+use std::sync::Arc;
+
+#[cfg(feature = "entra")]
+use super::entra::EntraCredential;
+use super::sas::{SharedAccessKey, SharedAccessSignature};
+
+/// An issuer of tokens.
+///
+/// Its `Debug` shows the kind and the policy, the expiry or the scope, never a key or a token.
+#[derive(Clone)]
+pub(super) enum Issuer {
+    Key(Arc<SharedAccessKey>),
+    Signature(Arc<SharedAccessSignature>),
+    #[cfg(feature = "entra")]
+    Entra(Arc<EntraCredential>),
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => {
+                f.debug_struct("SharedAccessKey").field("policy", &key.policy()).finish_non_exhaustive()
+            }
+            Self::Signature(signature) => f
+                .debug_struct("SharedAccessSignature")
+                .field("expires_at", &signature.expires_at())
+                .finish_non_exhaustive(),
+            #[cfg(feature = "entra")]
+            Self::Entra(credential) => {
+                f.debug_struct("Entra").field("scope", &credential.scope()).finish_non_exhaustive()
+            }
+        }
+    }
+}

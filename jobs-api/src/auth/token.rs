@@ -1,0 +1,107 @@
+//! A token as requests carry it.
+
+use std::sync::Arc;
+#[cfg(feature = "entra")]
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::error::CredentialError;
+use super::redaction::redact_token;
+
+/// A token in the form of an `Authorization` header value. Cloning is cheap.
+///
+/// The value is marked sensitive: its `Debug` hides it, and HTTP/2 keeps it out of header compression.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessToken(Arc<HeaderValue>);
+
+impl AccessToken {
+    /// Creates the header value, scheme included.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`CredentialError::NotAHeader`] if the text is not a valid header value.
+    pub(super) fn new(text: String) -> Result<Self, CredentialError> {
+        let header = HeaderValue::from_maybe_shared(Bytes::from(text));
+        let mut header = header.map_err(|_| CredentialError::NotAHeader)?;
+        header.set_sensitive(true);
+        Ok(Self(Arc::new(header)))
+    }
+
+    /// Returns the value of the header `Authorization`.
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+
+    /// Returns the text without this or any other token, `None` if it contains none.
+    ///
+    /// Meant for errors only: it scans the text several times.
+    pub(crate) fn redact_text(&self, text: &str) -> Option<String> {
+        redact_token(text, self.text())
+    }
+
+    /// Returns the body without this or any other token, unchanged if it contains none.
+    ///
+    /// Meant for errors only: it scans the body several times. In a redacted body, bytes that are not
+    /// UTF-8 are replaced.
+    pub(crate) fn redact_body(&self, body: Bytes) -> Bytes {
+        self.redact_text(&String::from_utf8_lossy(&body)).map_or(body, Bytes::from)
+    }
+
+    /// Returns true if both are clones of one token. Equal tokens may have been issued separately.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn text(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// A new token and its lifetime.
+#[cfg(feature = "entra")]
+#[derive(Debug)]
+pub(super) struct IssuedToken {
+    pub(super) token: AccessToken,
+    /// Counted from the moment the token arrived.
+    pub(super) lifetime: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "SharedAccessSignature sr=h.net&sig=c2VjcmV0c2VjcmV0&se=1";
+
+    #[test]
+    fn header_is_sensitive() {
+        let token = AccessToken::new(TOKEN.into()).unwrap();
+        assert!(token.header().is_sensitive() && token.clone().header().is_sensitive());
+        assert_eq!(token.header().to_str().unwrap(), TOKEN);
+        assert!(!format!("{token:?} {:?}", token.header()).contains("c2Vj"));
+    }
+
+    #[test]
+    fn token_that_is_no_header_is_an_error() {
+        for text in ["Bearer a\nb", "Bearer \u{7f}", "a\0"] {
+            assert_eq!(AccessToken::new(text.into()).unwrap_err(), CredentialError::NotAHeader);
+        }
+    }
+
+    #[test]
+    fn body_is_redacted_of_this_and_other_tokens() {
+        let token = AccessToken::new(TOKEN.into()).unwrap();
+        let body = token.redact_body(Bytes::from(&b"c2VjcmV0c2VjcmV0, sig=b3RoZXI, eyJh.eyJi.Yw, \xff"[..]));
+        assert_eq!(String::from_utf8_lossy(&body), "[redacted], [redacted], [redacted], \u{fffd}");
+        assert_eq!(token.redact_text("nothing"), None);
+    }
+
+    #[test]
+    fn body_without_tokens_is_not_copied() {
+        let token = AccessToken::new(TOKEN.into()).unwrap();
+        let body = Bytes::from(vec![b'a', 0xff, b'b']);
+        let redacted = token.redact_body(body.clone());
+        assert_eq!((redacted.as_ptr(), redacted.len()), (body.as_ptr(), body.len()));
+    }
+}

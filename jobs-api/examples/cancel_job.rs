@@ -1,7 +1,7 @@
 //! Cancels a job that is not running yet.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts a hub of its own, and schedules
-//! a job there for an hour from now.
+//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub and schedules a
+//! job there for an hour from now.
 //!
 //! ```sh
 //! cargo run --example cancel_job
@@ -29,7 +29,7 @@ fn command_line() -> OptionParser<String> {
     construct!([job_id])
         .to_options()
         .descr("Cancels a job that is not running yet.")
-        .footer("Talks to the hub of IOTHUB_CONNECTION_STRING, or to one of its own when that is not set.")
+        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
 }
 
 #[tokio::main]
@@ -48,9 +48,9 @@ async fn run(job_id: String) -> Result<(), Box<dyn Error>> {
     match client.cancel_scheduled_job(&job_id).await {
         Err(error) if error.is_not_cancellable() => {
             println!("{job_id}: too late to cancel, waiting for its end");
-            println!("{job_id}: {:?}", follow(&client, &job_id).await?.outcome());
+            println!("{job_id}: {}", follow(&client, &job_id).await?.outcome());
         }
-        cancelled => println!("{job_id}: {:?}", cancelled?.outcome()),
+        cancelled => println!("{job_id}: {}", cancelled?.outcome()),
     }
     Ok(())
 }

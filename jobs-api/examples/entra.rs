@@ -1,15 +1,14 @@
 //! Lists a hub's jobs as an identity of Microsoft Entra ID, with no key and no connection string.
 //!
-//! Needs a hub, whose host name stands in `IOTHUB_HOSTNAME`, and an identity with the role IoT Hub Data
-//! Reader on it: yours, after `az login` or `azd auth login`, or the managed identity of the machine
-//! that this runs on.
+//! Needs a hub, its host name in `IOTHUB_HOSTNAME`, and an identity with the role IoT Hub Data Reader on it:
+//! yours, after `az login` or `azd auth login`, or the managed identity of this machine.
 //!
 //! ```sh
 //! IOTHUB_HOSTNAME=contoso.azure-devices.net cargo run --example entra --features entra
 //! IOTHUB_HOSTNAME=contoso.azure-devices.net cargo run --example entra --features entra -- --managed-identity
 //! ```
 //!
-//! A program that leaves the choice to its environment needs no more than `Client::from_env()`.
+//! `Client::from_env()` alone selects the credential by the environment.
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
@@ -36,10 +35,10 @@ struct Arguments {
 
 fn command_line() -> OptionParser<Arguments> {
     let managed_identity = long("managed-identity")
-        .help("Signs as the machine's managed identity, not as who is logged in to a developer tool")
+        .help("Use the machine's managed identity instead of the account of a developer tool")
         .switch();
     let client_id = long("client-id")
-        .help("Signs as this one of the machine's managed identities, not as the system-assigned one")
+        .help("Use this user-assigned managed identity instead of the system-assigned one")
         .argument("ID")
         .optional();
     construct!(Arguments { managed_identity, client_id })
@@ -62,7 +61,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         Client::builder(host_name.trim()).credential(Credential::token(identity(arguments)?)).build()?;
     let mut jobs = client.query_scheduled_jobs(JobFilter::default());
     while let Some(job) = jobs.try_next().await? {
-        println!("{:?}: {:?}", job.job_id, job.status);
+        println!("{}: {}", job.id(), job.outcome());
     }
     Ok(())
 }

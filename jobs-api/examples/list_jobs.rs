@@ -1,6 +1,6 @@
 //! Lists the hub's jobs as a table.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts a hub of its own and schedules
+//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub and schedules
 //! three jobs there.
 //!
 //! ```sh
@@ -29,13 +29,10 @@ fn command_line() -> OptionParser<JobFilter> {
     let status = long("status").help("Only jobs in this status").argument::<JobStatus>("STATUS").optional();
     let job_type = long("type").help("Only jobs of this type").argument::<JobType>("TYPE").optional();
     construct!(status, job_type)
-        .map(|(status, job_type)| {
-            let filter = status.into_iter().fold(JobFilter::default(), JobFilter::status);
-            job_type.into_iter().fold(filter, JobFilter::job_type)
-        })
+        .map(|(status, job_type)| JobFilter::default().status(status).job_type(job_type))
         .to_options()
         .descr("Lists the jobs of a hub.")
-        .footer("Talks to the hub of IOTHUB_CONNECTION_STRING, or to one of its own when that is not set.")
+        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
 }
 
 #[tokio::main]
@@ -70,16 +67,15 @@ async fn schedule_some(client: &Client) -> Result<(), Box<dyn Error>> {
 
 fn print(job: &JobResponse) {
     let text = |text: Option<&str>| text.unwrap_or("-").to_owned();
-    let count = |count: Option<i32>| count.map_or("-".to_owned(), |count| count.to_string());
-    let statistics = job.device_job_statistics.clone().unwrap_or_default();
+    let counts = job.counts();
     let start = job.start_time.as_ref().and_then(Timestamp::to_utc);
     println!(
         "{:<24} {:<22} {:<10} {:>8} {:>7}  {}",
-        text(job.job_id.as_deref()),
+        job.id(),
         text(job.type_.as_ref().map(JobType::as_str)),
         text(job.status.as_ref().map(JobStatus::as_str)),
-        count(statistics.device_count),
-        count(statistics.failed_count),
+        counts.total,
+        counts.failed,
         start.map_or("-".to_owned(), |start| start.format("%F %T UTC").to_string()),
     );
 }

@@ -1,7 +1,6 @@
-//! Schedules a twin update and a direct method, follows each to its end, and prints what came of it.
+//! Schedules a twin update and a direct method, follows each to its end, and prints the outcomes.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts a hub of its own, with a dozen
-//! simulated devices.
+//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 12 devices.
 //!
 //! ```sh
 //! cargo run --example schedule_job
@@ -37,19 +36,19 @@ struct Arguments {
 
 fn command_line() -> OptionParser<Arguments> {
     let condition = long("condition")
-        .help("Which devices: the part of a query after WHERE; * selects all")
+        .help("Condition that selects the devices: the part of a query after WHERE; * selects all")
         .argument("CONDITION")
         .fallback("tags.building = '43'".to_owned())
         .display_fallback();
     let job_id = long("job-id")
-        .help("The jobs' ids, before -twin and -method; a new one each time when left out")
+        .help("Prefix of the job ids, before -twin and -method; unique by default")
         .argument("ID")
         .fallback_with(|| Ok::<_, String>(format!("demo-{}", Utc::now().format("%Y%m%d-%H%M%S"))));
-    let flaky = long("flaky").help("Has the emulated hub fail one request in three").switch();
+    let flaky = long("flaky").help("Make the emulated hub fail one request in three").switch();
     construct!(Arguments { condition, job_id, flaky })
         .to_options()
         .descr("Schedules a twin update and a direct method, and follows both.")
-        .footer("Talks to the hub of IOTHUB_CONNECTION_STRING, or to one of its own when that is not set.")
+        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
 }
 
 #[tokio::main]
@@ -78,7 +77,7 @@ async fn schedule_and_follow(client: &Client, id: &str, request: JobRequest) -> 
     client.create_scheduled_job(id, &request).await?;
     println!("{id}: scheduled");
     let job = follow(client, id).await?;
-    let devices = job.device_job_statistics.clone().unwrap_or_default().device_count.unwrap_or_default();
+    let devices = job.counts().total;
     match job.outcome() {
         JobOutcome::Succeeded => {
             println!("{id}: completed on {devices} devices");
@@ -89,11 +88,8 @@ async fn schedule_and_follow(client: &Client, id: &str, request: JobRequest) -> 
         }
         outcome => {
             let reason = job.failure_reason.or(job.status_message);
-            Err(format!(
-                "{id} ended as {outcome:?}: {}",
-                reason.as_deref().unwrap_or("the hub gives no reason")
-            )
-            .into())
+            let reason = reason.as_deref().unwrap_or("the hub gives no reason");
+            Err(format!("{id} {outcome}: {reason}").into())
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Follows a job to its end, then tells on which devices it did not succeed, and why.
+//! Follows a job to its end, then reports the devices on which it failed, and why.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts a hub of its own, on which two
+//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub, on which two
 //! devices are offline and one does not know the method, and schedules a job there.
 //!
 //! ```sh
@@ -28,8 +28,8 @@ fn command_line() -> OptionParser<String> {
         positional("JOB_ID").help("The job to watch").fallback("reboot-43".to_owned()).display_fallback();
     construct!([job_id])
         .to_options()
-        .descr("Follows a job and reports the devices it did not succeed on.")
-        .footer("Talks to the hub of IOTHUB_CONNECTION_STRING, or to one of its own when that is not set.")
+        .descr("Follows a job and reports the devices on which it failed.")
+        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
 }
 
 #[tokio::main]
@@ -45,14 +45,14 @@ async fn run(job_id: String) -> Result<(), Box<dyn Error>> {
         client.create_scheduled_job(&job_id, &request).await?;
     }
     let job = follow(&client, &job_id).await?;
-    println!("{job_id}: {:?}", job.outcome());
+    println!("{job_id}: {}", job.outcome());
     report(&client.job_report(&job_id).await?);
     Ok(())
 }
 
 fn report(report: &JobReport) {
     let JobReport { devices, succeeded, failed, .. } = report;
-    println!("{devices} devices: {succeeded} succeeded, {failed} did not");
+    println!("{devices} devices: {succeeded} succeeded, {failed} failed");
     for (code, count) in &report.by_error_code {
         println!("  {count} × {code}");
     }
@@ -60,6 +60,6 @@ fn report(report: &JobReport) {
         println!("  {count} × answered {status}");
     }
     for failure in &report.failures {
-        println!("{}: {}", failure.device_id, failure.reason);
+        println!("{failure}");
     }
 }

@@ -1,11 +1,11 @@
-//! How the examples end.
+//! Exit codes of the examples.
 
 #![allow(clippy::print_stderr, reason = "programs that talk to their user")]
 
 use std::error::Error;
 use std::process::ExitCode;
 
-/// Prints an error with all that lies beneath it.
+/// Prints an error with its causes.
 pub(crate) fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");

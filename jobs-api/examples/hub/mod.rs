@@ -1,4 +1,4 @@
-//! The hub that the examples talk to.
+//! The hub of the examples.
 
 #![allow(clippy::print_stdout, reason = "programs that talk to their user")]
 
@@ -11,20 +11,21 @@ use jobs_api::{Client, ClientBuilder};
 use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
 use serde_json::json;
 
-/// A client, and the emulated hub behind it when there is no other.
+/// A client, and the emulated hub behind it, if there is one.
 pub(crate) struct Hub {
     pub(crate) client: Client,
     pub(crate) emulator: Option<Emulator>,
 }
 
 impl Hub {
-    /// The hub of `IOTHUB_CONNECTION_STRING`; when that is not set, an emulated one with a dozen pumps.
+    /// Connects to the hub of `IOTHUB_CONNECTION_STRING`, or to an emulated one with 12 pumps if that is
+    /// not set.
     ///
-    /// With `troubled`, two of its pumps in building 43 are offline and one does not know the method.
+    /// With `troubled`, two pumps in building 43 are offline and one does not know the method.
     pub(crate) async fn connect(troubled: bool) -> Result<Self, Box<dyn Error>> {
         if std::env::var("IOTHUB_CONNECTION_STRING").is_ok_and(|text| !text.trim().is_empty()) {
             let client = Client::from_env()?;
-            println!("Talking to the hub of IOTHUB_CONNECTION_STRING.");
+            println!("Using the hub of IOTHUB_CONNECTION_STRING.");
             return Ok(Self { client, emulator: None });
         }
         let emulator = Emulator::builder()
@@ -33,7 +34,7 @@ impl Hub {
             .start()
             .await;
         println!(
-            "IOTHUB_CONNECTION_STRING is not set: talking to an emulated hub with 12 devices, 8 in building 43."
+            "IOTHUB_CONNECTION_STRING is not set: using an emulated hub with 12 devices, 8 of them in building 43."
         );
         let builder = ClientBuilder::from_connection_string(&emulator.connection_string())?;
         let client = builder.endpoint(emulator.endpoint()).build()?;
@@ -64,9 +65,8 @@ pub(crate) async fn follow(client: &Client, id: &str) -> Result<JobResponse, Box
 }
 
 fn show(bar: &ProgressBar, job: &JobResponse) {
-    let statistics = job.device_job_statistics.clone().unwrap_or_default();
-    let count = |number: Option<i32>| u64::try_from(number.unwrap_or_default()).unwrap_or_default();
-    bar.set_length(count(statistics.device_count));
-    bar.set_position(count(statistics.succeeded_count) + count(statistics.failed_count));
+    let counts = job.counts();
+    bar.set_length(counts.total.into());
+    bar.set_position((counts.succeeded + counts.failed).into());
     bar.set_message(job.status.as_ref().map(JobStatus::to_string).unwrap_or_default());
 }

@@ -1,8 +1,11 @@
-//! Paths, and their comparison with values.
+//! Paths and their comparisons with values.
 
-use super::{Condition, ConditionError, Literal};
+use super::error::ConditionError;
+use super::expression::Condition;
+use super::literal::Literal;
+use crate::limits::CONDITION_LENGTH;
 
-/// Words of the query language that a name must not be taken for, in lower case.
+/// Words of the query language that a name must not be mistaken for, in lower case.
 const KEYWORDS: [&str; 24] = [
     "all",
     "and",
@@ -30,9 +33,9 @@ const KEYWORDS: [&str; 24] = [
     "where",
 ];
 
-/// A path that a condition compares.
+/// A path to compare, such as a tag.
 #[derive(Clone, Debug)]
-#[must_use = "a path is no condition until it is compared"]
+#[must_use = "a path is not a condition until it is compared"]
 pub struct Attribute(pub(super) Result<String, ConditionError>);
 
 macro_rules! comparisons {
@@ -47,17 +50,17 @@ macro_rules! comparisons {
 }
 
 comparisons! {
-    /// Selects the devices where it equals the value.
+    /// Selects the devices on which it equals the value.
     eq => "=",
-    /// Selects the devices where it differs from the value.
+    /// Selects the devices on which it differs from the value.
     ne => "!=",
-    /// Selects the devices where it is less than the value.
+    /// Selects the devices on which it is less than the value.
     lt => "<",
-    /// Selects the devices where it is at most the value.
+    /// Selects the devices on which it is at most the value.
     le => "<=",
-    /// Selects the devices where it is greater than the value.
+    /// Selects the devices on which it is greater than the value.
     gt => ">",
-    /// Selects the devices where it is at least the value.
+    /// Selects the devices on which it is at least the value.
     ge => ">=",
 }
 
@@ -73,39 +76,89 @@ impl Attribute {
         Self(parts.collect::<Result<String, _>>().map(|path| format!("{root}{path}")))
     }
 
-    /// Selects the devices where it is one of the values.
+    /// Selects the devices on which it is one of the values.
     pub fn is_in<I: IntoIterator<Item: Into<Literal>>>(self, values: I) -> Condition {
         self.list("IN", values)
     }
 
-    /// Selects the devices where it is none of the values.
+    /// Selects the devices on which it is none of the values.
     pub fn is_not_in<I: IntoIterator<Item: Into<Literal>>>(self, values: I) -> Condition {
         self.list("NIN", values)
     }
 
-    /// Selects the devices that have it, even if it is null.
+    /// Selects the devices on which it is defined, null included.
     pub fn is_defined(self) -> Condition {
         self.condition(|path| format!("IS_DEFINED({path})"))
     }
 
     fn list<I: IntoIterator<Item: Into<Literal>>>(self, operator: &str, values: I) -> Condition {
         let values: Vec<String> = values.into_iter().map(|value| value.into().0).collect();
-        let mut condition = self.condition(|path| format!("{path} {operator} [{}]", values.join(", ")));
-        if values.is_empty() {
-            condition.problem.get_or_insert(ConditionError::EmptyList);
-        }
-        condition
+        let problem = values.is_empty().then_some(ConditionError::EmptyList);
+        self.condition(|path| format!("{path} {operator} [{}]", values.join(", "))).with_problem(problem)
     }
 
     fn condition(self, text: impl FnOnce(&str) -> String) -> Condition {
         match self.0 {
             Ok(path) => Condition::single(text(&path)),
-            Err(problem) => Condition { problem: Some(problem), ..Condition::single(text("?")) },
+            Err(problem) => Condition::single(text("?")).with_problem(Some(problem)),
         }
     }
 }
 
-/// Whether a name can be written without brackets.
+/// The starts of a condition.
+impl Condition {
+    /// Selects the devices with these ids.
+    pub fn device_ids<I: IntoIterator<Item: AsRef<str>>>(ids: I) -> Self {
+        let literals = ids.into_iter().map(|id| Literal::from(id.as_ref()));
+        Self::device_id().is_in(literals)
+    }
+
+    /// Splits a list of device ids into the fewest conditions of at most 8,192 characters. Each needs its
+    /// own job.
+    pub fn split_device_ids<I: IntoIterator<Item: AsRef<str>>>(ids: I) -> Vec<Self> {
+        let empty = "deviceId IN []".len();
+        let mut parts: Vec<(Vec<Literal>, usize)> = Vec::new();
+        for id in ids {
+            let literal = Literal::from(id.as_ref());
+            let length = literal.0.chars().count() + ", ".len();
+            match parts.last_mut() {
+                Some((literals, total)) if *total + length <= CONDITION_LENGTH => {
+                    literals.push(literal);
+                    *total += length;
+                }
+                _ => parts.push((vec![literal], empty + length)),
+            }
+        }
+        parts.into_iter().map(|(literals, _)| Self::device_id().is_in(literals)).collect()
+    }
+
+    /// Refers to the id of the device.
+    pub fn device_id() -> Attribute {
+        Attribute(Ok("deviceId".into()))
+    }
+
+    /// Refers to the id of the module, in conditions on modules.
+    pub fn module_id() -> Attribute {
+        Attribute(Ok("moduleId".into()))
+    }
+
+    /// Refers to a tag by its path, such as `place.room`.
+    pub fn tag(path: &str) -> Attribute {
+        Attribute::within("tags", path)
+    }
+
+    /// Refers to a desired property by its path.
+    pub fn desired(path: &str) -> Attribute {
+        Attribute::within("properties.desired", path)
+    }
+
+    /// Refers to a reported property by its path.
+    pub fn reported(path: &str) -> Attribute {
+        Attribute::within("properties.reported", path)
+    }
+}
+
+/// Returns true if a name needs no brackets.
 fn is_plain(name: &str) -> bool {
     let mut letters = name.chars();
     letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')

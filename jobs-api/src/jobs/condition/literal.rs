@@ -1,23 +1,23 @@
-//! Values, written so that nothing in them is read as anything else.
+//! Values, quoted for conditions.
 
 /// A value in a condition.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Literal(pub(super) String);
 
 impl Literal {
-    /// The value null.
+    /// Returns null.
     pub fn null() -> Self {
         Self("null".into())
     }
 
-    /// A number with a fraction; `None` for one that is not finite, which the language does not have.
+    /// Returns a number; `None` if it is not finite, which the language cannot express.
     pub fn number(number: f64) -> Option<Self> {
         number.is_finite().then(|| Self(format!("{number}")))
     }
 }
 
-/// A string between single quotes. Sources disagree on how a quote in it is escaped, so it is written by
-/// its code, `\u0027`, on which they agree; so are control characters.
+/// Writes a string between single quotes. Sources disagree on the escape of a quote, so it is written as
+/// `\u0027`, on which they agree; so are control characters.
 impl From<&str> for Literal {
     fn from(text: &str) -> Self {
         let mut quoted = String::with_capacity(text.len() + 2);

@@ -1,0 +1,43 @@
+//! Reasons why a condition cannot be used.
+
+use std::fmt;
+
+use crate::limits::CONDITION_LENGTH;
+
+/// The reason why a condition cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ConditionError {
+    /// It has more than 8,192 characters.
+    TooLong {
+        /// Its length.
+        length: usize,
+    },
+    /// A path has an empty part, or a part with `]]`, which cannot be quoted.
+    Path(String),
+    /// A list of values is empty.
+    EmptyList,
+    /// `*` is part of another condition.
+    NestedAll,
+}
+
+impl fmt::Display for ConditionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { length } => write!(
+                f,
+                "the condition has {length} characters, more than {CONDITION_LENGTH}; split it into several jobs, \
+                 a list of devices with `Condition::split_device_ids`"
+            ),
+            Self::Path(path) => {
+                write!(f, "the path {path:?} cannot be quoted: it has an empty part or `]]`")
+            }
+            Self::EmptyList => f.write_str("a list of values must not be empty"),
+            Self::NestedAll => {
+                f.write_str("`*` selects every device and cannot be part of another condition")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConditionError {}

@@ -9,27 +9,27 @@ use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderE
 #[allow(clippy::all)]
 pub mod types {
     use super::types;
-    ///A call of a direct method.
+    /// A call of a direct method.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct CloudToDeviceMethod {
-        ///The timeout for a disconnected device to connect, in seconds: 0 to 300; 0 if absent.
+        /// The timeout for a disconnected device to connect, in seconds: 0 to 300; 0 if absent.
         #[serde(
             rename = "connectTimeoutInSeconds",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub connect_timeout_in_seconds: ::std::option::Option<i32>,
-        ///The method's name.
+        /// The method's name.
         #[serde(
             rename = "methodName",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub method_name: ::std::option::Option<::std::string::String>,
-        ///The method's argument: any JSON value, at most 128 KiB.
+        /// The method's argument: any JSON value, at most 128 KiB.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub payload: ::std::option::Option<::serde_json::Value>,
-        ///The timeout for the device's response, in seconds: 5 to 300; 30 if absent.
+        /// The timeout for the device's response, in seconds: 5 to 300; 30 if absent.
         #[serde(
             rename = "responseTimeoutInSeconds",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -37,9 +37,9 @@ pub mod types {
         pub response_timeout_in_seconds: ::std::option::Option<i32>,
     }
     impl CloudToDeviceMethod {
-        ///Sets `connectTimeoutInSeconds`.
+        /// Sets `connectTimeoutInSeconds`.
         ///
-        ///The timeout for a disconnected device to connect, in seconds: 0 to 300; 0 if absent.
+        /// The timeout for a disconnected device to connect, in seconds: 0 to 300; 0 if absent.
         #[must_use]
         pub fn with_connect_timeout_in_seconds(
             mut self,
@@ -48,9 +48,9 @@ pub mod types {
             self.connect_timeout_in_seconds = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `methodName`.
+        /// Sets `methodName`.
         ///
-        ///The method's name.
+        /// The method's name.
         #[must_use]
         pub fn with_method_name(
             mut self,
@@ -59,9 +59,9 @@ pub mod types {
             self.method_name = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `responseTimeoutInSeconds`.
+        /// Sets `responseTimeoutInSeconds`.
         ///
-        ///The timeout for the device's response, in seconds: 5 to 300; 30 if absent.
+        /// The timeout for the device's response, in seconds: 5 to 300; 30 if absent.
         #[must_use]
         pub fn with_response_timeout_in_seconds(
             mut self,
@@ -71,24 +71,24 @@ pub mod types {
             self
         }
     }
-    ///A device's response to a direct method.
+    /// A device's response to a direct method.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct CloudToDeviceMethodResult {
-        ///The device's response: any JSON value, at most 128 KiB.
+        /// The device's response: any JSON value, at most 128 KiB.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub payload: ::std::option::Option<::serde_json::Value>,
-        ///The status that the device returned; its meaning is up to the device, most follow HTTP.
+        /// The status that the device returned; its meaning is up to the device, most follow HTTP.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<i32>,
     }
-    ///The capabilities of a device.
+    /// The capabilities of a device.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceCapabilities {
-        ///True for an edge device.
+        /// True for an edge device.
         #[serde(
             rename = "iotEdge",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -96,178 +96,178 @@ pub mod types {
         pub iot_edge: ::std::option::Option<bool>,
     }
     impl DeviceCapabilities {
-        ///Sets `iotEdge`.
+        /// Sets `iotEdge`.
         ///
-        ///True for an edge device.
+        /// True for an edge device.
         #[must_use]
         pub fn with_iot_edge(mut self, value: impl ::std::convert::Into<bool>) -> Self {
             self.iot_edge = ::std::option::Option::Some(value.into());
             self
         }
     }
-    ///The result of a job on one device: a row of the collection `devices.jobs`.
+    /// The result of a job on one device: a row of the collection `devices.jobs`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[serde(remote = "Self")]
     pub struct DeviceJob {
-        ///The time of this row's creation, in UTC.
+        /// The time of this row's creation, in UTC.
         #[serde(
             rename = "createdDateTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub created_date_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The id of the device.
+        /// The id of the device.
         #[serde(
             rename = "deviceId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_id: ::std::option::Option<::std::string::String>,
-        ///The deadline of the job, in UTC: the start plus the time limit, in every known sample. The time at which it finished is in `lastUpdatedDateTimeUtc`.
+        /// The deadline of the job, in UTC: the start plus the time limit, in every known sample. The time at which it finished is in `lastUpdatedDateTimeUtc`.
         #[serde(
             rename = "endTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub end_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The reason why the job failed on this device.
+        /// The reason why the job failed on this device.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error: ::std::option::Option<DeviceJobError>,
-        ///The id of the job.
+        /// The id of the job.
         #[serde(
             rename = "jobId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub job_id: ::std::option::Option<::std::string::String>,
-        ///The kind of work.
+        /// The kind of work.
         #[serde(
             rename = "jobType",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub job_type: ::std::option::Option<types::JobType>,
-        ///The time of this row's last change, in UTC.
+        /// The time of this row's last change, in UTC.
         #[serde(
             rename = "lastUpdatedDateTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub last_updated_date_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The outcome of the job on this device.
+        /// The outcome of the job on this device.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub outcome: ::std::option::Option<DeviceJobOutcome>,
-        ///The start, past or future, in UTC.
+        /// The start, past or future, in UTC.
         #[serde(
             rename = "startTimeUtc",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub start_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The state of the job on this device. `completed` means that the device was reached; its response is in `outcome`.
+        /// The state of the job on this device. `completed` means that the device was reached; its response is in `outcome`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<types::DeviceJobStatus>,
     }
-    ///The reason why a job failed on one device.
+    /// The reason why a job failed on one device.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobError {
-        ///The name of the error, such as `JobRunPreconditionFailed` for a device that remained offline.
+        /// The name of the error, such as `JobRunPreconditionFailed` for a device that remained offline.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub code: ::std::option::Option<::std::string::String>,
-        ///The reason as text.
+        /// The reason as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub description: ::std::option::Option<::std::string::String>,
     }
-    ///The outcome of a job on one device. Empty for a twin update.
+    /// The outcome of a job on one device. Empty for a twin update.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobOutcome {
-        ///The device's response to the direct method.
+        /// The device's response to the direct method.
         #[serde(
             rename = "deviceMethodResponse",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_method_response: ::std::option::Option<CloudToDeviceMethodResult>,
-        ///The device's response, in rows that hold it here instead of in `deviceMethodResponse`: any JSON value.
+        /// The device's response, in rows that hold it here instead of in `deviceMethodResponse`: any JSON value.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub payload: ::std::option::Option<::serde_json::Value>,
-        ///The status that the device returned, in rows that hold its response here instead of in `deviceMethodResponse`.
+        /// The status that the device returned, in rows that hold its response here instead of in `deviceMethodResponse`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<i32>,
     }
-    ///The number of a job's devices in each state.
+    /// The number of a job's devices in each state.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobStatistics {
-        ///The number of devices that the job targets.
+        /// The number of devices that the job targets.
         #[serde(
             rename = "deviceCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_count: ::std::option::Option<i32>,
-        ///The number of devices on which the job failed.
+        /// The number of devices on which the job failed.
         #[serde(
             rename = "failedCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub failed_count: ::std::option::Option<i32>,
-        ///The number of devices on which the job has yet to run.
+        /// The number of devices on which the job has yet to run.
         #[serde(
             rename = "pendingCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub pending_count: ::std::option::Option<i32>,
-        ///The number of devices on which the job is running.
+        /// The number of devices on which the job is running.
         #[serde(
             rename = "runningCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub running_count: ::std::option::Option<i32>,
-        ///The number of devices on which the job succeeded.
+        /// The number of devices on which the job succeeded.
         #[serde(
             rename = "succeededCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub succeeded_count: ::std::option::Option<i32>,
     }
-    ///A job to create: its type, the work of that type, the devices and the time.
+    /// A job to create: its type, the work of that type, the devices and the time.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct JobRequest {
-        ///The direct method to invoke; required by the type `scheduleDeviceMethod`.
+        /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
         #[serde(
             rename = "cloudToDeviceMethod",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
-        ///The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
+        /// The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
         #[serde(
             rename = "jobId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub job_id: ::std::option::Option<::std::string::String>,
-        ///The time limit of the job, in seconds; devices not reached by then end as failed. The range is not documented.
+        /// The time limit of the job, in seconds; devices not reached by then end as failed. The range is not documented.
         #[serde(
             rename = "maxExecutionTimeInSeconds",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub max_execution_time_in_seconds: ::std::option::Option<i64>,
-        ///The condition that selects the devices: the part of a query after WHERE, at most 8,192 characters; `*` selects every device.
+        /// The condition that selects the devices: the part of a query after WHERE, at most 8,192 characters; `*` selects every device.
         #[serde(
             rename = "queryCondition",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub query_condition: ::std::option::Option<::std::string::String>,
-        ///The start, in UTC. A time in the past, or none, starts the job at once.
+        /// The start, in UTC. A time in the past, or none, starts the job at once.
         #[serde(
             rename = "startTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The kind of work. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
+        /// The kind of work. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         pub type_: ::std::option::Option<types::JobType>,
-        ///The twin patch to apply; required by the type `scheduleUpdateTwin`. It must carry an etag; `*` matches any version.
+        /// The twin patch to apply; required by the type `scheduleUpdateTwin`. It must carry an etag; `*` matches any version.
         #[serde(
             rename = "updateTwin",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -275,9 +275,9 @@ pub mod types {
         pub update_twin: ::std::option::Option<Twin>,
     }
     impl JobRequest {
-        ///Sets `cloudToDeviceMethod`.
+        /// Sets `cloudToDeviceMethod`.
         ///
-        ///The direct method to invoke; required by the type `scheduleDeviceMethod`.
+        /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
         #[must_use]
         pub fn with_cloud_to_device_method(
             mut self,
@@ -286,9 +286,9 @@ pub mod types {
             self.cloud_to_device_method = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `jobId`.
+        /// Sets `jobId`.
         ///
-        ///The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
+        /// The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
         #[must_use]
         pub fn with_job_id(
             mut self,
@@ -297,9 +297,9 @@ pub mod types {
             self.job_id = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `maxExecutionTimeInSeconds`.
+        /// Sets `maxExecutionTimeInSeconds`.
         ///
-        ///The time limit of the job, in seconds; devices not reached by then end as failed. The range is not documented.
+        /// The time limit of the job, in seconds; devices not reached by then end as failed. The range is not documented.
         #[must_use]
         pub fn with_max_execution_time_in_seconds(
             mut self,
@@ -310,9 +310,9 @@ pub mod types {
             );
             self
         }
-        ///Sets `queryCondition`.
+        /// Sets `queryCondition`.
         ///
-        ///The condition that selects the devices: the part of a query after WHERE, at most 8,192 characters; `*` selects every device.
+        /// The condition that selects the devices: the part of a query after WHERE, at most 8,192 characters; `*` selects every device.
         #[must_use]
         pub fn with_query_condition(
             mut self,
@@ -321,9 +321,9 @@ pub mod types {
             self.query_condition = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `startTime`.
+        /// Sets `startTime`.
         ///
-        ///The start, in UTC. A time in the past, or none, starts the job at once.
+        /// The start, in UTC. A time in the past, or none, starts the job at once.
         #[must_use]
         pub fn with_start_time(
             mut self,
@@ -332,9 +332,9 @@ pub mod types {
             self.start_time = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `type`.
+        /// Sets `type`.
         ///
-        ///The kind of work. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
+        /// The kind of work. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
         #[must_use]
         pub fn with_type(
             mut self,
@@ -343,9 +343,9 @@ pub mod types {
             self.type_ = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `updateTwin`.
+        /// Sets `updateTwin`.
         ///
-        ///The twin patch to apply; required by the type `scheduleUpdateTwin`. It must carry an etag; `*` matches any version.
+        /// The twin patch to apply; required by the type `scheduleUpdateTwin`. It must carry an etag; `*` matches any version.
         #[must_use]
         pub fn with_update_twin(
             mut self,
@@ -355,110 +355,110 @@ pub mod types {
             self
         }
     }
-    ///A job and its state. The response to a create call holds only `jobId`, `type` and `status`; that for an import or export job only `jobId` and the status `unknown`.
+    /// A job and its state. The response to a create call holds only `jobId`, `type` and `status`; that for an import or export job only `jobId` and the status `unknown`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[serde(remote = "Self")]
     pub struct JobResponse {
-        ///The direct method of a job of the type `scheduleDeviceMethod`.
+        /// The direct method of a job of the type `scheduleDeviceMethod`.
         #[serde(
             rename = "cloudToDeviceMethod",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
-        ///The time of creation, in UTC.
+        /// The time of creation, in UTC.
         #[serde(
             rename = "createdTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub created_time: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The device of a job for a single device.
+        /// The device of a job for a single device.
         #[serde(
             rename = "deviceId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_id: ::std::option::Option<::std::string::String>,
-        ///The number of devices in each state.
+        /// The number of devices in each state.
         #[serde(
             rename = "deviceJobStatistics",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_job_statistics: ::std::option::Option<DeviceJobStatistics>,
-        ///The time at which the job ended, in UTC; meaningless before.
+        /// The time at which the job ended, in UTC; meaningless before.
         #[serde(
             rename = "endTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub end_time: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The reason why the job as a whole failed.
+        /// The reason why the job as a whole failed.
         #[serde(
             rename = "failureReason",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub failure_reason: ::std::option::Option<::std::string::String>,
-        ///The job's id.
+        /// The job's id.
         #[serde(
             rename = "jobId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub job_id: ::std::option::Option<::std::string::String>,
-        ///The time limit of the job, in seconds.
+        /// The time limit of the job, in seconds.
         #[serde(
             rename = "maxExecutionTimeInSeconds",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub max_execution_time_in_seconds: ::std::option::Option<i64>,
-        ///The job that this job is part of, if any.
+        /// The job that this job is part of, if any.
         #[serde(
             rename = "parentJobId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub parent_job_id: ::std::option::Option<::std::string::String>,
-        ///The condition that selects the devices.
+        /// The condition that selects the devices.
         #[serde(
             rename = "queryCondition",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub query_condition: ::std::option::Option<::std::string::String>,
-        ///The start, past or future, in UTC.
+        /// The start, past or future, in UTC.
         #[serde(
             rename = "startTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The state of the job. `completed` means that every device was tried, not that each succeeded: see `deviceJobStatistics`.
+        /// The state of the job. `completed` means that every device was tried, not that each succeeded: see `deviceJobStatistics`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<types::JobStatus>,
-        ///The hub's message about the status.
+        /// The hub's message about the status.
         #[serde(
             rename = "statusMessage",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub status_message: ::std::option::Option<::std::string::String>,
-        ///The kind of work.
+        /// The kind of work.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         pub type_: ::std::option::Option<types::JobType>,
-        ///The twin patch of a job of the type `scheduleUpdateTwin`.
+        /// The twin patch of a job of the type `scheduleUpdateTwin`.
         #[serde(
             rename = "updateTwin",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub update_twin: ::std::option::Option<Twin>,
     }
-    ///A query in the hub's query language.
+    /// A query in the hub's query language.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct QuerySpecification {
-        ///The whole query, at most 8,192 characters, such as `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'reboot-43'`.
+        /// The whole query, at most 8,192 characters, such as `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'reboot-43'`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub query: ::std::option::Option<::std::string::String>,
     }
     impl QuerySpecification {
-        ///Sets `query`.
+        /// Sets `query`.
         ///
-        ///The whole query, at most 8,192 characters, such as `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'reboot-43'`.
+        /// The whole query, at most 8,192 characters, such as `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'reboot-43'`.
         #[must_use]
         pub fn with_query(
             mut self,
@@ -468,98 +468,98 @@ pub mod types {
             self
         }
     }
-    ///The state of a device or module, stored by the hub. In a job request it is a merge patch: `tags` and `properties.desired` are written, a null deletes its key.
+    /// The state of a device or module, stored by the hub. In a job request it is a merge patch: `tags` and `properties.desired` are written, a null deletes its key.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct Twin {
-        ///The authentication method of the device.
+        /// The authentication method of the device.
         #[serde(
             rename = "authenticationType",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub authentication_type: ::std::option::Option<types::AuthenticationType>,
-        ///The capabilities of the device.
+        /// The capabilities of the device.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub capabilities: ::std::option::Option<DeviceCapabilities>,
-        ///The number of cloud-to-device messages queued for the device.
+        /// The number of cloud-to-device messages queued for the device.
         #[serde(
             rename = "cloudToDeviceMessageCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub cloud_to_device_message_count: ::std::option::Option<i32>,
-        ///The connection state of the device.
+        /// The connection state of the device.
         #[serde(
             rename = "connectionState",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub connection_state: ::std::option::Option<types::ConnectionState>,
-        ///The etag of the device's identity.
+        /// The etag of the device's identity.
         #[serde(
             rename = "deviceEtag",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_etag: ::std::option::Option<::std::string::String>,
-        ///The device's id: case-sensitive, at most 128 ASCII letters, digits and ``- : . + % _ # * ? ! ( ) , = @ ; $ '``.
+        /// The device's id: case-sensitive, at most 128 ASCII letters, digits and ``- : . + % _ # * ? ! ( ) , = @ ; $ '``.
         #[serde(
             rename = "deviceId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_id: ::std::option::Option<::std::string::String>,
-        ///The scope of the device.
+        /// The scope of the device.
         #[serde(
             rename = "deviceScope",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_scope: ::std::option::Option<::std::string::String>,
-        ///The version of the twin that a write applies to; `*` matches any. Jobs accept only `*`.
+        /// The version of the twin that a write applies to; `*` matches any. Jobs accept only `*`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub etag: ::std::option::Option<::std::string::String>,
-        ///The time at which the device last connected, sent or received, in UTC. HTTP messaging does not update it.
+        /// The time at which the device last connected, sent or received, in UTC. HTTP messaging does not update it.
         #[serde(
             rename = "lastActivityTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub last_activity_time: ::std::option::Option<crate::runtime::Timestamp>,
-        ///The module's id, for a module's twin; same rules as the device id.
+        /// The module's id, for a module's twin; same rules as the device id.
         #[serde(
             rename = "moduleId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub module_id: ::std::option::Option<::std::string::String>,
-        ///The scopes of an edge device's parent edge devices.
+        /// The scopes of an edge device's parent edge devices.
         #[serde(
             rename = "parentScopes",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub parent_scopes: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
-        ///The desired and reported properties.
+        /// The desired and reported properties.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub properties: ::std::option::Option<TwinProperties>,
-        ///The permission of the device to connect.
+        /// The permission of the device to connect.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<types::DeviceStatus>,
-        ///The reason why the device is enabled or disabled, if one was given.
+        /// The reason why the device is enabled or disabled, if one was given.
         #[serde(
             rename = "statusReason",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub status_reason: ::std::option::Option<::std::string::String>,
-        ///The time of the last change of the status, in UTC.
+        /// The time of the last change of the status, in UTC.
         #[serde(
             rename = "statusUpdateTime",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub status_update_time: ::std::option::Option<crate::runtime::Timestamp>,
-        ///Values that the back end stores about the device and that the device cannot see; at most 8 KiB in total. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
+        /// Values that the back end stores about the device and that the device cannot see; at most 8 KiB in total. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tags: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
-        ///A counter of the changes to tags and desired properties.
+        /// A counter of the changes to tags and desired properties.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub version: ::std::option::Option<i64>,
-        ///The thumbprints of a device that authenticates with a self-signed certificate.
+        /// The thumbprints of a device that authenticates with a self-signed certificate.
         #[serde(
             rename = "x509Thumbprint",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -567,9 +567,9 @@ pub mod types {
         pub x509_thumbprint: ::std::option::Option<X509Thumbprint>,
     }
     impl Twin {
-        ///Sets `authenticationType`.
+        /// Sets `authenticationType`.
         ///
-        ///The authentication method of the device.
+        /// The authentication method of the device.
         #[must_use]
         pub fn with_authentication_type(
             mut self,
@@ -578,9 +578,9 @@ pub mod types {
             self.authentication_type = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `capabilities`.
+        /// Sets `capabilities`.
         ///
-        ///The capabilities of the device.
+        /// The capabilities of the device.
         #[must_use]
         pub fn with_capabilities(
             mut self,
@@ -589,9 +589,9 @@ pub mod types {
             self.capabilities = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `deviceId`.
+        /// Sets `deviceId`.
         ///
-        ///The device's id: case-sensitive, at most 128 ASCII letters, digits and ``- : . + % _ # * ? ! ( ) , = @ ; $ '``.
+        /// The device's id: case-sensitive, at most 128 ASCII letters, digits and ``- : . + % _ # * ? ! ( ) , = @ ; $ '``.
         #[must_use]
         pub fn with_device_id(
             mut self,
@@ -600,9 +600,9 @@ pub mod types {
             self.device_id = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `deviceScope`.
+        /// Sets `deviceScope`.
         ///
-        ///The scope of the device.
+        /// The scope of the device.
         #[must_use]
         pub fn with_device_scope(
             mut self,
@@ -611,9 +611,9 @@ pub mod types {
             self.device_scope = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `etag`.
+        /// Sets `etag`.
         ///
-        ///The version of the twin that a write applies to; `*` matches any. Jobs accept only `*`.
+        /// The version of the twin that a write applies to; `*` matches any. Jobs accept only `*`.
         #[must_use]
         pub fn with_etag(
             mut self,
@@ -622,9 +622,9 @@ pub mod types {
             self.etag = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `moduleId`.
+        /// Sets `moduleId`.
         ///
-        ///The module's id, for a module's twin; same rules as the device id.
+        /// The module's id, for a module's twin; same rules as the device id.
         #[must_use]
         pub fn with_module_id(
             mut self,
@@ -633,9 +633,9 @@ pub mod types {
             self.module_id = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `parentScopes`.
+        /// Sets `parentScopes`.
         ///
-        ///The scopes of an edge device's parent edge devices.
+        /// The scopes of an edge device's parent edge devices.
         #[must_use]
         pub fn with_parent_scopes(
             mut self,
@@ -644,9 +644,9 @@ pub mod types {
             self.parent_scopes = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `properties`.
+        /// Sets `properties`.
         ///
-        ///The desired and reported properties.
+        /// The desired and reported properties.
         #[must_use]
         pub fn with_properties(
             mut self,
@@ -655,9 +655,9 @@ pub mod types {
             self.properties = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `status`.
+        /// Sets `status`.
         ///
-        ///The permission of the device to connect.
+        /// The permission of the device to connect.
         #[must_use]
         pub fn with_status(
             mut self,
@@ -666,9 +666,9 @@ pub mod types {
             self.status = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `statusReason`.
+        /// Sets `statusReason`.
         ///
-        ///The reason why the device is enabled or disabled, if one was given.
+        /// The reason why the device is enabled or disabled, if one was given.
         #[must_use]
         pub fn with_status_reason(
             mut self,
@@ -677,9 +677,9 @@ pub mod types {
             self.status_reason = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `x509Thumbprint`.
+        /// Sets `x509Thumbprint`.
         ///
-        ///The thumbprints of a device that authenticates with a self-signed certificate.
+        /// The thumbprints of a device that authenticates with a self-signed certificate.
         #[must_use]
         pub fn with_x509_thumbprint(
             mut self,
@@ -689,26 +689,26 @@ pub mod types {
             self
         }
     }
-    ///The desired and reported properties of a twin: any JSON, nested at most 10 deep, each collection at most 32 KiB.
+    /// The desired and reported properties of a twin: any JSON, nested at most 10 deep, each collection at most 32 KiB.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct TwinProperties {
-        ///The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
+        /// The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub desired: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
-        ///The state that the device reports. Only the device writes it: a job has no effect on it.
+        /// The state that the device reports. Only the device writes it: a job has no effect on it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub reported: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
     }
     impl TwinProperties {
-        ///Sets `desired`.
+        /// Sets `desired`.
         ///
-        ///The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
+        /// The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[must_use]
         pub fn with_desired(
             mut self,
@@ -720,18 +720,18 @@ pub mod types {
             self
         }
     }
-    ///The thumbprints of a device's self-signed certificates.
+    /// The thumbprints of a device's self-signed certificates.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct X509Thumbprint {
-        ///The thumbprint of the primary certificate.
+        /// The thumbprint of the primary certificate.
         #[serde(
             rename = "primaryThumbprint",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub primary_thumbprint: ::std::option::Option<::std::string::String>,
-        ///The thumbprint of the secondary certificate.
+        /// The thumbprint of the secondary certificate.
         #[serde(
             rename = "secondaryThumbprint",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -739,9 +739,9 @@ pub mod types {
         pub secondary_thumbprint: ::std::option::Option<::std::string::String>,
     }
     impl X509Thumbprint {
-        ///Sets `primaryThumbprint`.
+        /// Sets `primaryThumbprint`.
         ///
-        ///The thumbprint of the primary certificate.
+        /// The thumbprint of the primary certificate.
         #[must_use]
         pub fn with_primary_thumbprint(
             mut self,
@@ -750,9 +750,9 @@ pub mod types {
             self.primary_thumbprint = ::std::option::Option::Some(value.into());
             self
         }
-        ///Sets `secondaryThumbprint`.
+        /// Sets `secondaryThumbprint`.
         ///
-        ///The thumbprint of the secondary certificate.
+        /// The thumbprint of the secondary certificate.
         #[must_use]
         pub fn with_secondary_thumbprint(
             mut self,
@@ -792,56 +792,6 @@ pub mod types {
             fn from(value: String) -> Self {
                 Self(value.into())
             }
-        }
-    }
-    impl<'de> ::serde::Deserialize<'de> for DeviceJob {
-        fn deserialize<D: ::serde::Deserializer<'de>>(
-            deserializer: D,
-        ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(
-                crate::runtime::aliases::AliasReader::new(
-                    deserializer,
-                    &[
-                        ("createdDateTimeUtc", &["createdTime"]),
-                        ("endTimeUtc", &["endTime"]),
-                        ("jobType", &["type"]),
-                        ("startTimeUtc", &["startTime"]),
-                    ],
-                ),
-            )
-        }
-    }
-    impl ::serde::Serialize for DeviceJob {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> ::std::result::Result<S::Ok, S::Error> {
-            Self::serialize(self, serializer)
-        }
-    }
-    impl<'de> ::serde::Deserialize<'de> for JobResponse {
-        fn deserialize<D: ::serde::Deserializer<'de>>(
-            deserializer: D,
-        ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(
-                crate::runtime::aliases::AliasReader::new(
-                    deserializer,
-                    &[
-                        ("createdTime", &["createdDateTimeUtc"]),
-                        ("endTime", &["endTimeUtc"]),
-                        ("startTime", &["startTimeUtc"]),
-                        ("type", &["jobType"]),
-                    ],
-                ),
-            )
-        }
-    }
-    impl ::serde::Serialize for JobResponse {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> ::std::result::Result<S::Ok, S::Error> {
-            Self::serialize(self, serializer)
         }
     }
     /// An authentication method of devices.
@@ -1556,13 +1506,63 @@ pub mod types {
             )
         }
     }
+    impl<'de> ::serde::Deserialize<'de> for DeviceJob {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            Self::deserialize(
+                crate::runtime::aliases::AliasReader::new(
+                    deserializer,
+                    &[
+                        ("createdDateTimeUtc", &["createdTime"]),
+                        ("endTimeUtc", &["endTime"]),
+                        ("jobType", &["type"]),
+                        ("startTimeUtc", &["startTime"]),
+                    ],
+                ),
+            )
+        }
+    }
+    impl ::serde::Serialize for DeviceJob {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
+            Self::serialize(self, serializer)
+        }
+    }
+    impl<'de> ::serde::Deserialize<'de> for JobResponse {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            Self::deserialize(
+                crate::runtime::aliases::AliasReader::new(
+                    deserializer,
+                    &[
+                        ("createdTime", &["createdDateTimeUtc"]),
+                        ("endTime", &["endTimeUtc"]),
+                        ("startTime", &["startTimeUtc"]),
+                        ("type", &["jobType"]),
+                    ],
+                ),
+            )
+        }
+    }
+    impl ::serde::Serialize for JobResponse {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
+            Self::serialize(self, serializer)
+        }
+    }
 }
 #[derive(Clone, Debug)]
-/**Client for Azure IoT Hub jobs
-
-Scheduled jobs of an Azure IoT Hub: one call that updates the twins of, or invokes a direct method on, every device a query condition selects, now or at a later time.
-
-Version: 2021-04-12*/
+/// Client for Azure IoT Hub jobs
+///
+/// Scheduled jobs of an Azure IoT Hub: one call that updates the twins of, or invokes a direct method on, every device a query condition selects, now or at a later time.
+///
+/// Version: 2021-04-12
 pub struct Client {
     pub(crate) baseurl: String,
     pub(crate) client: reqwest::Client,
@@ -1610,19 +1610,18 @@ const _: () = {
 };
 #[allow(clippy::all)]
 impl Client {
-    /**Read the result of a job on each device, one page per call
-
-Runs a query `SELECT * FROM devices.jobs WHERE …` and returns one row for each device of a job. Field names in the condition carry the prefix `devices.jobs.`; aggregates and conditions on twins are not supported.
-
-A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
-
-Sends a `POST` request to `/devices/query`
-
-Arguments:
-- `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
-- `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
-- `body`: The query.
-*/
+    /// Read the result of a job on each device, one page per call
+    ///
+    /// Runs a query `SELECT * FROM devices.jobs WHERE …` and returns one row for each device of a job. Field names in the condition carry the prefix `devices.jobs.`; aggregates and conditions on twins are not supported.
+    ///
+    /// A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/devices/query`
+    ///
+    /// Arguments:
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
+    /// - `body`: The query.
     pub async fn query_device_jobs<'a>(
         &'a self,
         x_ms_continuation: Option<&'a str>,
@@ -1667,20 +1666,19 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /**List the hub's scheduled jobs, one page per call
-
-Jobs are kept for 30 days. The order of the jobs is not documented.
-
-The response header `x-ms-continuation` holds the token of the next page; it is absent after the last page. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-
-Sends a `GET` request to `/jobs/v2/query`
-
-Arguments:
-- `job_status`: Returns only jobs in this status. The service compares case-insensitively.
-- `job_type`: Returns only jobs of this type. The service compares case-insensitively.
-- `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
-- `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
-*/
+    /// List the hub's scheduled jobs, one page per call
+    ///
+    /// Jobs are kept for 30 days. The order of the jobs is not documented.
+    ///
+    /// The response header `x-ms-continuation` holds the token of the next page; it is absent after the last page. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `GET` request to `/jobs/v2/query`
+    ///
+    /// Arguments:
+    /// - `job_status`: Returns only jobs in this status. The service compares case-insensitively.
+    /// - `job_type`: Returns only jobs of this type. The service compares case-insensitively.
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
     pub async fn query_scheduled_jobs<'a>(
         &'a self,
         job_status: Option<&'a types::JobStatus>,
@@ -1727,15 +1725,14 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /**Read a job: its definition, status and statistics
-
-An unknown id is refused with 404002 (`JobNotFound`). An import or export job, which belongs to the older `/jobs` operations, has the status `unknown` and few other members. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-
-Sends a `GET` request to `/jobs/v2/{id}`
-
-Arguments:
-- `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-*/
+    /// Read a job: its definition, status and statistics
+    ///
+    /// An unknown id is refused with 404002 (`JobNotFound`). An import or export job, which belongs to the older `/jobs` operations, has the status `unknown` and few other members. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `GET` request to `/jobs/v2/{id}`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
     pub async fn get_scheduled_job<'a>(
         &'a self,
         id: &'a str,
@@ -1771,18 +1768,17 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /**Create a job that updates twins or invokes a direct method at a scheduled time
-
-The response is short: the job's id, its type and the status `queued`. `GET` returns the whole job.
-
-An id in use is refused with 409104 (`JobAlreadyExists`); more running jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-
-Sends a `PUT` request to `/jobs/v2/{id}`
-
-Arguments:
-- `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-- `body`: The work, the devices and the time. Exactly one kind of work.
-*/
+    /// Create a job that updates twins or invokes a direct method at a scheduled time
+    ///
+    /// The response is short: the job's id, its type and the status `queued`. `GET` returns the whole job.
+    ///
+    /// An id in use is refused with 409104 (`JobAlreadyExists`); more running jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `PUT` request to `/jobs/v2/{id}`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
+    /// - `body`: The work, the devices and the time. Exactly one kind of work.
     pub async fn create_scheduled_job<'a>(
         &'a self,
         id: &'a str,
@@ -1820,17 +1816,16 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /**Cancel a job that is not yet running
-
-A running job is refused with 405102 (`OperationNotAllowedInCurrentState`), by design. The response for a job that has ended is not documented; the same is likely.
-
-The request has no body, yet must carry a `Content-Length`: without one the hub's front end responds with 411 and HTML. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-
-Sends a `POST` request to `/jobs/v2/{id}/cancel`
-
-Arguments:
-- `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-*/
+    /// Cancel a job that is not yet running
+    ///
+    /// A running job is refused with 405102 (`OperationNotAllowedInCurrentState`), by design. The response for a job that has ended is not documented; the same is likely.
+    ///
+    /// The request has no body, yet must carry a `Content-Length`: without one the hub's front end responds with 411 and HTML. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/jobs/v2/{id}/cancel`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
     pub async fn cancel_scheduled_job<'a>(
         &'a self,
         id: &'a str,

@@ -9,8 +9,8 @@ use quote::quote;
 use serde_json::Value;
 use syn::{Item, parse_quote};
 
-use crate::document::{Defect, SCHEMAS, child, descendant, schemas};
-use crate::spec::{OTHER_NAMES, Spec};
+use crate::document::{Defect, OTHER_NAMES, SCHEMAS, child, descendant, schemas};
+use crate::spec::Spec;
 
 /// Makes each of the generated `types` read its members by the other names that the spec lists.
 pub(crate) fn add(spec: &Spec, types: &mut Vec<Item>) -> Result<(), Defect> {

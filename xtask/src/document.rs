@@ -7,6 +7,9 @@ use serde_json::Value;
 /// The methods under which a path item holds operations.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
+/// The extension of a property that lists the other names under which it is read.
+pub(crate) const OTHER_NAMES: &str = "x-other-names";
+
 /// The place of the component schemas.
 pub(crate) const SCHEMAS: &str = ".components.schemas";
 
@@ -44,25 +47,6 @@ pub(crate) fn descendant(place: &str, keys: &[&str]) -> String {
     keys.iter().fold(place.to_owned(), |place, key| child(&place, key))
 }
 
-/// Calls `inspect` for every object of the document, outermost first.
-pub(crate) fn visit<'a>(
-    value: &'a Value,
-    place: &str,
-    inspect: &mut impl FnMut(&str, &'a Value) -> Result<(), Defect>,
-) -> Result<(), Defect> {
-    match value {
-        Value::Object(members) => {
-            inspect(place, value)?;
-            members.iter().try_for_each(|(key, member)| visit(member, &child(place, key), inspect))
-        }
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, item)| visit(item, &format!("{place}[{index}]"), inspect)),
-        _ => Ok(()),
-    }
-}
-
 /// An operation as the document writes it.
 pub(crate) struct Operation<'a> {
     pub(crate) place: String,
@@ -71,6 +55,18 @@ pub(crate) struct Operation<'a> {
     pub(crate) json: &'a Value,
     /// The parameters shared by all operations of the path; null if there are none.
     pub(crate) shared_parameters: &'a Value,
+}
+
+impl<'a> Operation<'a> {
+    /// The parameters with their places: those of the path, then those of the operation.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (String, &'a Value)> {
+        let shared = self.shared_parameters.as_array().into_iter().flatten().enumerate();
+        let own = self.json["parameters"].as_array().into_iter().flatten().enumerate();
+        let shared_place = descendant(".paths", &[self.path, "parameters"]);
+        let own_place = child(&self.place, "parameters");
+        let shared = shared.map(move |(index, parameter)| (format!("{shared_place}[{index}]"), parameter));
+        shared.chain(own.map(move |(index, parameter)| (format!("{own_place}[{index}]"), parameter)))
+    }
 }
 
 /// Every operation of the document.
@@ -109,4 +105,12 @@ pub(crate) fn references(part: &Value) -> Vec<&str> {
 /// The part of the document that `reference` points to, such as `#/components/schemas/Job`.
 pub(crate) fn resolve<'a>(json: &'a Value, reference: &str) -> Option<&'a Value> {
     json.pointer(reference.strip_prefix('#')?)
+}
+
+/// The target of `part` if it is a reference, at last; or `part` itself.
+pub(crate) fn follow<'a>(json: &'a Value, part: &'a Value) -> &'a Value {
+    match part["$ref"].as_str().and_then(|reference| resolve(json, reference)) {
+        Some(target) => follow(json, target),
+        None => part,
+    }
 }

@@ -9,7 +9,8 @@ use quote::format_ident;
 use serde_json::Value;
 use syn::{Ident, Item, parse_quote};
 
-use crate::document::{Defect, SCHEMAS, child, schemas, visit};
+use crate::document::{Defect, SCHEMAS, descendant, schemas};
+use crate::names::type_name;
 use crate::spec::Spec;
 
 /// The variant that holds a value the spec does not list.
@@ -25,42 +26,16 @@ pub(crate) struct Enum {
 }
 
 /// The enums among the spec's component schemas, by name.
-///
-/// An enum that is written inline has no name and would become a closed type: it is refused.
 pub(crate) fn read(spec: &Spec) -> Result<Vec<Enum>, Defect> {
-    let mut enums = Vec::new();
-    for (name, schema) in schemas(&spec.json) {
-        let place = child(SCHEMAS, name);
-        if let Some(values) = schema.get("enum") {
-            // The generator finds a type to replace by its name in Pascal case only.
-            let is_type_name = name.starts_with(|c: char| c.is_ascii_uppercase())
-                && name.chars().all(|c| c.is_ascii_alphanumeric());
-            let ident = syn::parse_str(name).ok().filter(|_| is_type_name).ok_or_else(|| {
-                Defect::new(&place, "an enum needs a name in Pascal case, such as JobStatus")
-            })?;
-            let variants = variants(&child(&place, "enum"), values)?;
+    let enums = schemas(&spec.json).filter_map(|(name, schema)| Some((name, schema, schema.get("enum")?)));
+    enums
+        .map(|(name, schema, values)| {
+            let ident = format_ident!("{}", type_name(name));
+            let variants = variants(&descendant(SCHEMAS, &[name, "enum"]), values)?;
             let description = schema["description"].as_str().unwrap_or_default().to_owned();
-            enums.push(Enum { ident, description, variants });
-        } else {
-            refuse_inline(&place, schema)?;
-        }
-    }
-    refuse_inline(".paths", &spec.json["paths"])?;
-    for section in ["parameters", "responses", "requestBodies", "headers"] {
-        refuse_inline(&child(".components", section), &spec.json["components"][section])?;
-    }
-    Ok(enums)
-}
-
-fn refuse_inline(place: &str, part: &Value) -> Result<(), Defect> {
-    visit(part, place, &mut |place, part| match part.get("enum") {
-        Some(Value::Array(_)) => {
-            let reason =
-                "an enum without a name would be closed to new values; move it to .components.schemas";
-            Err(Defect::new(child(place, "enum"), reason))
-        }
-        _ => Ok(()),
-    })
+            Ok(Enum { ident, description, variants })
+        })
+        .collect()
 }
 
 fn variants(place: &str, values: &Value) -> Result<Vec<(Ident, String)>, Defect> {
@@ -224,7 +199,7 @@ mod tests {
     fn values_without_variant_name_are_refused() {
         for (values, message) in [
             (json!([]), "must list at least one value"),
-            (json!(["running", null]), "holds null, which is not a string"),
+            (json!(["running", 1]), "holds 1, which is not a string"),
             (json!(["?"]), "holds \"?\", which gives no name for a variant"),
             (json!(["running", "Running"]), "holds \"Running\", whose variant is that of \"running\""),
             (json!(["unknownValue"]), "holds \"unknownValue\", whose variant is that of \"UnknownValue\""),
@@ -233,24 +208,5 @@ mod tests {
             let expected = format!(" at .components.schemas.Status.enum: {message}");
             assert_eq!(error.as_deref(), Some(expected.as_str()), "{values}");
         }
-    }
-
-    #[test]
-    fn enum_without_type_name_is_refused() {
-        let spec = json!({
-            "openapi": "3.0.3",
-            "info": { "title": "hub", "version": "1" },
-            "paths": {},
-            "components": { "schemas": { "jobState": { "type": "string", "enum": ["on"] } } },
-        });
-        let spec = Spec::parse(&spec.to_string()).unwrap();
-        let error = read(&spec).err().unwrap().to_string();
-        assert!(error.starts_with(" at .components.schemas.jobState: an enum needs a name in Pascal case"));
-    }
-
-    #[test]
-    fn inline_enum_is_refused() {
-        let error = read_with(json!({ "properties": { "status": { "enum": ["on"] } } })).err().unwrap();
-        assert!(error.starts_with(" at .components.schemas.Status.properties.status.enum: an enum without"));
     }
 }

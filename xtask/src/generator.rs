@@ -2,17 +2,17 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 use openapiv3::OpenAPI;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl, TypePatch};
 use quote::quote;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use syn::{Fields, Item, parse_quote};
 
-use crate::document::{Defect, SCHEMAS, child, operations, references};
+use crate::culprit;
+use crate::document::Defect;
 use crate::enums::Enum;
 use crate::spec::Spec;
 use crate::syntax::{type_name, types_module};
@@ -47,7 +47,9 @@ pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect>
         Ok(client)
     };
     generate().map_err(|reason: String| {
-        let place = find_culprit(spec, enums).unwrap_or_default();
+        let fails =
+            |part: Value| serde_json::from_value(part).is_ok_and(|api| run(&api, enums, &[]).is_err());
+        let place = culprit::find(&spec.json, fails).unwrap_or_default();
         Defect::new(place, format!("the generator cannot take it: {reason}"))
     })
 }
@@ -92,54 +94,6 @@ fn run(api: &OpenAPI, enums: &[Enum], types: &[Item]) -> Result<syn::File, Strin
         .and_then(|tokens| syn::parse2(tokens).map_err(|error| format!("it wrote no Rust: {error}")))
 }
 
-/// Finds the part of the document on which the generator fails even alone.
-fn find_culprit(spec: &Spec, enums: &[Enum]) -> Option<String> {
-    let schemas = spec.json["components"]["schemas"].as_object();
-    let reach = |name| {
-        let mut reached = BTreeMap::new();
-        collect_schemas(&spec.json, name, &mut reached);
-        Value::from_iter(reached)
-    };
-    let mut alone: Vec<(String, Value)> = schemas
-        .into_iter()
-        .flat_map(Map::keys)
-        .map(|name| (child(SCHEMAS, name), parts(spec, json!({}), reach(name))))
-        .collect();
-    // A schema that merely refers to the culprit fails as well, but is larger.
-    alone.sort_by_key(|(_, document)| document["components"]["schemas"].as_object().map(Map::len));
-    let all_schemas = &spec.json["components"]["schemas"];
-    alone.extend(operations(&spec.json).map(|operation| {
-        let mut item = json!({ operation.method: operation.json });
-        if !operation.shared_parameters.is_null() {
-            item["parameters"] = operation.shared_parameters.clone();
-        }
-        (operation.place, parts(spec, json!({ operation.path: item }), all_schemas.clone()))
-    }));
-    let fails =
-        |document: Value| serde_json::from_value(document).is_ok_and(|api| run(&api, enums, &[]).is_err());
-    alone.into_iter().find_map(|(place, document)| fails(document).then_some(place))
-}
-
-/// The document reduced to `paths` and `schemas`, and what those may refer to.
-fn parts(spec: &Spec, paths: Value, schemas: Value) -> Value {
-    let mut document = spec.json.clone();
-    document["paths"] = paths;
-    document["components"]["schemas"] = schemas;
-    document
-}
-
-/// Collects the schema `name` and every schema that it refers to, directly or not.
-fn collect_schemas(document: &Value, name: &str, reached: &mut BTreeMap<String, Value>) {
-    let schema = &document["components"]["schemas"][name];
-    if reached.insert(name.to_owned(), schema.clone()).is_none() {
-        for target in references(schema) {
-            if let Some(name) = target.strip_prefix("#/components/schemas/") {
-                collect_schemas(document, name, reached);
-            }
-        }
-    }
-}
-
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
@@ -178,22 +132,18 @@ mod tests {
             "paths": paths,
             "components": { "schemas": schemas },
         });
-        let spec = Spec::parse(&document.to_string()).unwrap();
+        // Neither checked nor normalized: no document is known that is both and yet fails.
+        let api = serde_json::from_value(document.clone()).unwrap();
+        let spec = Spec { json: document, api, methods: Vec::new() };
         generate(&spec, &[]).err().unwrap().to_string()
     }
 
     #[test]
     fn unsupported_operation_is_named() {
-        let answer = |name: &str| {
-            let schema =
-                json!({ "type": "object", "title": name, "required": [name], "properties": { name: {} } });
-            json!({ "description": "", "content": { "application/json": { "schema": schema } } })
-        };
-        let sound = json!({ "operationId": "sound", "responses": { "200": answer("a") } });
-        let unsound =
-            json!({ "operationId": "unsound", "responses": { "200": answer("a"), "201": answer("b") } });
-        let message = refusal(json!({ "/a": { "get": sound }, "/b": { "put": unsound } }), json!({}));
-        assert!(message.starts_with(" at .paths[\"/b\"].put: the generator cannot take it: "), "{message}");
+        let sound = json!({ "operationId": "sound", "responses": {} });
+        let unsound = json!({ "operationId": "unsound", "responses": {} });
+        let message = refusal(json!({ "/a": { "get": sound }, "/b}": { "put": unsound } }), json!({}));
+        assert!(message.starts_with(" at .paths[\"/b}\"].put: the generator cannot take it: "), "{message}");
     }
 
     #[test]

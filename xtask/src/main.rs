@@ -3,13 +3,20 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
 
 mod aliases;
+mod amend;
+mod audit;
 mod checks;
+mod culprit;
 mod document;
 mod enums;
 mod generator;
+mod grammar;
 #[cfg(test)]
 mod growth;
+mod json;
 mod names;
+mod normalize;
+mod places;
 mod regen;
 #[cfg(test)]
 mod scratch;

@@ -1,6 +1,11 @@
 //! The Rust names that the generator makes of names in the spec.
 
-use heck::ToSnakeCase as _;
+use heck::{ToPascalCase as _, ToSnakeCase as _};
+
+/// Names a type: `job-status` gives `JobStatus`.
+pub(crate) fn type_name(name: &str) -> String {
+    to_ident(name, |name| name.to_pascal_case())
+}
 
 /// Names a method, an argument or a field: `x-ms-continuation` gives `x_ms_continuation`, `type` gives `type_`.
 pub(crate) fn value_name(name: &str) -> String {
@@ -29,6 +34,8 @@ mod tests {
 
     #[test]
     fn names_follow_the_generator() {
+        let types = ["JobStatus", "job-status", "3des", "self", ""].map(type_name);
+        assert_eq!(types, ["JobStatus", "JobStatus", "_3des", "Self_", "X"]);
         let values = ["x-ms-continuation", "type", "x509Thumbprint", "$metadata", "+1"].map(value_name);
         assert_eq!(values, ["x_ms_continuation", "type_", "x509_thumbprint", "metadata", "plus1"]);
     }

@@ -8,8 +8,9 @@ use std::time::Instant;
 use similar::TextDiff;
 
 use crate::document;
+use crate::places::Places;
 use crate::spec::{Spec, SpecError};
-use crate::{aliases, enums, generator, setters, syntax, visibility};
+use crate::{aliases, amend, audit, enums, generator, setters, syntax, visibility};
 
 /// The generator's only input, from the root of the workspace.
 pub(crate) const SPEC: &str = "spec/openapi.json";
@@ -56,16 +57,24 @@ pub(crate) fn render_spec(spec: &Spec) -> Result<Rendered, document::Defect> {
     let enums = enums::read(spec)?;
     let mut client = generator::generate(spec, &enums)?;
     visibility::narrow(&mut client);
+    amend::apply_bodies(&spec.methods, &mut client)?;
     let methods = client.items.clone();
     let mut count = 0;
     if let Some(types) = syntax::types_module(&mut client) {
-        setters::add(spec, &methods, types);
-        aliases::add(spec, types)?;
         for item in &enums {
             types.extend(item.to_items());
         }
+    }
+    amend::apply_deprecation(&spec.json, &spec.methods, &mut client);
+    if let Some(types) = syntax::types_module(&mut client) {
+        amend::read_nulls_as_empty(types);
+        setters::add(spec, &methods, types);
+        aliases::add(spec, types)?;
         count = types.iter().filter_map(syntax::type_name).count();
     }
+    amend::lay_out_docs(&mut client.items);
+    let open = enums.iter().map(|item| item.ident.to_string()).collect();
+    audit::check(&client, &open, &Places::new(&spec.json))?;
     let operations = document::operations(&spec.json).count();
     Ok(Rendered { source: banner(spec) + &prettyplease::unparse(&client), operations, types: count })
 }

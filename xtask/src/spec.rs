@@ -10,15 +10,17 @@ use openapiv3::OpenAPI;
 use serde_json::Value;
 
 use crate::checks;
-use crate::document::{Defect, child, descendant, operations};
+use crate::document::{Defect, OTHER_NAMES, child, descendant, operations};
+use crate::grammar::{Kind, walk_mut};
+use crate::json;
+use crate::normalize::{self, Method};
 
-/// The extension of a property that lists the other names under which it is read.
-pub(crate) const OTHER_NAMES: &str = "x-other-names";
-
-/// An OpenAPI document that passed the checks.
+/// An OpenAPI document that passed the checks and was normalized.
 pub(crate) struct Spec {
     /// The document as JSON, for what the typed form leaves out.
     pub(crate) json: Value,
+    /// The operations, as far as the typed form does not say how they are sent and read.
+    pub(crate) methods: Vec<Method>,
     /// The document in the form that the generator takes.
     pub(crate) api: OpenAPI,
 }
@@ -48,16 +50,13 @@ impl Spec {
 
     /// Reads the spec from `text`.
     pub(crate) fn parse(text: &str) -> Result<Self, Defect> {
-        if text.trim().is_empty() {
-            return Err(Defect::new("", "is empty"));
-        }
-        let json: Value = serde_json::from_str(text).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Defect::new(place, format!("is not JSON: {error}"))
-        })?;
-        checks::check(&json)?;
+        let mut json = json::parse(text)?;
+        checks::check_document(&json)?;
+        to_typed(&json)?;
+        checks::check_operations(&json)?;
+        let methods = normalize::normalize(&mut json)?;
         let api = to_typed(&json)?;
-        Ok(Self { json, api })
+        Ok(Self { json, methods, api })
     }
 
     /// `info.version`, which is the `api-version` that every request carries.
@@ -67,20 +66,18 @@ impl Spec {
 }
 
 /// Removes our own extension: the generator recognizes a date only by a schema with nothing else in it.
-fn without_other_names(json: &Value) -> Value {
-    match json {
-        Value::Object(members) => {
-            let kept = members.iter().filter(|(key, _)| *key != OTHER_NAMES);
-            kept.map(|(key, member)| (key.clone(), without_other_names(member))).collect()
-        }
-        Value::Array(items) => items.iter().map(without_other_names).collect(),
-        other => other.clone(),
-    }
+fn without_other_names(json: &Value) -> Result<Value, Defect> {
+    let mut json = json.clone();
+    walk_mut(&mut json, "", Kind::Document, &mut |_, _, members| {
+        members.remove(OTHER_NAMES);
+        Ok(())
+    })?;
+    Ok(json)
 }
 
 /// Converts the document to its typed form.
 fn to_typed(json: &Value) -> Result<OpenAPI, Defect> {
-    serde_json::from_value(without_other_names(json)).map_err(|error| {
+    serde_json::from_value(without_other_names(json)?).map_err(|error| {
         // The typed form's own errors name no place: look for the smallest part that fails alone.
         let operation = operations(json).find_map(|operation| {
             Some((operation.place, parse_error::<openapiv3::Operation>(operation.json)?))
@@ -137,9 +134,13 @@ pub(crate) mod tests {
         json!({
             "openapi": "3.0.3",
             "info": { "title": "hub", "version": "1" },
-            "paths": { "/jobs/{id}": { "get": operation("read_job") } },
+            "paths": { "/jobs/{id}": { "parameters": [id()], "get": operation("read_job") } },
             "components": { "schemas": { "Job": { "type": "object" } } },
         })
+    }
+
+    fn id() -> Value {
+        json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } })
     }
 
     pub(crate) fn operation(id: &str) -> Value {

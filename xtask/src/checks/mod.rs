@@ -1,16 +1,22 @@
 //! Checks before generating: what the generator would stop at, or panic on.
 
-use std::collections::{BTreeMap, HashSet};
+mod keywords;
+mod operations;
+
+use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::document::{Defect, Operation, child, descendant, operations, resolve, visit};
+use crate::document::{Defect, child, descendant, resolve};
+use crate::grammar::{Kind, walk};
 
-/// Refuses a document that the generator cannot take.
-pub(crate) fn check(json: &Value) -> Result<(), Defect> {
+pub(crate) use operations::{check as check_operations, is_left_to_client, is_success};
+
+/// Refuses a document that is not OpenAPI 3.0, or whose parts do not fit together.
+pub(crate) fn check_document(json: &Value) -> Result<(), Defect> {
     check_versions(json)?;
     check_references(json)?;
-    check_operations(json)
+    keywords::check(json)
 }
 
 fn check_versions(json: &Value) -> Result<(), Defect> {
@@ -32,8 +38,8 @@ fn check_versions(json: &Value) -> Result<(), Defect> {
 
 /// Refuses a `$ref` without a target in the file, and one that leads back to itself.
 fn check_references(json: &Value) -> Result<(), Defect> {
-    visit(json, "", &mut |place, value| {
-        let Some(reference) = value.get("$ref") else { return Ok(()) };
+    walk(json, "", Kind::Document, &mut |place, _, members| {
+        let Some(reference) = members.get("$ref") else { return Ok(()) };
         let place = child(place, "$ref");
         let Some(target) = reference.as_str().filter(|reference| reference.starts_with('#')) else {
             return Err(Defect::new(place, format!("is {reference}; only references within this file work")));
@@ -75,35 +81,6 @@ fn direct_references(schema: &Value) -> Vec<&str> {
     let combined = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
     let reference = schema["$ref"].as_str();
     reference.into_iter().chain(combined.flat_map(direct_references)).collect()
-}
-
-fn check_operations(json: &Value) -> Result<(), Defect> {
-    for (path, item) in json["paths"].as_object().into_iter().flatten() {
-        if item.get("$ref").is_some() {
-            return Err(Defect::new(child(".paths", path), "is a reference; write the operations here"));
-        }
-    }
-    let mut places: BTreeMap<String, String> = BTreeMap::new();
-    for Operation { place, json: operation, .. } in operations(json) {
-        let id = match operation["operationId"].as_str() {
-            Some(id) if !id.is_empty() => id,
-            _ => return Err(Defect::new(place, "has no operationId, which names its method")),
-        };
-        // Ids that differ only in case or separators give one Rust name.
-        let method_name = id.to_ascii_lowercase().replace(['_', '-', '.', ' '], "");
-        if let Some(other) = places.insert(method_name, place.clone()) {
-            return Err(Defect::new(child(&place, "operationId"), format!("{id:?} is in use at {other}")));
-        }
-        let responses = operation["responses"].as_object();
-        if responses.is_some_and(|responses| responses.contains_key("default") && responses.len() > 1) {
-            let place = descendant(&place, &["responses", "default"]);
-            return Err(Defect::new(
-                place,
-                "cannot be combined with other responses; list \"4XX\" and \"5XX\" instead",
-            ));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -159,14 +136,6 @@ mod tests {
         assert_refused(
             |spec| spec["paths"]["/jobs/{id}"]["put"] = operation("readJob"),
             "spec.json at .paths[\"/jobs/{id}\"].put.operationId: \"readJob\" is in use at .paths[\"/jobs/{id}\"].get",
-        );
-    }
-
-    #[test]
-    fn default_response_with_others_is_refused() {
-        assert_refused(
-            |spec| spec["paths"]["/jobs/{id}"]["get"]["responses"]["default"] = json!({ "description": "" }),
-            "spec.json at .paths[\"/jobs/{id}\"].get.responses.default: cannot be combined with",
         );
     }
 }

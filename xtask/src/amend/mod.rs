@@ -1,0 +1,11 @@
+//! Amendments to the generated syntax tree: what the document says and the generator cannot write.
+
+mod bodies;
+mod deprecation;
+mod docs;
+mod nulls;
+
+pub(crate) use bodies::apply as apply_bodies;
+pub(crate) use deprecation::apply as apply_deprecation;
+pub(crate) use docs::lay_out as lay_out_docs;
+pub(crate) use nulls::read_as_empty as read_nulls_as_empty;

@@ -1,0 +1,176 @@
+//! The check after generating: what would not compile, or refuse what the service sends.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{Spacing, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::{FnArg, Ident, ImplItem, Item, Pat};
+
+use crate::document::Defect;
+use crate::places::Places;
+use crate::syntax::methods_of;
+
+/// The crates and modules that the client's crate has; others would not resolve.
+const ROOTS: [&str; 11] = [
+    "crate",
+    "error",
+    "progenitor_client",
+    "reqwest",
+    "schemars",
+    "self",
+    "serde",
+    "serde_json",
+    "std",
+    "super",
+    "types",
+];
+
+/// The identifiers of code that refuses values which the service may send.
+const CLOSED: [&str; 3] = ["deny_unknown_fields", "untagged", "regress"];
+
+/// Refuses a client with duplicate items, unknown crates or closed types. `open` names the open enums.
+pub(crate) fn check(client: &syn::File, open: &BTreeSet<String>, places: &Places) -> Result<(), Defect> {
+    for item in &client.items {
+        match item {
+            Item::Mod(module) if module.ident == "types" => {
+                let items = module.content.as_ref().map(|(_, items)| items.as_slice()).unwrap_or_default();
+                check_types(items, open, places)?;
+            }
+            Item::Impl(block) => {
+                for item in &block.items {
+                    if let ImplItem::Fn(function) = item {
+                        check_method(function, places)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let methods = methods_of(&client.items, &syn::parse_quote!(Client));
+    let names = methods.iter().map(|method| method.sig.ident.to_string());
+    duplicate(names).map_or(Ok(()), |name| {
+        Err(Defect::new(
+            places.of_method(&name),
+            format!("gives a second method {name:?}; choose another id"),
+        ))
+    })
+}
+
+fn check_types(items: &[Item], open: &BTreeSet<String>, places: &Places) -> Result<(), Defect> {
+    let names = items.iter().filter_map(|item| match item {
+        Item::Struct(item) => Some(item.ident.to_string()),
+        Item::Enum(item) => Some(item.ident.to_string()),
+        _ => None,
+    });
+    if let Some(name) = duplicate(names) {
+        return Err(Defect::new(places.of_type(&name), format!("gives a second type {name:?}; rename one")));
+    }
+    for item in items {
+        let (name, members) = match item {
+            Item::Struct(item) => {
+                let fields = item.fields.iter().filter_map(|field| field.ident.as_ref());
+                (item.ident.to_string(), fields.map(ToString::to_string).collect::<Vec<_>>())
+            }
+            Item::Enum(item) => {
+                let name = item.ident.to_string();
+                if !open.contains(&name) {
+                    return Err(Defect::new(
+                        places.of_type(&name),
+                        "gives a type that is closed to new values",
+                    ));
+                }
+                (name, item.variants.iter().map(|variant| variant.ident.to_string()).collect())
+            }
+            Item::Impl(block) => match &*block.self_ty {
+                syn::Type::Path(path) => (path.path.to_token_stream().to_string(), Vec::new()),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        let place = places.of_type(&name);
+        if let Some(member) = duplicate(members.into_iter()) {
+            return Err(Defect::new(place, format!("gives {name} a second member {member:?}; rename one")));
+        }
+        check_tokens(item.to_token_stream(), &place)?;
+        if let Item::Struct(item) = item {
+            let setters =
+                methods_of(items, &item.ident).into_iter().map(|method| method.sig.ident.to_string());
+            if let Some(method) = duplicate(setters) {
+                return Err(Defect::new(
+                    place,
+                    format!("gives {name} a second method {method:?}; rename one"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_method(function: &syn::ImplItemFn, places: &Places) -> Result<(), Defect> {
+    let place = places.of_method(&function.sig.ident.to_string());
+    let arguments = function.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => match &*argument.pat {
+            Pat::Ident(pattern) => Some(pattern.ident.to_string()),
+            _ => None,
+        },
+        FnArg::Receiver(_) => None,
+    });
+    if let Some(argument) = duplicate(arguments) {
+        return Err(Defect::new(place, format!("gives two arguments {argument:?}; rename one parameter")));
+    }
+    check_tokens(function.to_token_stream(), &place)
+}
+
+/// Looks for the roots of paths, and for code that refuses values.
+fn check_tokens(tokens: TokenStream, place: &str) -> Result<(), Defect> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (index, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => check_tokens(group.stream(), place)?,
+            TokenTree::Ident(ident) => {
+                let name = ident.to_string();
+                if CLOSED.contains(&name.as_str()) || name.starts_with("NonZero") {
+                    return Err(Defect::new(place, format!("gives a type that refuses values ({name})")));
+                }
+                let is_root = is_separator(&tokens, index + 1) && !follows_segment(&tokens, index);
+                let is_name =
+                    name.starts_with(|c: char| c.is_lowercase()) && syn::parse_str::<Ident>(&name).is_ok();
+                if is_root && is_name && !ROOTS.contains(&name.as_str()) {
+                    let reason = format!("needs the crate {name:?}, on which the client does not depend");
+                    return Err(Defect::new(place, reason));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns true if `::` begins at `index`.
+fn is_separator(tokens: &[TokenTree], index: usize) -> bool {
+    let (Some(TokenTree::Punct(first)), Some(TokenTree::Punct(second))) =
+        (tokens.get(index), tokens.get(index + 1))
+    else {
+        return false;
+    };
+    first.as_char() == ':' && first.spacing() == Spacing::Joint && second.as_char() == ':'
+}
+
+/// Returns true if the identifier at `index` is not the first segment of its path.
+fn follows_segment(tokens: &[TokenTree], index: usize) -> bool {
+    if index < 3 || !is_separator(tokens, index - 2) {
+        return false;
+    }
+    match &tokens[index - 3] {
+        TokenTree::Ident(ident) => {
+            !["dyn", "impl", "as", "for", "mut", "return", "in"].iter().any(|word| ident == word)
+        }
+        TokenTree::Punct(punct) => punct.as_char() == '>',
+        _ => false,
+    }
+}
+
+fn duplicate(names: impl Iterator<Item = String>) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(name.clone()))
+}

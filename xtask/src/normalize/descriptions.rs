@@ -1,0 +1,171 @@
+//! Descriptions that rustdoc shows as they are meant: no tag, link or code block by accident.
+
+use serde_json::{Map, Value};
+
+use crate::document::Defect;
+use crate::grammar::{Kind, walk_mut};
+
+/// Escapes every description and summary of the document.
+pub(super) fn escape(json: &mut Value) -> Result<(), Defect> {
+    walk_mut(json, "", Kind::Document, &mut |_, _, members| {
+        for key in ["description", "summary"] {
+            if let Some(Value::String(text)) = members.get_mut(key) {
+                *text = escape_text(text);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Appends a paragraph to the description of an object.
+pub(super) fn append(members: &mut Map<String, Value>, paragraph: &str) {
+    let description = members.get("description").and_then(Value::as_str).unwrap_or_default().trim_end();
+    let separator = if description.is_empty() { "" } else { "\n\n" };
+    let description = format!("{description}{separator}{paragraph}");
+    members.insert("description".to_owned(), description.into());
+}
+
+fn escape_text(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ");
+    let visible = |c: &char| *c == '\n' || !(c.is_control() || is_direction_mark(*c));
+    let text: String = text.chars().filter(visible).collect();
+    let mut fenced = false;
+    let mut lines = Vec::new();
+    let mut prose = String::new();
+    for line in text.trim().lines() {
+        let is_fence = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
+        if is_fence || fenced {
+            lines.extend((!prose.is_empty()).then(|| escape_prose(&std::mem::take(&mut prose))));
+            // Code without a language would be compiled as a test.
+            lines.push(if is_fence {
+                if fenced { "```" } else { "```text" }.to_owned()
+            } else {
+                line.to_owned()
+            });
+            fenced ^= is_fence;
+            continue;
+        }
+        let indent = line.len() - line.trim_start().len();
+        // Four spaces would begin a code block, which is compiled as a test too.
+        let line = if indent >= 4 { format!("   {}", line.trim()) } else { line.trim_end().to_owned() };
+        if !prose.is_empty() || line.is_empty() {
+            prose.push('\n');
+        }
+        prose.push_str(&line);
+    }
+    lines.extend((!prose.is_empty()).then(|| escape_prose(&prose)));
+    if fenced {
+        lines.push("```".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// Returns true for the characters that reorder text, which the compiler refuses in comments.
+fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes text outside of code spans, whose delimiters are runs of backticks.
+fn escape_prose(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('`') {
+        let (before, from_run) = rest.split_at(start);
+        escaped.push_str(&escape_plain(before));
+        if before.ends_with('\\') {
+            escaped.push('`');
+            rest = &from_run[1..];
+            continue;
+        }
+        let length = from_run.len() - from_run.trim_start_matches('`').len();
+        let (run, after) = from_run.split_at(length);
+        match find_run(after, length) {
+            Some(end) => {
+                escaped.push_str(&from_run[..length + end + length]);
+                rest = &after[end + length..];
+            }
+            None => {
+                run.chars().for_each(|_| escaped.push_str("\\`"));
+                rest = after;
+            }
+        }
+    }
+    escaped.push_str(&escape_plain(rest));
+    escaped
+}
+
+/// Finds the next run of exactly `length` backticks.
+fn find_run(text: &str, length: usize) -> Option<usize> {
+    let mut from = 0;
+    while let Some(start) = text[from..].find('`').map(|start| from + start) {
+        let run = text[start..].len() - text[start..].trim_start_matches('`').len();
+        if run == length {
+            return Some(start);
+        }
+        from = start + run;
+    }
+    None
+}
+
+/// Escapes tags and links to items; keeps links with a target, and makes bare addresses links.
+fn escape_plain(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        if let Some(length) = link_length(rest) {
+            escaped.push_str(&rest[..length]);
+            rest = &rest[length..];
+        } else if rest.starts_with("http://") || rest.starts_with("https://") {
+            let is_end = |c: char| c.is_whitespace() || "<>[]()\"'".contains(c);
+            let length = rest.find(is_end).unwrap_or(rest.len());
+            let address = rest[..length].trim_end_matches(['.', ',', ';', ':', '!', '?']);
+            escaped.push_str(&format!("<{address}>"));
+            rest = &rest[address.len()..];
+        } else {
+            if matches!(next, '<' | '[' | ']') && !escaped.ends_with('\\') {
+                escaped.push('\\');
+            }
+            escaped.push(next);
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+    escaped
+}
+
+/// The length of a link with its target, or of an address in angle brackets, at the start of `text`.
+fn link_length(text: &str) -> Option<usize> {
+    if text.starts_with("<http://") || text.starts_with("<https://") {
+        return text.find('>').filter(|end| !text[..*end].contains(char::is_whitespace)).map(|end| end + 1);
+    }
+    let label = text.strip_prefix('[')?.find("](")? + 1;
+    let target = &text[label + 2..];
+    let is_address = target.starts_with("http://") || target.starts_with("https://");
+    let is_plain = !text[1..label].contains(['[', ']', '<', '`', '\n']);
+    let end = target.find(')').filter(|end| !target[..*end].contains(char::is_whitespace))?;
+    (is_address && is_plain).then_some(label + 2 + end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accidental_markup_is_escaped() {
+        for (text, expected) in [
+            ("a Vec<T> of [Foo]", "a Vec\\<T> of \\[Foo\\]"),
+            ("`Vec<T>` and ``a`b``", "`Vec<T>` and ``a`b``"),
+            ("an odd ` and <b>", "an odd \\` and \\<b>"),
+            ("see [docs](https://a.b/c) or https://a.b.", "see [docs](https://a.b/c) or <https://a.b>."),
+            ("see <https://a.b>", "see <https://a.b>"),
+            ("a [b](other.md)", "a \\[b\\](other.md)"),
+            ("one\r\ntwo\rthree\u{202e}", "one\ntwo\nthree"),
+            ("a\n\n    let x = 1;", "a\n\n   let x = 1;"),
+            ("a\n```\nlet <x>;\n```\nb", "a\n```text\nlet <x>;\n```\nb"),
+            ("```json\n{}", "```text\n{}\n```"),
+            ("end */ of", "end */ of"),
+        ] {
+            assert_eq!(escape_text(text), expected);
+            assert_eq!(escape_text(&escape_text(text)), expected, "escaping twice");
+        }
+    }
+}

@@ -22,6 +22,7 @@ async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
         .await
         .unwrap()
         .into_inner()
+        .into_vec()
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod execution;
 mod hub;
 mod listings;
 mod lost_responses;
+mod malformed_pages;
 mod malformed_responses;
 #[cfg(feature = "rustls")]
 mod proxies;

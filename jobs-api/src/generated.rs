@@ -1627,7 +1627,10 @@ impl Client {
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
         body: &'a types::QuerySpecification,
-    ) -> Result<ResponseValue<::std::vec::Vec<types::DeviceJob>>, Error<ByteStream>> {
+    ) -> Result<
+        ResponseValue<crate::runtime::Rows<types::DeviceJob>>,
+        Error<ByteStream>,
+    > {
         let url = format!("{}/devices/query", self.baseurl,);
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(3usize);
         header_map
@@ -1685,7 +1688,10 @@ impl Client {
         job_type: Option<&'a types::JobType>,
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
-    ) -> Result<ResponseValue<::std::vec::Vec<types::JobResponse>>, Error<ByteStream>> {
+    ) -> Result<
+        ResponseValue<crate::runtime::Rows<types::JobResponse>>,
+        Error<ByteStream>,
+    > {
         let url = format!("{}/jobs/v2/query", self.baseurl,);
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(3usize);
         header_map
@@ -1737,7 +1743,10 @@ impl Client {
         &'a self,
         id: &'a str,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
-        let url = format!("{}/jobs/v2/{}", self.baseurl, encode_path(& id.to_string()),);
+        let url = format!(
+            "{}/jobs/v2/{}", self.baseurl, crate ::runtime::encode_segment(& id
+            .to_string()) ?,
+        );
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
         header_map
             .append(
@@ -1784,7 +1793,10 @@ impl Client {
         id: &'a str,
         body: &'a types::JobRequest,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
-        let url = format!("{}/jobs/v2/{}", self.baseurl, encode_path(& id.to_string()),);
+        let url = format!(
+            "{}/jobs/v2/{}", self.baseurl, crate ::runtime::encode_segment(& id
+            .to_string()) ?,
+        );
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
         header_map
             .append(
@@ -1831,7 +1843,8 @@ impl Client {
         id: &'a str,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
         let url = format!(
-            "{}/jobs/v2/{}/cancel", self.baseurl, encode_path(& id.to_string()),
+            "{}/jobs/v2/{}/cancel", self.baseurl, crate ::runtime::encode_segment(& id
+            .to_string()) ?,
         );
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
         header_map

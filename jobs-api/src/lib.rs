@@ -107,7 +107,7 @@ pub use jobs::wait::{WaitForJob, WaitForJobs};
 pub use pipeline::Response;
 pub use pipeline::retry::RetryPolicy;
 pub use reqwest;
-pub use runtime::{RequestId, Timestamp};
+pub use runtime::{RequestId, Rows, Timestamp, UnreadableRow};
 
 /// The examples of the README.
 #[cfg(doctest)]

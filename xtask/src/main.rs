@@ -18,8 +18,10 @@ mod names;
 mod normalize;
 mod places;
 mod regen;
+mod rows;
 #[cfg(test)]
 mod scratch;
+mod segments;
 mod setters;
 mod spec;
 mod syntax;

@@ -10,7 +10,7 @@ use similar::TextDiff;
 use crate::document;
 use crate::places::Places;
 use crate::spec::{Spec, SpecError};
-use crate::{aliases, amend, audit, enums, generator, setters, syntax, visibility};
+use crate::{aliases, amend, audit, enums, generator, rows, segments, setters, syntax, visibility};
 
 /// The generator's only input, from the root of the workspace.
 pub(crate) const SPEC: &str = "spec/openapi.json";
@@ -57,6 +57,8 @@ pub(crate) fn render_spec(spec: &Spec) -> Result<Rendered, document::Defect> {
     let enums = enums::read(spec)?;
     let mut client = generator::generate(spec, &enums)?;
     visibility::narrow(&mut client);
+    segments::guard(&mut client.items);
+    rows::read_by_row(&mut client.items);
     amend::apply_bodies(&spec.methods, &mut client)?;
     let methods = client.items.clone();
     let mut count = 0;

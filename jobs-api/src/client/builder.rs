@@ -98,8 +98,12 @@ impl ClientBuilder {
 
     /// Sets the HTTP client, with a proxy, a certificate authority or a connection pool of your choice.
     ///
-    /// The default speaks TLS 1.2 or later, connects within 10 seconds, and uses the environment's proxy
-    /// (`HTTPS_PROXY`, `NO_PROXY`) except for loopback addresses.
+    /// The default speaks HTTP/1.1 over TLS 1.2 or later, connects within 10 seconds, and uses the
+    /// environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) except for loopback addresses.
+    ///
+    /// HTTP/1.1 closes a connection on which a response timed out. An HTTP/2 connection that has gone silent
+    /// carries every retry too, unless the client detects it: with HTTP/2, set `http2_keep_alive_interval`
+    /// and `http2_keep_alive_timeout` to a few seconds.
     ///
     /// Build the client with [`redirect::Policy::none()`](reqwest::redirect::Policy::none). Otherwise the
     /// target of a redirect receives the request, token included, before the error is returned.
@@ -234,7 +238,8 @@ fn build_http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
         let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
         return Err(invalid("ClientBuilder::http_client", rule));
     }
-    let mut builder = reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
+    let mut builder =
+        reqwest::Client::builder().http1_only().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
     if is_loopback(endpoint) {
         // A proxy must not receive a token that is for this machine.
         builder = builder.no_proxy();

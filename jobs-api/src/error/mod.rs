@@ -19,9 +19,14 @@ pub use self::certificate::CertificateError;
 pub use self::code::ErrorCode;
 pub(crate) use self::headers::date;
 pub use self::service::{Cause, ServiceError};
+use self::text::one_line;
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
 use crate::auth::{ConnectionStringError, CredentialError};
+use crate::runtime::UnreadableRow;
+
+/// Characters of an unreadable row that a message repeats.
+const SHOWN_ROW: usize = 120;
 
 /// The reason why a client could not be built, or an operation failed.
 ///
@@ -68,8 +73,17 @@ pub enum Error {
     Service(Box<ServiceError>),
     /// The hub reports success, but its response cannot be read.
     UnreadableResponse(Box<UnreadableResponse>),
+    /// A row of a listing is not as the spec describes it. The listing continues with the next row.
+    UnreadableRow(Box<UnreadableRow>),
     /// The hub repeats a continuation token: the listing would never end.
     EndlessListing,
+    /// The hub returned a page with more items than it was asked for.
+    OversizedPage {
+        /// The items that the page may have.
+        requested: usize,
+        /// The items that it has.
+        received: usize,
+    },
     /// A payload cannot be written as JSON, or is not of the requested type.
     InvalidPayload(serde_json::Error),
 }
@@ -214,6 +228,16 @@ impl fmt::Display for Error {
             Self::Transport(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
             Self::UnreadableResponse(error) => error.fmt(f),
+            Self::UnreadableRow(row) => write!(
+                f,
+                "row {} of a page cannot be read: {}; it begins with {:?}",
+                row.index(),
+                one_line(row.reason()),
+                row.text().chars().take(SHOWN_ROW).collect::<String>(),
+            ),
+            Self::OversizedPage { requested, received } => {
+                write!(f, "the hub returned a page of {received} items instead of at most {requested}")
+            }
             Self::EndlessListing => f.write_str(
                 "the listing would never end: the hub repeats a continuation token that it was sent",
             ),
@@ -237,7 +261,9 @@ impl std::error::Error for Error {
             Self::InvalidConfiguration { .. }
             | Self::InvalidRequest { .. }
             | Self::Service(_)
-            | Self::EndlessListing => None,
+            | Self::UnreadableRow(_)
+            | Self::EndlessListing
+            | Self::OversizedPage { .. } => None,
         }
     }
 }

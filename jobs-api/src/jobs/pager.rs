@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
 use super::validate::check_job_id;
+use crate::auth::redact_tokens;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{
@@ -16,9 +17,14 @@ use crate::generated::types::{
 };
 use crate::limits::PAGE_SIZE;
 use crate::pipeline::{Pipeline, Response, Scope};
+use crate::runtime::{Rows, UnreadableRow};
 
 /// The header with the token of the next page.
 const CONTINUATION: &str = "x-ms-continuation";
+/// Bytes of the largest item: payload and answer of a method, condition, twin patch, and their escapes.
+const ITEM_SIZE: usize = 512 * 1024;
+/// Bytes of a page besides its items.
+const PAGE_OVERHEAD: usize = 64 * 1024;
 
 /// A selection of jobs by type and status; all jobs by default.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -47,16 +53,19 @@ impl JobFilter {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// The items. A page may be empty although others follow.
+    /// The readable items. A page may be empty although others follow.
     pub items: Vec<T>,
+    /// The items that are not as the spec describes them.
+    pub unreadable: Vec<UnreadableRow>,
     /// The token from which [`Pager::resume_from`] continues; `None` on the last page.
     pub continuation: Option<String>,
 }
 
 /// A listing: a stream of items, read page by page in constant memory.
 ///
-/// A page is read when its first item is polled, with the client's retries. The stream ends after an
-/// error.
+/// A page is read when its first item is polled, with the client's retries. An item that cannot be read is
+/// an [`Error::UnreadableRow`] after the other items of its page; the stream then continues. It ends after
+/// any other error.
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -84,6 +93,7 @@ struct Listing<T> {
     read_page: ReadPage<T>,
     page_size: u8,
     continuation: Option<String>,
+    cycle: CycleDetector,
 }
 
 /// The items that a listing asks for.
@@ -94,7 +104,39 @@ enum Query {
 }
 
 /// Reads the page of a listing at its position.
-type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<Response<Vec<T>>, Error>>;
+type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<Response<Rows<T>>, Error>>;
+
+impl<T> Page<T> {
+    fn into_results(self) -> impl Iterator<Item = Result<T, Error>> + Send
+    where
+        T: Send,
+    {
+        let unreadable = self.unreadable.into_iter().map(|row| Err(Error::UnreadableRow(Box::new(row))));
+        self.items.into_iter().map(Ok).chain(unreadable)
+    }
+}
+
+/// Detects a cycle in a sequence of tokens, in constant memory (Brent's algorithm): each token is compared
+/// with one earlier token, which is replaced whenever the count reaches a power of two.
+#[derive(Clone, Debug, Default)]
+struct CycleDetector {
+    checkpoint: Option<String>,
+    count: u64,
+}
+
+impl CycleDetector {
+    /// Adds a token. Returns true if the sequence is known to repeat.
+    fn has_repeated(&mut self, token: &str) -> bool {
+        if self.checkpoint.as_deref() == Some(token) {
+            return true;
+        }
+        self.count += 1;
+        if self.count.is_power_of_two() {
+            self.checkpoint = Some(token.to_owned());
+        }
+        false
+    }
+}
 
 impl Pager<JobResponse> {
     pub(crate) fn of_jobs(pipeline: Arc<Pipeline>, filter: JobFilter) -> Self {
@@ -120,7 +162,8 @@ impl Pager<DeviceJob> {
 impl<T: Send + 'static> Pager<T> {
     fn new(pipeline: Arc<Pipeline>, query: Query, read_page: ReadPage<T>) -> Self {
         let page_size = *PAGE_SIZE.end();
-        Self { listing: Listing { pipeline, query, read_page, page_size, continuation: None }, items: None }
+        let (continuation, cycle) = (None, CycleDetector::default());
+        Self { listing: Listing { pipeline, query, read_page, page_size, continuation, cycle }, items: None }
     }
 
     /// Sets the largest number of items on a page: 1 to 100, by default 100. Any other number is an
@@ -148,6 +191,11 @@ impl<T: Send + 'static> Listing<T> {
         stream::try_unfold(Some(self), async |listing| {
             let Some(mut listing) = listing else { return Ok(None) };
             let page = listing.read().await?;
+            if let Some(token) = &page.continuation
+                && listing.cycle.has_repeated(token)
+            {
+                return Err(Error::EndlessListing);
+            }
             listing.continuation.clone_from(&page.continuation);
             let next = page.continuation.is_some().then_some(listing);
             Ok(Some((page, next)))
@@ -165,7 +213,13 @@ impl<T: Send + 'static> Listing<T> {
         if continuation.is_some() && continuation == self.continuation {
             return Err(Error::EndlessListing);
         }
-        Ok(Page { items: response.into_inner(), continuation })
+        let (items, unreadable) = response.into_inner().into_parts();
+        let (requested, received) = (usize::from(self.page_size), items.len() + unreadable.len());
+        if received > requested {
+            return Err(Error::OversizedPage { requested, received });
+        }
+        let unreadable = unreadable.into_iter().map(|row| row.redact(redact_tokens)).collect();
+        Ok(Page { items, unreadable, continuation })
     }
 
     fn scope(&self) -> Scope<'_> {
@@ -173,12 +227,13 @@ impl<T: Send + 'static> Listing<T> {
             Query::Jobs(_) => None,
             Query::DeviceJobs { job_id, .. } => Some(job_id.as_str()),
         };
-        Scope { job_id, is_read: true, ..Scope::default() }
+        let body_limit = PAGE_OVERHEAD + usize::from(self.page_size) * ITEM_SIZE;
+        Scope { job_id, is_read: true, body_limit: Some(body_limit) }
     }
 }
 
 impl Listing<JobResponse> {
-    async fn read_jobs(&self) -> Result<Response<Vec<JobResponse>>, Error> {
+    async fn read_jobs(&self) -> Result<Response<Rows<JobResponse>>, Error> {
         let filter = match &self.query {
             Query::Jobs(filter) => filter,
             Query::DeviceJobs { .. } => &JobFilter::default(),
@@ -193,7 +248,7 @@ impl Listing<JobResponse> {
 }
 
 impl Listing<DeviceJob> {
-    async fn read_device_jobs(&self) -> Result<Response<Vec<DeviceJob>>, Error> {
+    async fn read_device_jobs(&self) -> Result<Response<Rows<DeviceJob>>, Error> {
         let query = &QuerySpecification { query: Some(self.query.to_text()?) };
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
         let read = |api: Api| async move { api.query_device_jobs(continuation, Some(size), query).await };
@@ -224,7 +279,7 @@ impl<T: Send + 'static> Stream for Pager<T> {
         let Self { listing, items } = &mut *self;
         let items = items.get_or_insert_with(|| {
             let pages = listing.clone().into_pages();
-            pages.map_ok(|page| stream::iter(page.items.into_iter().map(Ok))).try_flatten().boxed()
+            pages.map_ok(|page| stream::iter(page.into_results())).try_flatten().boxed()
         });
         items.poll_next_unpin(context)
     }
@@ -240,6 +295,7 @@ impl<T> Clone for Listing<T> {
             read_page: self.read_page,
             page_size: self.page_size,
             continuation: self.continuation.clone(),
+            cycle: self.cycle.clone(),
         }
     }
 }
@@ -248,5 +304,28 @@ impl<T> fmt::Debug for Pager<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Listing { query, page_size, .. } = &self.listing;
         f.debug_struct("Pager").field("query", query).field("page_size", page_size).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cycle_of_tokens_is_detected() {
+        for start in 0..5 {
+            for length in 1..20 {
+                let token =
+                    |n: usize| format!("{}", if n < start { n } else { start + (n - start) % length });
+                let mut detector = CycleDetector::default();
+                assert!((0..200).any(|n| detector.has_repeated(&token(n))), "{start} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn distinct_tokens_are_no_cycle() {
+        let mut detector = CycleDetector::default();
+        assert!(!(0..10_000).any(|n| detector.has_repeated(&n.to_string())));
     }
 }

@@ -141,6 +141,7 @@ fn kind(error: &Error) -> &'static str {
         Error::Transport(_) => "connection",
         Error::UnreadableResponse(_) => "unreadable_response",
         Error::Credential(_) => "credential",
+        Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
         _ => "invalid_request",
     }
 }

@@ -3,8 +3,12 @@
 pub(crate) mod aliases;
 pub(crate) mod attempt;
 mod request_id;
+mod rows;
+mod segment;
 mod timestamp;
 
 pub(crate) use self::attempt::Attempt;
 pub use self::request_id::RequestId;
+pub use self::rows::{Rows, UnreadableRow};
+pub(crate) use self::segment::encode_segment;
 pub use self::timestamp::Timestamp;

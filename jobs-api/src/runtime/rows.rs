@@ -1,0 +1,198 @@
+//! Lists in responses, read row by row.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use serde::de::{DeserializeOwned, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// The rows that are read before a list counts as malformed: the largest page of any version of the
+/// service. The hub is asked for 100 at most.
+const MAX_ROWS: usize = 1000;
+/// Bytes of an unreadable row that are kept.
+const KEPT_TEXT: usize = 64 * 1024;
+
+/// The rows of a response. Dereferences to the readable ones.
+///
+/// Each row is read by itself: a device's answer that is not valid for its type, such as JSON nested deeper
+/// than 128 levels, makes its own row unreadable and no other. A list of more than 1,000 rows is an error,
+/// and null is an empty list.
+#[derive(Clone, Debug)]
+pub struct Rows<T> {
+    rows: Vec<T>,
+    unreadable: Vec<UnreadableRow>,
+}
+
+/// A row that is not what the spec describes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnreadableRow {
+    index: usize,
+    text: String,
+    reason: String,
+}
+
+impl<T> Rows<T> {
+    /// Returns the readable rows.
+    pub fn into_vec(self) -> Vec<T> {
+        self.rows
+    }
+
+    /// Returns the unreadable rows.
+    pub fn unreadable(&self) -> &[UnreadableRow] {
+        &self.unreadable
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<T>, Vec<UnreadableRow>) {
+        (self.rows, self.unreadable)
+    }
+}
+
+impl UnreadableRow {
+    /// Returns the position of the row in its response, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Returns the row as the hub wrote it, at most its first 64 KiB.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the reason why the row could not be read.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Replaces the texts by what `redact` returns for them.
+    pub(crate) fn redact(mut self, redact: impl Fn(&str) -> Option<String>) -> Self {
+        for text in [&mut self.text, &mut self.reason] {
+            if let Some(redacted) = redact(text) {
+                *text = redacted;
+            }
+        }
+        self
+    }
+
+    fn new(index: usize, row: &RawValue, error: &serde_json::Error) -> Self {
+        let mut text = row.get();
+        if text.len() > KEPT_TEXT {
+            let end = (0..=KEPT_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+            text = &text[..end];
+        }
+        Self { index, text: text.to_owned(), reason: error.to_string() }
+    }
+}
+
+impl<T> Deref for Rows<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.rows
+    }
+}
+
+impl<T> IntoIterator for Rows<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.into_iter()
+    }
+}
+
+impl<T: Serialize> Serialize for Rows<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.rows.serialize(serializer)
+    }
+}
+
+/// Reads from JSON text; a deserializer of other formats, or of a `serde_json::Value`, is an error.
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Rows<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RowsVisitor(PhantomData))
+    }
+}
+
+struct RowsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for RowsVisitor<T> {
+    type Value = Rows<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of rows")
+    }
+
+    fn visit_unit<E>(self) -> Result<Rows<T>, E> {
+        Ok(Rows { rows: Vec::new(), unreadable: Vec::new() })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows<T>, A::Error> {
+        let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
+        let mut index = 0;
+        // The raw text is scanned without recursion and without building values.
+        while let Some(row) = list.next_element::<&'de RawValue>()? {
+            if index == MAX_ROWS {
+                return Err(A::Error::custom(format_args!("more than {MAX_ROWS} rows")));
+            }
+            match serde_json::from_str(row.get()) {
+                Ok(row) => rows.push(row),
+                Err(error) => unreadable.push(UnreadableRow::new(index, row, &error)),
+            }
+            index += 1;
+        }
+        Ok(Rows { rows, unreadable })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generated::types::DeviceJob;
+
+    fn read(list: &str) -> Result<Rows<DeviceJob>, serde_json::Error> {
+        serde_json::from_slice(list.as_bytes())
+    }
+
+    #[test]
+    fn unreadable_row_leaves_the_others_readable() {
+        let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
+        for payload in [deep.as_str(), "1e999", r#""\ud800""#, r#"{"a":1}, "payload": 2"#] {
+            let poisoned = format!(r#"{{"deviceId":"b","outcome":{{"payload":{payload}}}}}"#);
+            let rows = read(&format!(r#"[{{"deviceId":"a"}}, {poisoned}, {{"deviceId":"c"}}]"#)).unwrap();
+            let ids: Vec<&str> = rows.iter().map(DeviceJob::id).collect();
+            assert_eq!(ids, ["a", "c"], "{payload}");
+            let [unreadable] = rows.unreadable() else { panic!("{payload}: {rows:?}") };
+            assert_eq!((unreadable.index(), unreadable.text()), (1, poisoned.as_str()));
+            assert!(!unreadable.reason().is_empty());
+        }
+        let number = read(r#"[{"outcome":{"status":3000000000}}, 7, {}]"#).unwrap();
+        assert_eq!((number.len(), number.unreadable().len()), (1, 2));
+    }
+
+    #[test]
+    fn null_is_an_empty_list() {
+        assert!(read("null").unwrap().is_empty() && read("[]").unwrap().is_empty());
+    }
+
+    #[test]
+    fn text_that_is_no_list_is_an_error() {
+        for text in ["{}", "7", "[{}", "[oops]", ""] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn endless_list_is_an_error_before_it_is_built() {
+        let list = format!("[{}{{}}]", "{},".repeat(1_000_000));
+        assert!(read(&list).unwrap_err().to_string().contains("more than 1000 rows"));
+        assert_eq!(read(&format!("[{}{{}}]", "{},".repeat(MAX_ROWS - 1))).unwrap().len(), MAX_ROWS);
+    }
+
+    #[test]
+    fn long_row_is_cut_at_a_character() {
+        let rows = read(&format!("[\"{}\"]", "é".repeat(KEPT_TEXT))).unwrap();
+        assert_eq!(rows.unreadable()[0].text().len(), KEPT_TEXT - 1);
+    }
+}

@@ -1,0 +1,61 @@
+//! Lists in responses: read row by row, so that one unreadable row does not cost the others.
+
+use syn::{GenericArgument, ImplItem, Item, PathArguments, ReturnType, Type, parse_quote};
+
+/// Makes every operation of the client whose response is a list of generated structs return
+/// `ResponseValue<Rows<…>>`.
+pub(crate) fn read_by_row(client: &mut [Item]) {
+    let blocks = client.iter_mut().filter_map(|item| match item {
+        Item::Impl(block) if block.trait_.is_none() => Some(&mut block.items),
+        _ => None,
+    });
+    for item in blocks.flatten() {
+        if let ImplItem::Fn(method) = item
+            && let ReturnType::Type(_, output) = &mut method.sig.output
+            && let Some(value) = argument(output, "Result").and_then(|ty| argument(ty, "ResponseValue"))
+            && let Some(row) = argument(value, "Vec").filter(|row| is_generated(row)).cloned()
+        {
+            *value = parse_quote!(crate::runtime::Rows<#row>);
+        }
+    }
+}
+
+/// The first type argument of a path that ends with `name`.
+fn argument<'a>(ty: &'a mut Type, name: &str) -> Option<&'a mut Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last_mut().filter(|segment| segment.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &mut last.arguments else { return None };
+    arguments.args.iter_mut().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
+fn is_generated(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.first().is_some_and(|first| first.ident == "types"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_generated_types_are_read_by_row() {
+        let mut file: syn::File = parse_quote! {
+            impl Client {
+                async fn list(&self) -> Result<ResponseValue<::std::vec::Vec<types::Job>>, Error<ByteStream>> {}
+                async fn names(&self) -> Result<ResponseValue<::std::vec::Vec<String>>, Error<ByteStream>> {}
+                async fn one(&self) -> Result<ResponseValue<types::Job>, Error<ByteStream>> {}
+            }
+        };
+        read_by_row(&mut file.items);
+        let expected: syn::File = parse_quote! {
+            impl Client {
+                async fn list(&self) -> Result<ResponseValue<crate::runtime::Rows<types::Job>>, Error<ByteStream>> {}
+                async fn names(&self) -> Result<ResponseValue<::std::vec::Vec<String>>, Error<ByteStream>> {}
+                async fn one(&self) -> Result<ResponseValue<types::Job>, Error<ByteStream>> {}
+            }
+        };
+        assert_eq!(prettyplease::unparse(&file), prettyplease::unparse(&expected));
+    }
+}

@@ -20,6 +20,7 @@ mod redaction;
 mod requests;
 mod retries;
 mod rotation;
+mod runtimes;
 #[cfg(feature = "schemars")]
 mod schema;
 mod service_errors;

@@ -41,7 +41,7 @@ pub enum CredentialError {
     EmptyScope,
     /// The token credential returned no usable token.
     NoToken(TokenError),
-    /// The call was made outside a Tokio runtime, which Entra ID tokens need.
+    /// The call was made outside a Tokio runtime.
     NoRuntime,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for CredentialError {
             Self::EmptyScope => f.write_str("the scope of the tokens is empty"),
             Self::NoToken(error) => error.fmt(f),
             Self::NoRuntime => f.write_str(
-                "Entra ID tokens need a Tokio runtime; make the call inside one, for example in `#[tokio::main]`",
+                "a call needs a Tokio runtime; make it inside one, for example in `#[tokio::main]`",
             ),
         }
     }

@@ -156,7 +156,9 @@ impl Error {
     /// False if no token could be obtained: the token endpoint may be unreachable.
     pub fn is_unauthorized(&self) -> bool {
         match self {
-            Self::Credential(error) => !matches!(error, CredentialError::NoToken(_)),
+            Self::Credential(error) => {
+                !matches!(error, CredentialError::NoToken(_) | CredentialError::NoRuntime)
+            }
             Self::ConnectionString(error) => matches!(error, ConnectionStringError::Unusable { .. }),
             _ => self.is_status(StatusCode::UNAUTHORIZED),
         }

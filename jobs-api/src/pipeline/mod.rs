@@ -16,6 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use progenitor_client::ResponseValue;
 use reqwest::Url;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Span;
 
@@ -210,6 +211,8 @@ impl Pipeline {
         state: &RetryState,
         rejected: Option<&AccessToken>,
     ) -> Result<AccessToken, CredentialError> {
+        // Timers and sockets panic without a runtime.
+        Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
         let limit = state.token_timeout(self.attempt_timeout);
         let token = timeout(limit, self.authorizer.token(rejected)).await;
         token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::timeout(limit))))

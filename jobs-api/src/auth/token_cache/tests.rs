@@ -276,7 +276,7 @@ fn call_outside_a_runtime_is_an_error() {
     let issue = || async { panic!("it must not begin") };
     let error = cache.token(None, issue).now_or_never().expect("no wait").unwrap_err();
     assert_eq!(error, CredentialError::NoRuntime);
-    assert!(error.to_string().contains("need a Tokio runtime"), "{error}");
+    assert!(error.to_string().contains("needs a Tokio runtime"), "{error}");
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -1,7 +1,7 @@
 //! A cache of one token that takes a while to obtain.
 //!
 //! All calls of a client use the cached token. A refresh begins four minutes before it expires, runs
-//! as a task, and is shared by all calls that need it: none of them has to stay for it to finish.
+//! as a task, and is shared by all calls on the same runtime: none of them has to stay for it to finish.
 
 mod state;
 #[cfg(test)]
@@ -57,7 +57,7 @@ impl TokenCache {
                 // The order matters. The refresh begins before a usable token is returned, so that it
                 // runs in the background; and its error counts only if there is no usable token.
                 let usable = state.usable(rejected, now);
-                let refresh = self.join_or_start(&mut state, now, usable.is_none(), &issue);
+                let refresh = self.join_or_start(&mut state, now, &issue);
                 if let Some(token) = usable {
                     return Ok(token);
                 }
@@ -78,15 +78,14 @@ impl TokenCache {
         self.state().reject(token, min_age, Instant::now())
     }
 
-    /// Joins the refresh in flight, or starts one.
+    /// Joins the refresh in flight on the caller's runtime, or starts one.
     ///
-    /// A caller that must wait joins only a refresh on its own runtime, which is certain to be driven
-    /// while the caller is. Another runtime may never be driven again.
+    /// That runtime is certain to be driven while the caller waits. Another one may never be driven
+    /// again.
     fn join_or_start<F, Fut>(
         &self,
         state: &mut CacheState,
         now: Instant,
-        must_wait: bool,
         issue: &F,
     ) -> Result<Refresh, CredentialError>
     where
@@ -94,7 +93,7 @@ impl TokenCache {
         Fut: Future<Output = Result<IssuedToken, CredentialError>> + Send + 'static,
     {
         let runtime = Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
-        if let Some(refresh) = state.in_flight(must_wait.then(|| runtime.id())) {
+        if let Some(refresh) = state.in_flight(runtime.id()) {
             return Ok(refresh);
         }
         if let Some(error) = state.back_off_error(now) {

@@ -68,11 +68,10 @@ impl CacheState {
         self.current.as_ref().filter(|current| !is_rejected(&current.token))
     }
 
-    /// Returns a refresh in flight: on this runtime, or on any if it is `None`.
-    pub(super) fn in_flight(&mut self, runtime: Option<runtime::Id>) -> Option<Refresh> {
+    /// Returns the refresh in flight on this runtime.
+    pub(super) fn in_flight(&mut self, runtime: runtime::Id) -> Option<Refresh> {
         self.in_flight.retain(|refresh| refresh.closed.has_changed().is_ok());
-        let mut in_flight = self.in_flight.iter();
-        in_flight.find(|refresh| runtime.is_none_or(|runtime| refresh.runtime == runtime)).cloned()
+        self.in_flight.iter().find(|refresh| refresh.runtime == runtime).cloned()
     }
 
     pub(super) fn start_refresh(&mut self, refresh: Refresh) -> Refresh {

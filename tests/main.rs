@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
 
+mod architecture;
 mod cancellation;
 mod conditions;
 mod deserialization;

@@ -68,6 +68,8 @@
 //!
 //! [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-jobs
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod auth;
 mod client;
 mod error;
@@ -111,5 +113,5 @@ pub use runtime::{RequestId, Rows, Timestamp, UnreadableRow};
 
 /// The examples of the README.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -12,6 +12,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 ///
 /// Refuses an empty value, `.` and `..`: the URL parser would drop the segment or its parent, and the
 /// request would reach another resource.
+#[allow(clippy::result_large_err, reason = "the error type of the generated methods that call this")]
 pub(crate) fn encode_segment<E>(value: &str) -> Result<String, Error<E>> {
     match value {
         "" | "." | ".." => Err(Error::InvalidRequest(format!(

@@ -74,7 +74,7 @@ async fn self_signed_certificate_is_not_trusted() {
 
 #[tokio::test]
 async fn certificate_for_another_name_is_rejected() {
-    let error = connect_error(Certificate::OtherName, |hub| private_http_client(hub).build().unwrap()).await;
+    let error = connect_error(Certificate::NameMismatch, |hub| private_http_client(hub).build().unwrap()).await;
     assert_reports(&error, CertificateError::NameMismatch, "its certificate is for another name");
 }
 
@@ -94,13 +94,13 @@ async fn certificate_not_valid_yet_is_rejected() {
 #[cfg(all(feature = "native-tls", target_os = "linux"))]
 #[tokio::test]
 async fn openssl_reports_the_same_certificate_errors() {
-    use CertificateError::{Expired, NotValidYet, OtherName, UnknownIssuer};
+    use CertificateError::{Expired, NotValidYet, NameMismatch, UnknownIssuer};
 
     let native = || reqwest::Client::builder().tls_backend_native().no_proxy();
     for (certificate, is_authority_trusted, expected) in [
         (Certificate::Good, false, UnknownIssuer),
         (Certificate::SelfSigned, true, UnknownIssuer),
-        (Certificate::OtherName, true, OtherName),
+        (Certificate::NameMismatch, true, NameMismatch),
         (Certificate::Expired, true, Expired),
         (Certificate::NotValidYet, true, NotValidYet),
     ] {

@@ -74,7 +74,7 @@ async fn self_signed_certificate_is_not_trusted() {
 
 #[tokio::test]
 async fn certificate_for_another_name_is_rejected() {
-    let error = connect_error(Certificate::NameMismatch, |hub| private_http_client(hub).build().unwrap()).await;
+    let error = connect_error(Certificate::OtherName, |hub| private_http_client(hub).build().unwrap()).await;
     assert_reports(&error, CertificateError::NameMismatch, "its certificate is for another name");
 }
 
@@ -100,7 +100,7 @@ async fn openssl_reports_the_same_certificate_errors() {
     for (certificate, is_authority_trusted, expected) in [
         (Certificate::Good, false, UnknownIssuer),
         (Certificate::SelfSigned, true, UnknownIssuer),
-        (Certificate::NameMismatch, true, NameMismatch),
+        (Certificate::OtherName, true, NameMismatch),
         (Certificate::Expired, true, Expired),
         (Certificate::NotValidYet, true, NotValidYet),
     ] {

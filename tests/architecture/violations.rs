@@ -58,7 +58,7 @@ fn follow(
         return None;
     }
     if let Some(start) = way.iter().position(|visited| visited == module) {
-        return Some([&way[start..], &[module.clone()]].concat());
+        return Some([&way[start..], std::slice::from_ref(module)].concat());
     }
     way.push(module.clone());
     let circle = imports[module].iter().find_map(|import| follow(imports, &import.module, way, finished));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
 
 mod architecture;
+mod call_options;
 mod cancellation;
 mod conditions;
 mod deserialization;
@@ -11,6 +12,7 @@ mod entra;
 mod enums;
 mod execution;
 mod hub;
+mod idempotence;
 mod listings;
 mod lost_responses;
 mod malformed_pages;
@@ -18,6 +20,7 @@ mod malformed_responses;
 #[cfg(feature = "rustls")]
 mod proxies;
 mod redaction;
+mod reports;
 mod requests;
 mod retries;
 mod rotation;

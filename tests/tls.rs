@@ -94,7 +94,7 @@ async fn certificate_not_valid_yet_is_rejected() {
 #[cfg(all(feature = "native-tls", target_os = "linux"))]
 #[tokio::test]
 async fn openssl_reports_the_same_certificate_errors() {
-    use CertificateError::{Expired, NotValidYet, NameMismatch, UnknownIssuer};
+    use CertificateError::{Expired, NameMismatch, NotValidYet, UnknownIssuer};
 
     let native = || reqwest::Client::builder().tls_backend_native().no_proxy();
     for (certificate, is_authority_trusted, expected) in [

@@ -52,7 +52,7 @@ async fn each_state_change_is_reported_once() {
     assert!(states.len() >= 2 && states.windows(2).all(|pair| text(&pair[0]) != text(&pair[1])));
     assert_eq!(text(states.last().unwrap()), text(&job));
 
-    let later: Vec<JobResponse> = client.wait_for_job("job").states().try_collect().await.unwrap();
+    let later: Vec<JobResponse> = client.wait_for_job("job").updates().try_collect().await.unwrap();
     assert_eq!(later.len(), 1);
 }
 

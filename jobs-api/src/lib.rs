@@ -102,6 +102,7 @@ pub use generated::Client as Operations;
 #[doc(inline)]
 pub use generated::types;
 pub use jobs::condition::{Attribute, Condition, ConditionError, Literal};
+pub use jobs::id::JobId;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};
 pub use jobs::pager::{JobFilter, Page, Pager};
 pub use jobs::report::{DeviceFailure, JobReport};

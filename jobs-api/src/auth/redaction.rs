@@ -18,7 +18,6 @@ const PREFIX_LENGTH: usize = 12;
 const ANY_PREFIX: [&str; 2] = [SIGNATURE_FIELD, "eyJ"];
 
 /// Returns the text without any token, `None` if it contains none.
-#[cfg(feature = "entra")]
 pub(crate) fn redact_tokens(text: &str) -> Option<String> {
     redact(text, &ANY_PREFIX)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -148,10 +149,12 @@ impl ClientBuilder {
             let rule = "it must be a host name, perhaps with a path, without scheme";
             return Err(invalid("ClientBuilder::audience", rule));
         }
-        let authorizer = Authorizer::new(credential, audience)?;
+        let authorizer = Arc::new(Authorizer::new(credential, audience)?);
         let http = self.http_client.map_or_else(|| build_http_client(&endpoint), Ok)?;
         let Self { host_name, retry, attempt_timeout, body_limit, .. } = self;
-        let pipeline = Pipeline { host_name, endpoint, http, authorizer, retry, attempt_timeout, body_limit };
+        let headers = Arc::default();
+        let pipeline =
+            Pipeline { host_name, endpoint, http, authorizer, retry, attempt_timeout, body_limit, headers };
         Ok(Client::new(pipeline))
     }
 

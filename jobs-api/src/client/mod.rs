@@ -6,8 +6,11 @@ mod env;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::stream::{Stream, TryStreamExt as _};
 use progenitor_client::{Error as GeneratedError, ResponseValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::Error;
 use crate::generated::Client as Api;
@@ -16,13 +19,31 @@ use crate::jobs::pager::{JobFilter, Pager};
 use crate::jobs::report::JobReport;
 use crate::jobs::validate::{check_job_id, prepare};
 use crate::jobs::wait::{WaitForJob, WaitForJobs};
-use crate::pipeline::lost_response::Change;
+use crate::pipeline::lost_response::{Change, differences};
+use crate::pipeline::retry::RetryPolicy;
 use crate::pipeline::{Pipeline, Response, Scope};
+
+/// Headers that the client, or its HTTP client, sets.
+const RESERVED_HEADERS: [&str; 10] = [
+    "accept",
+    "api-version",
+    "authorization",
+    "content-length",
+    "content-type",
+    "host",
+    "request-id",
+    "transfer-encoding",
+    "x-ms-continuation",
+    "x-ms-max-item-count",
+];
 
 /// A client for the scheduled jobs of one hub.
 ///
-/// Clones are cheap and share connections and token. Futures and streams of a client are `Send` and may be
-/// dropped at any point; a request that was sent by then may still take effect.
+/// Clones are cheap and share connections and token.
+///
+/// Futures and streams of a client are `Send` and may be dropped at any point. A request that was sent by
+/// then may still take effect: after dropping a create or cancel call, read the job, or repeat the call with
+/// [`ensure_scheduled_job`](Self::ensure_scheduled_job).
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), jobs_api::Error> {
@@ -60,9 +81,42 @@ impl Client {
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        let body = &prepare(id, request)?;
+        let body = &prepare(id, request).map_err(|error| error.in_operation("create_scheduled_job", id))?;
         let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
         self.0.execute_change(id, Change::Create(body), create).await
+    }
+
+    /// Creates a job unless it exists: the call may be repeated, after a crash too.
+    ///
+    /// Returns the new job, or the job of this id if it is the one requested: same type, condition, work,
+    /// and, as far as the request sets them, start and time limit.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+    ///
+    /// let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'");
+    /// client.ensure_scheduled_job("reboot-43-2026-11-25", &request).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::JobConflict`] if a job of this id exists that is not the one requested; else those of
+    /// [`create_scheduled_job`](Self::create_scheduled_job).
+    pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
+        match self.create_scheduled_job(id, request).await {
+            Err(error) if error.is_already_exists() => {
+                let job = self.0.read_job(id).await?;
+                let differences: Vec<_> = differences(&job, &prepare(id, request)?).collect();
+                if differences.is_empty() {
+                    return Ok(job);
+                }
+                Err(Error::JobConflict { job_id: id.to_owned(), differences })
+            }
+            result => result,
+        }
     }
 
     /// Reads a job, with its status and how many devices are in which state: [Get Scheduled Job][page].
@@ -76,7 +130,7 @@ impl Client {
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
     pub async fn get_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        check_job_id(id)?;
+        check_job_id(id).map_err(|error| error.in_operation("get_scheduled_job", id))?;
         self.0.read_job(id).await
     }
 
@@ -91,9 +145,32 @@ impl Client {
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
     pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        check_job_id(id)?;
+        check_job_id(id).map_err(|error| error.in_operation("cancel_scheduled_job", id))?;
         let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
         self.0.execute_change(id, Change::Cancel, cancel).await
+    }
+
+    /// Returns a client that shares everything with this one except its retries.
+    pub fn with_retry(&self, policy: RetryPolicy) -> Self {
+        Self::new(Pipeline { retry: policy, ..(*self.0).clone() })
+    }
+
+    /// Returns a client that shares everything with this one except the duration of an attempt: see
+    /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout).
+    pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
+        Self::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() })
+    }
+
+    /// Returns a client that shares everything with this one and sends a header with every request, such as
+    /// `traceparent`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfiguration`] if the name or the value is not valid for a header, or the header is
+    /// one that the client sets itself.
+    pub fn with_header(&self, name: &str, value: &str) -> Result<Self, Error> {
+        let headers = add_header(&self.0.headers, name, value)?;
+        Ok(Self::new(Pipeline { headers: Arc::new(headers), ..(*self.0).clone() }))
     }
 
     /// Waits for a job to end: see [`WaitForJob`].
@@ -118,6 +195,18 @@ impl Client {
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
     pub fn query_device_jobs(&self, job_id: &str) -> Pager<DeviceJob> {
         Pager::of_device_jobs(self.0.clone(), job_id)
+    }
+
+    /// Lists the rows of the devices on which a job failed: those that it did not reach, and those that
+    /// answered with a failure.
+    ///
+    /// The hub cannot select the latter, so every row of the job is read.
+    pub fn failed_devices(
+        &self,
+        job_id: &str,
+    ) -> impl Stream<Item = Result<DeviceJob, Error>> + Send + Unpin + use<> {
+        let rows = self.query_device_jobs(job_id);
+        rows.try_filter(|row| std::future::ready(row.failure().is_some()))
     }
 
     /// Reads a job and counts its rows by status, by error and by the devices' answers.
@@ -161,6 +250,20 @@ impl Client {
     {
         self.0.execute(Scope::default(), operation).await
     }
+}
+
+/// Returns the headers with another one, unless the client sets that itself.
+fn add_header(headers: &HeaderMap, name: &str, value: &str) -> Result<HeaderMap, Error> {
+    let invalid = |rule: String| Error::InvalidConfiguration { setting: "Client::with_header", rule };
+    let name: HeaderName = name.parse().map_err(|_| invalid("the name is not valid for a header".into()))?;
+    if RESERVED_HEADERS.contains(&name.as_str()) {
+        return Err(invalid(format!("the client sets {name} itself")));
+    }
+    let value = HeaderValue::from_str(value)
+        .map_err(|_| invalid(format!("the value of {name} is not valid for a header")))?;
+    let mut headers = headers.clone();
+    headers.insert(name, value);
+    Ok(headers)
 }
 
 impl fmt::Debug for Client {

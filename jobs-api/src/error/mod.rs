@@ -23,6 +23,7 @@ use self::text::one_line;
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
 use crate::auth::{ConnectionStringError, CredentialError};
+use crate::limits::JOB_ID_LENGTH;
 use crate::runtime::UnreadableRow;
 
 /// Characters of an unreadable row that a message repeats.
@@ -66,6 +67,15 @@ pub enum Error {
         field: &'static str,
         /// The rule that it breaks.
         rule: String,
+        /// The operation and the job's id, if they are known.
+        target: Option<String>,
+    },
+    /// A job of this id exists, and is not the one requested.
+    JobConflict {
+        /// The job's id.
+        job_id: String,
+        /// The members in which the two differ, such as `queryCondition`.
+        differences: Vec<&'static str>,
     },
     /// No complete response came.
     Transport(Box<TransportError>),
@@ -142,7 +152,9 @@ impl Error {
 
     /// Returns true if a job of this id exists.
     pub fn is_already_exists(&self) -> bool {
-        self.has_code(&ErrorCode::JobAlreadyExists) || self.has_code(&ErrorCode::DeviceJobAlreadyExists)
+        matches!(self, Self::JobConflict { .. })
+            || self.has_code(&ErrorCode::JobAlreadyExists)
+            || self.has_code(&ErrorCode::DeviceJobAlreadyExists)
     }
 
     /// Returns true if the job is in a state in which it cannot be cancelled: running, or most likely
@@ -207,7 +219,21 @@ impl Error {
     }
 
     pub(crate) fn invalid_request(field: &'static str, rule: impl Into<String>) -> Self {
-        Self::InvalidRequest { field, rule: rule.into() }
+        Self::InvalidRequest { field, rule: rule.into(), target: None }
+    }
+
+    /// Adds the operation and the job's id to an invalid request. An id that the service would not accept is
+    /// left out: it may be anything, such as a key by mistake.
+    pub(crate) fn in_operation(mut self, operation: &'static str, id: &str) -> Self {
+        if let Self::InvalidRequest { target, .. } = &mut self {
+            let is_valid = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            *target = Some(if JOB_ID_LENGTH.contains(&id.len()) && id.chars().all(is_valid) {
+                format!("{operation} of {id}")
+            } else {
+                operation.to_owned()
+            });
+        }
+        self
     }
 
     fn is_status(&self, status: StatusCode) -> bool {
@@ -226,7 +252,13 @@ impl fmt::Display for Error {
             Self::Credential(CredentialError::NoToken(error)) => write!(f, "not sent: {error}"),
             Self::Credential(error) => error.fmt(f),
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
-            Self::InvalidRequest { field, rule } => write!(f, "not sent: {field} {rule}"),
+            Self::InvalidRequest { field, rule, target: None } => write!(f, "not sent: {field} {rule}"),
+            Self::InvalidRequest { field, rule, target: Some(target) } => {
+                write!(f, "{target} was not sent: {field} {rule}")
+            }
+            Self::JobConflict { job_id, differences } => {
+                write!(f, "a job with the id {job_id} exists and differs in {}", differences.join(", "))
+            }
             Self::Transport(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
             Self::UnreadableResponse(error) => error.fmt(f),
@@ -262,6 +294,7 @@ impl std::error::Error for Error {
             Self::InvalidPayload(error) => Some(error),
             Self::InvalidConfiguration { .. }
             | Self::InvalidRequest { .. }
+            | Self::JobConflict { .. }
             | Self::Service(_)
             | Self::UnreadableRow(_)
             | Self::EndlessListing

@@ -20,9 +20,11 @@ use crate::pipeline::lost_response::is_cancelled;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum JobOutcome {
-    /// The job completed and reached every device.
+    /// The job completed and reached every device. Of a [`JobResponse`], this says nothing about the
+    /// devices' answers; of a [`JobReport`](crate::JobReport), no device answered with a failure either.
     Succeeded,
-    /// The job completed, but failed on this many devices.
+    /// The job completed, but did not reach this many devices. Of a [`JobReport`](crate::JobReport), the
+    /// devices that answered with a failure are included.
     CompletedWithFailures(u32),
     /// The job failed as a whole; its `failure_reason` says why.
     Failed,

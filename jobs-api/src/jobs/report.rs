@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures_util::stream::TryStreamExt as _;
 use serde::Serialize;
 
+use super::outcome::JobOutcome;
 use super::pager::Pager;
 use crate::error::Error;
 use crate::generated::types::{DeviceJob, JobResponse};
@@ -71,6 +72,11 @@ impl std::fmt::Display for DeviceFailure {
 impl JobReport {
     pub(crate) async fn read(pipeline: &Arc<Pipeline>, id: &str) -> Result<Self, Error> {
         let job = pipeline.read_job(id).await?;
+        Self::of_job(pipeline, id, job).await
+    }
+
+    /// Reads the rows of a job.
+    pub(crate) async fn of_job(pipeline: &Arc<Pipeline>, id: &str, job: JobResponse) -> Result<Self, Error> {
         let mut report = Self { job, ..Self::default() };
         let mut pages = pin!(Pager::of_device_jobs(pipeline.clone(), id).pages());
         while let Some(page) = pages.try_next().await? {
@@ -79,6 +85,18 @@ impl JobReport {
             report.unreadable += page.unreadable.len() as u64;
         }
         Ok(report)
+    }
+
+    /// Returns the outcome by the rows: unlike [`JobResponse::outcome`], it counts a device that answered
+    /// with a failure as failed.
+    pub fn outcome(&self) -> JobOutcome {
+        match self.job.outcome() {
+            JobOutcome::Succeeded | JobOutcome::CompletedWithFailures(_) => match self.failed {
+                0 => JobOutcome::Succeeded,
+                failed => JobOutcome::CompletedWithFailures(u32::try_from(failed).unwrap_or(u32::MAX)),
+            },
+            outcome => outcome,
+        }
     }
 
     fn add(&mut self, row: &DeviceJob) {

@@ -16,15 +16,16 @@ impl JobRequest {
     /// Creates a request for a job that invokes `method` on every device that `condition` selects.
     ///
     /// The condition is the part of a query after WHERE, such as `tags.building = '43'`; `*` selects every
-    /// device. [`Condition`](crate::Condition) builds one with its literals quoted. See
+    /// device. It may be a [`Condition`](crate::Condition), which quotes its literals. See
     /// [the query language][page].
     ///
     /// ```
+    /// use jobs_api::Condition;
     /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
     /// use serde_json::json;
     ///
     /// let reboot = CloudToDeviceMethod::new("reboot").with_payload(json!({ "delay": 5 }));
-    /// let request = JobRequest::device_method(reboot, "tags.building = '43'");
+    /// let request = JobRequest::device_method(reboot, Condition::tag("building").eq("43"));
     /// ```
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language

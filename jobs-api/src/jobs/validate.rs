@@ -5,6 +5,7 @@ use std::io;
 
 use serde_json::{Map, Value};
 
+use super::condition::UNUSABLE;
 use super::request::ANY_ETAG;
 use crate::error::Error;
 use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobType, Twin};
@@ -153,6 +154,9 @@ fn is_deeper_than(value: &Value, depth: usize) -> bool {
 fn check_condition(condition: Option<&str>) -> Result<(), Error> {
     let condition = condition.unwrap_or_default();
     let refuse = |rule: Cow<'static, str>| Err(Error::invalid_request("queryCondition", rule));
+    if let Some(problem) = condition.strip_prefix(UNUSABLE) {
+        return refuse(format!("cannot be used: {problem}").into());
+    }
     if condition.trim().is_empty() {
         return refuse("must not be empty; `*` selects every device".into());
     }
@@ -196,7 +200,7 @@ mod tests {
     #[track_caller]
     fn assert_refused(request: JobRequest, field: &str, rule: &str) {
         match prepare("job", &request).unwrap_err() {
-            Error::InvalidRequest { field: f, rule: r } => {
+            Error::InvalidRequest { field: f, rule: r, .. } => {
                 assert_eq!(f, field);
                 assert!(r.contains(rule), "{r}");
             }

@@ -21,12 +21,14 @@ const PRODUCT: HeaderValue = HeaderValue::from_static(concat!("jobs-api/", env!(
 
 impl ClientHooks<Attempt> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        let Settings { authorization, request_id, number, timeout, span, .. } = self.inner().settings();
+        let Settings { authorization, request_id, number, timeout, headers: own, span, .. } =
+            self.inner().settings();
         request.url_mut().query_pairs_mut().append_pair(API_VERSION, Self::api_version());
         *request.timeout_mut() = Some(*timeout);
         let expects_body = matches!(*request.method(), Method::POST | Method::PUT);
         let has_body = request.body().is_some();
         let headers = request.headers_mut();
+        headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
         headers.remove(API_VERSION);
         headers.insert(AUTHORIZATION, authorization.clone());
         headers.insert(USER_AGENT, PRODUCT);

@@ -79,12 +79,24 @@ pub(crate) fn is_cancelled(status: Option<&JobStatus>) -> bool {
 
 /// Returns true if `job` is the one that `request` asks for, with the values that the hub fills in.
 fn is_as_requested(job: &JobResponse, request: &JobRequest) -> bool {
-    job.type_ == request.type_
-        && job.query_condition == request.query_condition
-        && is_same_method(job.cloud_to_device_method.as_ref(), request.cloud_to_device_method.as_ref())
-        && is_same_patch(job.update_twin.as_ref(), request.update_twin.as_ref())
-        && is_same_start(job, request)
-        && is_sent_or_absent(&job.max_execution_time_in_seconds, &request.max_execution_time_in_seconds)
+    differences(job, request).next().is_none()
+}
+
+/// Returns the members in which `job` differs from the one that `request`, as it is sent, asks for.
+pub(crate) fn differences(job: &JobResponse, request: &JobRequest) -> impl Iterator<Item = &'static str> {
+    let same_method =
+        is_same_method(job.cloud_to_device_method.as_ref(), request.cloud_to_device_method.as_ref());
+    let same_limit =
+        is_sent_or_absent(&job.max_execution_time_in_seconds, &request.max_execution_time_in_seconds);
+    let comparisons = [
+        ("type", job.type_ == request.type_),
+        ("queryCondition", job.query_condition == request.query_condition),
+        ("cloudToDeviceMethod", same_method),
+        ("updateTwin", is_same_patch(job.update_twin.as_ref(), request.update_twin.as_ref())),
+        ("startTime", is_same_start(job, request)),
+        ("maxExecutionTimeInSeconds", same_limit),
+    ];
+    comparisons.into_iter().filter(|(_, is_same)| !is_same).map(|(member, _)| member)
 }
 
 fn is_same_start(job: &JobResponse, request: &JobRequest) -> bool {

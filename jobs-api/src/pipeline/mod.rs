@@ -11,11 +11,13 @@ mod retry_state;
 mod telemetry;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use progenitor_client::ResponseValue;
 use reqwest::Url;
+use reqwest::header::HeaderMap;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Span;
@@ -35,19 +37,22 @@ use crate::runtime::attempt::Settings;
 /// Attempts at reading the job after a lost response.
 const LOOK_ATTEMPTS: u32 = 3;
 
-/// The way of every call of a client to its hub.
+/// The way of every call of a client to its hub. A clone shares connections and token.
+#[derive(Clone)]
 pub(crate) struct Pipeline {
     /// The hub's name, whichever host its requests go to.
     pub(crate) host_name: String,
     /// Scheme, host and the path below which the operations lie.
     pub(crate) endpoint: Url,
     pub(crate) http: reqwest::Client,
-    pub(crate) authorizer: Authorizer,
+    pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) retry: RetryPolicy,
     /// How long one attempt may take.
     pub(crate) attempt_timeout: Duration,
     /// Bytes of a response body that are read.
     pub(crate) body_limit: usize,
+    /// Headers of the user for every request.
+    pub(crate) headers: Arc<HeaderMap>,
 }
 
 /// The subject of an operation, for traces and limits.
@@ -239,6 +244,7 @@ impl Pipeline {
             number,
             timeout: state.remaining().min(self.attempt_timeout),
             body_limit: scope.body_limit.map_or(self.body_limit, |limit| limit.min(self.body_limit)),
+            headers: self.headers.clone(),
             span: span.clone(),
         });
         let endpoint = self.endpoint.as_str().trim_end_matches('/');

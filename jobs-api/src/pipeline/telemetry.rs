@@ -142,6 +142,7 @@ fn kind(error: &Error) -> &'static str {
         Error::UnreadableResponse(_) => "unreadable_response",
         Error::Credential(_) => "credential",
         Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
+        Error::JobConflict { .. } => "job_conflict",
         _ => "invalid_request",
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     /// Bytes of a response body that are read.
     pub(crate) body_limit: usize,
+    /// Headers of the user.
+    pub(crate) headers: Arc<HeaderMap>,
     /// The span of the operation.
     pub(crate) span: Span,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::error::Error;
 use crate::limits::CONDITION_LENGTH;
 
 /// The reason why a condition cannot be used.
@@ -41,3 +42,9 @@ impl fmt::Display for ConditionError {
 }
 
 impl std::error::Error for ConditionError {}
+
+impl From<ConditionError> for Error {
+    fn from(error: ConditionError) -> Self {
+        Self::invalid_request("queryCondition", format!("cannot be used: {error}"))
+    }
+}

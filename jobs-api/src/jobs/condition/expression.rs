@@ -5,6 +5,9 @@ use std::fmt;
 use super::error::ConditionError;
 use crate::limits::CONDITION_LENGTH;
 
+/// The start of a text that stands for a condition that cannot be used.
+pub(crate) const UNUSABLE: char = '\0';
+
 /// A condition that selects devices.
 ///
 /// ```
@@ -19,7 +22,8 @@ use crate::limits::CONDITION_LENGTH;
 /// );
 /// ```
 ///
-/// [`build`](Self::build) returns the text for a request, or an error if the language cannot express it.
+/// A request takes a condition as it is, and creating the job fails if the language cannot express it;
+/// [`build`](Self::build) returns the text, or that error.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Condition {
     text: String,
@@ -64,6 +68,15 @@ impl Condition {
             precedence: Precedence::Not,
             problem,
         }
+    }
+
+    /// Selects modules instead of devices, for a direct method on each: `FROM devices.modules WHERE …`.
+    ///
+    /// The service accepts this form, but does not document it.
+    #[must_use]
+    pub fn on_modules(self) -> Self {
+        let problem = self.nested_problem();
+        Self::single(format!("FROM devices.modules WHERE {}", self.text)).with_problem(problem)
     }
 
     /// Returns the text for a request.
@@ -117,10 +130,10 @@ impl fmt::Display for Condition {
     }
 }
 
-impl TryFrom<Condition> for String {
-    type Error = ConditionError;
-
-    fn try_from(condition: Condition) -> Result<Self, ConditionError> {
-        condition.build()
+/// Returns the text for a request. A condition that cannot be used becomes a text that creating the job
+/// refuses, with the reason: a null character, which no condition has, and the reason.
+impl From<Condition> for String {
+    fn from(condition: Condition) -> Self {
+        condition.build().unwrap_or_else(|problem| format!("{UNUSABLE}{problem}"))
     }
 }

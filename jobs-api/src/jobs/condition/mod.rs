@@ -15,4 +15,5 @@ mod tests;
 pub use self::attribute::Attribute;
 pub use self::error::ConditionError;
 pub use self::expression::Condition;
+pub(crate) use self::expression::UNUSABLE;
 pub use self::literal::Literal;

@@ -13,10 +13,11 @@ use super::observation::{Observation, OnProgress};
 use super::poll_timer::PollTimer;
 use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
+use crate::jobs::report::JobReport;
 use crate::jobs::validate::check_job_id;
 use crate::pipeline::Pipeline;
 
-/// Waits for a job to end: await it, or read its [`states`](Self::states).
+/// Waits for a job to end: await it, read its [`updates`](Self::updates), or its [`report`](Self::report).
 ///
 /// Returns the job when it has completed, failed or been cancelled:
 /// [`outcome`](JobResponse::outcome) says which. After the [`timeout`](Self::timeout) it returns the
@@ -35,12 +36,13 @@ use crate::pipeline::Pipeline;
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
 /// use std::time::Duration;
 ///
-/// let job = client
+/// let report = client
 ///     .wait_for_job("reboot-43")
 ///     .timeout(Duration::from_secs(600))
 ///     .on_progress(|job| println!("{:?}", job.counts()))
+///     .report()
 ///     .await?;
-/// println!("{}", job.outcome());
+/// println!("{}", report.outcome());
 /// # Ok(())
 /// # }
 /// ```
@@ -70,9 +72,34 @@ impl<'a> WaitForJob<'a> {
         self
     }
 
+    /// Waits like the future, then reads the report of the job: its outcome by the devices' answers, and the
+    /// failed devices.
+    ///
+    /// # Errors
+    ///
+    /// Those of the wait, and of reading the rows of the job.
+    pub async fn report(self) -> Result<JobReport, Error> {
+        let (pipeline, id) = (self.pipeline.clone(), self.id.clone());
+        let job = self.await?;
+        JobReport::of_job(&pipeline, &id, job).await
+    }
+
     /// Returns the states of the job as a stream: each that differs from the previous one. It ends after
     /// the final state.
-    pub fn states(self) -> impl Stream<Item = Result<JobResponse, Error>> + Send + use<'a> {
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use std::pin::pin;
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let mut updates = pin!(client.wait_for_job("reboot-43").updates());
+    /// while let Some(job) = updates.try_next().await? {
+    ///     println!("{:?}", job.counts());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn updates(self) -> impl Stream<Item = Result<JobResponse, Error>> + Send + use<'a> {
         stream::try_unfold(self.start(), |mut polling| async move {
             let state = polling.next_change().await?.cloned();
             Ok(state.map(|state| (state, polling)))

@@ -1,0 +1,92 @@
+//! Options of single calls.
+
+use std::time::Duration;
+
+use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+use jobs_api::{Condition, Error, RetryPolicy};
+use jobs_emulator::{Fault, Route, When};
+
+use crate::support::{client, quick_hub, reboot, received_methods};
+
+#[tokio::test]
+async fn retries_of_a_single_call_can_be_changed() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Every(1), Fault::status(503));
+    let client = client(&hub);
+    client.with_retry(RetryPolicy::none()).get_scheduled_job("job").await.unwrap_err();
+    assert_eq!(received_methods(&hub), "GET");
+    let twice = RetryPolicy::default().with_attempts(2).with_base(Duration::from_millis(1));
+    client.with_retry(twice).get_scheduled_job("job").await.unwrap_err();
+    assert_eq!(received_methods(&hub), "GET GET GET");
+}
+
+#[tokio::test]
+async fn attempt_timeout_of_a_single_call_can_be_changed() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
+    let hasty = client(&hub).with_retry(RetryPolicy::none()).with_attempt_timeout(Duration::from_millis(50));
+    let error = hasty.get_scheduled_job("job").await.unwrap_err();
+    assert!(matches!(&error, Error::Transport(transport) if transport.is_timeout()), "{error}");
+}
+
+#[tokio::test]
+async fn header_of_a_single_call_is_sent() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let traced = client.with_header("traceparent", "00-1-2-01").unwrap();
+    traced.create_scheduled_job("job", &reboot()).await.unwrap();
+    client.get_scheduled_job("job").await.unwrap();
+    let [create, get] = &hub.requests()[..] else { panic!() };
+    assert_eq!((create.header("traceparent"), get.header("traceparent")), (Some("00-1-2-01"), None));
+}
+
+#[tokio::test]
+async fn header_that_the_client_sets_or_that_is_malformed_is_refused() {
+    let hub = quick_hub().await;
+    for (name, value) in [
+        ("Authorization", "a"),
+        ("content-type", "a"),
+        ("a b", "a"),
+        ("", "a"),
+        ("x-a", "a\nb"),
+        ("x-a", "\0"),
+    ] {
+        let error = client(&hub).with_header(name, value).unwrap_err();
+        assert!(
+            matches!(error, Error::InvalidConfiguration { setting: "Client::with_header", .. }),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn response_reports_status_request_id_and_attempts() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    hub.inject(Route::Get, When::Next(1), Fault::status(503));
+    let response = client.call(|api| async move { api.get_scheduled_job("job").await }).await.unwrap();
+    let last = hub.requests().pop().unwrap();
+    assert_eq!(response.request_id().to_string(), last.header("request-id").unwrap());
+    assert_eq!((response.status().as_u16(), response.attempts(), response.id()), (200, 2, "job"));
+    assert!(response.elapsed() > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn request_takes_a_condition() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let request = |condition| JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
+    client.create_scheduled_job("job", &request(Condition::tag("a").eq("it's"))).await.unwrap();
+    assert_eq!(hub.requests()[0].json()["queryCondition"], "tags.a = 'it\\u0027s'");
+    let modules = request(Condition::tag("a").eq(1).on_modules());
+    assert_eq!(modules.query_condition.as_deref(), Some("FROM devices.modules WHERE tags.a = 1"));
+    let broken = request(Condition::tag("a..b").eq(1));
+    let error = client.create_scheduled_job("job", &broken).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "create_scheduled_job of job was not sent: queryCondition cannot be used: the path \"a..b\" cannot be \
+         quoted: it has an empty part or `]]`"
+    );
+    assert_eq!(hub.requests().len(), 1);
+}

@@ -122,7 +122,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "entra")]
     #[test]
     fn any_token_is_redacted() {
         let text = redact_tokens("sig=zzzzzzzzzz and <eyJzzz.zzz.zzz>, signed").unwrap();

@@ -120,3 +120,29 @@ impl TokenSource {
 fn lock(current: &Mutex<Option<SignedToken>>) -> MutexGuard<'_, Option<SignedToken>> {
     current.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::credential::Credential;
+
+    fn credentials() -> Vec<Credential> {
+        let signature = "SharedAccessSignature sr=h.net&sig=a&se=4102444800";
+        vec![
+            Credential::shared_access_key("service", "c2VjcmV0").unwrap(),
+            Credential::shared_access_signature(signature).unwrap(),
+            #[cfg(feature = "entra")]
+            Credential::token(azure_identity::ManagedIdentityCredential::new(None).unwrap()),
+        ]
+    }
+
+    #[test]
+    fn source_is_of_its_own_issuer_only() {
+        let issuers = || credentials().into_iter().map(|credential| credential.issuer());
+        for (index, issuer) in issuers().enumerate() {
+            let source = TokenSource::new(issuer.clone());
+            assert!(source.is_of(&issuer), "{index}");
+            assert!(!issuers().any(|equal| source.is_of(&equal)), "{index}: equal is not identical");
+        }
+    }
+}

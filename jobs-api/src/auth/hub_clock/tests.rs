@@ -98,6 +98,22 @@ fn bounds_widen_with_age() {
 }
 
 #[test]
+fn estimate_for_a_slow_hub_is_an_upper_bound_that_narrows_and_widens() {
+    let clocks = Clocks::new(-HOUR);
+    for _ in 0..20 {
+        clocks.call(ms(5), ms(5));
+        clocks.advance(ms(137));
+        assert!(clocks.clock.now() >= clocks.hub_now());
+    }
+    let error = clocks.clock.now() - clocks.hub_now();
+    assert!(error <= ms(100), "{error}");
+    clocks.advance(seconds(2000));
+    clocks.call(seconds(20), seconds(20));
+    let error = clocks.clock.now() - clocks.hub_now();
+    assert!(seconds(1) <= error && error <= ms(1200), "a second of drift: {error}");
+}
+
+#[test]
 fn newer_answer_wins_after_a_clock_was_set() {
     let mut clocks = Clocks::new(HOUR);
     clocks.call(ms(1), ms(1));

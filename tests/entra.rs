@@ -46,7 +46,7 @@ async fn failed_credential_is_an_error_before_anything_is_sent() {
     let identity = Identity::of(&hub);
     identity.fails.store(true, Ordering::Relaxed);
     let error = client_of(&hub, &identity).create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert_eq!(error.to_string(), "not sent, since the credential gave no token");
+    assert_eq!(error.to_string(), "not sent: the credential gave no token");
     let cause = std::error::Error::source(&error).unwrap();
     assert_eq!(cause.to_string(), "the identity is not assigned");
     assert!(format!("{error:?}").contains("the identity is not assigned"), "{error:?}");

@@ -46,7 +46,7 @@ async fn wrong_key_policy_or_host_is_unauthorized() {
     let (rest, _) = right.rsplit_once("SharedAccessKey=").unwrap();
     for wrong in [
         format!("{rest}SharedAccessKey=c2VjcmV0"),
-        right.replace("KeyName=service", "KeyName=nobody"),
+        right.replace("KeyName=iothubowner", "KeyName=nobody"),
         right.replace("emulator.localhost", "other.localhost"),
     ] {
         let builder = ClientBuilder::from_connection_string(&wrong).unwrap();

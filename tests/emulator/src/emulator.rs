@@ -1,214 +1,166 @@
-//! Starting, looking into and stopping a hub.
+//! A running hub.
 
+use std::net::SocketAddr;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::access::{Access, PolicyKey};
-use crate::device::Device;
-use crate::fault::{Fault, Route, When};
-use crate::hub::{Hub, lock};
-use crate::issuer::Issuer;
-use crate::server::{Request, Server};
-use crate::tls::{Certificate, Tls};
-
-/// What tokens are made for: a name that no real hub can have.
-const HOST_NAME: &str = "emulator.localhost";
-/// The concurrent jobs of the tier S1.
-const CONCURRENT_JOBS: usize = 1;
-
-/// How long a job stays in each of its states.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Pace {
-    /// Before it is scheduled.
-    pub queued: Duration,
-    /// Before it runs, when its start time has come.
-    pub scheduled: Duration,
-    /// While it goes through its devices.
-    pub running: Duration,
-}
-
-impl Default for Pace {
-    /// A job of 300 milliseconds.
-    fn default() -> Self {
-        let [queued, scheduled, running] = [50, 50, 200].map(Duration::from_millis);
-        Self { queued, scheduled, running }
-    }
-}
-
-/// Sets up an [`Emulator`].
-#[derive(Clone, Debug)]
-pub struct EmulatorBuilder {
-    host_name: String,
-    certificate: Option<Certificate>,
-    devices: Vec<Device>,
-    pace: Pace,
-    concurrent_jobs: usize,
-}
-
-impl EmulatorBuilder {
-    /// Gives the hub this name: tokens must be for it, and a certificate is made for it.
-    #[must_use]
-    pub fn host_name(mut self, host_name: impl Into<String>) -> Self {
-        self.host_name = host_name.into();
-        self
-    }
-
-    /// Serves over TLS, with a certificate of an authority that is made for this hub.
-    #[must_use]
-    pub fn tls(mut self, certificate: Certificate) -> Self {
-        self.certificate = Some(certificate);
-        self
-    }
-
-    /// Adds a device.
-    #[must_use]
-    pub fn device(mut self, device: Device) -> Self {
-        self.devices.push(device);
-        self
-    }
-
-    /// Adds devices.
-    #[must_use]
-    pub fn devices(mut self, devices: impl IntoIterator<Item = Device>) -> Self {
-        self.devices.extend(devices);
-        self
-    }
-
-    /// Sets how long a job stays in each of its states.
-    #[must_use]
-    pub fn pace(mut self, pace: Pace) -> Self {
-        self.pace = pace;
-        self
-    }
-
-    /// Sets how many jobs may be active at once: 1 on free and S1, 5 on S2, 10 on S3.
-    #[must_use]
-    pub fn concurrent_jobs(mut self, count: usize) -> Self {
-        self.concurrent_jobs = count;
-        self
-    }
-
-    /// Starts the hub on a free port of the loopback interface.
-    ///
-    /// # Panics
-    ///
-    /// There is no free port, or no file can be written for the authority's certificate.
-    #[allow(clippy::expect_used, reason = "a test without a server is over")]
-    pub async fn start(self) -> Emulator {
-        let tls = self.certificate.map(|certificate| {
-            Tls::new(certificate, &self.host_name).expect("a certificate for the hub's host name")
-        });
-        let access = Access::new(self.host_name);
-        let hub = Arc::new(Hub::new(access, self.devices, self.pace, self.concurrent_jobs));
-        let server = Server::start(hub.clone(), tls).await.expect("a free port on the loopback interface");
-        Emulator { hub, server }
-    }
-}
+use crate::auth::{Issuer, Policy, PolicyKey};
+use crate::fault::{Fault, FaultTarget, When};
+use crate::fleet::Device;
+use crate::hub::Hub;
+use crate::request::Request;
+use crate::server::Server;
+use crate::tls::Tls;
 
 /// A hub that runs until it is dropped.
 ///
-/// Dropping it ends every connection and job. When a device's method handler has panicked, dropping
-/// it panics with that panic, so that a test fails with the cause.
+/// Dropping it ends every connection and job. When a device's method handler has panicked, dropping it
+/// panics with that panic, so that a test fails with the cause.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use jobs_emulator::{Device, Emulator};
+/// use serde_json::json;
+///
+/// let emulator = Emulator::builder()
+///     .device(Device::new("pump-1").with_tags(json!({ "building": "43" })))
+///     .device(Device::new("pump-2").offline())
+///     .start()
+///     .await;
+/// println!("{} with {}", emulator.endpoint(), emulator.connection_string());
+/// # }
+/// ```
 pub struct Emulator {
     hub: Arc<Hub>,
     server: Server,
 }
 
 impl Emulator {
-    /// Starts a hub without devices and with the defaults of [`builder`](Self::builder).
-    pub async fn start() -> Self {
-        Self::builder().start().await
+    pub(crate) fn new(hub: Arc<Hub>, server: Server) -> Self {
+        Self { hub, server }
     }
 
-    /// Sets up a hub: no devices, jobs of 300 milliseconds, the concurrent jobs of S1.
-    pub fn builder() -> EmulatorBuilder {
-        EmulatorBuilder {
-            host_name: HOST_NAME.to_owned(),
-            certificate: None,
-            devices: Vec::new(),
-            pace: Pace::default(),
-            concurrent_jobs: CONCURRENT_JOBS,
-        }
-    }
-
-    /// The URL that stands in for `https://` and the host name.
+    /// Returns the URL that takes the place of `https://` and the host name.
     pub fn endpoint(&self) -> String {
         let scheme = if self.server.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.server.address)
     }
 
-    /// The hub's name. It is for tokens and certificates only: requests go to
+    /// Returns the address that the hub listens at.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// Returns the hub's name, which is for tokens and certificates only: requests go to
     /// [`endpoint`](Self::endpoint).
     pub fn host_name(&self) -> &str {
-        &self.hub.access.host_name
+        &self.hub.authorizer.host_name
     }
 
-    /// The file with the certificate, in PEM, of the authority that clients must trust; `None` without
-    /// TLS. It is there for as long as the hub is.
+    /// Returns the file with the certificate, in PEM, of the authority that clients must trust.
+    ///
+    /// `None` without TLS, and with a certificate from a file. Unless the authority is kept, its file is
+    /// deleted with the emulator.
     pub fn authority_path(&self) -> Option<&Path> {
-        self.server.tls.as_deref().map(Tls::authority_path)
+        self.server.tls.as_deref().and_then(Tls::authority_path)
     }
 
-    /// The connection string of a policy that may do everything, with its primary key. It names the hub
-    /// but not where it is: a client must be told the [`endpoint`](Self::endpoint) too.
+    /// Returns a connection string of the policy `iothubowner`, which has every right.
+    ///
+    /// It holds the hub's name, not its address: a client needs the [`endpoint`](Self::endpoint) too.
+    /// [`local_connection_string`](Self::local_connection_string) holds the address.
     pub fn connection_string(&self) -> String {
         self.connection_string_with(PolicyKey::Primary)
     }
 
-    /// The connection string of that policy with either of its keys.
+    /// Returns the connection string of `iothubowner` with either of its keys.
     pub fn connection_string_with(&self, key: PolicyKey) -> String {
-        self.hub.access.connection_string(key)
+        self.policy_connection_string(Policy::Owner, key)
     }
 
-    /// Makes a key of the policy anew: tokens that were signed with the one before are refused.
+    /// Returns the connection string of a policy with either of its keys.
+    pub fn policy_connection_string(&self, policy: Policy, key: PolicyKey) -> String {
+        self.hub.authorizer.connection_string(self.host_name(), policy, key)
+    }
+
+    /// Returns a connection string of `iothubowner` that leads to the hub by itself:
+    /// `HostName=localhost:PORT;…`. Clients use it over TLS.
+    pub fn local_connection_string(&self) -> String {
+        let host = format!("localhost:{}", self.server.address.port());
+        self.hub.authorizer.connection_string(&host, Policy::Owner, PolicyKey::Primary)
+    }
+
+    /// Regenerates a key of `iothubowner`: tokens signed with the previous one are refused.
     pub fn regenerate_key(&self, key: PolicyKey) {
-        self.hub.access.regenerate(key);
+        self.hub.authorizer.regenerate(Policy::Owner, key);
     }
 
-    /// Who issues the bearer tokens that this hub takes.
+    /// Returns the issuer of the bearer tokens that this hub accepts.
     pub fn issuer(&self) -> Issuer {
-        self.hub.access.issuer.clone()
+        self.hub.authorizer.issuer.clone()
     }
 
-    /// What arrived, in order.
+    /// Returns the requests that arrived, in order: the newest 10,000 unless the builder says otherwise.
     pub fn requests(&self) -> Vec<Request> {
-        lock(&self.server.requests).clone()
+        self.hub.recorder.requests()
     }
 
-    /// Lets something go wrong. Of several faults that are due, the one asked for first happens.
-    pub fn inject(&self, route: Route, when: When, fault: Fault) {
-        self.hub.faults.add(route, when, fault);
+    /// Injects a fault. Of several faults that are due, the one injected first happens.
+    pub fn inject(&self, target: impl Into<FaultTarget>, when: When, fault: Fault) {
+        self.hub.faults.add(target.into(), when, fault);
     }
 
-    /// Puts the hub's clock ahead of the machine's, or behind it.
+    /// Removes all injected faults.
+    pub fn clear_faults(&self) {
+        self.hub.faults.clear();
+    }
+
+    /// Returns the hub's time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.hub.now()
+    }
+
+    /// Puts the hub's clock ahead of the machine's, or behind it. What is then due happens soon after.
+    ///
+    /// An offset that leaves the years 1970 to 9000 changes nothing.
     pub fn set_clock_offset(&self, offset: TimeDelta) {
-        self.hub.set_clock_offset(offset);
+        self.hub.clock.set_offset(offset);
+        self.hub.changed.notify_one();
     }
 
-    /// Loses a job, as a hub does after 30 days.
+    /// Advances the hub's clock, and waits until everything has happened that is due by then.
+    ///
+    /// Each event happens at its own time: jobs start, run and end as if the time had passed.
+    pub async fn advance_clock(&self, time: Duration) {
+        self.hub.clock.advance(TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX));
+        self.hub.settle().await;
+    }
+
+    /// Forgets a job, as a hub does 30 days after its end.
     pub fn forget_job(&self, id: &str) {
-        self.hub.state().forget(id);
+        self.hub.change(|schedule, now| schedule.forget(id, now));
     }
 
-    /// The twin of a device as it stands; `None` when there is no such device.
+    /// Returns the twin of a device; `None` when there is no such device.
     pub fn twin(&self, device_id: &str) -> Option<Value> {
-        self.hub.state().devices.get(device_id).map(Device::twin)
+        self.hub.schedule().registry.get(device_id).map(Device::twin)
     }
 
-    /// Adds a device to the running hub, or replaces the one of its id.
+    /// Adds a device to the running hub, or replaces the one with its id.
     pub fn add_device(&self, device: Device) {
-        self.hub.state().devices.insert(device.id().to_owned(), device);
+        self.hub.change(|schedule, now| schedule.registry.insert(device, now));
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        if let Some(panic) = self.hub.stop()
+        self.server.stop();
+        if let Some(panic) = self.hub.take_panic()
             && !std::thread::panicking()
         {
             resume_unwind(panic);

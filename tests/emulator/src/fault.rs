@@ -1,18 +1,17 @@
-//! Misbehaving on request: what goes wrong, on which route, and how often.
+//! Injected faults: what goes wrong, for which requests, and how often.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::response::Response;
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 use http_body_util::BodyExt as _;
+use hyper::StatusCode;
+use hyper::body::Bytes;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
 
-use crate::hub::lock;
+use crate::mutex::Mutex;
+use crate::response::{Body, Reset, Response, cut_off, full, streamed};
 
-/// Which requests a fault is for.
+/// Requests that a fault is for, by their operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Route {
     /// Every request.
@@ -30,24 +29,34 @@ pub enum Route {
 }
 
 impl Route {
-    fn of(method: &Method, path: &str) -> Self {
-        match (method.as_str(), path) {
-            ("GET", "/jobs/v2/query") => Self::QueryJobs,
-            ("POST", "/devices/query") => Self::QueryDevices,
-            ("PUT", _) => Self::Create,
-            ("POST", _) => Self::Cancel,
-            _ => Self::Get,
-        }
+    /// Narrows the route to requests about one job.
+    pub fn of_job(self, id: impl Into<String>) -> FaultTarget {
+        FaultTarget { route: self, job_id: Some(id.into()) }
     }
 }
 
-/// Which of the requests that come by the route it happens to.
+/// Requests that a fault is for: by their operation, and perhaps by the job they are about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FaultTarget {
+    pub(crate) route: Route,
+    pub(crate) job_id: Option<String>,
+}
+
+impl From<Route> for FaultTarget {
+    fn from(route: Route) -> Self {
+        Self { route, job_id: None }
+    }
+}
+
+/// How often a fault happens to the requests of its target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum When {
-    /// The next so many.
+    /// To the next so many.
     Next(usize),
-    /// Every so many-th, for ever.
+    /// To every so many-th, for ever.
     Every(usize),
+    /// To the so many-th from now, once.
+    Nth(usize),
 }
 
 /// What goes wrong.
@@ -58,7 +67,7 @@ pub enum Fault {
         /// The HTTP status.
         status: u16,
         /// Further headers.
-        headers: Vec<(&'static str, String)>,
+        headers: Vec<(HeaderName, String)>,
         /// The body.
         body: Vec<u8>,
     },
@@ -76,34 +85,38 @@ pub enum Fault {
     HalfBody,
     /// The request is carried out; the answer's body never ends.
     EndlessBody,
-    /// The request is carried out; the answer says that it is compressed, which it is not.
+    /// The request is carried out; the answer claims to be compressed, which it is not.
     MislabelledGzip,
     /// The request is carried out; the answer's `Content-Length` is larger than its body.
     WrongLength,
 }
 
 impl Fault {
-    /// An answer of this status with an empty body.
+    /// Answers with this status and an empty body.
     pub fn status(status: u16) -> Self {
         Self::Answer { status, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// A redirect to this URL.
+    /// Redirects to another URL, with the status 307.
     pub fn redirect(url: &str) -> Self {
         Self::status(307).with_header("location", url)
     }
 
-    /// A refusal in the hub's usual shape.
+    /// Answers with an error in the hub's usual shape.
     pub fn refusal(status: u16, name: &str) -> Self {
         let message = format!(r#"{{"Message":"ErrorCode:{name};on request","ExceptionMessage":""}}"#);
         Self::status(status).with_body(message)
     }
 
     /// Adds a header to an answer; other faults stay as they are.
+    ///
+    /// # Panics
+    ///
+    /// The name is not one of a header in lower case.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Answer { headers, .. } = &mut self {
-            headers.push((name, value.into()));
+            headers.push((HeaderName::from_static(name), value.into()));
         }
         self
     }
@@ -116,68 +129,17 @@ impl Fault {
         }
         self
     }
-}
 
-/// The faults that are to happen, in the order they were asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Script(Mutex<Vec<Entry>>);
-
-#[derive(Debug)]
-struct Entry {
-    route: Route,
-    when: When,
-    fault: Fault,
-    /// How many requests came by the route so far.
-    seen: usize,
-}
-
-impl Script {
-    pub(crate) fn add(&self, route: Route, when: When, fault: Fault) {
-        lock(&self.0).push(Entry { route, when, fault, seen: 0 });
-    }
-
-    /// What is to go wrong with this request, if anything.
-    pub(crate) fn next(&self, method: &Method, path: &str) -> Option<Fault> {
-        let route = Route::of(method, path);
-        let mut entries = lock(&self.0);
-        let mut by_route =
-            entries.iter_mut().filter(|entry| entry.route == Route::Any || entry.route == route);
-        let due = by_route.find_map(|entry| {
-            entry.seen += 1;
-            let is_due = match entry.when {
-                When::Next(times) => entry.seen <= times,
-                When::Every(nth) => entry.seen.is_multiple_of(nth),
-            };
-            is_due.then(|| entry.fault.clone())
-        });
-        entries.retain(|entry| !matches!(entry.when, When::Next(times) if entry.seen >= times));
-        due
-    }
-}
-
-/// The connection is to end.
-#[derive(Debug)]
-pub(crate) struct Reset;
-
-impl std::fmt::Display for Reset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("reset on request")
-    }
-}
-
-impl std::error::Error for Reset {}
-
-impl Fault {
-    /// What happens in place of carrying the request out, if this fault is of that kind.
+    /// Returns what happens in place of carrying the request out, if this fault is of that kind.
     pub(crate) fn before(&self) -> Option<Result<Response, Reset>> {
         match self {
             Self::ResetBefore => Some(Err(Reset)),
             Self::Answer { status, headers, body } => {
-                let mut response = Response::new(Body::from(body.clone()));
+                let mut response = Response::new(full(body.clone()));
                 *response.status_mut() = StatusCode::from_u16(*status).unwrap_or_default();
                 for (name, value) in headers {
                     let value = HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("unusable"));
-                    response.headers_mut().insert(HeaderName::from_static(name), value);
+                    response.headers_mut().insert(name, value);
                 }
                 Some(Ok(response))
             }
@@ -185,17 +147,17 @@ impl Fault {
         }
     }
 
-    /// What becomes of the answer to a request that was carried out.
+    /// Returns what becomes of the answer to a request that was carried out.
     pub(crate) async fn after(&self, response: Response) -> Result<Response, Reset> {
         let (mut parts, body) = response.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let half = body.slice(..body.len() / 2);
         parts.headers.remove(CONTENT_LENGTH);
-        let body = match self {
+        let body: Body = match self {
             Self::ResetAfter => return Err(Reset),
             Self::StatusAfter(status) => {
                 parts.status = StatusCode::from_u16(*status).unwrap_or_default();
-                Body::empty()
+                full("")
             }
             Self::ResetWithin => {
                 parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -205,26 +167,101 @@ impl Fault {
                 parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len() + 10));
                 cut_off(body)
             }
-            Self::HalfBody => Body::from(half),
+            Self::HalfBody => full(half),
             Self::EndlessBody => {
                 let block = Bytes::from_static(&[b' '; 4096]);
-                Body::from_stream(stream::repeat(block).map(Ok::<_, Reset>))
+                streamed(stream::repeat_with(move || Ok(block.clone())))
             }
             Self::MislabelledGzip => {
                 parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                Body::from(body)
+                full(body)
             }
             Self::Delay(time) => {
                 tokio::time::sleep(*time).await;
-                Body::from(body)
+                full(body)
             }
-            Self::Answer { .. } | Self::ResetBefore => Body::from(body),
+            Self::Answer { .. } | Self::ResetBefore => full(body),
         };
         Ok(Response::from_parts(parts, body))
     }
 }
 
-/// A body after which the connection ends, whatever length was announced.
-fn cut_off(start: Bytes) -> Body {
-    Body::from_stream(stream::iter([Ok(start), Err(Reset)]))
+/// The faults to come, in the order in which they were injected.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<Vec<Entry>>);
+
+/// An injected fault.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) target: FaultTarget,
+    pub(crate) when: When,
+    pub(crate) fault: Fault,
+    /// How many requests of the target have come.
+    pub(crate) seen: usize,
+}
+
+impl Faults {
+    pub(crate) fn add(&self, target: FaultTarget, when: When, fault: Fault) {
+        self.0.lock().push(Entry { target, when, fault, seen: 0 });
+    }
+
+    pub(crate) fn list(&self) -> Vec<Entry> {
+        self.0.lock().clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
+
+    /// Returns the fault that happens to this request, if any: the first that is due.
+    ///
+    /// `route` is `None` for a request that is none of the hub's operations.
+    pub(crate) fn next(&self, route: Option<Route>, job_id: Option<&str>) -> Option<Fault> {
+        let mut entries = self.0.lock();
+        let is_for = |target: &FaultTarget| {
+            (target.route == Route::Any || Some(target.route) == route)
+                && target.job_id.as_deref().is_none_or(|id| job_id == Some(id))
+        };
+        let mut matching = entries.iter_mut().filter(|entry| is_for(&entry.target));
+        let due = matching.find_map(|entry| {
+            entry.seen += 1;
+            let is_due = match entry.when {
+                When::Next(times) => entry.seen <= times,
+                When::Every(nth) => nth > 0 && entry.seen.is_multiple_of(nth),
+                When::Nth(nth) => entry.seen == nth,
+            };
+            is_due.then(|| entry.fault.clone())
+        });
+        entries.retain(
+            |entry| !matches!(entry.when, When::Next(times) | When::Nth(times) if entry.seen >= times),
+        );
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statuses(faults: &Faults, job_ids: &[&str]) -> Vec<Option<u16>> {
+        let next = |id: &&str| match faults.next(Some(Route::Get), Some(id))? {
+            Fault::Answer { status, .. } => Some(status),
+            _ => None,
+        };
+        job_ids.iter().map(next).collect()
+    }
+
+    #[test]
+    fn faults_happen_by_count_and_job() {
+        let faults = Faults::default();
+        faults.add(Route::Get.of_job("b"), When::Nth(2), Fault::status(502));
+        faults.add(Route::Any.into(), When::Next(2), Fault::status(500));
+        faults.add(Route::Create.into(), When::Next(9), Fault::status(501));
+        faults.add(Route::Get.into(), When::Every(2), Fault::status(503));
+        let expected = [Some(500), Some(500), Some(502), None, Some(503), None];
+        assert_eq!(statuses(&faults, &["a", "b", "b", "b", "a", "a"]), expected);
+        assert_eq!(faults.list().len(), 2);
+        faults.clear();
+        assert_eq!(statuses(&faults, &["a", "b"]), [None, None]);
+    }
 }

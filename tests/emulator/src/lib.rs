@@ -1,45 +1,52 @@
-//! An IoT Hub in your own process, reduced to its scheduled jobs.
+//! An emulated Azure IoT Hub for its scheduled jobs: a library for tests, and a program.
 //!
-//! The emulator reads the wire for itself: it shares no code and no types with the client it is used
-//! to test. It checks what the hub checks, refuses in the hub's words, and really runs the jobs on a
-//! fleet of simulated devices. It speaks HTTP/1.1 and HTTP/2, in the clear or over TLS, and takes shared
-//! access signatures of its policy and bearer tokens of its issuer.
+//! The emulator checks what the hub checks, answers errors in the hub's shape, and runs jobs on simulated
+//! devices by a clock that can be set and advanced. It speaks HTTP/1.1 and HTTP/2, in the clear or over
+//! TLS, and accepts shared access signatures of its policies and bearer tokens of its issuer. It shares
+//! no code and no types with any client.
 //!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! use jobs_emulator::{Device, Emulator};
-//! use serde_json::json;
+//! Start a hub with [`Emulator::builder`]; describe its devices with [`Device`]; let it fail with
+//! [`Emulator::inject`]; meter it with [`Throttle`].
 //!
-//! let emulator = Emulator::builder()
-//!     .device(Device::new("pump-1").with_tags(json!({ "building": "43" })))
-//!     .device(Device::new("pump-2").offline())
-//!     .start()
-//!     .await;
-//! println!("{} with {}", emulator.endpoint(), emulator.connection_string());
-//! # }
-//! ```
+//! Its time is Tokio's, so that a test with a paused clock drives it: a job that is scheduled in an hour
+//! runs as soon as the test has nothing else to do.
 
-mod access;
-mod condition;
-mod device;
+mod api;
+mod auth;
+mod builder;
+mod clock;
+mod control;
+mod driver;
 mod emulator;
 mod fault;
+mod fleet;
 mod hub;
-mod issuer;
-mod job;
+mod jobs;
+mod limits;
+mod mutex;
+mod operation;
+mod pace;
 mod query;
-mod refusal;
-mod routes;
+mod request;
+mod response;
 mod server;
-mod state;
-mod submission;
+mod service_error;
+mod start_error;
+mod throttle;
+mod tier;
 mod tls;
 
-pub use access::PolicyKey;
-pub use condition::condition_selects;
-pub use device::{Device, MethodAnswer, MethodCall};
-pub use emulator::{Emulator, EmulatorBuilder, Pace};
-pub use fault::{Fault, Route, When};
-pub use issuer::Issuer;
-pub use server::Request;
+pub use auth::{Issuer, Policy, PolicyKey, Role};
+pub use builder::EmulatorBuilder;
+pub use emulator::Emulator;
+pub use fault::{Fault, FaultTarget, Route, When};
+pub use fleet::{
+    Device, FleetError, MethodAnswer, MethodBehavior, MethodCall, Module, generate_fleet, parse_fleet,
+};
+pub use pace::Pace;
+pub use query::condition_selects;
+pub use request::Request;
+pub use start_error::StartError;
+pub use throttle::{RateLimit, Throttle};
+pub use tier::Tier;
 pub use tls::Certificate;

@@ -1,0 +1,11 @@
+//! The hub's operations over HTTP.
+
+mod admission;
+mod handlers;
+mod job_list;
+mod page;
+mod row_query;
+mod twin_query;
+
+pub(crate) use admission::{Refusal, admit, throttle};
+pub(crate) use handlers::carry_out;

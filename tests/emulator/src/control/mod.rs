@@ -1,0 +1,11 @@
+//! Control of the emulator itself, under `/_emulator/`: not a part of the service.
+//!
+//! Only callers on the same machine are answered. `openapi.json` describes the routes.
+
+mod faults;
+mod handlers;
+
+pub(crate) use handlers::handle;
+
+/// Start of the paths that control the emulator.
+pub(crate) const PREFIX: &str = "/_emulator/";

@@ -1,0 +1,21 @@
+//! Devices: their twins, their modules, and how they answer methods.
+
+mod collection;
+mod device;
+mod file;
+mod generated;
+mod method;
+mod module;
+mod registry;
+mod twin;
+mod twin_limits;
+
+pub use device::Device;
+pub(crate) use file::parse_device;
+pub use file::{FleetError, parse_fleet};
+pub use generated::generate_fleet;
+pub(crate) use method::Handler;
+pub use method::{MethodAnswer, MethodBehavior, MethodCall};
+pub use module::Module;
+pub(crate) use registry::{Registry, Target};
+pub(crate) use twin_limits::{check_properties, check_tags};

@@ -1,0 +1,93 @@
+//! Requests as they arrived.
+
+use std::collections::VecDeque;
+
+use hyper::{HeaderMap, Method};
+
+use crate::mutex::Mutex;
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, undecoded.
+    pub path: String,
+    /// The query without its `?`, undecoded; empty when there is none.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; empty if the request was refused before its body was read.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// Returns the value of a header as text; `None` when it is absent or not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Returns the body as JSON; null when it is not JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// The newest requests; the oldest give way.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    capacity: usize,
+    requests: Mutex<VecDeque<Request>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, requests: Mutex::default() }
+    }
+
+    /// Returns true if requests are recorded.
+    pub(crate) fn is_on(&self) -> bool {
+        self.capacity > 0
+    }
+
+    pub(crate) fn record(&self, request: Request) {
+        if self.is_on() {
+            let mut requests = self.requests.lock();
+            if requests.len() == self.capacity {
+                requests.pop_front();
+            }
+            requests.push_back(request);
+        }
+    }
+
+    /// Returns the recorded requests in the order of their arrival.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.requests.lock().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newest_requests_are_kept() {
+        let recorder = Recorder::new(2);
+        for path in ["/a", "/b", "/c"] {
+            let (method, headers) = (Method::GET, HeaderMap::new());
+            recorder.record(Request {
+                method,
+                path: path.into(),
+                query: String::new(),
+                headers,
+                body: Vec::new(),
+            });
+        }
+        let paths: Vec<_> = recorder.requests().into_iter().map(|request| request.path).collect();
+        assert_eq!(paths, ["/b", "/c"]);
+    }
+}

@@ -1,0 +1,62 @@
+//! Answers: their body, and the ones that are alike everywhere.
+
+use std::fmt;
+
+use futures_util::stream::{self, Stream};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Either, Full, StreamBody};
+use hyper::StatusCode;
+use hyper::body::{Bytes, Frame};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+
+/// Body of an answer: a block, or a stream that a fault makes.
+pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Reset>>;
+pub(crate) type Response = hyper::Response<Body>;
+
+/// End of a connection in place of an answer, or within one.
+#[derive(Debug)]
+pub(crate) struct Reset;
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("connection reset by an injected fault")
+    }
+}
+
+impl std::error::Error for Reset {}
+
+/// Makes an answer with this body.
+pub(crate) fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+pub(crate) fn json_response(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    response(status, "application/json; charset=utf-8", body)
+}
+
+/// Makes the answer of the service's front end to a body whose length is not stated.
+pub(crate) fn length_required() -> Response {
+    let page = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\"\"http://www.w3.org/TR/html4/strict.dtd\">\r\n\
+         <HTML><HEAD><TITLE>Length Required</TITLE></HEAD>\r\n\
+         <BODY><h2>Length Required</h2>\r\n<hr><p>HTTP Error 411. The request must be chunked or have a content length.</p>\r\n\
+         </BODY></HTML>\r\n";
+    response(StatusCode::LENGTH_REQUIRED, "text/html; charset=us-ascii", page)
+}
+
+pub(crate) fn full(body: impl Into<Bytes>) -> Body {
+    Either::Left(Full::new(body.into()))
+}
+
+/// Makes a body of blocks; an error among them ends the connection.
+pub(crate) fn streamed(blocks: impl Stream<Item = Result<Bytes, Reset>> + Send + 'static) -> Body {
+    use futures_util::StreamExt as _;
+    Either::Right(StreamBody::new(blocks.map(|block| block.map(Frame::data))).boxed_unsync())
+}
+
+/// Makes a body after which the connection ends, whatever length was announced.
+pub(crate) fn cut_off(start: Bytes) -> Body {
+    streamed(stream::iter([Ok(start), Err(Reset)]))
+}

@@ -1,0 +1,140 @@
+//! The way of one request.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use hyper::StatusCode;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{DATE, HeaderValue};
+use hyper::http::request::Parts;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::body::read_body;
+use crate::api::{Refusal, admit, carry_out, throttle};
+use crate::control;
+use crate::fault::Fault;
+use crate::hub::Hub;
+use crate::operation::{Operation, RouteError};
+use crate::request::Request;
+use crate::response::{Reset, Response, json_response};
+use crate::service_error::ServiceError;
+
+/// Answers the requests of all connections.
+#[derive(Clone)]
+pub(super) struct Service {
+    hub: Arc<Hub>,
+}
+
+impl Service {
+    pub(super) fn new(hub: Arc<Hub>) -> Self {
+        Self { hub }
+    }
+
+    /// Answers a request, or ends its connection.
+    pub(super) async fn answer(
+        self,
+        request: hyper::Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Response, Reset> {
+        let start = Instant::now();
+        let (head, body) = request.into_parts();
+        let mut response = match head.uri.path().starts_with(control::PREFIX) {
+            true => self.control(&head, body, peer).await,
+            false => self.misbehave(&head, body).await?,
+        };
+        let now = self.hub.now();
+        if let Ok(date) = HeaderValue::try_from(now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+            response.headers_mut().insert(DATE, date);
+        }
+        tracing::debug!(
+            method = %head.method,
+            path = head.uri.path(),
+            status = response.status().as_u16(),
+            milliseconds = start.elapsed().as_millis() as u64,
+            "request"
+        );
+        Ok(response)
+    }
+
+    async fn control(&self, head: &Parts, body: Incoming, peer: SocketAddr) -> Response {
+        if !peer.ip().to_canonical().is_loopback() {
+            let reason = json!({ "error": "control is for callers on the same machine" });
+            return json_response(StatusCode::FORBIDDEN, reason.to_string());
+        }
+        match read_body(&head.headers, body).await {
+            Ok(body) => control::handle(&self.hub, head, &body).await,
+            Err(error) => error.to_response(self.hub.now()),
+        }
+    }
+
+    /// Lets the fault happen that is due for the request, if there is one.
+    async fn misbehave(&self, head: &Parts, body: Incoming) -> Result<Response, Reset> {
+        let operation = Operation::of(&head.method, head.uri.path());
+        let named = operation.as_ref().ok();
+        let fault = self.hub.faults.next(named.map(Operation::route), named.and_then(Operation::job_id));
+        if let Some(answer) = fault.as_ref().and_then(Fault::before) {
+            if self.hub.recorder.is_on() {
+                let body = read_body(&head.headers, body).await.unwrap_or_default();
+                self.record(head, body);
+            }
+            return answer;
+        }
+        let response = self.serve(head, operation, body).await;
+        match fault {
+            Some(fault) => fault.after(response).await,
+            None => Ok(response),
+        }
+    }
+
+    async fn serve(
+        &self,
+        head: &Parts,
+        operation: Result<Operation, RouteError>,
+        body: Incoming,
+    ) -> Response {
+        let hub = &self.hub;
+        // The body is read only of a caller who may do what it asks for.
+        let operation = match admit(hub, operation, head) {
+            Ok(operation) => operation,
+            Err(refusal) => {
+                self.record(head, Bytes::new());
+                return refusal.to_response(hub);
+            }
+        };
+        match self.carry_out(head, operation, body).await {
+            Ok(response) => response,
+            Err(error) => Refusal::from(error).to_response(hub),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        head: &Parts,
+        operation: Operation,
+        body: Incoming,
+    ) -> Result<Response, ServiceError> {
+        let body = read_body(&head.headers, body).await?;
+        self.record(head, body.clone());
+        throttle(&self.hub, &operation).await?;
+        let answer = AssertUnwindSafe(carry_out(&self.hub, operation, head, &body)).catch_unwind().await;
+        answer.unwrap_or_else(|panic| {
+            self.hub.keep_panic(panic);
+            Err(ServiceError::server_error("The emulator panicked"))
+        })
+    }
+
+    fn record(&self, head: &Parts, body: Bytes) {
+        if self.hub.recorder.is_on() {
+            self.hub.recorder.record(Request {
+                method: head.method.clone(),
+                path: head.uri.path().to_owned(),
+                query: head.uri.query().unwrap_or_default().to_owned(),
+                headers: head.headers.clone(),
+                body: body.into(),
+            });
+        }
+    }
+}

@@ -6,7 +6,8 @@ use quote::{format_ident, quote};
 use serde_json::{Value, json};
 use syn::{Fields, Ident, ImplItemFn, Item, ItemStruct};
 
-use crate::regen::{CLIENT, SPEC, render_spec};
+use crate::regen::CLIENT;
+use crate::render::{SPEC, render};
 use crate::scratch::{Scratch, repository};
 use crate::spec::Spec;
 use crate::syntax::{methods_of, optional, types_module};
@@ -89,10 +90,10 @@ fn use_of_struct(item: &ItemStruct, index: usize, methods: &[&ImplItemFn]) -> pr
 #[test]
 fn grown_spec_leaves_users_compiling() {
     let spec_text = fs::read_to_string(repository().join(SPEC)).unwrap();
-    let client = render_spec(&Spec::parse(&spec_text).unwrap()).unwrap().source;
+    let client = render(&Spec::parse(&spec_text).unwrap()).unwrap().source;
     let mut grown: Value = serde_json::from_str(&spec_text).unwrap();
     grow(&mut grown);
-    let grown = render_spec(&Spec::parse(&grown.to_string()).unwrap()).unwrap().source;
+    let grown = render(&Spec::parse(&grown.to_string()).unwrap()).unwrap().source;
     assert_ne!(client, grown);
 
     let mut scratch = Scratch::new("growth");

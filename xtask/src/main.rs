@@ -16,33 +16,46 @@ mod growth;
 mod json;
 mod names;
 mod normalize;
+mod outcome;
 mod places;
 mod regen;
+mod render;
 mod rows;
 #[cfg(test)]
 mod scratch;
 mod segments;
 mod setters;
 mod spec;
+mod surface;
 mod syntax;
 mod visibility;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bpaf::{OptionParser, Parser, construct, long};
 
+use crate::outcome::{EXIT_CODES, Outcome};
+
 /// A task and its options.
 enum Command {
-    Regen { check: bool },
+    Regen(regen::Options),
 }
 
 fn command_line() -> OptionParser<Command> {
     let check =
-        long("check").help("Write nothing; print a diff and exit with 1 if the client is stale").switch();
-    let regen = construct!(Command::Regen { check })
+        long("check").help("Write nothing; print a diff and exit with 2 if the client is stale").switch();
+    let dry_run = long("dry-run").help("Write nothing; print what would change").switch();
+    let json = long("json").help("Print the report as JSON").switch();
+    let against = long("against")
+        .help("Compare with the client of this git revision instead of the one in the working tree")
+        .argument::<String>("REV")
+        .optional();
+    let regen = construct!(regen::Options { check, dry_run, json, against })
+        .map(Command::Regen)
         .to_options()
-        .descr("Generates the typed client jobs-api/src/generated.rs from spec/openapi.json.")
-        .footer("After a spec update: run it, read the diff of generated.rs, run the tests.")
+        .descr("Generates the typed client jobs-api/src/generated.rs from spec/openapi.json, and reports what changes for users.")
+        .footer(EXIT_CODES)
         .command("regen")
         .help("Regenerate the client from the spec");
     construct!([regen]).to_options().descr("Tasks of the jobs-api workspace.")
@@ -50,17 +63,24 @@ fn command_line() -> OptionParser<Command> {
 
 fn main() -> ExitCode {
     let outcome = match command_line().run() {
-        Command::Regen { check: false } => regen::write(),
-        Command::Regen { check: true } => regen::check(),
+        Command::Regen(options) => regen::run(&root(), &options),
     };
     match outcome {
-        Ok(report) => {
+        Ok(Outcome::Success(report)) => {
             println!("{report}");
             ExitCode::SUCCESS
+        }
+        Ok(Outcome::Difference(report)) => {
+            println!("{report}");
+            ExitCode::from(2)
         }
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

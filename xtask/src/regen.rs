@@ -1,92 +1,101 @@
-//! `cargo xtask regen`: the typed client, written from the spec.
+//! `cargo xtask regen`: the typed client, written from the spec, and what that means for users.
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
+use serde_json::json;
 use similar::TextDiff;
 
-use crate::document;
-use crate::places::Places;
+use crate::outcome::Outcome;
+use crate::render::{Rendered, SPEC, render};
 use crate::spec::{Spec, SpecError};
-use crate::{aliases, amend, audit, enums, generator, rows, segments, setters, syntax, visibility};
+use crate::surface::{HandWritten, Report, Surface, compare};
 
-/// The generator's only input, from the root of the workspace.
-pub(crate) const SPEC: &str = "spec/openapi.json";
 /// The only file it writes.
 pub(crate) const CLIENT: &str = "jobs-api/src/generated.rs";
 
-/// The client's source, and what there is in it.
-pub(crate) struct Rendered {
-    pub(crate) source: String,
-    operations: usize,
-    types: usize,
+/// The options of the command.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Write nothing, and report a stale client.
+    pub(crate) check: bool,
+    /// Write nothing, and report the changes.
+    pub(crate) dry_run: bool,
+    /// Report as JSON.
+    pub(crate) json: bool,
+    /// The git revision whose client is compared; without one, the client in the working tree.
+    pub(crate) against: Option<String>,
 }
 
-/// Writes the client.
-pub(crate) fn write() -> Result<String, Box<dyn Error>> {
+/// Renders the client of the workspace at `root`, and writes it unless told otherwise.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Error>> {
     let start = Instant::now();
-    let Rendered { source, operations, types } = render(&root())?;
-    fs::write(root().join(CLIENT), &source)
-        .map_err(|error| format!("{CLIENT} cannot be written: {error}"))?;
+    let file = root.join(CLIENT);
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    let previous = match &options.against {
+        Some(revision) => read_revision(root, revision)?,
+        None => found.clone(),
+    };
+    let rendered = Spec::read(&root.join(SPEC)).and_then(|spec| render(&spec));
+    let rendered = rendered.map_err(|defect| SpecError { file: SPEC.into(), defect })?;
+    let report = consequences(root, &previous, &rendered)?;
+    let writes = !options.check && !options.dry_run;
+    if writes {
+        fs::write(&file, &rendered.source).map_err(|error| format!("{CLIENT} cannot be written: {error}"))?;
+    }
+    let stale = diff(&found, &rendered.source).filter(|_| options.check);
+    let text = if options.json {
+        let mut summary = report.to_json();
+        summary["written"] = json!(writes);
+        summary["stale"] = json!(found != rendered.source && !writes);
+        summary["operations"] = json!(rendered.operations);
+        summary["types"] = json!(rendered.types);
+        summary["milliseconds"] = json!(start.elapsed().as_millis());
+        format!("{summary:#}")
+    } else {
+        let head = match &stale {
+            Some(diff) => format!("{CLIENT} is stale\n\n{diff}\n`cargo xtask regen` brings it up to date"),
+            None => summary(&rendered, &found, options, start),
+        };
+        format!("{head}\n{report}")
+    };
+    Ok(if stale.is_some() { Outcome::Difference(text) } else { Outcome::Success(text) })
+}
+
+fn summary(rendered: &Rendered, found: &str, options: &Options, start: Instant) -> String {
+    let Rendered { source, operations, types, .. } = rendered;
     let lines = source.lines().count();
     let milliseconds = start.elapsed().as_millis();
-    Ok(format!("wrote {CLIENT}: {operations} operations, {types} types, {lines} lines in {milliseconds} ms"))
-}
-
-/// Fails with a diff if the client is stale.
-pub(crate) fn check() -> Result<String, Box<dyn Error>> {
-    let rendered = render(&root())?;
-    let found = fs::read_to_string(root().join(CLIENT)).unwrap_or_default();
-    match diff(&found, &rendered.source) {
-        None => Ok(format!("{CLIENT} is up to date with {SPEC}")),
-        Some(diff) => {
-            Err(format!("{CLIENT} is stale\n\n{diff}\n`cargo xtask regen` brings it up to date").into())
-        }
+    let size = format!("{operations} operations, {types} types, {lines} lines in {milliseconds} ms");
+    match (options.check || options.dry_run, found == source) {
+        (false, _) => format!("wrote {CLIENT}: {size}"),
+        (true, true) => format!("{CLIENT} is up to date with {SPEC}"),
+        (true, false) => format!("would write {CLIENT}: {size}"),
     }
 }
 
-/// Renders the client from the spec of the workspace at `root`: the same text for the same spec.
-fn render(root: &Path) -> Result<Rendered, SpecError> {
-    let spec = Spec::read(&root.join(SPEC));
-    spec.and_then(|spec| render_spec(&spec)).map_err(|defect| SpecError { file: SPEC.into(), defect })
+/// Compares the previous client with the new one, and finds what concerns the hand-written code.
+fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Report, Box<dyn Error>> {
+    let unreadable = |error| format!("the previous {CLIENT} is no Rust source: {error}");
+    let before = Surface::read(previous).map_err(unreadable)?;
+    let changes = compare(&before, &Surface::read(&rendered.source)?, &rendered.places);
+    let uses = HandWritten::read(root, CLIENT).uses(&changes);
+    Ok(Report { changes, uses, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
-pub(crate) fn render_spec(spec: &Spec) -> Result<Rendered, document::Defect> {
-    let enums = enums::read(spec)?;
-    let mut client = generator::generate(spec, &enums)?;
-    visibility::narrow(&mut client);
-    segments::guard(&mut client.items);
-    rows::read_by_row(&mut client.items);
-    amend::apply_bodies(&spec.methods, &mut client)?;
-    let methods = client.items.clone();
-    let mut count = 0;
-    if let Some(types) = syntax::types_module(&mut client) {
-        for item in &enums {
-            types.extend(item.to_items());
-        }
+/// Reads the client of a git revision.
+fn read_revision(root: &Path, revision: &str) -> Result<String, Box<dyn Error>> {
+    let object = format!("{revision}:{CLIENT}");
+    let output = Command::new("git").arg("-C").arg(root).args(["show", "--end-of-options", &object]).output();
+    let output = output.map_err(|error| format!("git cannot be run: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8(output.stdout)?);
     }
-    amend::apply_deprecation(&spec.json, &spec.methods, &mut client);
-    if let Some(types) = syntax::types_module(&mut client) {
-        amend::read_nulls_as_empty(types);
-        setters::add(spec, &methods, types);
-        aliases::add(spec, types)?;
-        count = types.iter().filter_map(syntax::type_name).count();
-    }
-    amend::lay_out_docs(&mut client.items);
-    let open = enums.iter().map(|item| item.ident.to_string()).collect();
-    audit::check(&client, &open, &Places::new(&spec.json))?;
-    let operations = document::operations(&spec.json).count();
-    Ok(Rendered { source: banner(spec) + &prettyplease::unparse(&client), operations, types: count })
-}
-
-fn banner(spec: &Spec) -> String {
-    let version = spec.api_version();
-    format!(
-        "// @generated by `cargo xtask regen` from {SPEC}, API version {version}.\n\
-         // Do not edit: change the spec or the settings in xtask/src/generator.rs, then run it again.\n\n"
-    )
+    let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(format!("the revision {revision:?} has no {CLIENT}: {reason}").into())
 }
 
 /// Compares two sources as a unified diff; none if they are the same.
@@ -99,74 +108,5 @@ fn diff(found: &str, expected: &str) -> Option<String> {
     })
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Creates a workspace that holds only `spec`.
-    fn workspace(spec: &str) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        fs::create_dir_all(root.path().join("spec")).unwrap();
-        fs::write(root.path().join(SPEC), spec).unwrap();
-        root
-    }
-
-    fn own_spec() -> String {
-        fs::read_to_string(root().join(SPEC)).unwrap()
-    }
-
-    #[test]
-    fn client_is_up_to_date() {
-        check().unwrap();
-    }
-
-    #[test]
-    fn rendering_is_deterministic() {
-        assert_eq!(render(&root()).unwrap().source, render(&root()).unwrap().source);
-    }
-
-    #[test]
-    fn banner_names_command_and_spec() {
-        let source = render(&root()).unwrap().source;
-        let banner: Vec<&str> = source.lines().take(2).collect();
-        assert!(banner[0].contains("`cargo xtask regen` from spec/openapi.json, API version 2021-04-12"));
-        assert!(banner[1].contains("Do not edit"));
-    }
-
-    #[test]
-    fn new_property_and_value_reach_the_client() {
-        let mut spec: serde_json::Value = serde_json::from_str(&own_spec()).unwrap();
-        let schemas = &mut spec["components"]["schemas"];
-        schemas["JobResponse"]["properties"]["progress"] = serde_json::json!({ "type": "integer" });
-        schemas["JobStatus"]["enum"].as_array_mut().unwrap().push("paused".into());
-        let root = workspace(&spec.to_string());
-        let source = render(root.path()).unwrap().source;
-        assert!(source.contains("pub progress: ::std::option::Option<i64>"));
-        assert!(source.contains("Self::Paused => \"paused\""));
-        let diff = diff(&fs::read_to_string(super::root().join(CLIENT)).unwrap(), &source).unwrap();
-        assert!(diff.contains("\n+        pub progress: "), "{diff}");
-    }
-
-    #[test]
-    fn unnamed_types_derive_a_schema() {
-        let mut spec: serde_json::Value = serde_json::from_str(&own_spec()).unwrap();
-        spec["components"]["schemas"]["JobResponse"]["properties"]["progress"] =
-            serde_json::json!({ "type": "object", "properties": { "percent": { "type": "integer" } } });
-        let root = workspace(&spec.to_string());
-        let source = render(root.path()).unwrap().source;
-        let before = source.split("pub struct JobResponseProgress").next().unwrap();
-        let attributes = &before[before.len() - 300..];
-        assert!(attributes.contains("derive(::schemars::JsonSchema)"), "{attributes}");
-    }
-
-    #[test]
-    fn refused_spec_names_the_file() {
-        let root = workspace("{}");
-        let error = render(root.path()).err().unwrap().to_string();
-        assert!(error.starts_with("spec/openapi.json at .openapi: "), "{error}");
-    }
-}
+mod tests;

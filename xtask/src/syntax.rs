@@ -1,6 +1,9 @@
 //! Questions to the syntax tree of the generated client.
 
-use syn::{Field, GenericArgument, Ident, ImplItem, ImplItemFn, Item, Lit, PathArguments, Type};
+use syn::{
+    Attribute, Expr, Field, GenericArgument, Ident, ImplItem, ImplItemFn, Item, Lit, Meta, PathArguments,
+    Type, Variant,
+};
 
 /// The items of the module `types`; none if the generator wrote no such module.
 pub(crate) fn types_module(file: &mut syn::File) -> Option<&mut Vec<Item>> {
@@ -55,17 +58,44 @@ pub(crate) fn wire_name(field: &Field) -> Option<String> {
 
 /// Returns true if serde does not fill the field when it is absent.
 pub(crate) fn is_required(field: &Field) -> bool {
-    let mut is_filled = optional(&field.ty).is_some();
+    optional(&field.ty).is_none() && !has_serde_flag(field, "default") && !has_serde_flag(field, "flatten")
+}
+
+/// Returns true if the field has this attribute of serde, such as `flatten`.
+pub(crate) fn has_serde_flag(field: &Field, name: &str) -> bool {
+    let mut found = false;
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
         let _ = attribute.parse_nested_meta(|meta| {
-            is_filled |= meta.path.is_ident("default");
+            found |= meta.path.is_ident(name);
             if let Ok(value) = meta.value() {
                 value.parse::<Lit>()?;
             }
             Ok(())
         });
     }
-    !is_filled
+    found
+}
+
+/// The text of a doc comment.
+pub(crate) fn doc_text(attribute: &Attribute) -> Option<String> {
+    match &attribute.meta {
+        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Str(text) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The kind of a variant: a value of its own, or one that holds others.
+pub(crate) fn type_of_variant(variant: &Variant) -> String {
+    match variant.fields.len() {
+        0 => "a value".to_owned(),
+        count => format!("a value that holds {count}"),
+    }
 }
 
 /// The type within an `Option`.

@@ -1,6 +1,8 @@
 //! Layout of doc comments: a line of text for each line of source.
 
-use syn::{Attribute, Expr, Fields, ImplItem, Item, Lit, Meta, parse_quote};
+use syn::{Attribute, Fields, ImplItem, Item, parse_quote};
+
+use crate::syntax::doc_text;
 
 /// Splits every doc comment below `items` into lines, each after a space.
 pub(crate) fn lay_out(items: &mut [Item]) {
@@ -44,7 +46,7 @@ fn lay_out_fields(fields: &mut Fields) {
 fn split(attributes: &mut Vec<Attribute>) {
     let mut laid_out: Vec<Attribute> = Vec::with_capacity(attributes.len());
     for attribute in attributes.drain(..) {
-        match text(&attribute) {
+        match doc_text(&attribute) {
             None => laid_out.push(attribute),
             Some(text) => {
                 for line in text.trim_end().replace('\r', " ").split('\n') {
@@ -60,18 +62,4 @@ fn split(attributes: &mut Vec<Attribute>) {
         }
     }
     *attributes = laid_out;
-}
-
-/// The text of a doc comment.
-pub(super) fn text(attribute: &Attribute) -> Option<String> {
-    match &attribute.meta {
-        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Str(text) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    }
 }

@@ -2,6 +2,8 @@
 
 use syn::{Fields, Item, Type, parse_quote};
 
+use crate::syntax::has_serde_flag;
+
 /// Reads null as empty in every list and map of the `types`: it would cost the whole response.
 pub(crate) fn read_as_empty(types: &mut Vec<Item>) {
     let mut is_used = false;
@@ -9,7 +11,7 @@ pub(crate) fn read_as_empty(types: &mut Vec<Item>) {
         let Item::Struct(item) = item else { continue };
         let Fields::Named(fields) = &mut item.fields else { continue };
         for field in fields.named.iter_mut().filter(|field| is_collection(&field.ty)) {
-            if !is_flattened(field) {
+            if !has_serde_flag(field, "flatten") {
                 field.attrs.push(parse_quote!(#[serde(deserialize_with = "null_as_empty")]));
                 is_used = true;
             }
@@ -33,18 +35,4 @@ fn is_collection(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return false };
     let last = path.path.segments.last();
     last.is_some_and(|segment| ["Vec", "Map", "HashMap"].iter().any(|name| segment.ident == name))
-}
-
-fn is_flattened(field: &syn::Field) -> bool {
-    let mut found = false;
-    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-        let _ = attribute.parse_nested_meta(|meta| {
-            found |= meta.path.is_ident("flatten");
-            if let Ok(value) = meta.value() {
-                value.parse::<syn::Lit>()?;
-            }
-            Ok(())
-        });
-    }
-    found
 }

@@ -1,0 +1,12 @@
+//! The client as its users see it, and what an update of the spec changes for them.
+
+mod changes;
+mod items;
+mod layer;
+mod operation;
+mod report;
+
+pub(crate) use changes::compare;
+pub(crate) use items::Surface;
+pub(crate) use layer::HandWritten;
+pub(crate) use report::Report;

@@ -49,7 +49,9 @@ fn variants(place: &str, values: &Value) -> Result<Vec<(Ident, String)>, Defect>
             let text =
                 value.as_str().ok_or_else(|| refuse(format!("holds {value}, which is not a string")))?;
             let name = variant_name(text);
+            let keyword = format!("{name}_");
             let ident = syn::parse_str::<Ident>(&name)
+                .or_else(|_| syn::parse_str(if name.is_empty() { "" } else { &keyword }))
                 .map_err(|_| refuse(format!("holds {text:?}, which gives no name for a variant")))?;
             match used.insert(name.to_ascii_lowercase(), text.to_owned()) {
                 None => Ok((ident, text.to_owned())),

@@ -5,6 +5,8 @@
 mod aliases;
 mod amend;
 mod audit;
+#[cfg(test)]
+mod cases;
 mod checks;
 mod culprit;
 mod document;

@@ -30,13 +30,18 @@ impl Scratch {
     }
 
     /// Adds a crate with these `files`; `dependencies` are lines of its manifest.
-    pub(crate) fn add_crate(&mut self, name: &str, dependencies: &str, files: &[(&str, &str)]) {
+    pub(crate) fn add_crate(
+        &mut self,
+        name: &str,
+        dependencies: &str,
+        files: &[(impl AsRef<str>, impl AsRef<str>)],
+    ) {
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{dependencies}\n"
         );
         self.write(&format!("{name}/Cargo.toml"), &manifest);
         for (file, source) in files {
-            self.write(&format!("{name}/{file}"), source);
+            self.write(&format!("{name}/{}", file.as_ref()), source.as_ref());
         }
         self.members.push(name.to_owned());
     }

@@ -203,20 +203,20 @@ fn rewrite_response(method: &Method, function: &mut syn::ImplItemFn) -> Option<(
     if is_stream || method.bodies.no_body.is_empty() {
         return Some(());
     }
+    let ReturnType::Type(_, result) = &mut function.sig.output else { return None };
+    let success_type = first_argument(first_argument(result)?)?;
+    let ty: &Type = success_type;
     let body = &arm.body;
     *arm.body = parse_quote!({
-        let response = #body;
+        let response: Result<ResponseValue<#ty>, _> = #body;
         response.and_then(|response| response.map(Some))
     });
+    *success_type = parse_quote!(Option<#ty>);
     let patterns: Vec<Pat> = method.bodies.no_body.iter().map(|code| pattern(code)).collect();
     // The codes without a body come first: a range may cover them.
     statuses
         .arms
         .insert(success, parse_quote!(#(#patterns)|* => ResponseValue::empty(response).map(|()| None),));
-    let ReturnType::Type(_, result) = &mut function.sig.output else { return None };
-    let success = first_argument(first_argument(result)?)?;
-    let ty: &Type = success;
-    *success = parse_quote!(Option<#ty>);
     Some(())
 }
 

@@ -19,7 +19,10 @@ pub(super) fn name(json: &mut Value) -> Result<(), Defect> {
         let place = child(SCHEMAS, name);
         match schema.as_object_mut().filter(|schema| is_enum(schema)) {
             Some(schema) => named.keep(name, schema),
-            None => named.search(schema, &place, &type_name(name))?,
+            None => {
+                named.search(schema, &place, &type_name(name))?;
+                named.keep_null(name, schema);
+            }
         }
     }
     // The components are known by now: an inline enum may have the name of one of the same values.
@@ -65,6 +68,14 @@ impl Named {
             self.nullable.push(name.to_owned());
         }
         self.enums.insert(type_name(name), (schema["enum"].clone(), child(SCHEMAS, name), None));
+    }
+
+    /// Takes note of a component that may be null, which is moved to its uses.
+    fn keep_null(&mut self, name: &str, schema: &mut Value) {
+        let nullable = schema.as_object_mut().and_then(|schema| schema.remove("nullable"));
+        if nullable == Some(true.into()) {
+            self.nullable.push(name.to_owned());
+        }
     }
 
     /// Looks for enums below a schema, whose type is or would be `name`.

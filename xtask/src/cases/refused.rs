@@ -1,0 +1,284 @@
+//! The changes that no client can express.
+
+use serde_json::json;
+
+use super::Refused;
+use super::base::{by_id, job, reference, schema};
+
+pub(super) const CASES: &[Refused] = &[
+    Refused {
+        name: "openapi 3.1",
+        change: |spec| spec["openapi"] = json!("3.1.0"),
+        message: " at .openapi: is 3.1.0; the generator takes OpenAPI 3.0.x",
+    },
+    Refused {
+        name: "version with a line break",
+        change: |spec| spec["info"]["version"] = json!("1\n2"),
+        message: " at .info.version: must hold the api-version",
+    },
+    Refused {
+        name: "keyword with a typing error",
+        change: |spec| job(spec, "id")["nulable"] = json!(true),
+        message: " at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; is \"nullable\" meant?",
+    },
+    Refused {
+        name: "keyword of JSON Schema",
+        change: |spec| job(spec, "id")["$defs"] = json!({}),
+        message: " at .components.schemas.Job.properties.id[\"$defs\"]: is no keyword of OpenAPI 3.0",
+    },
+    Refused {
+        name: "keyword beside a reference",
+        change: |spec| job(spec, "counts")["required"] = json!(["done"]),
+        message: " at .components.schemas.Job.properties.counts.required: is ignored beside $ref; move it to the target",
+    },
+    Refused {
+        name: "reference to nothing",
+        change: |spec| *job(spec, "counts") = reference("Count"),
+        message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads nowhere: there is no \"#/components/schemas/Count\"",
+    },
+    Refused {
+        name: "reference to another file",
+        change: |spec| *job(spec, "counts") = json!({ "$ref": "counts.json" }),
+        message: " at .components.schemas.Job.properties.counts[\"$ref\"]: is \"counts.json\"; only references within",
+    },
+    Refused {
+        name: "schema composed of itself",
+        change: |spec| schema(spec, "Counts")["allOf"] = json!([reference("Counts")]),
+        message: " at .components.schemas.Counts: refers to itself",
+    },
+    Refused {
+        name: "oneOf",
+        change: |spec| *job(spec, "counts") = json!({ "oneOf": [reference("Counts"), { "type": "string" }] }),
+        message: " at .components.schemas.Job.properties.counts.oneOf: gives no type that reads every response; describe one object",
+    },
+    Refused {
+        name: "anyOf",
+        change: |spec| *job(spec, "counts") = json!({ "anyOf": [reference("Counts")] }),
+        message: " at .components.schemas.Job.properties.counts.anyOf: gives no type",
+    },
+    Refused {
+        name: "not",
+        change: |spec| *job(spec, "counts") = json!({ "not": { "type": "string" } }),
+        message: " at .components.schemas.Job.properties.counts.not: gives no type",
+    },
+    Refused {
+        name: "discriminator",
+        change: |spec| schema(spec, "Job")["discriminator"] = json!({ "propertyName": "id" }),
+        message: " at .components.schemas.Job.discriminator: gives no type",
+    },
+    Refused {
+        name: "list of types",
+        change: |spec| job(spec, "id")["type"] = json!(["string", "null"]),
+        message: " at .components.schemas.Job.properties.id.type: is a list, as in OpenAPI 3.1; use a single type and \"nullable\": true",
+    },
+    Refused {
+        name: "unknown type",
+        change: |spec| job(spec, "id")["type"] = json!("file"),
+        message: " at .components.schemas.Job.properties.id.type: is \"file\"; use string, number",
+    },
+    Refused {
+        name: "allOf of an object and a string",
+        change: |spec| *job(spec, "counts") = json!({ "allOf": [reference("Counts"), { "type": "string" }] }),
+        message: " at .components.schemas.Job.properties.counts.allOf: combines a value of the type \"string\"",
+    },
+    Refused {
+        name: "allOf with one property of two types",
+        change: |spec| {
+            let other = json!({ "type": "object", "properties": { "done": { "type": "string" } } });
+            *job(spec, "counts") = json!({ "allOf": [reference("Counts"), other] });
+        },
+        message: " at .components.schemas.Job.properties.counts.allOf: holds \"done\" with two types",
+    },
+    Refused {
+        name: "malformed part",
+        change: |spec| schema(spec, "Job")["required"] = json!(1),
+        message: " at .components.schemas.Job: is not OpenAPI 3.0: ",
+    },
+    Refused {
+        name: "no operationId",
+        change: |spec| by_id(spec, "get")["operationId"] = json!(null),
+        message: " at .paths[\"/jobs/{id}\"].get: has no operationId",
+    },
+    Refused {
+        name: "operationId twice",
+        change: |spec| by_id(spec, "get")["operationId"] = json!("createJob"),
+        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"create_job\" is in use at .paths[\"/jobs/{id}\"].get",
+    },
+    Refused {
+        name: "operationId of the constructor",
+        change: |spec| by_id(spec, "put")["operationId"] = json!("New"),
+        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"New\" names a method that every client has",
+    },
+    Refused {
+        name: "operationId of a hook",
+        change: |spec| by_id(spec, "put")["operationId"] = json!("post"),
+        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"post\" names a method that every client has",
+    },
+    Refused {
+        name: "path parameter that is not declared",
+        change: |spec| spec["paths"]["/jobs/{id}"]["parameters"] = json!([]),
+        message: " at .paths[\"/jobs/{id}\"].get: the path names \"id\", but no path parameter declares it",
+    },
+    Refused {
+        name: "path parameter that the path lacks",
+        change: |spec| {
+            by_id(spec, "get")["parameters"] =
+                json!([{ "name": "part", "in": "path", "required": true, "schema": { "type": "string" } }]);
+        },
+        message: " at .paths[\"/jobs/{id}\"].get: declares the path parameter \"part\", which the path lacks",
+    },
+    Refused {
+        name: "parameter twice in two places",
+        change: |spec| {
+            by_id(spec, "get")["parameters"] =
+                json!([{ "name": "id", "in": "query", "schema": { "type": "string" } }]);
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: \"id\" is declared twice",
+    },
+    Refused {
+        name: "parameters that give one argument",
+        change: |spec| {
+            by_id(spec, "get")["parameters"] = json!([
+                { "name": "page-size", "in": "query", "schema": { "type": "string" } },
+                { "name": "pageSize", "in": "query", "schema": { "type": "string" } },
+            ]);
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[1]: \"pageSize\" gives the same argument as \"page-size\"",
+    },
+    Refused {
+        name: "parameter of the body's name",
+        change: |spec| {
+            by_id(spec, "put")["parameters"] =
+                json!([{ "name": "body", "in": "query", "schema": { "type": "string" } }]);
+        },
+        message: " at .paths[\"/jobs/{id}\"].put.parameters[0]: \"body\" gives an argument that the client uses itself",
+    },
+    Refused {
+        name: "header that is a list",
+        change: |spec| {
+            let list = json!({ "type": "array", "items": { "type": "string" } });
+            by_id(spec, "get")["parameters"] = json!([{ "name": "x-list", "in": "header", "schema": list }]);
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: must be a string, a number or a boolean there",
+    },
+    Refused {
+        name: "header with a space in its name",
+        change: |spec| {
+            by_id(spec, "get")["parameters"] =
+                json!([{ "name": "x list", "in": "header", "schema": { "type": "string" } }]);
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: is no name of a header",
+    },
+    Refused {
+        name: "cookie",
+        change: |spec| {
+            by_id(spec, "get")["parameters"] =
+                json!([{ "name": "a", "in": "cookie", "schema": { "type": "string" } }]);
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: is in a place that is not supported",
+    },
+    Refused {
+        name: "query list separated by commas",
+        change: |spec| {
+            let list = json!({ "type": "array", "items": { "type": "string" } });
+            by_id(spec, "get")["parameters"] =
+                json!([{ "name": "a", "in": "query", "explode": false, "schema": list }]);
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: has a style that is not supported",
+    },
+    Refused {
+        name: "two media types of a response",
+        change: |spec| {
+            by_id(spec, "get")["responses"]["200"]["content"]["text/plain"] =
+                json!({ "schema": { "type": "string" } });
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"200\"].content: answers both application/json and text/plain; keep one",
+    },
+    Refused {
+        name: "two media types of a request",
+        change: |spec| by_id(spec, "put")["requestBody"]["content"]["text/plain"] = json!({}),
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content: names both application/json and text/plain",
+    },
+    Refused {
+        name: "multipart",
+        change: |spec| by_id(spec, "put")["requestBody"]["content"] = json!({ "multipart/form-data": {} }),
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"multipart/form-data\"]: is not supported",
+    },
+    Refused {
+        name: "two bodies of success",
+        change: |spec| {
+            by_id(spec, "get")["responses"]["202"] = json!({ "description": "", "content": { "application/json": { "schema": reference("Counts") } } });
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"202\"]: answers another body than 200",
+    },
+    Refused {
+        name: "status that is none",
+        change: |spec| by_id(spec, "get")["responses"]["20X"] = json!({ "description": "" }),
+        message: " at .paths[\"/jobs/{id}\"].get",
+    },
+    Refused {
+        name: "body of a GET",
+        change: |spec| {
+            by_id(spec, "get")["requestBody"] =
+                json!({ "content": { "application/json": { "schema": {} } } });
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.requestBody.content: a request of this method has no body",
+    },
+    Refused {
+        name: "method that the HTTP client lacks",
+        change: |spec| {
+            let operation = by_id(spec, "delete").take();
+            spec["paths"]["/jobs/{id}"] =
+                json!({ "parameters": spec["paths"]["/jobs/{id}"]["parameters"], "trace": operation });
+        },
+        message: " at .paths[\"/jobs/{id}\"].trace: the HTTP client has no such method",
+    },
+    Refused {
+        name: "server with a path",
+        change: |spec| spec["servers"] = json!([{ "url": "https://hub/api" }]),
+        message: " at .servers[0].url: has a path, which no request would carry",
+    },
+    Refused {
+        name: "path that is a reference",
+        change: |spec| spec["paths"]["/other"] = json!({ "$ref": "#/paths/~1jobs" }),
+        message: " at .paths[\"/other\"]: is a reference",
+    },
+    Refused {
+        name: "path with a query",
+        change: |spec| spec["paths"]["/jobs?a=b"] = json!({}),
+        message: " at .paths[\"/jobs?a=b\"]: must hold neither",
+    },
+    Refused {
+        name: "fields that collide",
+        change: |spec| *job(spec, "Created") = json!({ "type": "string" }),
+        message: " at .components.schemas.Job: gives Job a second member \"created\"; rename one",
+    },
+    Refused {
+        name: "types that collide",
+        change: |spec| *schema(spec, "job") = json!({ "type": "object", "properties": { "other": {} } }),
+        message: " at .components.schemas",
+    },
+    Refused {
+        name: "enum without values",
+        change: |spec| schema(spec, "JobState")["enum"] = json!([]),
+        message: " at .components.schemas.JobState.enum: must list at least one value",
+    },
+    Refused {
+        name: "variants that collide",
+        change: |spec| schema(spec, "JobState")["enum"] = json!(["done", "Done"]),
+        message: " at .components.schemas.JobState.enum: holds \"Done\", whose variant is that of \"done\"",
+    },
+    Refused {
+        name: "inline enum whose name is in use",
+        change: |spec| {
+            *job(spec, "kind") = json!({ "type": "string", "enum": ["a"] });
+            *schema(spec, "JobKind") = json!({ "type": "object", "properties": { "a": {} } });
+        },
+        message: " at .components.schemas.Job.properties.kind.enum: would be named JobKind, as is .components.schemas.JobKind",
+    },
+    Refused {
+        name: "other names that are no list",
+        change: |spec| job(spec, "created")["x-other-names"] = json!("createdAt"),
+        message: " at .components.schemas.Job.properties.created[\"x-other-names\"]: must be a list of names",
+    },
+];

@@ -71,9 +71,9 @@ impl Scan<'_> {
                 // `#[serde(with = "crate::module")]`
                 [TokenTree::Literal(literal), ..] => {
                     let text = literal.to_string();
-                    let text = text.trim_matches('"');
-                    if text.split("::").all(is_name) {
-                        self.module(TokenStream::from_str(text).unwrap(), module);
+                    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+                    if let Some(path) = text.filter(|text| text.split("::").all(is_name)) {
+                        self.module(TokenStream::from_str(path).unwrap(), module);
                     }
                     next + 1
                 }
@@ -132,7 +132,8 @@ impl Scan<'_> {
             name if self.sources.contains_key(&child(module, name)) => module.clone(),
             _ => return,
         };
-        if rest.is_empty() && first != "super" {
+        // `pub(super)`, or a local name.
+        if rest.is_empty() {
             return;
         }
         let mut from_root = start;

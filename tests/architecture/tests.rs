@@ -88,8 +88,9 @@ fn code_that_imports_nothing_passes() {
     //! Links to [`crate::face::Client`].
     // use crate::face::Client;
     /* crate::Credential */
-    pub(in crate::auth) fn call(token: Token) {
-        let text = "see crate::face::Client";
+    pub(super) struct Token;
+        pub(in crate::auth) fn call(token: Token) {
+        let text = ("see crate::face::Client", "1", 1, 'a');
         token.face().auth::<u8>();
         face::call(Self::new(), token::call());
     }

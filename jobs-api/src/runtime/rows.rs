@@ -149,9 +149,24 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for RowsVisitor<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generated::types::DeviceJob;
 
-    fn read(list: &str) -> Result<Rows<DeviceJob>, serde_json::Error> {
+    #[derive(Debug, serde::Deserialize)]
+    struct Row {
+        #[serde(rename = "deviceId", default)]
+        id: String,
+        #[serde(rename = "outcome")]
+        _outcome: Option<Outcome>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Outcome {
+        #[serde(rename = "status")]
+        _status: Option<i32>,
+        #[serde(rename = "payload")]
+        _payload: Option<serde_json::Value>,
+    }
+
+    fn read(list: &str) -> Result<Rows<Row>, serde_json::Error> {
         serde_json::from_slice(list.as_bytes())
     }
 
@@ -161,7 +176,7 @@ mod tests {
         for payload in [deep.as_str(), "1e999", r#""\ud800""#, r#"{"a":1}, "payload": 2"#] {
             let poisoned = format!(r#"{{"deviceId":"b","outcome":{{"payload":{payload}}}}}"#);
             let rows = read(&format!(r#"[{{"deviceId":"a"}}, {poisoned}, {{"deviceId":"c"}}]"#)).unwrap();
-            let ids: Vec<&str> = rows.iter().map(DeviceJob::id).collect();
+            let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
             assert_eq!(ids, ["a", "c"], "{payload}");
             let [unreadable] = rows.unreadable() else { panic!("{payload}: {rows:?}") };
             assert_eq!((unreadable.index(), unreadable.text()), (1, poisoned.as_str()));

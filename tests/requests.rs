@@ -111,6 +111,6 @@ async fn invalid_request_is_not_sent() {
 async fn invalid_request_error_names_the_field_and_the_rule() {
     let hub = quick_hub().await;
     let error = client(&hub).get_scheduled_job("a/b").await.unwrap_err();
-    let expected = "not sent: jobId must have 1 to 64 ASCII letters, digits and `-`";
+    let expected = "get_scheduled_job was not sent: jobId must have 1 to 64 ASCII letters, digits and `-`";
     assert_eq!(error.to_string(), expected);
 }

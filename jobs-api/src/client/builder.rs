@@ -1,14 +1,13 @@
 //! Building a client.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::redirect::Policy;
 
 use super::Client;
+use super::http::{build_http_client, is_loopback};
 use crate::auth::{Authorizer, ConnectionString, Credential, HOST_NAME_RULE, is_host_name, is_resource};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
@@ -16,8 +15,6 @@ use crate::pipeline::retry::RetryPolicy;
 
 /// The default duration of an attempt: creating a job takes a hub seconds at worst.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The duration of connecting: name resolution, TCP and TLS.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The default size of a response body: a page of 100 jobs with the largest payloads is smaller.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -229,31 +226,6 @@ impl fmt::Debug for ClientBuilder {
 
 fn invalid(setting: &'static str, rule: impl Into<String>) -> Error {
     Error::InvalidConfiguration { setting, rule: rule.into() }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
-fn build_http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
-    if endpoint.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
-        let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
-        return Err(invalid("ClientBuilder::http_client", rule));
-    }
-    let mut builder =
-        reqwest::Client::builder().http1_only().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
-    if is_loopback(endpoint) {
-        // A proxy must not receive a token that is for this machine.
-        builder = builder.no_proxy();
-    }
-    #[cfg(feature = "rustls")]
-    let builder = builder.tls_backend_rustls();
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    let builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
-    builder
-        .build()
-        .map_err(|error| invalid("ClientBuilder::http_client", format!("it cannot be built: {error}")))
 }
 
 #[cfg(test)]

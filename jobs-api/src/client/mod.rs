@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 mod env;
+mod http;
 
 use std::fmt;
 use std::future::Future;

@@ -1,6 +1,7 @@
 //! Jobs beyond single calls: requests, their validation, outcomes, listings, reports, waiting.
 
 pub(crate) mod condition;
+mod cycle;
 pub(crate) mod id;
 pub(crate) mod outcome;
 pub(crate) mod pager;

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
+use super::cycle::CycleDetector;
 use super::validate::check_job_id;
 use crate::auth::redact_tokens;
 use crate::error::Error;
@@ -113,28 +114,6 @@ impl<T> Page<T> {
     {
         let unreadable = self.unreadable.into_iter().map(|row| Err(Error::UnreadableRow(Box::new(row))));
         self.items.into_iter().map(Ok).chain(unreadable)
-    }
-}
-
-/// Detects a cycle in a sequence of tokens, in constant memory (Brent's algorithm): each token is compared
-/// with one earlier token, which is replaced whenever the count reaches a power of two.
-#[derive(Clone, Debug, Default)]
-struct CycleDetector {
-    checkpoint: Option<String>,
-    count: u64,
-}
-
-impl CycleDetector {
-    /// Adds a token. Returns true if the sequence is known to repeat.
-    fn has_repeated(&mut self, token: &str) -> bool {
-        if self.checkpoint.as_deref() == Some(token) {
-            return true;
-        }
-        self.count += 1;
-        if self.count.is_power_of_two() {
-            self.checkpoint = Some(token.to_owned());
-        }
-        false
     }
 }
 
@@ -304,28 +283,5 @@ impl<T> fmt::Debug for Pager<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Listing { query, page_size, .. } = &self.listing;
         f.debug_struct("Pager").field("query", query).field("page_size", page_size).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_cycle_of_tokens_is_detected() {
-        for start in 0..5 {
-            for length in 1..20 {
-                let token =
-                    |n: usize| format!("{}", if n < start { n } else { start + (n - start) % length });
-                let mut detector = CycleDetector::default();
-                assert!((0..200).any(|n| detector.has_repeated(&token(n))), "{start} {length}");
-            }
-        }
-    }
-
-    #[test]
-    fn distinct_tokens_are_no_cycle() {
-        let mut detector = CycleDetector::default();
-        assert!(!(0..10_000).any(|n| detector.has_repeated(&n.to_string())));
     }
 }

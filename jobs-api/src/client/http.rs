@@ -1,0 +1,41 @@
+//! The default HTTP client.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::redirect::Policy;
+
+use crate::error::Error;
+
+/// The duration of connecting: name resolution, TCP and TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Returns true if the host is this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Builds the HTTP client that is used if none is set.
+pub(super) fn build_http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
+    if endpoint.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
+        return Err(invalid(rule));
+    }
+    let mut builder =
+        reqwest::Client::builder().http1_only().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
+    if is_loopback(endpoint) {
+        // A proxy must not receive a token that is for this machine.
+        builder = builder.no_proxy();
+    }
+    #[cfg(feature = "rustls")]
+    let builder = builder.tls_backend_rustls();
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
+    builder.build().map_err(|error| invalid(format!("it cannot be built: {error}")))
+}
+
+fn invalid(rule: impl Into<String>) -> Error {
+    Error::InvalidConfiguration { setting: "ClientBuilder::http_client", rule: rule.into() }
+}

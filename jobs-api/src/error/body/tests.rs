@@ -1,0 +1,118 @@
+use super::*;
+
+const ID: &str = "963c4c0c83a34b0b8c5ae1f9cd1ec3dd-G:7";
+
+fn coded(code: ErrorCode, message: &str) -> ErrorBody {
+    ErrorBody { code: Some(code), message: message.into(), ..ErrorBody::default() }
+}
+
+fn tracked(inner: ErrorBody, timestamp: &str) -> ErrorBody {
+    ErrorBody { tracking_id: Some(ID.into()), timestamp: Some(timestamp.into()), ..inner }
+}
+
+#[test]
+fn message_with_code_and_tracking_is_parsed() {
+    let body = format!(
+        r#"{{"Message":"ErrorCode:JobNotFound;No job with id a","ExceptionMessage":"Tracking ID:{ID}-TimeStamp:05/04/2022 15:53:00"}}"#
+    );
+    let expected = tracked(coded(ErrorCode::JobNotFound, "No job with id a"), "2022-05-04T15:53:00Z");
+    assert_eq!(ErrorBody::parse(&body), expected);
+}
+
+#[test]
+fn message_without_tracking_is_parsed() {
+    let expected = coded(ErrorCode::ArgumentInvalid, "startTime is odd; see there");
+    for exception in ["", r#","ExceptionMessage":"""#, r#","ExceptionMessage":null"#] {
+        let body =
+            format!(r#"{{"Message":"ErrorCode:ArgumentInvalid;startTime is odd; see there"{exception}}}"#);
+        assert_eq!(ErrorBody::parse(&body), expected);
+    }
+}
+
+#[test]
+fn json_error_is_parsed_in_every_position() {
+    for code in ["404103", "\"404103\"", "\"DeviceNotOnline\""] {
+        let flat = format!(
+            r#"{{"errorCode":{code},"trackingId":"{ID}","message":"The device is off","timestampUtc":"2022-05-04T15:53:00.1234567Z"}}"#
+        );
+        let escaped = serde_json::json!({ "Message": flat, "ExceptionMessage": "" }).to_string();
+        let object = format!(r#"{{"Message":{flat},"ExceptionMessage":null}}"#);
+        let expected =
+            tracked(coded(ErrorCode::DeviceNotOnline, "The device is off"), "2022-05-04T15:53:00.1234567Z");
+        for body in [flat, escaped, object] {
+            let read = ErrorBody { is_numbered: false, ..ErrorBody::parse(&body) };
+            assert_eq!(read, expected, "{body}");
+        }
+    }
+}
+
+#[test]
+fn nested_error_becomes_the_cause() {
+    let inner = r#"{"Message":"ErrorCode:PreconditionFailed;the etag must be *","ExceptionMessage":"Tracking ID:inner-TimeStamp:05/04/2022 15:53:00"}"#;
+    let body = serde_json::json!({
+        "Message": format!("ErrorCode:ArgumentInvalid;Error: BadRequest {inner}"),
+        "ExceptionMessage": format!("Tracking ID:{ID}-TimeStamp:05/04/2022 15:53:01"),
+    });
+    let read = ErrorBody::parse(&body.to_string());
+    let cause = read.cause.clone().unwrap();
+    assert_eq!(read.code, Some(ErrorCode::ArgumentInvalid));
+    assert_eq!(read.message, "Error: BadRequest");
+    assert_eq!(read.tracking_id.as_deref(), Some(ID));
+    assert_eq!(cause.code, Some(ErrorCode::PreconditionFailed));
+    assert_eq!(cause.message, "the etag must be *");
+    assert_eq!(cause.tracking_id.as_deref(), Some("inner"));
+}
+
+#[test]
+fn semicolon_text_is_parsed_with_a_name_or_digits() {
+    let expected = coded(ErrorCode::JobAlreadyExists, "taken");
+    assert_eq!(ErrorBody::parse("ErrorCode:JobAlreadyExists;taken"), expected);
+    let numbered = ErrorBody { is_numbered: true, ..expected };
+    for text in ["errorcode:409104; taken", "taken;ErrorCode:409104", "ErrorCode:409104 conflict;taken"] {
+        assert_eq!(ErrorBody::parse(text), numbered, "{text}");
+    }
+}
+
+#[test]
+fn json_that_is_no_error_stays_in_the_message() {
+    let quoted = r#"ErrorCode:ArgumentInvalid;invalid patch {"a":1} at line 3"#;
+    assert_eq!(ErrorBody::parse(quoted).message, r#"invalid patch {"a":1} at line 3"#);
+    let both = ErrorBody::parse(r#"{name} is wrong: {"Message":"ErrorCode:ArgumentNull;x"} (see there)"#);
+    assert_eq!(both.message, "{name} is wrong: (see there)");
+    assert_eq!(both.cause.unwrap().code, Some(ErrorCode::ArgumentNull));
+    let foreign = r#"{"error":{"code":"X","message":"y"}}"#;
+    assert_eq!(ErrorBody::parse(foreign).message, foreign);
+}
+
+#[test]
+fn tracking_id_is_split_from_its_time_stamp() {
+    let read =
+        ErrorBody::parse(r#"{"errorCode":404002,"trackingId":"95ae23a6-G:5-TimeStamp:10/19/2022 16:47:22"}"#);
+    assert_eq!(read.tracking_id.as_deref(), Some("95ae23a6-G:5"));
+    assert_eq!(read.timestamp, Some("2022-10-19T16:47:22Z".into()));
+}
+
+#[test]
+fn html_page_becomes_its_words() {
+    let page = "<!DOCTYPE html><HTML><style>p { color: red }</style><BODY>\n<h2>Length Required</h2>\n<p>HTTP Error 411.</p></BODY>";
+    assert_eq!(ErrorBody::parse(page).message, "Length Required HTTP Error 411.");
+}
+
+#[test]
+fn body_that_is_not_understood_becomes_the_message() {
+    for body in
+        ["", "[]", "{", "{\"Message\":", "null", "}{", "ErrorCode", "\u{1F980}ErrorCode:x", "{ErrorCode:1}"]
+    {
+        assert_eq!(ErrorBody::parse(body), ErrorBody { message: body.into(), ..ErrorBody::default() });
+    }
+    for body in [
+        "{}",
+        r#"{"Message":null,"errorCode":""}"#,
+        r#"{"Message":[1],"errorCode":{}}"#,
+        "<<>",
+        "ErrorCode:;x",
+    ] {
+        assert_eq!(ErrorBody::parse(body).code, None);
+    }
+    assert_eq!(ErrorBody::parse(&r#"{"Message":"#.repeat(10_000)).code, None);
+}

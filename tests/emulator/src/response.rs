@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::StatusCode;
@@ -52,11 +52,15 @@ pub(crate) fn full(body: impl Into<Bytes>) -> Body {
 
 /// Makes a body of blocks; an error among them ends the connection.
 pub(crate) fn streamed(blocks: impl Stream<Item = Result<Bytes, Reset>> + Send + 'static) -> Body {
-    use futures_util::StreamExt as _;
     Either::Right(StreamBody::new(blocks.map(|block| block.map(Frame::data))).boxed_unsync())
 }
 
 /// Makes a body after which the connection ends, whatever length was announced.
 pub(crate) fn cut_off(start: Bytes) -> Body {
-    streamed(stream::iter([Ok(start), Err(Reset)]))
+    let end = stream::once(async {
+        // What was sent before reaches the client only if the server has a chance to flush it.
+        tokio::task::yield_now().await;
+        Err(Reset)
+    });
+    streamed(stream::iter([Ok(start)]).chain(end))
 }

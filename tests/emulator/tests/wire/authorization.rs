@@ -1,0 +1,161 @@
+//! Who may call.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use jobs_emulator::{Emulator, Policy, PolicyKey, Role};
+use serde_json::json;
+
+use crate::support::{Caller, Identity, VERSION, method_job, quick_hub};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn status(hub: &Emulator, token: &str) -> u16 {
+    Caller::with_token(hub, token).get(&format!("/jobs/v2/none?{VERSION}")).await.status
+}
+
+#[tokio::test]
+async fn token_of_own_signature_is_accepted_until_it_expires() {
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub.connection_string());
+    let token = identity.token();
+    assert_eq!(status(&hub, &token).await, 404);
+    hub.set_clock_offset(TimeDelta::hours(2));
+    assert_eq!(status(&hub, &token).await, 401);
+    let soon = (Utc::now() + TimeDelta::hours(3)).timestamp().to_string();
+    assert_eq!(status(&hub, &identity.token_until(&soon)).await, 404);
+}
+
+#[tokio::test]
+async fn odd_tokens_are_refused_in_the_hubs_shape() {
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub.connection_string());
+    let token = identity.token();
+    for odd in [
+        String::new(),
+        "Bearer".into(),
+        "Bearer ".into(),
+        "Basic dTpw".into(),
+        "SharedAccessSignature ".into(),
+        identity.token_until("+9999999999"),
+        identity.token_until("9999999999999999999999"),
+        identity.token_until("-1"),
+        identity.token_until("0"),
+        token.to_lowercase(),
+        token.replace("skn=iothubowner", "skn=nobody"),
+        token.replace("skn=iothubowner", "skn=service"),
+        token.replace("&skn=iothubowner", ""),
+        format!("{token}&se=9999999999"),
+        token.replace("sig=", "sig=A"),
+    ] {
+        let answer = Caller::with_token(&hub, &odd).get(&format!("/jobs/v2/none?{VERSION}")).await;
+        assert_eq!((answer.status, answer.error().as_str()), (401, "IotHubUnauthorizedAccess"), "{odd}");
+    }
+    let other = Identity { host: "other.azure-devices.net".into(), ..identity };
+    let answer = Caller::with_token(&hub, other.token()).get(&format!("/jobs/v2/none?{VERSION}")).await;
+    assert_eq!((answer.status, answer.error().as_str()), (401, "IotHubNotFound"));
+}
+
+#[tokio::test]
+async fn token_names_the_hub_or_its_address() {
+    let hub = quick_hub().await;
+    let port = hub.address().port();
+    let identity = Identity::of(&hub.local_connection_string());
+    assert_eq!(identity.host, format!("localhost:{port}"));
+    for host in ["localhost", "127.0.0.1", "emulator.localhost", "emulator.localhost:8443"] {
+        let identity =
+            Identity { host: host.into(), policy: identity.policy.clone(), key: identity.key.clone() };
+        assert_eq!(status(&hub, &identity.token()).await, 404, "{host}");
+    }
+    assert_eq!(status(&hub, &identity.token()).await, 404);
+}
+
+#[tokio::test]
+async fn regenerated_key_ends_the_tokens_of_the_previous_one() {
+    let hub = quick_hub().await;
+    let [primary, secondary] = [PolicyKey::Primary, PolicyKey::Secondary]
+        .map(|key| Identity::of(&hub.connection_string_with(key)).token());
+    hub.regenerate_key(PolicyKey::Primary);
+    assert_eq!((status(&hub, &primary).await, status(&hub, &secondary).await), (401, 404));
+    assert_eq!(status(&hub, &Identity::of(&hub.connection_string()).token()).await, 404);
+}
+
+/// What a caller may do: read, create, cancel, query.
+async fn rights(hub: &Emulator, token: &str) -> [bool; 4] {
+    let caller = Caller::with_token(hub, token);
+    let answers = [
+        caller.get(&format!("/jobs/v2/query?{VERSION}")).await,
+        caller.create("job", &json!({})).await,
+        caller.cancel("none").await,
+        caller.query("SELECT * FROM devices", &[]).await,
+    ];
+    answers.map(|answer| match answer.status {
+        401 => {
+            assert_eq!(answer.error(), "IotHubUnauthorized");
+            let reason = answer.reason();
+            assert!(
+                reason.starts_with("Principal ") && reason.contains(" is not authorized for "),
+                "{reason}"
+            );
+            assert!(reason.ends_with(" due to no assigned permissions"), "{reason}");
+            false
+        }
+        _ => true,
+    })
+}
+
+#[tokio::test]
+async fn policies_have_their_rights() {
+    let hub = quick_hub().await;
+    for (policy, expected) in [
+        (Policy::Owner, [true, true, true, true]),
+        (Policy::RegistryReadWrite, [true, true, true, false]),
+        (Policy::RegistryRead, [true, false, false, false]),
+        (Policy::Service, [false, false, false, true]),
+        (Policy::Device, [false, false, false, false]),
+    ] {
+        let token = Identity::of(&hub.policy_connection_string(policy, PolicyKey::Secondary)).token();
+        assert_eq!(rights(&hub, &token).await, expected, "{policy:?}");
+    }
+}
+
+#[tokio::test]
+async fn roles_of_a_bearer_have_their_rights() {
+    let hub = quick_hub().await;
+    for (role, expected) in [
+        (Role::DataContributor, [true, true, true, true]),
+        (Role::DataReader, [true, false, false, true]),
+        (Role::TwinContributor, [false, false, false, true]),
+        (Role::RegistryContributor, [false, false, false, false]),
+    ] {
+        let token = format!("Bearer {}", hub.issuer().token_with_role(role, HOUR));
+        assert_eq!(rights(&hub, &token).await, expected, "{role:?}");
+    }
+}
+
+#[tokio::test]
+async fn bearer_token_of_another_issuer_or_audience_is_refused() {
+    let hub = quick_hub().await;
+    let own = format!("Bearer {}", hub.issuer().token(HOUR));
+    assert_eq!(status(&hub, &own).await, 404);
+    for token in [
+        format!("{own}a"),
+        own.replacen('.', ".e30", 1),
+        format!("Bearer {}", quick_hub().await.issuer().token(HOUR)),
+        format!("Bearer {}", hub.issuer().token_for("https://vault.azure.net", HOUR)),
+        format!("Bearer {}", hub.issuer().token(Duration::ZERO)),
+    ] {
+        assert_eq!(status(&hub, &token).await, 401);
+    }
+    hub.set_clock_offset(TimeDelta::minutes(-6));
+    assert_eq!(status(&hub, &own).await, 401, "not begun");
+}
+
+#[tokio::test]
+async fn token_is_checked_before_the_version_and_the_body() {
+    let hub = quick_hub().await;
+    let caller = Caller::with_token(&hub, "none");
+    assert_eq!(caller.get("/jobs/v2/job").await.status, 401);
+    assert_eq!(caller.create("job", &method_job()).await.status, 401);
+    assert!(hub.requests().iter().all(|request| request.body.is_empty()));
+}

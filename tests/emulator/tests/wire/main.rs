@@ -1,0 +1,15 @@
+//! The emulator over the wire: raw HTTP/1.1, with tokens that this code signs itself.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics says where")]
+
+mod authorization;
+mod bounds;
+mod control;
+mod creation;
+mod faults;
+mod meters;
+#[cfg(feature = "cli")]
+mod program;
+mod queries;
+mod schedule;
+mod support;

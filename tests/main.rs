@@ -19,6 +19,8 @@ mod malformed_pages;
 mod malformed_responses;
 #[cfg(feature = "rustls")]
 mod proxies;
+#[cfg(feature = "rustls")]
+mod readme;
 mod redaction;
 mod reports;
 mod requests;

@@ -1,0 +1,97 @@
+//! README.md of the crate and of the workspace: quoted messages, shared opening, links.
+
+use std::path::Path;
+
+use chrono::TimeDelta;
+use jobs_api::{ClientBuilder, Credential};
+use jobs_emulator::{Certificate, Emulator, Fault, Route, When};
+
+use crate::support::{builder, fast_retry_client, quick_hub, reboot};
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+}
+
+/// Returns the messages that the README quotes in its `text` block, each on one line.
+fn quoted_messages() -> Vec<String> {
+    let readme = read("jobs-api/README.md");
+    let (_, block) = readme.split_once("```text\n").unwrap();
+    let (block, _) = block.split_once("\n```").unwrap();
+    block.split("\n\n").map(|message| message.replace('\n', " ")).collect()
+}
+
+/// Replaces the parts of a message that differ from call to call: ids, and the address of the hub.
+fn mask(message: &str) -> String {
+    let mut masked = message.to_owned();
+    for (label, ends) in [("tracking id ", ",)"), ("request id ", ",)"), ("no connection to ", " ")] {
+        if let Some((before, after)) = masked.split_once(label) {
+            let end = after.find(|char| ends.contains(char)).unwrap();
+            masked = format!("{before}{label}…{}", &after[end..]);
+        }
+    }
+    masked
+}
+
+#[tokio::test]
+async fn quoted_messages_match_the_real_ones() {
+    let hub = quick_hub().await;
+    let client = fast_retry_client(&hub);
+    client.create_scheduled_job("reboot-43", &reboot()).await.unwrap();
+    let conflict = client.create_scheduled_job("reboot-43", &reboot()).await.unwrap_err();
+
+    hub.set_clock_offset(TimeDelta::seconds(12 * 60 + 5));
+    let wrong_key = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
+    let with_wrong_key = builder(&hub).credential(wrong_key).build().unwrap();
+    let unauthorized = with_wrong_key.get_scheduled_job("reboot-43").await.unwrap_err();
+    hub.set_clock_offset(TimeDelta::zero());
+
+    let body = r#"{"jobId":"reboot-43","deviceJobStatistics":{"failedCount":"many"}}"#;
+    hub.inject(Route::Get, When::Next(1), Fault::status(200).with_body(body));
+    let unreadable = client.get_scheduled_job("reboot-43").await.unwrap_err();
+
+    let tls_hub = Emulator::builder().tls(Certificate::Good).start().await;
+    let distrusting = ClientBuilder::from_connection_string(&tls_hub.connection_string()).unwrap();
+    let distrusting = distrusting.endpoint(tls_hub.endpoint()).build().unwrap();
+    let untrusted = distrusting.get_scheduled_job("reboot-43").await.unwrap_err();
+
+    hub.inject(Route::Cancel, When::Next(8), Fault::status(503));
+    hub.inject(Route::Get, When::Every(1), Fault::status(503));
+    let unavailable = client.cancel_scheduled_job("reboot-43").await.unwrap_err();
+
+    let token = "SharedAccessSignature sr=contoso.azure-devices.net&sig=a&se=1764032100";
+    let expired = Credential::shared_access_signature(token).unwrap_err();
+    let invalid = client.get_scheduled_job("reboot/43").await.unwrap_err();
+
+    let real = [
+        conflict.to_string(),
+        unauthorized.to_string(),
+        unreadable.to_string(),
+        untrusted.to_string(),
+        unavailable.to_string(),
+        expired.to_string(),
+        invalid.to_string(),
+    ];
+    let quoted = quoted_messages();
+    assert_eq!(quoted.len(), real.len(), "{real:#?}");
+    for (quoted, real) in quoted.iter().zip(&real) {
+        assert_eq!(mask(quoted), mask(real), "the real message is:\n{real}");
+    }
+}
+
+#[test]
+fn both_readmes_have_the_same_opening() {
+    let [workspace, package] = ["README.md", "jobs-api/README.md"].map(read);
+    let [workspace, package] = [&workspace, &package].map(|text| text.split_once("\n## ").unwrap().0);
+    assert!(package.contains("```rust") && package.contains("```toml"));
+    assert_eq!(workspace, package);
+}
+
+#[test]
+fn links_of_the_packages_readme_work_on_a_registry_page() {
+    let readme = read("jobs-api/README.md");
+    let targets: Vec<&str> = readme.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert!(!targets.is_empty());
+    for target in targets {
+        assert!(target.starts_with("https://") || target.starts_with('#'), "{target}");
+    }
+}

@@ -89,7 +89,7 @@ impl HubClock {
 
 impl Default for HubClock {
     fn default() -> Self {
-        Self { local: Box::new(Utc::now), observed: Mutex::default() }
+        Self { local: Box::new(local_time), observed: Mutex::default() }
     }
 }
 
@@ -99,6 +99,15 @@ impl HubClock {
     pub(crate) fn with_local(local: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self { local: Box::new(local), observed: Mutex::default() }
     }
+}
+
+/// Returns the time of this machine, moved with Tokio's clock where a test has paused or advanced that one:
+/// waits and times then agree.
+fn local_time() -> DateTime<Utc> {
+    let (tokio, machine) = (tokio::time::Instant::now().into_std(), std::time::Instant::now());
+    let advance = TimeDelta::from_std(tokio.saturating_duration_since(machine)).unwrap_or_default();
+    let delay = TimeDelta::from_std(machine.saturating_duration_since(tokio)).unwrap_or_default();
+    Utc::now() + advance - delay
 }
 
 /// Bounds on how far the hub's clock is ahead of the local one; `min` is never above `max`.

@@ -203,6 +203,19 @@ impl Error {
         }
     }
 
+    /// Returns true if the hub may still be working on the request: a lost response without a status, or
+    /// with one by which a gateway reports that it waits no longer.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.is_response_lost()
+            && self.status().is_none_or(|status| !matches!(status.as_u16(), 200..=299 | 500 | 503))
+    }
+
+    /// Returns true if the hub itself reports that it does not know the job. A 404 without a code may come
+    /// from a gateway.
+    pub(crate) fn is_coded_not_found(&self) -> bool {
+        self.is_not_found() && self.service().is_some_and(|service| service.code().is_some())
+    }
+
     /// Returns true if this variant can report an unknown outcome.
     pub(crate) fn has_outcome(&self) -> bool {
         matches!(self, Self::Transport(_) | Self::Service(_) | Self::UnreadableResponse(_))

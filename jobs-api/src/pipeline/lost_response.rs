@@ -8,6 +8,8 @@ use crate::runtime::Timestamp;
 
 /// How far the start of a job may lie from its creation when the request left the start to the hub.
 const IMMEDIATE_START: TimeDelta = TimeDelta::minutes(1);
+/// How far the clocks of a hub's machines may be apart: one dates the job, others the answers.
+const CLOCK_SPREAD: TimeDelta = TimeDelta::seconds(5);
 /// Seconds that the hub fills in for timeouts which the request leaves out.
 const DEFAULT_RESPONSE_TIMEOUT: i32 = 30;
 const DEFAULT_CONNECT_TIMEOUT: i32 = 0;
@@ -29,25 +31,30 @@ pub(crate) enum Resolution {
 }
 
 impl Change<'_> {
-    /// Concludes from the job that was found.
+    /// Concludes from the job that was found for `id`.
     ///
     /// `earliest_sent` is the earliest time by the hub's clock at which the first attempt was sent;
     /// `may_be_pending` says that the hub may still be working on an attempt.
     pub(super) fn resolve(
         &self,
+        id: &str,
         job: JobResponse,
         earliest_sent: Option<DateTime<Utc>>,
         may_be_pending: bool,
     ) -> Resolution {
+        if job.job_id.as_deref() != Some(id) {
+            // The answer is not about this job, whoever gave it.
+            return Resolution::Unknown;
+        }
         match self {
             // Another job occupies the id, so a pending attempt will be refused.
             Self::Create(request) if !is_as_requested(&job, request) => Resolution::NotApplied,
             Self::Create(_) => {
                 let created = job.created_time.as_ref().and_then(Timestamp::to_utc);
                 match created.zip(earliest_sent) {
-                    Some((created, sent)) if created < sent => Resolution::NotApplied,
-                    Some(_) => Resolution::Applied(Box::new(job)),
-                    None => Resolution::Unknown,
+                    Some((created, sent)) if created >= sent => Resolution::Applied(Box::new(job)),
+                    Some((created, sent)) if sent - created > CLOCK_SPREAD => Resolution::NotApplied,
+                    _ => Resolution::Unknown,
                 }
             }
             Self::Cancel => match job.status {
@@ -59,14 +66,12 @@ impl Change<'_> {
             },
         }
     }
+}
 
-    /// Concludes from the absence of the job.
-    pub(super) fn resolve_missing(&self, may_be_pending: bool) -> Resolution {
-        match self {
-            Self::Create(_) if may_be_pending => Resolution::Unknown,
-            Self::Create(_) | Self::Cancel => Resolution::NotApplied,
-        }
-    }
+/// Concludes from the absence of the job. A pending attempt may still create it, or cancel one that another
+/// client creates.
+pub(super) fn resolve_missing(may_be_pending: bool) -> Resolution {
+    if may_be_pending { Resolution::Unknown } else { Resolution::NotApplied }
 }
 
 /// Returns true for both spellings that the service uses.

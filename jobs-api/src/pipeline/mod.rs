@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Span;
 
-use self::lost_response::{Change, Resolution};
+use self::lost_response::{Change, Resolution, resolve_missing};
 pub use self::response::Response;
 use self::retry::{Decision, RetryPolicy};
 use self::retry_state::RetryState;
@@ -151,8 +151,8 @@ impl Pipeline {
         let earliest_sent = earliest_sent
             .and_then(|(now, elapsed)| now.checked_sub_signed(TimeDelta::from_std(elapsed).ok()?));
         match found {
-            Ok(job) => change.resolve(job.into_inner(), earliest_sent, state.has_unanswered_attempt()),
-            Err(error) if error.is_not_found() => change.resolve_missing(state.has_unanswered_attempt()),
+            Ok(job) => change.resolve(id, job.into_inner(), earliest_sent, state.may_be_pending()),
+            Err(error) if error.is_coded_not_found() => resolve_missing(state.may_be_pending()),
             Err(_) => Resolution::Unknown,
         }
     }

@@ -13,11 +13,12 @@ pub(super) struct RetryState {
     policy: RetryPolicy,
     start: Instant,
     history: History,
+    /// When the first attempt was sent that may have changed the hub.
     first_attempt: Option<Instant>,
     /// An attempt may have changed the hub, although its outcome was not reported.
     is_outcome_unknown: bool,
-    /// An attempt got no answer at all: the hub may still be working on it.
-    has_unanswered_attempt: bool,
+    /// The hub may still be working on an attempt: it got no answer, or that of a gateway which gave up.
+    may_be_pending: bool,
 }
 
 impl RetryState {
@@ -32,7 +33,7 @@ impl RetryState {
             history: History::default(),
             first_attempt: None,
             is_outcome_unknown: false,
-            has_unanswered_attempt: false,
+            may_be_pending: false,
         }
     }
 
@@ -78,8 +79,8 @@ impl RetryState {
         self.is_outcome_unknown
     }
 
-    pub(super) fn has_unanswered_attempt(&self) -> bool {
-        self.has_unanswered_attempt
+    pub(super) fn may_be_pending(&self) -> bool {
+        self.may_be_pending
     }
 
     /// Notes the failure of an attempt and decides about the next one. A failure to read leaves no
@@ -87,7 +88,11 @@ impl RetryState {
     pub(super) fn record_failure(&mut self, error: &Error, is_read: bool) -> Decision {
         if !is_read && error.is_response_lost() {
             self.is_outcome_unknown = true;
-            self.has_unanswered_attempt |= error.status().is_none();
+            self.may_be_pending |= error.is_pending();
+        }
+        if !self.is_outcome_unknown {
+            // No attempt so far can have changed anything.
+            self.first_attempt = None;
         }
         self.history.elapsed = self.elapsed();
         self.history.attempts += 1;

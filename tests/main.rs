@@ -30,6 +30,8 @@ mod runtimes;
 #[cfg(feature = "schemars")]
 mod schema;
 mod service_errors;
+#[cfg(unix)]
+mod simulation;
 mod support;
 mod telemetry;
 #[cfg(feature = "rustls")]

@@ -1,0 +1,294 @@
+//! The promises of the client, checked against what truly happened.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jobs_api::{Client, Error};
+use tokio::time::Instant;
+
+use super::faults::{Answer, Cut, Kind};
+use super::hub::{Author, EffectKind, Hub};
+use super::scenario::{Call, JOB, KEY, Operation, Returned, Settings, is_cancelled};
+use super::server::{Request, State};
+
+/// The resolution of Tokio's timers.
+const TICK: Duration = Duration::from_millis(5);
+/// How far the clocks of a hub's machines may be apart, and the resolution of the header `Date`.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(7);
+/// Attempts at reading the job after a lost response.
+const LOOK_ATTEMPTS: usize = 3;
+
+/// How calls ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) calls: u64,
+    pub(super) requests: u64,
+    pub(super) successes: u64,
+    /// Successes of calls one of whose responses was lost.
+    pub(super) resolved: u64,
+    pub(super) failures: u64,
+    /// Failures of calls one of whose responses was lost, with a known outcome.
+    pub(super) settled: u64,
+    pub(super) unknown: u64,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, call: &Call) {
+        let is_change = call.is_change();
+        let has_looked = call.requests.iter().any(|request| request.kind == Kind::Look);
+        self.calls += 1;
+        self.requests += call.requests.len() as u64;
+        match &call.result {
+            Ok(_) => {
+                self.successes += 1;
+                self.resolved += u64::from(is_change && has_looked);
+            }
+            Err(error) if error.is_outcome_unknown() => self.unknown += 1,
+            Err(_) => {
+                self.failures += 1;
+                self.settled += u64::from(is_change && has_looked);
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.requests += other.requests;
+        self.successes += other.successes;
+        self.resolved += other.resolved;
+        self.failures += other.failures;
+        self.settled += other.settled;
+        self.unknown += other.unknown;
+    }
+}
+
+impl Call {
+    fn is_change(&self) -> bool {
+        matches!(self.operation, Operation::Create | Operation::GeneratedCreate | Operation::Cancel)
+    }
+
+    /// Returns the requests that are no look at the job.
+    fn attempts(&self) -> impl Iterator<Item = &Request> {
+        self.requests.iter().filter(|request| request.kind != Kind::Look)
+    }
+}
+
+/// Checks everything that is known when a call has ended.
+pub(super) fn check(call: &Call, settings: &Settings, state: &State, client: &Client) -> Result<(), String> {
+    let describe = |violation: String| {
+        let result = match &call.result {
+            Ok(_) => "it succeeds".to_owned(),
+            Err(error) => format!("it fails: {error}"),
+        };
+        let requests: Vec<_> = call.requests.iter().map(|r| describe_request(r, call.started)).collect();
+        format!(
+            "call {} ({:?}): {violation}\n  {settings:?}\n  {result} after {:?}\n  effects: {:?}\n  job: {:?}\n  {}",
+            call.number,
+            call.operation,
+            call.elapsed,
+            state.hub.effects,
+            state.hub.jobs.get(JOB),
+            requests.join("\n  ")
+        )
+    };
+    check_time(call, settings)
+        .and_then(|()| check_attempts(call, settings))
+        .and_then(|()| check_retry_after(call))
+        .and_then(|()| check_repetition(call))
+        .and_then(|()| match &call.result {
+            Ok(returned) => check_success(call, returned, &state.hub),
+            Err(error) => check_failure(call, error, state, client),
+        })
+        .map_err(describe)
+}
+
+/// Checks, when nothing is under way any more, that a call with a known failure changed nothing.
+pub(super) fn check_unchanged(
+    number: usize,
+    operation: Operation,
+    error: &Error,
+    state: &State,
+) -> Result<(), String> {
+    let effect = state.hub.effects.iter().find(|effect| effect.call == number);
+    ensure(effect.is_none(), || {
+        format!(
+            "call {number} ({operation:?}) fails with a known outcome, but has an effect {effect:?}: {error}"
+        )
+    })
+}
+
+fn check_time(call: &Call, settings: &Settings) -> Result<(), String> {
+    let single = settings.attempt_timeout;
+    let limit = match (call.operation, settings.deadline) {
+        // Each page has a deadline.
+        (Operation::List, _) => return Ok(()),
+        // The last poll may begin just before the limit; the first is always completed.
+        (Operation::Wait { limit }, deadline) => limit + deadline.unwrap_or(single),
+        (_, Some(deadline)) => deadline,
+        (_, None) => single,
+    };
+    ensure(call.elapsed <= limit + TICK, || format!("it takes {:?}, longer than {limit:?}", call.elapsed))
+}
+
+fn check_attempts(call: &Call, settings: &Settings) -> Result<(), String> {
+    if matches!(call.operation, Operation::List | Operation::Wait { .. }) {
+        return Ok(());
+    }
+    let count_status = |status: u16| {
+        call.attempts().filter(|request| request.answered.is_some_and(|(sent, _)| sent == status)).count()
+    };
+    // One new token, and any number of waits for a slot.
+    let extra = count_status(401).min(1) + count_status(429);
+    let limit = (settings.attempts.max(1) as usize) + extra;
+    let (attempts, looks) = (call.attempts().count(), call.requests.len() - call.attempts().count());
+    ensure(attempts <= limit, || format!("{attempts} attempts instead of {limit}"))?;
+    let looks_allowed = if settings.attempts > 1 { LOOK_ATTEMPTS + 1 } else { 0 };
+    ensure(looks <= looks_allowed, || format!("{looks} looks at the job"))
+}
+
+fn check_retry_after(call: &Call) -> Result<(), String> {
+    // A wait polls again, whatever a failed poll was asked to do.
+    if matches!(call.operation, Operation::Wait { .. }) {
+        return Ok(());
+    }
+    for (request, next) in call.requests.iter().zip(call.requests.iter().skip(1)) {
+        if let (Some((status, answered)), Some(wait)) = (request.answered, request.retry_after) {
+            ensure(next.received >= answered + wait, || {
+                format!("a request {:?} after a {status} that asks for {wait:?}", next.received - answered)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks that every attempt asks for the same.
+fn check_repetition(call: &Call) -> Result<(), String> {
+    let mut changes = call.requests.iter().filter(|r| matches!(r.kind, Kind::Create | Kind::Cancel));
+    let Some(first) = changes.next() else { return Ok(()) };
+    ensure(changes.all(|other| (&other.path, &other.body) == (&first.path, &first.body)), || {
+        "an attempt differs from the first".into()
+    })
+}
+
+fn check_success(call: &Call, returned: &Returned, hub: &Hub) -> Result<(), String> {
+    let Returned::Job(returned) = returned else { return Ok(()) };
+    let Some(job) = hub.jobs.get(JOB) else { return Err("the job does not exist".into()) };
+    ensure(returned.job_id.as_deref() == Some(JOB), || format!("it returns another job: {returned:?}"))?;
+    match call.operation {
+        Operation::Create | Operation::GeneratedCreate if job.author != Author::Call(call.number) => {
+            let first = call.requests.first().map(|request| request.received);
+            check_equal_job(job.author, job.created_at, first, call)
+        }
+        Operation::Cancel => ensure(hub.status(JOB) == Some("cancelled") && is_cancelled(returned), || {
+            format!("the job is {:?}", hub.status(JOB))
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a job of another client which a create call returns is the requested one, created since the
+/// call began as far as the dates of answers reveal.
+fn check_equal_job(
+    author: Author,
+    created: Instant,
+    first: Option<Instant>,
+    call: &Call,
+) -> Result<(), String> {
+    let is_identical = !matches!(author, Author::Other { is_identical: false });
+    ensure(is_identical, || "the job is another".into())?;
+    // A date bounds the hub's time as sharply as the answer came promptly.
+    let delays = call.requests.iter().filter_map(|request| {
+        let delay = match request.plan.cut {
+            Cut::Whole | Cut::TooShort | Cut::WithinBody | Cut::Endless => Duration::ZERO,
+            Cut::LateBody(delay) => delay,
+            _ => return None,
+        };
+        request.dated.map(|_| delay)
+    });
+    let tolerance = CLOCK_TOLERANCE + delays.min().unwrap_or(Duration::from_secs(30));
+    ensure(first.is_some_and(|first| created + tolerance >= first), || {
+        format!("the job was created {:?} before the call", first.map(|first| first - created))
+    })
+}
+
+fn check_failure(call: &Call, error: &Error, state: &State, client: &Client) -> Result<(), String> {
+    let line = error.to_string();
+    ensure(!line.chars().any(char::is_control), || format!("the error is no line: {line:?}"))?;
+    let mut shown = format!("{client:?} {error:?} {error:#?}");
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        shown += &format!(" {error} {error:?}");
+        cause = error.source();
+    }
+    check_secrets(&shown, &state.signatures)?;
+    if error.is_outcome_unknown() {
+        ensure(call.is_change(), || "a read leaves an outcome unknown".into())?;
+        // A request may also run out of time, or meet a closed connection, before it arrives.
+        let is_open = call.hung_connections > 0
+            || attempt_number(error) as usize > call.attempts().count()
+            || call.attempts().any(is_open);
+        return ensure(is_open, || "the outcome is unknown although every answer came".into());
+    }
+    if call.operation == Operation::Get && error.is_not_found() {
+        let has_code = error.service().is_some_and(|service| service.code().is_some());
+        return ensure(!call.existed_before || !has_code, || "an existing job is not found".into());
+    }
+    // What is known now; later arrivals are checked in the end.
+    let effect = state.hub.effects.iter().find(|effect| effect.call == call.number);
+    ensure(effect.is_none(), || {
+        let kind = match effect.map(|effect| effect.kind) {
+            Some(EffectKind::Created) => "created",
+            _ => "cancelled",
+        };
+        format!("the outcome is known, but the job is {kind}")
+    })
+}
+
+/// Returns the number of the attempt that an error is about.
+fn attempt_number(error: &Error) -> u32 {
+    match error {
+        Error::Transport(error) => error.attempt(),
+        Error::Service(error) => error.attempt(),
+        Error::UnreadableResponse(error) => error.attempt(),
+        _ => 0,
+    }
+}
+
+fn check_secrets(shown: &str, signatures: &HashSet<String>) -> Result<(), String> {
+    let decoded = |signature: &String| {
+        percent_encoding::percent_decode_str(signature).decode_utf8().map(Into::into).unwrap_or_default()
+    };
+    let secrets = signatures.iter().flat_map(|signature: &String| [signature.clone(), decoded(signature)]);
+    let leak = secrets.chain([KEY.to_owned()]).find(|secret| shown.contains(secret.as_str()));
+    ensure(leak.is_none(), || format!("a secret is shown: {shown}"))
+}
+
+/// Returns true if the answer to this attempt leaves the outcome open.
+fn is_open(request: &Request) -> bool {
+    match (request.answered, request.plan.answer) {
+        (None, _) | (_, Answer::Page | Answer::EmptyObject | Answer::Silence) => true,
+        (Some((status, _)), _) => status == 408 || (500..600).contains(&status) || status == 200,
+    }
+}
+
+fn describe_request(request: &Request, start: Instant) -> String {
+    let plan = &request.plan;
+    format!(
+        "{:?} at {:?}: answered {:?}, {:?} {:?} {:?} {:?} {:?} after {:?}, retry after {:?}, dup {:?}",
+        request.kind,
+        request.received - start,
+        request.answered.map(|(status, at)| (status, at - start)),
+        plan.act,
+        plan.answer,
+        plan.error_body,
+        plan.cut,
+        plan.date,
+        plan.latency,
+        request.retry_after,
+        plan.duplicate_after,
+    )
+}
+
+fn ensure(condition: bool, violation: impl FnOnce() -> String) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(violation()) }
+}

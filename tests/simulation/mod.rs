@@ -1,0 +1,74 @@
+//! Simulation: calls against a hub that fails at random and remembers what truly happened.
+//!
+//! Each scenario follows from its seed alone. Time is virtual, sockets are local. A violation prints its
+//! seed; `SIMULATION_SEED=<seed>` replays it, `SIMULATION_SCENARIOS=<n>` runs another number of scenarios
+//! and `SIMULATION_START=<seed>` begins at another one.
+
+mod clock;
+mod connector;
+mod faults;
+mod hub;
+mod invariants;
+mod scenario;
+mod server;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use self::invariants::Tally;
+
+/// Scenarios of an ordinary test run.
+const SCENARIOS: u64 = 3_000;
+/// Violations that are printed at most.
+const SHOWN: usize = 20;
+
+#[test]
+fn calls_report_truly_what_happened() {
+    let variable = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let (first, scenarios) = match variable("SIMULATION_SEED") {
+        Some(seed) => (seed, 1),
+        None => {
+            (variable("SIMULATION_START").unwrap_or(0), variable("SIMULATION_SCENARIOS").unwrap_or(SCENARIOS))
+        }
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let (next, total, violations) =
+        (AtomicU64::new(first), Mutex::new(Tally::default()), Mutex::new(Vec::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let socket = directory.path().join(thread.to_string());
+            let (next, total, violations) = (&next, &total, &violations);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + scenarios {
+                        return;
+                    }
+                    match catch_unwind(AssertUnwindSafe(|| scenario::run(seed, &socket))) {
+                        Ok(Ok(tally)) => total.lock().unwrap().add(&tally),
+                        Ok(Err(violation)) => violations.lock().unwrap().push((seed, violation)),
+                        Err(_) => violations.lock().unwrap().push((seed, "a panic, see above".into())),
+                    }
+                }
+            });
+        }
+    });
+    let (total, mut violations) = (total.into_inner().unwrap(), violations.into_inner().unwrap());
+    violations.sort();
+    let shown: Vec<_> =
+        violations.iter().take(SHOWN).map(|(seed, text)| format!("SIMULATION_SEED={seed} {text}")).collect();
+    assert!(
+        violations.is_empty(),
+        "{} of {scenarios} scenarios violate a promise ({total:?})\n{}",
+        violations.len(),
+        shown.join("\n\n")
+    );
+    if scenarios >= SCENARIOS {
+        // The faults are dense enough to matter, and not so dense that nothing succeeds.
+        let Tally { calls, successes, resolved, failures, settled, unknown, .. } = total;
+        assert!(successes > calls / 5 && failures > calls / 5 && unknown > calls / 20, "{total:?}");
+        assert!(resolved > calls / 50 && settled > calls / 50, "{total:?}");
+    }
+}

@@ -132,7 +132,9 @@ fn check_tokens(tokens: TokenStream, place: &str) -> Result<(), Defect> {
                 if CLOSED.contains(&name.as_str()) || name.starts_with("NonZero") {
                     return Err(Defect::new(place, format!("gives a type that refuses values ({name})")));
                 }
-                let is_root = is_separator(&tokens, index + 1) && !follows_segment(&tokens, index);
+                let is_root = is_separator(&tokens, index + 1)
+                    && !is_lifetime(&tokens, index)
+                    && !follows_segment(&tokens, index);
                 let is_name =
                     name.starts_with(|c: char| c.is_lowercase()) && syn::parse_str::<Ident>(&name).is_ok();
                 if is_root && is_name && !ROOTS.contains(&name.as_str()) {
@@ -163,11 +165,19 @@ fn follows_segment(tokens: &[TokenTree], index: usize) -> bool {
     }
     match &tokens[index - 3] {
         TokenTree::Ident(ident) => {
-            !["dyn", "impl", "as", "for", "mut", "return", "in"].iter().any(|word| ident == word)
+            let is_name = syn::parse_str::<Ident>(&ident.to_string()).is_ok();
+            (is_name || ident == "crate" || ident == "self" || ident == "super" || ident == "Self")
+                && !is_lifetime(tokens, index - 3)
         }
         TokenTree::Punct(punct) => punct.as_char() == '>',
         _ => false,
     }
+}
+
+/// Returns true if the identifier at `index` names a lifetime.
+fn is_lifetime(tokens: &[TokenTree], index: usize) -> bool {
+    let before = index.checked_sub(1).map(|before| &tokens[before]);
+    matches!(before, Some(TokenTree::Punct(punct)) if punct.as_char() == '\'')
 }
 
 fn duplicate(names: impl Iterator<Item = String>) -> Option<String> {

@@ -15,6 +15,8 @@ mod generator;
 mod grammar;
 #[cfg(test)]
 mod growth;
+#[cfg(test)]
+mod hub;
 mod json;
 mod names;
 mod normalize;

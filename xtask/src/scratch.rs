@@ -55,15 +55,10 @@ impl Scratch {
         }
     }
 
-    /// Compiles the packages, all targets of each, and returns the errors by target.
+    /// Compiles the packages, and returns the errors by target.
     pub(crate) fn check(&self, packages: &[&str]) -> BTreeMap<String, Vec<String>> {
-        let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
-        let members = format!("members = {:?}", self.members);
-        let lines = manifest.lines().map(|line| if line.starts_with("members = ") { &members } else { line });
-        self.write("Cargo.toml", &lines.collect::<Vec<_>>().join("\n"));
-        let mut command = Command::new(env!("CARGO"));
-        command.args(["check", "--offline", "--keep-going", "--message-format=json"]);
-        command.current_dir(&self.root).env("CARGO_TARGET_DIR", repository().join("target"));
+        let mut command = self.cargo("check");
+        command.args(["--keep-going", "--message-format=json"]);
         packages.iter().for_each(|package| {
             command.args(["--package", package]);
         });
@@ -75,6 +70,25 @@ impl Scratch {
             String::from_utf8_lossy(&output.stderr)
         );
         errors
+    }
+
+    /// Runs the program of a package, and returns what it prints.
+    pub(crate) fn run(&self, package: &str) -> String {
+        let output = self.cargo("run").args(["--quiet", "--package", package]).output().unwrap();
+        assert!(output.status.success(), "{package} failed: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A command of Cargo in the workspace, without the network.
+    fn cargo(&self, command: &str) -> Command {
+        let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+        let members = format!("members = {:?}", self.members);
+        let lines = manifest.lines().map(|line| if line.starts_with("members = ") { &members } else { line });
+        self.write("Cargo.toml", &lines.collect::<Vec<_>>().join("\n"));
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([command, "--offline"]);
+        cargo.current_dir(&self.root).env("CARGO_TARGET_DIR", repository().join("target"));
+        cargo
     }
 }
 

@@ -34,7 +34,10 @@ impl ClientHooks<Attempt> for Client {
         headers.insert(USER_AGENT, PRODUCT);
         headers.insert(REQUEST_ID, HeaderValue::try_from(request_id.to_string())?);
         if has_body {
-            headers.insert(CONTENT_TYPE, JSON);
+            // The official clients name the charset; a media type other than JSON is the operation's own.
+            if headers.get(CONTENT_TYPE).is_none_or(|media_type| media_type == "application/json") {
+                headers.insert(CONTENT_TYPE, JSON);
+            }
         } else if expects_body {
             // The hub's front end answers 411 to a POST without a length.
             headers.insert(CONTENT_LENGTH, HeaderValue::from(0));

@@ -1,0 +1,176 @@
+//! The whole hub: our operations with those of the other areas of the service, 42 in all.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use serde_json::{Map, Value, json};
+
+use crate::document::operations;
+use crate::regen::CLIENT;
+use crate::render::{Rendered, SPEC, render};
+use crate::scratch::{Scratch, repository};
+use crate::spec::Spec;
+
+/// Our document with the operations and the components of `fixtures/hub.json`.
+fn whole_hub() -> Value {
+    let read = |path: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(repository().join(path)).unwrap()).unwrap()
+    };
+    let (mut document, others) = (read(SPEC), read("xtask/fixtures/hub.json"));
+    let mut extend = |place: &str| {
+        for (name, part) in others.pointer(place).unwrap().as_object().unwrap() {
+            let target = document.pointer_mut(place).unwrap().as_object_mut().unwrap();
+            assert!(target.insert(name.clone(), part.clone()).is_none(), "{place}/{name} is in both");
+        }
+    };
+    ["/paths", "/components/schemas", "/components/parameters"].into_iter().for_each(&mut extend);
+    document
+}
+
+fn rendered(document: &Value) -> Rendered {
+    render(&Spec::parse(&document.to_string()).unwrap()).unwrap()
+}
+
+/// Calls operations of every kind of response against a server that replies as scripted.
+const USER: &str = r#"
+use jobs_api::{Client, Credential, types};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+/// Replies to one request on each connection, and returns what was requested.
+async fn serve(listener: &TcpListener, reply: &str) -> String {
+    let (mut connection, _) = listener.accept().await.unwrap();
+    let mut request = Vec::new();
+    loop {
+        let mut buffer = [0; 4096];
+        let count = connection.read(&mut buffer).await.unwrap();
+        request.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&request).to_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+        if body.len() >= length.map_or(0, |length| length.trim().parse().unwrap()) {
+            break;
+        }
+    }
+    connection.write_all(reply.as_bytes()).await.unwrap();
+    connection.shutdown().await.unwrap();
+    String::from_utf8(request).unwrap()
+}
+
+const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+fn ok(body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let credential = Credential::shared_access_key("service", "MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
+    let client = Client::builder("hub.azure-devices.net").endpoint(&endpoint).credential(credential).build().unwrap();
+
+    let delete = client.call(|api| async move { api.devices_delete_identity("d1", Some("*")).await });
+    let (request, deleted) = tokio::join!(serve(&listener, NO_CONTENT), delete);
+    assert_eq!(deleted.unwrap().status().as_u16(), 204);
+    assert!(request.starts_with("DELETE /devices/d1?api-version=2021-04-12 HTTP/1.1\r\n"), "{request}");
+    assert_eq!(request.matches("api-version").count(), 1, "{request}");
+
+    let patch = vec![serde_json::Map::new()];
+    let update = client.call(|api| {
+        let patch = &patch;
+        async move { api.digital_twin_update_digital_twin("t1", None, patch).await }
+    });
+    let (request, updated) = tokio::join!(serve(&listener, ACCEPTED), update);
+    assert_eq!(updated.unwrap().status().as_u16(), 202);
+    assert!(request.to_lowercase().contains("content-type: application/json-patch+json\r\n"), "{request}");
+
+    let cancel = || client.call(|api| async move { api.jobs_cancel_import_export_job("j1").await });
+    let (_, cancelled) = tokio::join!(serve(&listener, NO_CONTENT), cancel());
+    assert_eq!(cancelled.unwrap().into_inner(), None);
+    let (_, cancelled) = tokio::join!(async { serve(&listener, &ok("{\"a\":1}")).await }, cancel());
+    assert_eq!(cancelled.unwrap().into_inner(), Some(serde_json::json!({ "a": 1 })));
+
+    let command = client.call(|api| async move {
+        api.digital_twin_invoke_component_command("t1", "c", "run", None, None, None).await
+    });
+    let (request, commanded) = tokio::join!(serve(&listener, ACCEPTED), command);
+    assert_eq!(commanded.unwrap().into_inner(), None);
+    assert!(request.starts_with("POST /digitaltwins/t1/components/c/commands/run?"), "{request}");
+    assert!(request.ends_with("\r\n\r\n"), "a body is sent: {request}");
+
+    let read = client.call(|api| async move { api.devices_get_identity("d1").await });
+    let body = ok("{\"deviceId\":\"d1\",\"parentScopes\":null,\"status\":\"paused\"}");
+    let (_, device) = tokio::join!(serve(&listener, &body), read);
+    let device: types::Device = device.unwrap().into_inner();
+    assert_eq!(device.device_id.as_deref(), Some("d1"));
+    assert_eq!(device.status.unwrap().as_str(), "paused");
+    println!("every call behaved");
+}
+"#;
+
+#[test]
+fn whole_hub_is_generated_and_called() {
+    let document = whole_hub();
+    assert_eq!(operations(&document).count(), 42);
+    let client = rendered(&document);
+    assert_eq!(client.operations, 42);
+    let mut scratch = Scratch::new("hub");
+    scratch.copy_crate("jobs-api");
+    scratch.copy_crate("tests/emulator");
+    scratch.write(CLIENT, &client.source);
+    let dependencies = "jobs-api = { path = \"../jobs-api\", default-features = false }\n\
+                        serde_json.workspace = true\n\
+                        tokio = { workspace = true, features = [\"io-util\", \"macros\", \"net\", \"rt\"] }";
+    scratch.add_crate("user", dependencies, &[("src/main.rs", USER)]);
+    assert_eq!(scratch.run("user").trim(), "every call behaved");
+}
+
+/// A document with this many schemas of ten properties, which refer to each other.
+fn large(schemas: usize) -> Value {
+    let mut components = Map::new();
+    for number in 0..schemas {
+        let mut properties = Map::new();
+        for index in 0..8 {
+            properties.insert(
+                format!("member{index}"),
+                json!({ "type": "string", "description": "A member. ".repeat(40) }),
+            );
+        }
+        let next = format!("#/components/schemas/Schema{}", (number + 1) % schemas);
+        properties.insert("next".to_owned(), json!({ "$ref": next }));
+        properties.insert("kind".to_owned(), json!({ "type": "string", "enum": ["a", "b"] }));
+        components.insert(format!("Schema{number}"), json!({ "type": "object", "properties": properties }));
+    }
+    let mut document = whole_hub();
+    document["components"]["schemas"].as_object_mut().unwrap().extend(components);
+    document
+}
+
+#[test]
+#[ignore = "measures, and needs an optimized build"]
+fn rendering_times() {
+    let mut times = String::new();
+    let own: Value = serde_json::from_str(&fs::read_to_string(repository().join(SPEC)).unwrap()).unwrap();
+    for (name, document) in [
+        ("5 operations", own),
+        ("42 operations", whole_hub()),
+        ("400 types", large(400)),
+        ("1,300 types", large(1300)),
+    ] {
+        let text = document.to_string();
+        let start = std::time::Instant::now();
+        let client = render(&Spec::parse(&text).unwrap()).unwrap();
+        let Rendered { operations, types, .. } = client;
+        writeln!(
+            times,
+            "{name}: {} KB, {operations} operations, {types} types: {:?}",
+            text.len() / 1000,
+            start.elapsed()
+        )
+        .unwrap();
+    }
+    panic!("{times}");
+}

@@ -44,13 +44,14 @@ async fn run(job_id: String) -> Result<(), Box<dyn Error>> {
         let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
         client.create_scheduled_job(&job_id, &request).await?;
     }
-    let job = follow(&client, &job_id).await?;
-    println!("{job_id}: {}", job.outcome());
-    report(&client.job_report(&job_id).await?);
+    follow(&client, &job_id).await?;
+    let report = client.job_report(&job_id).await?;
+    println!("{job_id}: {}", report.outcome());
+    print(&report);
     Ok(())
 }
 
-fn report(report: &JobReport) {
+fn print(report: &JobReport) {
     let JobReport { devices, succeeded, failed, .. } = report;
     println!("{devices} devices: {succeeded} succeeded, {failed} failed");
     for (code, count) in &report.by_error_code {

@@ -92,14 +92,24 @@ fn check_types(items: &[Item], open: &BTreeSet<String>, places: &Places) -> Resu
             return Err(Defect::new(place, format!("gives {name} a second member {member:?}; rename one")));
         }
         check_tokens(item.to_token_stream(), &place)?;
-        if let Item::Struct(item) = item {
-            let setters =
-                methods_of(items, &item.ident).into_iter().map(|method| method.sig.ident.to_string());
-            if let Some(method) = duplicate(setters) {
-                return Err(Defect::new(
-                    place,
-                    format!("gives {name} a second method {method:?}; rename one"),
-                ));
+    }
+    check_setters(items, places)
+}
+
+/// Refuses a type with two methods of one name, in whatever blocks.
+fn check_setters(items: &[Item], places: &Places) -> Result<(), Defect> {
+    let mut seen = BTreeSet::new();
+    for item in items {
+        let Item::Impl(block) = item else { continue };
+        let (None, syn::Type::Path(path)) = (&block.trait_, &*block.self_ty) else { continue };
+        let Some(owner) = path.path.get_ident().map(ToString::to_string) else { continue };
+        for item in &block.items {
+            if let ImplItem::Fn(function) = item {
+                let method = function.sig.ident.to_string();
+                let reason = format!("gives {owner} a second method {method:?}; rename one");
+                if !seen.insert((owner.clone(), method)) {
+                    return Err(Defect::new(places.of_type(&owner), reason));
+                }
             }
         }
     }

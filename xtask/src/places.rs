@@ -29,6 +29,9 @@ impl Places {
 
     /// The place of a type: of the component, or of the one that its name begins with.
     pub(crate) fn of_type(&self, name: &str) -> String {
+        if let Some(place) = self.types.get(name) {
+            return place.clone();
+        }
         let owner = self.types.iter().filter(|(owner, _)| name.starts_with(owner.as_str()));
         let owner = owner.max_by_key(|(owner, _)| owner.len());
         owner.map_or_else(|| SCHEMAS.to_owned(), |(_, place)| place.clone())

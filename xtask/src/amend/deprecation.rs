@@ -1,6 +1,6 @@
 //! What the document deprecates.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use syn::{Attribute, Fields, ImplItem, Item, ItemMod, parse_quote};
@@ -33,35 +33,33 @@ pub(crate) fn apply(json: &Value, methods: &[Method], client: &mut syn::File) {
 
 fn mark_types(json: &Value, module: &mut ItemMod) {
     let Some((_, types)) = &mut module.content else { return };
+    let schemas: BTreeMap<String, &Value> =
+        schemas(json).map(|(name, schema)| (type_name(name), schema)).collect();
     let mut found = false;
-    for (name, schema) in schemas(json) {
-        let ident = type_name(name);
-        let fields = schema["properties"].as_object().into_iter().flatten();
-        let fields: BTreeSet<&str> = fields
-            .filter(|(_, property)| property["deprecated"] == true)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        for item in types.iter_mut() {
-            match item {
-                Item::Struct(item) if item.ident == ident => {
-                    if schema["deprecated"] == true {
-                        item.attrs.push(deprecated());
-                        found = true;
-                    }
-                    let Fields::Named(named) = &mut item.fields else { continue };
-                    for field in &mut named.named {
-                        if wire_name(field).is_some_and(|name| fields.contains(name.as_str())) {
-                            field.attrs.push(deprecated());
-                            found = true;
-                        }
+    let mut mark = |attributes: &mut Vec<Attribute>, schema: &Value| {
+        if schema["deprecated"] == true {
+            attributes.push(deprecated());
+            found = true;
+        }
+    };
+    for item in types.iter_mut() {
+        match item {
+            Item::Struct(item) => {
+                let Some(schema) = schemas.get(&item.ident.to_string()) else { continue };
+                mark(&mut item.attrs, schema);
+                let Fields::Named(named) = &mut item.fields else { continue };
+                for field in &mut named.named {
+                    if let Some(name) = wire_name(field) {
+                        mark(&mut field.attrs, &schema["properties"][name]);
                     }
                 }
-                Item::Enum(item) if item.ident == ident && schema["deprecated"] == true => {
-                    item.attrs.push(deprecated());
-                    found = true;
-                }
-                _ => {}
             }
+            Item::Enum(item) => {
+                if let Some(schema) = schemas.get(&item.ident.to_string()) {
+                    mark(&mut item.attrs, schema);
+                }
+            }
+            _ => {}
         }
     }
     if found {

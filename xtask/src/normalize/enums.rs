@@ -188,10 +188,15 @@ impl Named {
         let uses: Vec<String> =
             self.nullable.iter().map(|name| format!("#/components/schemas/{name}")).collect();
         admit_null(schemas, &uses);
+        let taken_names: BTreeMap<String, String> = schemas
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| (type_name(name), name.clone()))
+            .collect();
         for (name, (_, place, moved)) in self.enums {
             let Some(moved) = moved else { continue };
-            let other = schemas.as_object().into_iter().flatten().find(|(other, _)| type_name(other) == name);
-            if let Some((other, _)) = other {
+            if let Some(other) = taken_names.get(&name) {
                 return Err(taken(&place, &name, &child(SCHEMAS, other)));
             }
             schemas[name.as_str()] = moved;

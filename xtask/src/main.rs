@@ -32,18 +32,20 @@ mod setters;
 mod spec;
 mod surface;
 mod syntax;
+mod upstream;
 mod visibility;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bpaf::{OptionParser, Parser, construct, long};
+use bpaf::{OptionParser, Parser, construct, long, positional};
 
 use crate::outcome::{EXIT_CODES, Outcome};
 
 /// A task and its options.
 enum Command {
     Regen(regen::Options),
+    Upstream(PathBuf),
 }
 
 fn command_line() -> OptionParser<Command> {
@@ -62,12 +64,21 @@ fn command_line() -> OptionParser<Command> {
         .footer(EXIT_CODES)
         .command("regen")
         .help("Regenerate the client from the spec");
-    construct!([regen]).to_options().descr("Tasks of the jobs-api workspace.")
+    let file = positional::<PathBuf>("FILE").help("A Swagger 2.0 or OpenAPI 3 document in JSON");
+    let upstream = file
+        .map(Command::Upstream)
+        .to_options()
+        .descr("Compares spec/openapi.json with a published document, and prints what spec/deviations.json does not explain.")
+        .footer(EXIT_CODES)
+        .command("upstream")
+        .help("Compare the spec with a published document");
+    construct!([regen, upstream]).to_options().descr("Tasks of the jobs-api workspace.")
 }
 
 fn main() -> ExitCode {
     let outcome = match command_line().run() {
         Command::Regen(options) => regen::run(&root(), &options),
+        Command::Upstream(file) => upstream::run(&root(), &file),
     };
     match outcome {
         Ok(Outcome::Success(report)) => {

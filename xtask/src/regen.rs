@@ -13,6 +13,7 @@ use crate::outcome::Outcome;
 use crate::render::{Rendered, SPEC, render};
 use crate::spec::{Spec, SpecError};
 use crate::surface::{HandWritten, Report, Surface, compare};
+use crate::upstream::deviations::{self, README};
 
 /// The only file it writes.
 pub(crate) const CLIENT: &str = "jobs-api/src/generated.rs";
@@ -43,8 +44,16 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
     let rendered = rendered.map_err(|defect| SpecError { file: SPEC.into(), defect })?;
     let report = consequences(root, &previous, &rendered)?;
     let writes = !options.check && !options.dry_run;
+    let readme = stale_readme(root)?;
     if writes {
         fs::write(&file, &rendered.source).map_err(|error| format!("{CLIENT} cannot be written: {error}"))?;
+        if let Some(readme) = &readme {
+            fs::write(root.join(README), readme)
+                .map_err(|error| format!("{README} cannot be written: {error}"))?;
+        }
+    } else if options.check && readme.is_some() {
+        let text = format!("the table in {README} is stale; `cargo xtask regen` brings it up to date");
+        return Ok(Outcome::Difference(text));
     }
     let stale = diff(&found, &rendered.source).filter(|_| options.check);
     let text = if options.json {
@@ -84,6 +93,13 @@ fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Repo
     let changes = compare(&before, &Surface::read(&rendered.source)?, &rendered.places);
     let uses = HandWritten::read(root, CLIENT).uses(&changes);
     Ok(Report { changes, uses, version: env!("CARGO_PKG_VERSION").to_owned() })
+}
+
+/// The README of the spec with the current table of deviations; none if it is up to date, or has none.
+fn stale_readme(root: &Path) -> Result<Option<String>, String> {
+    let Ok(readme) = fs::read_to_string(root.join(README)) else { return Ok(None) };
+    let current = deviations::with_table(&readme, &deviations::read(root)?);
+    Ok(current.filter(|current| *current != readme))
 }
 
 /// Reads the client of a git revision.

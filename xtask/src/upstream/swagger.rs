@@ -1,0 +1,114 @@
+//! Swagger 2.0 in the form of OpenAPI 3, as far as facts are read from it.
+
+use serde_json::{Map, Value, json};
+
+/// The keywords of a parameter that belong to its schema in OpenAPI 3.
+const OF_SCHEMA: [&str; 6] = ["type", "format", "items", "enum", "default", "pattern"];
+
+/// Converts a document. What facts do not need is left out.
+pub(super) fn convert(swagger: &Value) -> Value {
+    let mut paths = Map::new();
+    for (path, item) in swagger["paths"].as_object().into_iter().flatten() {
+        let members = item.as_object().into_iter().flatten();
+        let members = members.map(|(key, member)| match key.as_str() {
+            "parameters" => (key.clone(), parameters(swagger, member)),
+            key if key.starts_with("x-") => (key.to_owned(), member.clone()),
+            key => (key.to_owned(), operation(swagger, member)),
+        });
+        paths.insert(path.clone(), Value::Object(members.collect()));
+    }
+    let document = json!({
+        "openapi": "3.0.3",
+        "info": swagger["info"],
+        "paths": paths,
+        "components": { "schemas": swagger["definitions"] },
+        "security": swagger["security"],
+    });
+    move_references(document)
+}
+
+fn operation(swagger: &Value, operation: &Value) -> Value {
+    let mut converted = json!({
+        "operationId": operation["operationId"],
+        "parameters": parameters(swagger, &operation["parameters"]),
+        "responses": {},
+    });
+    if operation["deprecated"] == true {
+        converted["deprecated"] = true.into();
+    }
+    let declared = operation["parameters"].as_array().into_iter().flatten();
+    for parameter in declared.map(|parameter| resolve(swagger, parameter)) {
+        if parameter["in"] == "body" {
+            let media_type = media_type(swagger, operation, "consumes");
+            let content = json!({ media_type: { "schema": parameter["schema"] } });
+            converted["requestBody"] =
+                json!({ "required": parameter["required"] == true, "content": content });
+        }
+    }
+    for (code, response) in operation["responses"].as_object().into_iter().flatten() {
+        let response = resolve(swagger, response);
+        let mut new = json!({ "description": response["description"] });
+        if !response["schema"].is_null() {
+            let media_type = media_type(swagger, operation, "produces");
+            new["content"] = json!({ media_type: { "schema": response["schema"] } });
+        }
+        let headers = response["headers"].as_object().into_iter().flatten();
+        let headers: Map<String, Value> =
+            headers.map(|(name, header)| (name.clone(), json!({ "schema": schema(header) }))).collect();
+        if !headers.is_empty() {
+            new["headers"] = headers.into();
+        }
+        converted["responses"][code] = new;
+    }
+    converted
+}
+
+/// The parameters outside of the body, each with a schema.
+fn parameters(swagger: &Value, parameters: &Value) -> Value {
+    let parameters = parameters.as_array().into_iter().flatten();
+    let parameters = parameters.map(|parameter| resolve(swagger, parameter));
+    let parameters = parameters.filter(|parameter| parameter["in"] != "body").map(|parameter| {
+        json!({
+            "name": parameter["name"],
+            "in": parameter["in"],
+            "required": parameter["required"] == true,
+            "schema": schema(parameter),
+        })
+    });
+    parameters.collect()
+}
+
+fn schema(part: &Value) -> Value {
+    let members = part.as_object().into_iter().flatten();
+    members
+        .filter(|(key, _)| OF_SCHEMA.contains(&key.as_str()))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+fn media_type<'a>(swagger: &'a Value, operation: &'a Value, key: &str) -> &'a str {
+    let of = |owner: &'a Value| owner[key].as_array()?.first()?.as_str();
+    of(operation).or_else(|| of(swagger)).unwrap_or("application/json")
+}
+
+fn resolve<'a>(swagger: &'a Value, part: &'a Value) -> &'a Value {
+    let target = part["$ref"].as_str().and_then(|reference| swagger.pointer(reference.strip_prefix('#')?));
+    target.unwrap_or(part)
+}
+
+fn move_references(part: Value) -> Value {
+    match part {
+        Value::Object(members) => {
+            let members = members.into_iter().map(|(key, member)| match (key.as_str(), member.as_str()) {
+                ("$ref", Some(target)) => {
+                    let target = target.replace("#/definitions/", "#/components/schemas/");
+                    (key, Value::String(target))
+                }
+                _ => (key, move_references(member)),
+            });
+            members.collect()
+        }
+        Value::Array(items) => items.into_iter().map(move_references).collect(),
+        other => other,
+    }
+}

@@ -124,6 +124,9 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::regen::CLIENT;
+    use crate::scratch::repository;
+    use crate::surface::HandWritten;
 
     fn refusal(paths: Value, schemas: Value) -> String {
         let document = json!({
@@ -136,6 +139,17 @@ mod tests {
         let api = serde_json::from_value(document.clone()).unwrap();
         let spec = Spec { json: document, api, methods: Vec::new() };
         generate(&spec, &[]).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn hand_written_methods_are_defined_by_hand() {
+        let layer = HandWritten::read(&repository(), CLIENT);
+        for (owner, method, reason) in HAND_WRITTEN {
+            assert!(
+                layer.defines(method),
+                "{owner}::{method} is generated no more, and not written: {reason}"
+            );
+        }
     }
 
     #[test]

@@ -72,6 +72,14 @@ impl Scratch {
         errors
     }
 
+    /// Documents a package without its dependencies, and fails with the warnings of rustdoc.
+    pub(crate) fn document(&self, package: &str, features: &[&str]) {
+        let mut command = self.cargo("doc");
+        command.args(["--no-deps", "--no-default-features", "--package", package]).args(features);
+        let output = command.env("RUSTDOCFLAGS", "--deny warnings").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Runs the program of a package, and returns what it prints.
     pub(crate) fn run(&self, package: &str) -> String {
         let output = self.cargo("run").args(["--quiet", "--package", package]).output().unwrap();

@@ -125,12 +125,12 @@ fn component_error<T: serde::de::DeserializeOwned>(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use serde_json::json;
 
     use super::*;
 
-    pub(crate) fn minimal() -> Value {
+    fn minimal() -> Value {
         json!({
             "openapi": "3.0.3",
             "info": { "title": "hub", "version": "1" },
@@ -143,7 +143,7 @@ pub(crate) mod tests {
         json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } })
     }
 
-    pub(crate) fn operation(id: &str) -> Value {
+    fn operation(id: &str) -> Value {
         json!({ "operationId": id, "responses": { "200": { "description": "" } } })
     }
 
@@ -155,7 +155,7 @@ pub(crate) mod tests {
     }
 
     #[track_caller]
-    pub(crate) fn assert_refused(change: impl FnOnce(&mut Value), start: &str) {
+    fn assert_refused(change: impl FnOnce(&mut Value), start: &str) {
         let mut spec = minimal();
         change(&mut spec);
         let message = refusal(&spec.to_string());

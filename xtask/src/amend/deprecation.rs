@@ -1,4 +1,4 @@
-//! What the document deprecates.
+//! Deprecations: `#[deprecated]` on what the document deprecates.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::base::{by_id, job, reference, schema};
-use super::{Accepted, CASE};
+use super::case::{Accepted, CASE};
 
 /// A response with a body of this media type.
 fn response(media_type: &str, schema: &Value) -> Value {

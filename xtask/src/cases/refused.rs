@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Refused;
 use super::base::{by_id, job, reference, schema};
+use super::case::Refused;
 
 pub(super) const CASES: &[Refused] = &[
     Refused {

@@ -3,7 +3,7 @@
 use super::items::{Owner, PublicItem, Surface};
 use crate::places::Places;
 
-/// What a change means for users.
+/// The meaning of a change for users.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Class {
     /// Code that compiled no longer does.

@@ -13,9 +13,9 @@ use crate::syntax::{doc_text, has_serde_flag, is_required, methods_of, type_of_v
 /// A public item.
 #[derive(Default)]
 pub(crate) struct PublicItem {
-    /// What the compiler checks: a change breaks users.
+    /// Facts that the compiler checks: a change breaks users.
     pub(super) code: BTreeMap<&'static str, String>,
-    /// What goes over the wire: a change compiles, and behaves differently.
+    /// Facts of the wire: a change compiles, and behaves differently.
     pub(super) wire: BTreeMap<&'static str, String>,
     pub(super) docs: String,
     pub(super) is_deprecated: bool,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
 use super::changes::{Change, Class};
 
@@ -29,6 +29,8 @@ struct Word {
     before: Option<String>,
     /// The identifier follows `fn`.
     is_definition: bool,
+    /// The identifier is called, or begins a path.
+    is_called: bool,
 }
 
 impl HandWritten {
@@ -46,6 +48,12 @@ impl HandWritten {
             (name != generated).then_some((name, words))
         });
         Self { files: files.collect() }
+    }
+
+    /// Returns true if the code defines a function of this name.
+    #[cfg(test)]
+    pub(crate) fn defines(&self, name: &str) -> bool {
+        self.files.iter().flat_map(|(_, words)| words).any(|word| word.is_definition && word.text == name)
     }
 
     /// Finds where the code names what is gone, breaks, or is now defined by the generated code too.
@@ -87,8 +95,8 @@ fn is_use(word: &Word, item: &str, owner: Option<&str>) -> bool {
         return false;
     }
     match owner {
-        // A field or a method: after a dot, in a literal or in a pattern.
-        Some(_) if item.contains('.') => !word.is_definition,
+        // A field: after a dot, in a literal or in a pattern.
+        Some(_) if item.contains('.') => !word.is_definition && !word.is_called,
         Some(owner) => {
             let before = word.before.as_deref();
             before == Some(owner) || before == Some("Self") || before == Some(".")
@@ -128,8 +136,15 @@ fn collect_words(tokens: TokenStream, words: &mut Vec<Word>) {
                     _ => None,
                 };
                 let is_definition = matches!(previous, Some(TokenTree::Ident(word)) if word == "fn");
+                let is_called = match tokens.get(index + 1) {
+                    Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
+                    Some(TokenTree::Punct(punct)) => {
+                        punct.as_char() == ':' && punct.spacing() == Spacing::Joint
+                    }
+                    _ => false,
+                };
                 let line = ident.span().start().line;
-                words.push(Word { text: ident.to_string(), line, before, is_definition });
+                words.push(Word { text: ident.to_string(), line, before, is_definition, is_called });
             }
             _ => {}
         }

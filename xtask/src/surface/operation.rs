@@ -1,4 +1,4 @@
-//! What an operation's method sends and reads, from its code.
+//! The wire of an operation: what its method sends and reads, from its code.
 
 use std::collections::BTreeMap;
 

@@ -20,11 +20,11 @@ const END: &str = "<!-- End of the deviations. -->";
 pub(crate) struct Deviation {
     /// The parts of the document, for readers.
     pub(super) place: String,
-    /// What is published, for readers.
+    /// The published side, for readers.
     published: String,
-    /// What we have, for readers.
+    /// Our side, for readers.
     here: String,
-    /// Why we deviate.
+    /// The reason.
     reason: String,
     /// The facts that differ, with how; both may hold `*` for any text. Empty if no fact can tell.
     pub(super) facts: BTreeMap<String, String>,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::swagger;
 use crate::document::{Defect, OTHER_NAMES, follow, operations, schemas};
 
-/// What a document says, by the name of the thing, such as `PUT /jobs/{id} body` and `Job.status`.
+/// The statements of a document by subject, such as `PUT /jobs/{id} body` and `Job.status`.
 pub(super) type Facts = BTreeMap<String, String>;
 
 /// Reads the facts of a Swagger 2.0 or OpenAPI 3 document.

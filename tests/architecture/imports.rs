@@ -72,8 +72,11 @@ impl Scan<'_> {
                 [TokenTree::Literal(literal), ..] => {
                     let text = literal.to_string();
                     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-                    if let Some(path) = text.filter(|text| text.split("::").all(is_name)) {
-                        self.module(TokenStream::from_str(path).unwrap(), module);
+                    // Not every such text is one: "0x" is the start of a number.
+                    if let Some(path) = text.filter(|text| text.split("::").all(is_name))
+                        && let Ok(path) = TokenStream::from_str(path)
+                    {
+                        self.module(path, module);
                     }
                     next + 1
                 }

@@ -1,4 +1,4 @@
-//! Import directions of the crate `jobs-api`: one way, and no circle.
+//! Import directions of the crates `jobs-api` and `jobs-emulator`: one way, and no circle.
 
 mod imports;
 mod tests;
@@ -9,8 +9,8 @@ use std::path::Path;
 use imports::{ModulePath, Sources};
 use violations::{Direction, find_violations};
 
-/// The modules of the crate from the bottom up, and the ones that each may import from.
-const DIRECTIONS: &[Direction<'_>] = &[
+/// The modules of `jobs-api` from the bottom up, and the ones that each may import from.
+const JOBS_API: &[Direction<'_>] = &[
     ("limits", &[]),
     ("runtime", &[]),
     ("generated", &["limits", "runtime"]),
@@ -21,13 +21,86 @@ const DIRECTIONS: &[Direction<'_>] = &[
     ("client", &["limits", "runtime", "generated", "auth", "error", "pipeline", "jobs"]),
 ];
 
+/// The modules of `jobs-emulator` from the bottom up, and the ones that each may import from.
+const JOBS_EMULATOR: &[Direction<'_>] = &[
+    ("limits", &[]),
+    ("mutex", &[]),
+    ("pace", &[]),
+    ("tier", &[]),
+    ("response", &[]),
+    ("tls", &[]),
+    ("start_error", &["tls"]),
+    ("clock", &["mutex"]),
+    ("service_error", &["response"]),
+    ("throttle", &["limits", "mutex", "tier"]),
+    ("auth", &["clock", "limits", "mutex", "service_error"]),
+    ("request", &["mutex"]),
+    ("fault", &["mutex", "response"]),
+    ("operation", &["auth", "fault", "throttle"]),
+    ("query", &["limits"]),
+    ("fleet", &["clock", "limits", "query"]),
+    ("jobs", &["clock", "fleet", "limits", "pace", "query", "service_error", "throttle"]),
+    ("hub", &["auth", "clock", "fault", "jobs", "mutex", "request", "throttle", "tier"]),
+    ("driver", &["fleet", "hub", "jobs"]),
+    (
+        "api",
+        &["fleet", "hub", "jobs", "limits", "operation", "query", "response", "service_error", "throttle"],
+    ),
+    ("control", &["clock", "fault", "fleet", "hub", "request", "response"]),
+    (
+        "server",
+        &[
+            "api",
+            "control",
+            "driver",
+            "fault",
+            "hub",
+            "limits",
+            "operation",
+            "request",
+            "response",
+            "service_error",
+            "tls",
+        ],
+    ),
+    ("emulator", &["auth", "fault", "fleet", "hub", "request", "server", "tls"]),
+    (
+        "builder",
+        &[
+            "auth",
+            "clock",
+            "emulator",
+            "fleet",
+            "hub",
+            "jobs",
+            "limits",
+            "pace",
+            "request",
+            "server",
+            "start_error",
+            "throttle",
+            "tier",
+            "tls",
+        ],
+    ),
+];
+
 #[test]
-fn imports_follow_the_directions() {
+fn imports_of_jobs_api_follow_the_directions() {
+    check("../jobs-api/src", JOBS_API);
+}
+
+#[test]
+fn imports_of_jobs_emulator_follow_the_directions() {
+    check("emulator/src", JOBS_EMULATOR);
+}
+
+fn check(folder: &str, directions: &[Direction<'_>]) {
     let mut sources = Sources::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../jobs-api/src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     read_modules(&root, &ModulePath::new(), &mut sources);
-    assert!(sources.len() > DIRECTIONS.len());
-    let violations = find_violations(&sources, DIRECTIONS);
+    assert!(sources.len() > directions.len());
+    let violations = find_violations(&sources, directions);
     assert!(violations.is_empty(), "{violations:#?}");
 }
 
@@ -37,6 +110,8 @@ fn read_modules(folder: &Path, parent: &ModulePath, sources: &mut Sources) {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         let module = match name {
+            // Programs are crates of their own.
+            "bin" if parent.is_empty() => continue,
             "lib" | "mod" => parent.clone(),
             name => [&parent[..], &[name.to_owned()]].concat(),
         };

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use jobs_emulator::{Emulator, Throttle, Tier, generate_fleet};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -31,6 +33,7 @@ fn main() {
     report("ready, 0 devices", "50 ms", &format!("{:?} (median of 9)", times[4]));
     fleet("100000", "-", "150 MiB", "250 MiB");
     fleet("1000000", "5 s", "1 GiB", "-");
+    month();
     let (hub, _) = Hub::start(&["--devices", "1000"]);
     report("requests a second, 64 connections", "20000", &format!("{:.0}", hub.load()));
     report("  memory after them", "-", &hub.memory());
@@ -73,6 +76,37 @@ fn fleet(count: &str, ready_aim: &str, memory_aim: &str, job_memory_aim: &str) {
     let (time, _) = connection
         .time_query("SELECT COUNT() AS n, tags.building AS b FROM devices GROUP BY tags.building", "");
     report("  aggregate over all devices", "-", &format!("{time:?}"));
+}
+
+/// Measures a month of daily jobs that reach 1,000,000 devices altogether.
+fn month() {
+    const DAYS: i64 = 30;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let start: DateTime<Utc> = "2030-01-01T00:00:00Z".parse().unwrap();
+    let builder = Emulator::builder().devices(generate_fleet(33_334)).tier(Tier::S3).units(10).clock(start);
+    let builder = builder.throttle(Throttle::documented());
+    runtime.block_on(async {
+        let emulator = builder.start().await;
+        let (address, token) = (emulator.address(), sign(&emulator.connection_string()));
+        let requests = tokio::task::spawn_blocking(move || {
+            let stream = TcpStream::connect(address).unwrap();
+            let mut connection = Connection { stream, token, buffer: Vec::new() };
+            for day in 0..DAYS {
+                let job = json!({
+                    "type": "scheduleUpdateTwin",
+                    "updateTwin": { "etag": "*", "properties": { "desired": { "day": day } } },
+                    "queryCondition": "*",
+                    "startTime": (start + TimeDelta::days(day) + TimeDelta::hours(1)).to_rfc3339(),
+                });
+                connection.send("PUT", &format!("/jobs/v2/day-{day}?{VERSION}"), "", &job.to_string());
+            }
+        });
+        requests.await.unwrap();
+        let begin = Instant::now();
+        emulator.advance_clock(Duration::from_secs(24 * 60 * 60 * DAYS as u64)).await;
+        report("month of 1,000,000 twin updates", "seconds", &format!("{:?}", begin.elapsed()));
+        assert_eq!(emulator.twin("device-0033334").unwrap()["properties"]["desired"]["day"], DAYS - 1);
+    });
 }
 
 fn report(what: &str, aim: &str, figure: &str) {

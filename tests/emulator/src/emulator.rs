@@ -89,9 +89,12 @@ impl Emulator {
     }
 
     /// Returns a connection string of `iothubowner` that leads to the hub by itself:
-    /// `HostName=localhost:PORT;…`. Clients use it over TLS.
+    /// `HostName=localhost:PORT;…`, without the port if it is 443. Clients use it over TLS.
     pub fn local_connection_string(&self) -> String {
-        let host = format!("localhost:{}", self.server.address.port());
+        let host = match self.server.address.port() {
+            443 => "localhost".to_owned(),
+            port => format!("localhost:{port}"),
+        };
         self.hub.authorizer.connection_string(&host, Policy::Owner, PolicyKey::Primary)
     }
 

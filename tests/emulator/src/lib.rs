@@ -50,3 +50,7 @@ pub use start_error::StartError;
 pub use throttle::{RateLimit, Throttle};
 pub use tier::Tier;
 pub use tls::Certificate;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -7,13 +7,15 @@ use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::PREFIX;
 use super::faults::{parse_fault, to_json};
 use crate::clock::timestamp;
 use crate::fleet::parse_device;
 use crate::hub::Hub;
 use crate::request::Request;
 use crate::response::{Response, json_response};
+
+/// Start of the paths that control the emulator.
+pub(crate) const PREFIX: &str = "/_emulator/";
 
 /// Description of the routes.
 const DOCUMENT: &str = include_str!("../../openapi.json");

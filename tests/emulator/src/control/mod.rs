@@ -5,7 +5,4 @@
 mod faults;
 mod handlers;
 
-pub(crate) use handlers::handle;
-
-/// Start of the paths that control the emulator.
-pub(crate) const PREFIX: &str = "/_emulator/";
+pub(crate) use handlers::{PREFIX, handle};

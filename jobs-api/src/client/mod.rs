@@ -81,6 +81,7 @@ impl Client {
     /// - [`Error::is_outcome_unknown`] if the job may exist although the call failed.
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
+    #[doc(alias("scheduleDeviceMethod", "scheduleTwinUpdate"))]
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
         let body = &prepare(id, request).map_err(|error| error.in_operation("create_scheduled_job", id))?;
         let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
@@ -130,6 +131,7 @@ impl Client {
     /// [`Error::is_not_found`] if the hub does not know the id.
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
+    #[doc(alias("getJob", "GetJobAsync"))]
     pub async fn get_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
         check_job_id(id).map_err(|error| error.in_operation("get_scheduled_job", id))?;
         self.0.read_job(id).await
@@ -145,6 +147,7 @@ impl Client {
     /// - [`Error::is_outcome_unknown`] if the job may have been cancelled although the call failed.
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
+    #[doc(alias("cancelJob", "CancelJobAsync"))]
     pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
         check_job_id(id).map_err(|error| error.in_operation("cancel_scheduled_job", id))?;
         let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
@@ -187,6 +190,7 @@ impl Client {
     /// Lists the hub's jobs of the last 30 days, in an unspecified order: [Query Scheduled Jobs][page].
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/query-scheduled-jobs
+    #[doc(alias("createQuery", "CreateQuery", "queryJobResponse"))]
     pub fn query_scheduled_jobs(&self, filter: JobFilter) -> Pager<JobResponse> {
         Pager::of_jobs(self.0.clone(), filter)
     }
@@ -194,6 +198,7 @@ impl Client {
     /// Lists the rows of a job, one for each device: [Query jobs][page].
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
+    #[doc(alias("queryDeviceJob", "DeviceJob"))]
     pub fn query_device_jobs(&self, job_id: &str) -> Pager<DeviceJob> {
         Pager::of_device_jobs(self.0.clone(), job_id)
     }

@@ -211,6 +211,8 @@ impl<'a> Cause<'a> {
     }
 }
 
+impl std::error::Error for Cause<'_> {}
+
 impl fmt::Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_content(f, self.0, None)?;

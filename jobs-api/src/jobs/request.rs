@@ -29,6 +29,7 @@ impl JobRequest {
     /// ```
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language
+    #[doc(alias("scheduleDeviceMethod", "ScheduleDeviceMethodAsync", "scheduleDirectMethod"))]
     pub fn device_method(method: CloudToDeviceMethod, condition: impl Into<String>) -> Self {
         Self {
             type_: Some(JobType::ScheduleDeviceMethod),
@@ -48,6 +49,7 @@ impl JobRequest {
     /// let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
     /// let request = JobRequest::twin_update(patch, "*");
     /// ```
+    #[doc(alias("scheduleTwinUpdate", "ScheduleTwinUpdateAsync", "scheduleUpdateTwin"))]
     pub fn twin_update(patch: Twin, condition: impl Into<String>) -> Self {
         Self {
             type_: Some(JobType::ScheduleUpdateTwin),

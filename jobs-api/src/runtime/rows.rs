@@ -85,6 +85,14 @@ impl UnreadableRow {
     }
 }
 
+impl fmt::Display for UnreadableRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {} of a page cannot be read: {:?}", self.index, self.reason)
+    }
+}
+
+impl std::error::Error for UnreadableRow {}
+
 impl<T> Deref for Rows<T> {
     type Target = [T];
 

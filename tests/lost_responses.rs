@@ -115,3 +115,34 @@ async fn unreadable_success_of_a_create_call_is_resolved_by_reading_the_job() {
         assert_eq!(received_methods(&hub), "PUT GET", "{fault:?}");
     }
 }
+
+#[tokio::test]
+async fn absence_of_the_job_is_inconclusive_after_a_gateway_gave_up() {
+    for (status, is_unknown) in [(408, true), (502, true), (504, true), (500, false), (503, false)] {
+        let hub = quick_hub().await;
+        hub.inject(Route::Create, When::Next(2), Fault::status(status));
+        let client = builder(&hub).retry(fast_retries().with_attempts(2)).build().unwrap();
+        let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+        assert_eq!(error.is_outcome_unknown(), is_unknown, "{error}");
+        assert_eq!(received_methods(&hub), "PUT PUT GET");
+    }
+}
+
+#[tokio::test]
+async fn cancellation_that_may_be_under_way_is_unknown_even_if_the_job_is_missing() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Cancel, When::Next(1), Fault::ResetBefore);
+    let error = fast_retry_client(&hub).cancel_scheduled_job("job").await.unwrap_err();
+    assert!(error.is_not_found() && error.is_outcome_unknown(), "{error}");
+    assert_eq!(received_methods(&hub), "POST POST GET");
+}
+
+#[tokio::test]
+async fn not_found_without_a_code_does_not_settle_a_lost_response() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(2), Fault::StatusAfter(503));
+    hub.inject(Route::Get, When::Next(1), Fault::status(404));
+    let client = builder(&hub).retry(fast_retries().with_attempts(2)).build().unwrap();
+    let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+}

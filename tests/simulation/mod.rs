@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use self::invariants::Tally;
 
 /// Scenarios of an ordinary test run.
-const SCENARIOS: u64 = 3_000;
+const SCENARIOS: u64 = 2_000;
 /// Violations that are printed at most.
 const SHOWN: usize = 20;
 
@@ -69,6 +69,6 @@ fn calls_report_truly_what_happened() {
         // The faults are dense enough to matter, and not so dense that nothing succeeds.
         let Tally { calls, successes, resolved, failures, settled, unknown, .. } = total;
         assert!(successes > calls / 5 && failures > calls / 5 && unknown > calls / 20, "{total:?}");
-        assert!(resolved > calls / 100 && settled > calls / 100, "{total:?}");
+        assert!(resolved > calls / 80 && settled > calls / 80, "{total:?}");
     }
 }

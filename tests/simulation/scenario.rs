@@ -310,6 +310,8 @@ fn request(rng: &mut Rng) -> JobRequest {
 
 fn operation(rng: &mut Rng, number: usize) -> Operation {
     match rng.u8(..20) {
+        // A job to begin with.
+        10..=14 if number == 0 && rng.bool() => Operation::Create,
         0..=8 => Operation::Create,
         9 if number == 0 => Operation::GeneratedCreate,
         9..=14 => Operation::Cancel,

@@ -214,15 +214,12 @@ impl EmulatorBuilder {
         let registry = Registry::new(self.devices, clock.now());
         check_tier(self.tier, self.units, registry.len())?;
         let (meters, device_operations) = Meters::new(&self.throttle, self.tier, self.units);
-        let schedule = Schedule::new(
-            registry,
-            ScheduleSettings {
-                pace: self.pace,
-                concurrent_jobs: self.concurrent_jobs.unwrap_or_else(|| self.tier.concurrent_jobs()),
-                device_operations,
-                seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
-            },
-        );
+        let schedule_settings = ScheduleSettings {
+            pace: self.pace,
+            concurrent_jobs: self.concurrent_jobs.unwrap_or_else(|| self.tier.concurrent_jobs()),
+            seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
+        };
+        let schedule = Schedule::new(registry, schedule_settings, device_operations);
         let settings = HubSettings { tier: self.tier, strict_api_version: self.strict_api_version };
         let authorizer = Authorizer::new(self.host_name, self.owner_key, clock.clone());
         let recorder = Recorder::new(self.recorded_requests);

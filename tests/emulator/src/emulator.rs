@@ -151,12 +151,12 @@ impl Emulator {
 
     /// Returns the twin of a device; `None` when there is no such device.
     pub fn twin(&self, device_id: &str) -> Option<Value> {
-        self.hub.schedule().registry.get(device_id).map(Device::twin)
+        self.hub.schedule().registry().get(device_id).map(Device::twin)
     }
 
     /// Adds a device to the running hub, or replaces the one with its id.
     pub fn add_device(&self, device: Device) {
-        self.hub.change(|schedule, now| schedule.registry.insert(device, now));
+        self.hub.change(|schedule, now| schedule.registry_mut().insert(device, now));
     }
 }
 

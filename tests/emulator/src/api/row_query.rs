@@ -63,7 +63,7 @@ impl Search<'_> {
             }
             let start = if key == self.position.0 { self.position.1 } else { 0 };
             self.position = (key, start);
-            for row in DeviceRow::of(job, &schedule.registry, start) {
+            for row in DeviceRow::of(job, schedule.registry(), start) {
                 if left == 0 {
                     return self.pause();
                 }

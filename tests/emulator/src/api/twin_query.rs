@@ -54,7 +54,7 @@ impl<'a> Search<'a> {
 
     /// Examines a slice of the devices; ends with true if there is a next page.
     fn step(&mut self, schedule: &Schedule) -> ControlFlow<bool> {
-        let registry = &schedule.registry;
+        let registry = schedule.registry();
         let start = registry.rank_from(&self.position.0);
         for (position, device) in registry.ranked(start..start + SLICE) {
             let stopped_at = match self.statement.collection {
@@ -116,7 +116,7 @@ async fn select_groups(
 ) -> Result<Page, ServiceError> {
     let mut start = String::new();
     let read = hub.scan(|schedule| {
-        let registry = &schedule.registry;
+        let registry = schedule.registry();
         let rank = registry.rank_from(&start);
         for (position, device) in registry.ranked(rank..rank + SLICE) {
             let added = match statement.collection {

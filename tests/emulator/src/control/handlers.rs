@@ -89,7 +89,7 @@ async fn dispatch(hub: &Hub, head: &Parts, body: &Bytes) -> Result<Response, Ref
 fn health(hub: &Hub) -> Value {
     let (devices, jobs) = {
         let schedule = hub.schedule();
-        (schedule.registry.len(), schedule.job_count())
+        (schedule.registry().len(), schedule.job_count())
     };
     json!({
         "status": "ok",
@@ -134,7 +134,7 @@ fn jobs(hub: &Hub) -> Value {
 }
 
 fn twin(hub: &Hub, id: &str) -> Result<Value, Refused> {
-    hub.schedule().registry.get(id).map(|device| device.twin()).ok_or_else(|| no_device(id))
+    hub.schedule().registry().get(id).map(|device| device.twin()).ok_or_else(|| no_device(id))
 }
 
 fn put_device(hub: &Hub, id: &str, mut body: Value) -> Result<Response, Refused> {
@@ -142,7 +142,7 @@ fn put_device(hub: &Hub, id: &str, mut body: Value) -> Result<Response, Refused>
         members.insert("deviceId".into(), id.into());
     }
     let device = parse_device(&body).map_err(|error| bad_request(error.to_string()))?;
-    hub.change(|schedule, now| schedule.registry.insert(device, now));
+    hub.change(|schedule, now| schedule.registry_mut().insert(device, now));
     twin(hub, id).map(ok)
 }
 
@@ -162,7 +162,7 @@ fn patch_device(hub: &Hub, id: &str, body: &Value) -> Result<Response, Refused> 
         Some(_) => return Err(bad_request("connectionState must be Connected or Disconnected")),
     };
     let changed = hub.change(|schedule, now| {
-        schedule.change_device(id, |device| {
+        schedule.registry_mut().get_mut(id).map(|device| {
             if let Some(is_online) = is_online {
                 device.set_online(is_online);
             }

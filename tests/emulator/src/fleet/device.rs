@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::collection::{Collection, members, merge};
 use super::method::{Handler, MethodAnswer, MethodBehavior, MethodCall, Reply, Responder};
 use super::module::Module;
-use super::twin_limits::{check_properties, check_tags};
+use super::twin_limits::{check_property_members, check_tag_members};
 
 static DEFAULT_BEHAVIOR: LazyLock<Arc<MethodBehavior>> = LazyLock::new(Arc::default);
 static NO_MEMBERS: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
@@ -184,13 +184,13 @@ impl Device {
         let mut tags = self.tags.clone();
         if let Value::Object(patch) = &patch["tags"] {
             merge(Arc::make_mut(&mut tags), patch);
-            check_tags(&Value::Object((*tags).clone()))?;
+            check_tag_members(&tags)?;
         }
         let mut properties = [self.desired.clone(), self.reported.clone()];
         for (collection, name) in properties.iter_mut().zip(["desired", "reported"]) {
             if let Value::Object(patch) = &patch["properties"][name] {
                 collection.update(patch, now);
-                check_properties(name, &Value::Object(collection.values().clone()))?;
+                check_property_members(name, collection.values())?;
             }
         }
         self.tags = tags;

@@ -8,18 +8,29 @@ use crate::limits::{
 
 /// Checks tags; the error is meant for the caller.
 pub(crate) fn check_tags(tags: &Value) -> Result<(), String> {
-    check("tags", tags, TWIN_TAGS_SIZE)
+    check_tag_members(members("tags", tags)?)
 }
 
 /// Checks desired or reported properties, which `what` names; the error is meant for the caller.
 pub(crate) fn check_properties(what: &str, properties: &Value) -> Result<(), String> {
+    check_property_members(what, members(what, properties)?)
+}
+
+/// Checks the members of tags; the error is meant for the caller.
+pub(super) fn check_tag_members(tags: &Map<String, Value>) -> Result<(), String> {
+    check("tags", tags, TWIN_TAGS_SIZE)
+}
+
+/// Checks the members of desired or reported properties, which `what` names.
+pub(super) fn check_property_members(what: &str, properties: &Map<String, Value>) -> Result<(), String> {
     check(what, properties, TWIN_PROPERTIES_SIZE)
 }
 
-fn check(what: &str, collection: &Value, size: usize) -> Result<(), String> {
-    let Value::Object(members) = collection else {
-        return Err(format!("{what} must be an object"));
-    };
+fn members<'a>(what: &str, collection: &'a Value) -> Result<&'a Map<String, Value>, String> {
+    collection.as_object().ok_or_else(|| format!("{what} must be an object"))
+}
+
+fn check(what: &str, members: &Map<String, Value>, size: usize) -> Result<(), String> {
     // The collection itself is not one of the levels.
     let found = check_members(what, members, TWIN_DEPTH)?;
     if found > size {

@@ -1,14 +1,19 @@
 //! Jobs: what is requested, their rows, and their course over time.
 
 mod device_row;
+mod execution;
+mod handler_calls;
 mod job;
 mod request;
 mod row;
 mod schedule;
+mod slots;
 mod store;
 mod timeline;
+mod times;
 
 pub(crate) use device_row::DeviceRow;
+pub(crate) use handler_calls::HandlerCall;
 pub(crate) use job::{Job, job_not_found};
 pub(crate) use request::parse_job_request;
-pub(crate) use schedule::{HandlerCall, Progress, Schedule, ScheduleSettings};
+pub(crate) use schedule::{Progress, Schedule, ScheduleSettings};

@@ -1,11 +1,16 @@
 //! One row of a job: its course on one device.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::fleet::{MethodAnswer, Target};
+
+/// Description of a row whose device could not be reached in time.
+const NOT_STARTED: &str =
+    "The job did not start in its period: the device stayed offline, or the time limit was over";
 
 /// State of a job on one device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +53,16 @@ pub(super) struct RowError {
 }
 
 impl RowError {
+    /// The device could not be reached in time.
+    pub(super) fn not_started() -> Self {
+        Self::new("JobRunPreconditionFailed", NOT_STARTED)
+    }
+
+    /// The device did not answer a method in time.
+    pub(super) fn not_answered(limit: Duration) -> Self {
+        Self::new("GatewayTimeout", format!("The device did not answer within {} s", limit.as_secs()))
+    }
+
     pub(super) fn new(code: &'static str, description: impl Into<Arc<str>>) -> Self {
         Self { code, description: description.into() }
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::evaluate::json_number;
-use super::grammar::AggregateFunction;
 use super::operand::Document;
 use super::statement::Aggregate;
+use super::statement_grammar::AggregateFunction;
 use crate::limits::GROUPS;
 
 /// Groups of an aggregate query while its documents are read.

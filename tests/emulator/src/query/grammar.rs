@@ -1,4 +1,4 @@
-//! Grammar of the query language.
+//! Grammar of conditions.
 
 use serde_json::Value;
 use winnow::ascii::{Caseless, digit1, float, hex_digit1, multispace0};
@@ -19,15 +19,14 @@ const RESERVED: [&str; 9] = ["AND", "OR", "NOT", "IN", "NIN", "SELECT", "FROM", 
 
 /// Parses a condition, or returns the offset of the first text that does not belong to one.
 pub(super) fn parse_condition(text: &str) -> Result<Expression, usize> {
-    parse_whole(text, |input| disjunction(input, DEPTH))
+    parse_whole(text, condition)
 }
 
-/// Parses a statement, or returns the offset of the first text that does not belong to one.
-pub(super) fn parse_statement(text: &str) -> Result<Select, usize> {
-    parse_whole(text, select)
-}
-
-fn parse_whole<T>(text: &str, mut grammar: impl FnMut(&mut &str) -> ModalResult<T>) -> Result<T, usize> {
+/// Parses a whole text by a grammar, or returns the offset of the first text that does not belong to it.
+pub(super) fn parse_whole<T>(
+    text: &str,
+    mut grammar: impl FnMut(&mut &str) -> ModalResult<T>,
+) -> Result<T, usize> {
     let mut whole =
         |input: &mut &str| terminated(|i: &mut &str| grammar(i), (multispace0, eof)).parse_next(input);
     whole.parse(text).map_err(|error| {
@@ -36,75 +35,9 @@ fn parse_whole<T>(text: &str, mut grammar: impl FnMut(&mut &str) -> ModalResult<
     })
 }
 
-/// A statement as it was written.
-#[derive(Clone, Debug)]
-pub(super) struct Select {
-    pub(super) top: Option<u64>,
-    /// The selected columns; `None` for `*`.
-    pub(super) columns: Option<Vec<Column>>,
-    pub(super) collection: Vec<String>,
-    pub(super) condition: Option<Expression>,
-    pub(super) group_by: Vec<Vec<String>>,
-}
-
-/// One element of a SELECT list.
-#[derive(Clone, Debug)]
-pub(super) struct Column {
-    pub(super) function: Option<AggregateFunction>,
-    /// Empty for `COUNT()`.
-    pub(super) path: Vec<String>,
-    pub(super) alias: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum AggregateFunction {
-    Count,
-    Sum,
-    Average,
-    Minimum,
-    Maximum,
-}
-
-fn select(input: &mut &str) -> ModalResult<Select> {
-    keyword("SELECT").parse_next(input)?;
-    let number = preceded(multispace0, digit1).try_map(str::parse::<u64>);
-    let top = opt(preceded(keyword("TOP"), cut_err(number))).parse_next(input)?;
-    let everything = symbol("*").value(None);
-    let list = separated(1.., column, symbol(",")).map(Some);
-    let columns = cut_err(alt((everything, list))).parse_next(input)?;
-    cut_err(keyword("FROM")).parse_next(input)?;
-    let collection = cut_err(preceded(multispace0, path)).parse_next(input)?;
-    let condition = |input: &mut &str| disjunction(input, DEPTH);
-    let condition = opt(preceded(keyword("WHERE"), cut_err(condition))).parse_next(input)?;
-    let groups = cut_err(separated(1.., preceded(multispace0, path), symbol(",")));
-    let group_by = opt(preceded((keyword("GROUP"), cut_err(keyword("BY"))), groups)).parse_next(input)?;
-    Ok(Select { top, columns, collection, condition, group_by: group_by.unwrap_or_default() })
-}
-
-fn column(input: &mut &str) -> ModalResult<Column> {
-    let function = alt((
-        Caseless("COUNT").value(AggregateFunction::Count),
-        Caseless("SUM").value(AggregateFunction::Sum),
-        Caseless("AVG").value(AggregateFunction::Average),
-        Caseless("MIN").value(AggregateFunction::Minimum),
-        Caseless("MAX").value(AggregateFunction::Maximum),
-    ));
-    multispace0.parse_next(input)?;
-    let function = opt(terminated(function, symbol("("))).parse_next(input)?;
-    let path = match function {
-        None => path.parse_next(input)?,
-        Some(function) => {
-            let operand = opt(preceded(multispace0, path)).parse_next(input)?;
-            if operand.is_none() && function != AggregateFunction::Count {
-                return cut_err(fail).parse_next(input);
-            }
-            cut_err(symbol(")")).parse_next(input)?;
-            operand.unwrap_or_default()
-        }
-    };
-    let alias = preceded(multispace0, alt((bracketed, name)));
-    let alias = opt(preceded(keyword("AS"), cut_err(alias))).parse_next(input)?;
-    Ok(Column { function, path, alias })
+/// Parses a condition.
+pub(super) fn condition(input: &mut &str) -> ModalResult<Expression> {
+    disjunction(input, DEPTH)
 }
 
 fn disjunction(input: &mut &str, depth: usize) -> ModalResult<Expression> {
@@ -250,17 +183,17 @@ fn deeper(input: &mut &str, depth: usize) -> ModalResult<usize> {
     }
 }
 
-fn path(input: &mut &str) -> ModalResult<Vec<String>> {
+pub(super) fn path(input: &mut &str) -> ModalResult<Vec<String>> {
     (name, repeat(0.., preceded('.', cut_err(alt((bracketed, name))))))
         .map(|(first, rest): (String, Vec<String>)| std::iter::once(first).chain(rest).collect())
         .parse_next(input)
 }
 
-fn bracketed(input: &mut &str) -> ModalResult<String> {
+pub(super) fn bracketed(input: &mut &str) -> ModalResult<String> {
     delimited("[[", take_until(1.., "]]"), "]]").map(str::to_owned).parse_next(input)
 }
 
-fn name(input: &mut &str) -> ModalResult<String> {
+pub(super) fn name(input: &mut &str) -> ModalResult<String> {
     let first = one_of(|c: char| c.is_alphabetic() || c == '_' || c == '$');
     let rest = take_while(0.., |c: char| c.is_alphanumeric() || c == '_');
     (first, rest)
@@ -270,11 +203,11 @@ fn name(input: &mut &str) -> ModalResult<String> {
         .parse_next(input)
 }
 
-fn symbol<'a>(symbol: &'static str) -> impl ModalParser<&'a str, &'a str, ContextError> {
+pub(super) fn symbol<'a>(symbol: &'static str) -> impl ModalParser<&'a str, &'a str, ContextError> {
     preceded(multispace0, symbol)
 }
 
-fn keyword<'a>(word: &'static str) -> impl ModalParser<&'a str, (), ContextError> {
+pub(super) fn keyword<'a>(word: &'static str) -> impl ModalParser<&'a str, (), ContextError> {
     (multispace0, bare_word(word)).void()
 }
 

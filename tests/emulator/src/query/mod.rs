@@ -7,6 +7,7 @@ mod expression;
 mod grammar;
 mod operand;
 mod statement;
+mod statement_grammar;
 
 pub(crate) use aggregate::Aggregation;
 pub(crate) use condition::Condition;

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::condition::{Columns, Condition, resolve, syntax_error};
-use super::grammar::{AggregateFunction, Column, parse_statement};
 use super::operand::Document;
+use super::statement_grammar::{AggregateFunction, Column, parse_statement};
 use crate::limits::QUERY_LENGTH;
 
 /// Collection that a statement selects from.

@@ -69,7 +69,7 @@ pub(crate) const RECORDED_REQUESTS: usize = 10_000;
 pub(crate) const SLICE: usize = 2_048;
 /// Most rows or twins that are examined for one page. A page that ends here may hold fewer items than
 /// requested, and carries a continuation token.
-pub(crate) const SCAN: usize = 1_000_000;
+pub(crate) const SCAN: usize = 200_000;
 /// Most groups of one aggregate query.
 pub(crate) const GROUPS: usize = 10_000;
 /// Lag behind the hub's clock from which events wait for the device handlers of earlier events.

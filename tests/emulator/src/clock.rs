@@ -1,6 +1,6 @@
 //! The hub's clock: follows Tokio's time, and can be set and advanced.
 
-use chrono::{DateTime, Datelike as _, TimeDelta, Timelike as _, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -86,27 +86,6 @@ impl Clock {
     }
 }
 
-/// Formats a date as the hub writes it: seven fraction digits and `Z`.
-///
-/// Conditions on dates format them for each row, so this writes the digits itself.
-pub(crate) fn timestamp(instant: DateTime<Utc>) -> String {
-    let mut text = String::with_capacity("1970-01-01T00:00:00.0000000Z".len());
-    let mut part = |number: u32, width: u32, end: char| {
-        for place in (0..width).rev() {
-            text.push(char::from(b'0' + (number / 10_u32.pow(place) % 10) as u8));
-        }
-        text.push(end);
-    };
-    part(instant.year().unsigned_abs(), 4, '-');
-    part(instant.month(), 2, '-');
-    part(instant.day(), 2, 'T');
-    part(instant.hour(), 2, ':');
-    part(instant.minute(), 2, ':');
-    part(instant.second(), 2, '.');
-    part(instant.timestamp_subsec_nanos() / 100, 7, 'Z');
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -125,17 +104,6 @@ mod tests {
         assert_eq!(clock.now(), start);
         assert!(!clock.advance(TimeDelta::days(9_000_000)));
         assert_eq!(clock.now(), start);
-    }
-
-    #[test]
-    fn timestamp_has_seven_fraction_digits() {
-        for (text, expected) in [
-            ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.0000000Z"),
-            ("2031-12-09T23:58:07.123456789Z", "2031-12-09T23:58:07.1234567Z"),
-            ("2000-02-29T12:00:59.0000009+02:00", "2000-02-29T10:00:59.0000009Z"),
-        ] {
-            assert_eq!(timestamp(DateTime::parse_from_rfc3339(text).unwrap().to_utc()), expected);
-        }
     }
 
     #[tokio::test(start_paused = true)]

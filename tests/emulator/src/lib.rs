@@ -16,6 +16,7 @@ mod auth;
 mod builder;
 mod clock;
 mod control;
+mod dates;
 mod driver;
 mod emulator;
 mod fault;

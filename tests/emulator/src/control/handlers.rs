@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::faults::{parse_fault, to_json};
-use crate::clock::timestamp;
+use crate::dates::timestamp;
 use crate::fleet::parse_device;
 use crate::hub::Hub;
 use crate::request::Request;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::clock::timestamp;
+use crate::dates::timestamp;
 
 /// Desired or reported properties.
 ///

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::collection::Collection;
 use super::device::Device;
 use super::module::Module;
-use crate::clock::timestamp;
+use crate::dates::timestamp;
 use crate::query::{Document, Operand, walk};
 
 /// Date of what never happened.

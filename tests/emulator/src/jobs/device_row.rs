@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::job::Job;
 use super::row::{Outcome, Row};
-use crate::clock::timestamp;
+use crate::dates::timestamp;
 use crate::fleet::Registry;
 use crate::query::{Document, Operand, walk};
 

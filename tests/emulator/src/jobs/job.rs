@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::request::{JobRequest, Work};
 use super::row::{Outcome, Row, RowCounts, RowStatus};
-use crate::clock::timestamp;
+use crate::dates::timestamp;
 use crate::query::{Collection, Condition};
 use crate::service_error::ServiceError;
 

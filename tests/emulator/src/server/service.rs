@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::body::read_body;
 use crate::api::{Refusal, admit, carry_out, throttle};
 use crate::control;
+use crate::dates::http_date;
 use crate::fault::Fault;
 use crate::hub::Hub;
 use crate::operation::{Operation, RouteError};
@@ -46,7 +47,7 @@ impl Service {
             false => self.misbehave(&head, body).await?,
         };
         let now = self.hub.now();
-        if let Ok(date) = HeaderValue::try_from(now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+        if let Ok(date) = HeaderValue::try_from(http_date(now)) {
             response.headers_mut().insert(DATE, date);
         }
         tracing::debug!(

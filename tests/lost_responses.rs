@@ -146,3 +146,27 @@ async fn not_found_without_a_code_does_not_settle_a_lost_response() {
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
     assert!(error.is_outcome_unknown(), "{error}");
 }
+
+#[tokio::test]
+async fn refused_connection_leaves_no_outcome_unknown() {
+    let hub = quick_hub().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let client = builder(&hub).endpoint(endpoint).retry(fast_retries()).build().unwrap();
+    let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+    assert!(error.is_retryable() && !error.is_outcome_unknown(), "{error}");
+}
+
+#[tokio::test]
+async fn reading_the_job_after_a_lost_response_ends_at_the_deadline() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Every(1), Fault::StatusAfter(504));
+    hub.inject(Route::Get, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
+    let policy = fast_retries().with_attempts(2).with_deadline(Duration::from_secs(1));
+    let client = builder(&hub).retry(policy).build().unwrap();
+    let start = std::time::Instant::now();
+    let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(15), "an attempt alone may take 30 seconds");
+}

@@ -111,3 +111,71 @@ impl RetryState {
         decision
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> RetryState {
+        RetryState::start(&RetryPolicy::default().with_slot_deadline(Duration::from_secs(600)))
+    }
+
+    fn fail(state: &mut RetryState, status: u16, body: &str) -> Decision {
+        state.record_start();
+        state.record_failure(&Error::from_status(status, body), false)
+    }
+
+    #[test]
+    fn waits_of_equal_states_differ() {
+        let decisions: Vec<_> = (0..50).map(|_| fail(&mut state(), 429, "")).collect();
+        assert!(decisions.iter().any(|decision| *decision != decisions[0]), "{decisions:?}");
+    }
+
+    #[test]
+    fn every_attempt_has_the_next_number() {
+        let mut state = state();
+        for (number, status, body) in [
+            (1, 503, ""),
+            (2, 429, "ErrorCode:ThrottlingMaxActiveJobCountExceeded;"),
+            (3, 401, ""),
+            (4, 503, ""),
+        ] {
+            assert_eq!(state.next_attempt(), number);
+            fail(&mut state, status, body);
+        }
+        assert_eq!((state.next_attempt(), state.history.attempts), (5, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn first_attempt_is_the_first_that_may_have_taken_effect() {
+        let mut state = state();
+        assert_eq!(state.since_first_attempt(), None);
+        for (status, since_first) in [(429, None), (503, Some(0)), (429, Some(1)), (503, Some(2))] {
+            fail(&mut state, status, "");
+            assert_eq!(state.since_first_attempt(), since_first.map(Duration::from_secs));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    }
+
+    #[test]
+    fn only_a_gateway_leaves_an_attempt_pending() {
+        for (status, is_unknown, is_pending) in [
+            (408, true, true),
+            (499, true, true),
+            (500, true, false),
+            (502, true, true),
+            (503, true, false),
+            (504, true, true),
+            (409, false, false),
+            (429, false, false),
+        ] {
+            let mut state = state();
+            fail(&mut state, status, "");
+            assert_eq!(
+                (state.is_outcome_unknown(), state.may_be_pending()),
+                (is_unknown, is_pending),
+                "{status}"
+            );
+        }
+    }
+}

@@ -133,3 +133,56 @@ async fn response_over_the_size_limit_is_not_read_further() {
     let error = client.get_scheduled_job("job").await.unwrap_err();
     assert!(error.to_string().contains("it is larger than 100000 bytes"), "{error}");
 }
+
+#[tokio::test]
+async fn connection_that_went_silent_is_left_after_a_timeout() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n{\"jobId\":\"job\"}";
+    let server = tokio::spawn(async move {
+        let mut request = [0; 4096];
+        let (mut first, _) = listener.accept().await.unwrap();
+        first.read(&mut request).await.unwrap();
+        first.write_all(answer).await.unwrap();
+        // The second request on this connection gets no answer, and the connection stays open.
+        first.read(&mut request).await.unwrap();
+        let (mut second, _) = listener.accept().await.unwrap();
+        second.read(&mut request).await.unwrap();
+        second.write_all(answer).await.unwrap();
+        first
+    });
+    let retry = RetryPolicy::default().with_base(Duration::from_millis(1));
+    let client = builder(endpoint).retry(retry).attempt_timeout(Duration::from_secs(1)).build().unwrap();
+    client.get_scheduled_job("job").await.unwrap();
+    let response = client.call(|api| async move { api.get_scheduled_job("job").await }).await.unwrap();
+    assert_eq!((response.id(), response.attempts()), ("job", 2));
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn truncated_refusal_after_a_lost_response_is_resolved_by_reading_the_job() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let refusal = "HTTP/1.1 409 Conflict\r\ncontent-length: 90\r\n\r\n{\"Message\":\"Error".to_owned();
+        let job = r#"{"jobId":"job","type":"scheduleDeviceMethod","status":"queued","queryCondition":"*","cloudToDeviceMethod":{"methodName":"reboot"},"createdTime":"CREATED"}"#;
+        let job = job.replace("CREATED", &chrono::Utc::now().to_rfc3339());
+        let date = chrono::Utc::now().to_rfc2822().replace("+0000", "GMT");
+        let found = format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: {}\r\n\r\n{job}", job.len());
+        let mut methods = Vec::new();
+        // The first response is lost, the second is a refusal that breaks off, the third is the job.
+        for response in ["".to_owned(), refusal, found] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            methods.push(String::from_utf8_lossy(&request[..length]).split(' ').next().unwrap().to_owned());
+            stream.write_all(response.as_bytes()).await.unwrap();
+        }
+        methods
+    });
+    let retry = RetryPolicy::default().with_base(Duration::from_millis(1));
+    let client = builder(endpoint).retry(retry).build().unwrap();
+    let job = client.create_scheduled_job("job", &crate::support::reboot()).await.unwrap();
+    assert_eq!(job.id(), "job");
+    assert_eq!(server.await.unwrap(), ["PUT", "PUT", "GET"]);
+}

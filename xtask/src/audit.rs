@@ -194,3 +194,79 @@ fn duplicate(names: impl Iterator<Item = String>) -> Option<String> {
     let mut seen = BTreeSet::new();
     names.into_iter().find(|name| !seen.insert(name.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The audit of a client with this module of types and these methods, in which `Status` is open.
+    fn audit(types: &str, methods: &str) -> Result<(), String> {
+        let source = format!("pub mod types {{ {types} }} impl Client {{ {methods} }}");
+        let spec = json!({
+            "paths": { "/jobs": { "get": { "operationId": "listJobs" } } },
+            "components": { "schemas": { "Job": {}, "Status": {} } },
+        });
+        let open = BTreeSet::from(["Status".to_owned()]);
+        check(&syn::parse_file(&source).unwrap(), &open, &Places::new(&spec))
+            .map_err(|defect| defect.to_string())
+    }
+
+    #[test]
+    fn sound_client_passes() {
+        let types = "pub struct Job { pub id: ::std::option::Option<types::Status>, pub a: ::serde_json::Value }\n\
+                     pub enum Status { On } impl Job { pub fn with_id(self) -> Self { Self::default() } }";
+        let method = "pub async fn list_jobs<'a>(&'a self, ids: &'a ::std::vec::Vec<types::Job>) { reqwest::get(ids); }";
+        audit(types, method).unwrap();
+    }
+
+    #[test]
+    fn defects_are_found_at_the_place_in_the_spec() {
+        let job = " at .components.schemas.Job: ";
+        for (types, methods, message) in [
+            ("struct Job {} struct Job {}", "", format!("{job}gives a second type \"Job\"; rename one")),
+            ("struct Job { a: u8, a: u8 }", "", format!("{job}gives Job a second member \"a\"; rename one")),
+            (
+                "struct Job {} impl Job { fn a() {} } impl Job { fn a() {} }",
+                "",
+                format!("{job}gives Job a second method \"a\"; rename one"),
+            ),
+            (
+                "struct JobId { a: ::uuid::Uuid }",
+                "",
+                format!("{job}needs the crate \"uuid\", on which the client does not depend"),
+            ),
+            ("enum JobKind { A }", "", format!("{job}gives a type that is closed to new values")),
+            (
+                "#[serde(deny_unknown_fields)] struct Job {}",
+                "",
+                format!("{job}gives a type that refuses values (deny_unknown_fields)"),
+            ),
+            (
+                "struct Job { a: ::std::num::NonZeroU64 }",
+                "",
+                format!("{job}gives a type that refuses values (NonZeroU64)"),
+            ),
+            (
+                "",
+                "async fn list_jobs(&self, a: u8, a: u8) {}",
+                " at .paths[\"/jobs\"].get: gives two arguments \"a\"; rename one parameter".to_owned(),
+            ),
+            (
+                "",
+                "fn list_jobs() {} fn list_jobs() {}",
+                " at .paths[\"/jobs\"].get: gives a second method \"list_jobs\"; choose another id"
+                    .to_owned(),
+            ),
+            (
+                "",
+                "fn list_jobs() { futures::stream::iter(a) }",
+                " at .paths[\"/jobs\"].get: needs the crate \"futures\", on which the client does not depend"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(audit(types, methods), Err(message), "{types} {methods}");
+        }
+    }
+}

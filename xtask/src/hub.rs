@@ -1,9 +1,8 @@
 //! The whole hub: our operations with those of the other areas of the service, 42 in all.
 
-use std::fmt::Write as _;
 use std::fs;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::document::operations;
 use crate::regen::CLIENT;
@@ -126,51 +125,4 @@ fn whole_hub_is_generated_and_called() {
                         tokio = { workspace = true, features = [\"io-util\", \"macros\", \"net\", \"rt\"] }";
     scratch.add_crate("user", dependencies, &[("src/main.rs", USER)]);
     assert_eq!(scratch.run("user").trim(), "every call behaved");
-}
-
-/// A document with this many schemas of ten properties, which refer to each other.
-fn large(schemas: usize) -> Value {
-    let mut components = Map::new();
-    for number in 0..schemas {
-        let mut properties = Map::new();
-        for index in 0..8 {
-            properties.insert(
-                format!("member{index}"),
-                json!({ "type": "string", "description": "A member. ".repeat(40) }),
-            );
-        }
-        let next = format!("#/components/schemas/Schema{}", (number + 1) % schemas);
-        properties.insert("next".to_owned(), json!({ "$ref": next }));
-        properties.insert("kind".to_owned(), json!({ "type": "string", "enum": ["a", "b"] }));
-        components.insert(format!("Schema{number}"), json!({ "type": "object", "properties": properties }));
-    }
-    let mut document = whole_hub();
-    document["components"]["schemas"].as_object_mut().unwrap().extend(components);
-    document
-}
-
-#[test]
-#[ignore = "measures, and needs an optimized build"]
-fn rendering_times() {
-    let mut times = String::new();
-    let own: Value = serde_json::from_str(&fs::read_to_string(repository().join(SPEC)).unwrap()).unwrap();
-    for (name, document) in [
-        ("5 operations", own),
-        ("42 operations", whole_hub()),
-        ("400 types", large(400)),
-        ("1,300 types", large(1300)),
-    ] {
-        let text = document.to_string();
-        let start = std::time::Instant::now();
-        let client = render(&Spec::parse(&text).unwrap()).unwrap();
-        let Rendered { operations, types, .. } = client;
-        writeln!(
-            times,
-            "{name}: {} KB, {operations} operations, {types} types: {:?}",
-            text.len() / 1000,
-            start.elapsed()
-        )
-        .unwrap();
-    }
-    panic!("{times}");
 }

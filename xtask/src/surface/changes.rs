@@ -41,6 +41,8 @@ pub(crate) struct Change {
     /// The place in the spec.
     pub(crate) place: String,
     pub(crate) is_gone: bool,
+    /// The change concerns literals outside of the crate alone.
+    pub(crate) is_growth: bool,
 }
 
 impl Change {
@@ -66,13 +68,21 @@ pub(crate) fn compare(before: &Surface, after: &Surface, places: &Places) -> Vec
                 text: "is gone".to_owned(),
                 place: place(&old.owner, places),
                 is_gone: true,
+                is_growth: false,
             }),
         }
     }
     for (name, new) in after.items.iter().filter(|(name, _)| !before.items.contains_key(*name)) {
         let mut add = |class, text: &str| {
             let place = place(&new.owner, places);
-            changes.push(Change { class, item: name.clone(), text: text.to_owned(), place, is_gone: false });
+            changes.push(Change {
+                class,
+                item: name.clone(),
+                text: text.to_owned(),
+                place,
+                is_gone: false,
+                is_growth: false,
+            });
         };
         if !follows(name, |owner| !before.items.contains_key(owner)) {
             add(Class::Additive, "");
@@ -106,15 +116,20 @@ fn is_setter_of(change: &Change, changes: &[Change]) -> bool {
 }
 
 fn compare_item(name: &str, old: &PublicItem, new: &PublicItem, places: &Places, changes: &mut Vec<Change>) {
+    let mut growth = Vec::new();
     let mut add = |class, text: String| {
         let place = place(&new.owner, places);
-        changes.push(Change { class, item: name.to_owned(), text, place, is_gone: false });
+        changes.push(Change { class, item: name.to_owned(), text, place, is_gone: false, is_growth: false });
+    };
+    let mut add_growth = |class, text: &str| {
+        let (item, place) = (name.to_owned(), place(&new.owner, places));
+        growth.push(Change { class, item, text: text.to_owned(), place, is_gone: false, is_growth: true });
     };
     for (aspect, value) in &new.code {
         match old.code.get(aspect) {
             Some(before) if before != value => match (*aspect, value.as_str()) {
-                ("growth", "open") => add(Class::Breaking, "can no longer be built as a literal".to_owned()),
-                ("growth", _) => add(Class::Additive, "can be built as a literal".to_owned()),
+                ("growth", "open") => add_growth(Class::Breaking, "can no longer be built as a literal"),
+                ("growth", _) => add_growth(Class::Additive, "can be built as a literal"),
                 ("arguments", _) => add(Class::Breaking, format!("takes ({value}) instead of ({before})")),
                 ("result", _) => add(Class::Breaking, format!("returns {value} instead of {before}")),
                 _ => add(Class::Breaking, format!("is {value} instead of {before}")),
@@ -138,6 +153,7 @@ fn compare_item(name: &str, old: &PublicItem, new: &PublicItem, places: &Places,
     if old.docs != new.docs {
         add(Class::Docs, "is described differently".to_owned());
     }
+    changes.extend(growth);
 }
 
 fn wire_change(aspect: &str, before: &str, value: &str) -> String {

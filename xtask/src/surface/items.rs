@@ -215,6 +215,7 @@ fn type_text(ty: &impl quote::ToTokens) -> String {
         "crate::runtime::",
         "crate::generated::",
         "types::",
+        "crate::",
     ] {
         short = short.replace(root, "");
     }

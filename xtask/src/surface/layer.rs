@@ -65,7 +65,10 @@ impl HandWritten {
                 let names_owner = owner.is_none_or(|owner| words.iter().any(|word| word.text == owner));
                 for word in words.iter().filter(|word| names_owner && word.text == name) {
                     let text = match change.class {
-                        Class::Breaking if is_use(word, &change.item, owner) => "names it",
+                        // Within the crate, a struct that may grow can still be built as a literal.
+                        Class::Breaking if !change.is_growth && is_use(word, &change.item, owner) => {
+                            "names it"
+                        }
                         Class::Additive if word.is_definition && change.item.contains("::") => {
                             "defines it too"
                         }

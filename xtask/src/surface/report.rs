@@ -1,5 +1,6 @@
 //! The consequences of an update, as text and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -85,8 +86,12 @@ impl fmt::Display for Report {
         let Some(version) = self.next_version() else { return f.write_str("nothing changes for users") };
         for change in self.changes.iter().filter(|change| change.class != Class::Docs) {
             writeln!(f, "{:<10} {:<WIDTH$} {}", change.class.as_str(), change.sentence(), change.place)?;
+            let mut files: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
             for place in self.uses.iter().filter(|place| place.item == change.item) {
-                writeln!(f, "{:<10}   {}:{} {}", "", place.file, place.line, place.text)?;
+                files.entry((&place.file, place.text)).or_default().push(place.line.to_string());
+            }
+            for ((file, text), lines) in files {
+                writeln!(f, "{:<10}   {file}:{} {text}", "", lines.join(", "))?;
             }
         }
         match self.changes.iter().filter(|change| change.class == Class::Docs).count() {

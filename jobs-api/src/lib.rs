@@ -95,7 +95,7 @@ pub use auth::{
 pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use error::{
-    Cause, CertificateError, Error, ErrorCode, ServiceError, TransportError, UnreadableResponse,
+    Cause, CertificateError, Error, ErrorCode, NotInTime, ServiceError, TransportError, UnreadableResponse,
 };
 #[doc(inline)]
 pub use generated::Client as Operations;
@@ -108,6 +108,8 @@ pub use jobs::pager::{JobFilter, Page, Pager};
 pub use jobs::report::{DeviceFailure, JobReport};
 pub use jobs::wait::{WaitForJob, WaitForJobs};
 pub use pipeline::Response;
+pub use pipeline::pacer::snapshot::{MeterState, Pacing, SlotState};
+pub use pipeline::pacer::tier::Tier;
 pub use pipeline::retry::RetryPolicy;
 pub use reqwest;
 pub use runtime::{RequestId, Rows, Timestamp, UnreadableRow};

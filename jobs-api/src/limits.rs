@@ -28,6 +28,15 @@ pub(crate) const TWIN_DEPTH: usize = 10;
 pub(crate) const PAGE_SIZE: RangeInclusive<u8> = 1..=100;
 /// Jobs that run at the same time, by tier.
 pub(crate) const CONCURRENT_JOBS: &str = "1 on free and S1, 5 on S2, 10 on S3";
+/// Jobs that run at the same time: on free and S1, on S2, on S3.
+pub(crate) const JOB_SLOTS: [usize; 3] = [1, 5, 10];
+/// Operations on jobs in a minute for each unit: on free, S1 and S2; on S3.
+pub(crate) const JOB_OPERATIONS: [u32; 2] = [100, 5000];
+/// Devices that jobs update or call in a second: on free and S1; on S2, at least that and one for each unit;
+/// on S3, for each unit.
+pub(crate) const DEVICE_OPERATIONS: [u32; 3] = [10, 10, 50];
+/// Queries in a minute for each unit: on free, S1 and S2; on S3.
+pub(crate) const QUERIES: [u32; 2] = [20, 1000];
 /// Permissions that a shared access policy needs for jobs.
 pub(crate) const PERMISSIONS: &str = "RegistryRead, RegistryWrite and ServiceConnect";
 /// Role that an identity of Microsoft Entra ID needs for jobs.

@@ -11,6 +11,8 @@ use super::http::{build_http_client, is_loopback};
 use crate::auth::{Authorizer, ConnectionString, Credential, HOST_NAME_RULE, is_host_name, is_resource};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
+use crate::pipeline::pacer::Pacer;
+use crate::pipeline::pacer::tier::{Limits, Tier};
 use crate::pipeline::retry::RetryPolicy;
 
 /// The default duration of an attempt: creating a job takes a hub seconds at worst.
@@ -40,6 +42,8 @@ pub struct ClientBuilder {
     credential: Option<Credential>,
     http_client: Option<reqwest::Client>,
     retry: RetryPolicy,
+    limits: Result<Limits, (&'static str, &'static str)>,
+    is_paced: bool,
     attempt_timeout: Duration,
     body_limit: usize,
 }
@@ -53,6 +57,8 @@ impl ClientBuilder {
             credential: None,
             http_client: None,
             retry: RetryPolicy::default(),
+            limits: Ok(Limits::default()),
+            is_paced: true,
             attempt_timeout: ATTEMPT_TIMEOUT,
             body_limit: BODY_LIMIT,
         }
@@ -116,6 +122,39 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets the tier and the number of units of the hub, whose limits the calls then keep: [Quotas and
+    /// throttling][quotas].
+    ///
+    /// Without it the limits are learned, which costs some rejected calls. A tier that the hub does not have
+    /// makes calls slower than they need be, or rejected more often; they are retried in both cases.
+    ///
+    /// [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+    pub fn tier(mut self, tier: Tier, units: u32) -> Self {
+        self.limits = tier.limits(units).map_err(|rule| ("ClientBuilder::tier", rule));
+        self
+    }
+
+    /// Sets how many operations on jobs a minute the hub allows, or are left to this client: creates,
+    /// cancels, reads and lists. The other limits stay as they were set or learned.
+    pub fn operations_per_minute(mut self, rate: u32) -> Self {
+        self.limits = match (rate, self.limits) {
+            (0, _) => Err(("ClientBuilder::operations_per_minute", "it must be at least 1")),
+            (_, Ok(limits)) => Ok(Limits { operations: Some(rate.into()), ..limits }),
+            (_, unusable) => unusable,
+        };
+        self
+    }
+
+    /// Sends every call at once, and retries throttled ones as transient failures.
+    ///
+    /// By default all clones of a client share a pacer: calls wait for their turn, first come, first served,
+    /// creates and cancels before reads; creates wait for free slots if [`RetryPolicy::with_slot_deadline`]
+    /// allows it. [`Client::pacing`] shows its state.
+    pub fn without_pacing(mut self) -> Self {
+        self.is_paced = false;
+        self
+    }
+
     /// Sets the duration of one attempt, from connecting to the last byte of the response; 30 seconds by
     /// default. [`RetryPolicy::with_deadline`] limits the whole call.
     #[doc(alias = "timeout")]
@@ -146,12 +185,23 @@ impl ClientBuilder {
             let rule = "it must be a host name, perhaps with a path, without scheme";
             return Err(invalid("ClientBuilder::audience", rule));
         }
+        let limits = self.limits.map_err(|(setting, rule)| invalid(setting, rule))?;
+        let pacer = self.is_paced.then(|| Arc::new(Pacer::new(limits)));
         let authorizer = Arc::new(Authorizer::new(credential, audience)?);
         let http = self.http_client.map_or_else(|| build_http_client(&endpoint), Ok)?;
         let Self { host_name, retry, attempt_timeout, body_limit, .. } = self;
         let headers = Arc::default();
-        let pipeline =
-            Pipeline { host_name, endpoint, http, authorizer, retry, attempt_timeout, body_limit, headers };
+        let pipeline = Pipeline {
+            host_name,
+            endpoint,
+            http,
+            authorizer,
+            retry,
+            pacer,
+            attempt_timeout,
+            body_limit,
+            headers,
+        };
         Ok(Client::new(pipeline))
     }
 

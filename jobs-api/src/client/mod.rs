@@ -21,6 +21,7 @@ use crate::jobs::report::JobReport;
 use crate::jobs::validate::{check_job_id, prepare};
 use crate::jobs::wait::{WaitForJob, WaitForJobs};
 use crate::pipeline::lost_response::{Change, differences};
+use crate::pipeline::pacer::snapshot::Pacing;
 use crate::pipeline::retry::RetryPolicy;
 use crate::pipeline::{Pipeline, Response, Scope};
 
@@ -224,6 +225,12 @@ impl Client {
     pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
         check_job_id(id)?;
         JobReport::read(&self.0, id).await
+    }
+
+    /// Returns the state of the pacer that all clones of this client share: rates, waiting calls, slots.
+    /// `None` if calls are not paced.
+    pub fn pacing(&self) -> Option<Pacing> {
+        self.0.pacer.as_ref().map(|pacer| pacer.snapshot())
     }
 
     /// Runs any [operation](crate::Operations) of the spec with this client's credential, retries and

@@ -6,6 +6,7 @@ mod code;
 mod from_attempt;
 mod headers;
 mod json_path;
+mod not_in_time;
 mod service;
 mod text;
 mod transport;
@@ -18,6 +19,7 @@ use reqwest::StatusCode;
 pub use self::certificate::CertificateError;
 pub use self::code::ErrorCode;
 pub(crate) use self::headers::date;
+pub use self::not_in_time::NotInTime;
 pub use self::service::{Cause, ServiceError};
 use self::text::one_line;
 pub use self::transport::TransportError;
@@ -77,6 +79,9 @@ pub enum Error {
         /// The members in which the two differ, such as `queryCondition`.
         differences: Vec<&'static str>,
     },
+    /// The client paces its calls, and the turn of this one does not come before its deadline; it was not
+    /// sent.
+    NotInTime(Box<NotInTime>),
     /// No complete response came.
     Transport(Box<TransportError>),
     /// The hub refused or failed.
@@ -131,15 +136,17 @@ impl Error {
         }
     }
 
-    /// Returns true if the hub throttled the call: 429 of any kind.
+    /// Returns true if the hub throttled the call, with 429 of any kind, or the client held it back until
+    /// its deadline.
     pub fn is_throttled(&self) -> bool {
-        self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
+        matches!(self, Self::NotInTime(_)) || self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
     /// Returns true if the hub runs as many jobs as its tier allows (429004): one must end before another
     /// can start.
     pub fn is_job_slot_busy(&self) -> bool {
-        self.has_code(&ErrorCode::ThrottlingMaxActiveJobCountExceeded)
+        matches!(self, Self::NotInTime(error) if error.is_slot)
+            || self.has_code(&ErrorCode::ThrottlingMaxActiveJobCountExceeded)
     }
 
     /// Returns true if the hub does not know the job.
@@ -179,10 +186,11 @@ impl Error {
     /// Returns true if the same call may succeed later.
     ///
     /// True for an incomplete response, unless the certificate is not trusted; for the statuses 408, 429,
-    /// 500, 502, 503 and 504; and for a missing token.
+    /// 500, 502, 503 and 504; for a missing token; and for a call whose turn did not come in time.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Credential(error) => matches!(error, CredentialError::NoToken(_)),
+            Self::NotInTime(_) => true,
             Self::Transport(error) => error.certificate().is_none(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             _ => false,
@@ -272,6 +280,7 @@ impl fmt::Display for Error {
             Self::JobConflict { job_id, differences } => {
                 write!(f, "a job with the id {job_id} exists and differs in {}", differences.join(", "))
             }
+            Self::NotInTime(error) => error.fmt(f),
             Self::Transport(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
             Self::UnreadableResponse(error) => error.fmt(f),
@@ -308,6 +317,7 @@ impl std::error::Error for Error {
             Self::InvalidConfiguration { .. }
             | Self::InvalidRequest { .. }
             | Self::JobConflict { .. }
+            | Self::NotInTime(_)
             | Self::Service(_)
             | Self::UnreadableRow(_)
             | Self::EndlessListing

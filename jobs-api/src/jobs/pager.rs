@@ -207,7 +207,8 @@ impl<T: Send + 'static> Listing<T> {
             Query::DeviceJobs { job_id, .. } => Some(job_id.as_str()),
         };
         let body_limit = PAGE_OVERHEAD + usize::from(self.page_size) * ITEM_SIZE;
-        Scope { job_id, is_read: true, body_limit: Some(body_limit) }
+        let is_query = matches!(self.query, Query::DeviceJobs { .. });
+        Scope { job_id, is_read: true, is_query, body_limit: Some(body_limit), ..Scope::default() }
     }
 }
 

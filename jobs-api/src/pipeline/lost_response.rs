@@ -31,6 +31,17 @@ pub(crate) enum Resolution {
 }
 
 impl Change<'_> {
+    /// Returns true if the change creates a job that starts at once by the hub's clock.
+    pub(super) fn starts_job(&self, now: DateTime<Utc>) -> bool {
+        match self {
+            Self::Create(request) => {
+                let start = request.start_time.as_ref().and_then(Timestamp::to_utc);
+                start.is_none_or(|start| start <= now + TimeDelta::seconds(1))
+            }
+            Self::Cancel => false,
+        }
+    }
+
     /// Concludes from the job that was found for `id`.
     ///
     /// `earliest_sent` is the earliest time by the hub's clock at which the first attempt was sent;

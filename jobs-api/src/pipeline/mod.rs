@@ -5,6 +5,7 @@
 
 mod hooks;
 pub(crate) mod lost_response;
+pub(crate) mod pacer;
 mod response;
 pub(crate) mod retry;
 mod retry_state;
@@ -23,13 +24,15 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Span;
 
 use self::lost_response::{Change, Resolution, resolve_missing};
+use self::pacer::queue::Class;
+use self::pacer::{Answer, Call, Pacer, Permit};
 pub use self::response::Response;
 use self::retry::{Decision, RetryPolicy};
 use self::retry_state::RetryState;
 use crate::auth::{AccessToken, Authorizer, CredentialError, TokenError};
-use crate::error::{Error, date};
+use crate::error::{Error, NotInTime, date};
 use crate::generated;
-use crate::generated::types::JobResponse;
+use crate::generated::types::{JobResponse, JobStatus};
 use crate::runtime::Attempt;
 use crate::runtime::RequestId;
 use crate::runtime::attempt::Settings;
@@ -37,7 +40,7 @@ use crate::runtime::attempt::Settings;
 /// Attempts at reading the job after a lost response.
 const LOOK_ATTEMPTS: u32 = 3;
 
-/// The way of every call of a client to its hub. A clone shares connections and token.
+/// The way of every call of a client to its hub. A clone shares connections, token and pace.
 #[derive(Clone)]
 pub(crate) struct Pipeline {
     /// The hub's name, whichever host its requests go to.
@@ -47,6 +50,8 @@ pub(crate) struct Pipeline {
     pub(crate) http: reqwest::Client,
     pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) retry: RetryPolicy,
+    /// `None` if calls are not paced.
+    pub(crate) pacer: Option<Arc<Pacer>>,
     /// How long one attempt may take.
     pub(crate) attempt_timeout: Duration,
     /// Bytes of a response body that are read.
@@ -61,6 +66,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) job_id: Option<&'a str>,
     /// The operation changes nothing, whatever its HTTP method.
     pub(crate) is_read: bool,
+    /// The operation is a query, which the hub meters separately.
+    pub(crate) is_query: bool,
+    /// The operation starts the job, which takes a slot at once.
+    pub(crate) starts_job: bool,
     /// Bytes of a response body that are read, if fewer than the client's limit.
     pub(crate) body_limit: Option<usize>,
 }
@@ -102,7 +111,8 @@ impl Pipeline {
         let span = self.span(Some(id));
         let run = async {
             let mut state = RetryState::start(&self.retry);
-            let scope = Scope { job_id: Some(id), ..Scope::default() };
+            let starts_job = change.starts_job(self.hub_time());
+            let scope = Scope { job_id: Some(id), starts_job, ..Scope::default() };
             let error = match self.run(scope, &span, &mut state, operation).await {
                 Ok(response) => return Ok(response.into_inner()),
                 Err(error) if !state.is_outcome_unknown() => return Err(error),
@@ -123,7 +133,25 @@ impl Pipeline {
     pub(crate) async fn read_job(&self, id: &str) -> Result<JobResponse, Error> {
         let scope = Scope { job_id: Some(id), is_read: true, ..Scope::default() };
         let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
-        self.execute(scope, read).await.map(Response::into_inner)
+        let job = self.execute(scope, read).await.map(Response::into_inner)?;
+        self.record_state(id, &job);
+        Ok(job)
+    }
+
+    /// Notes the state of a job that was read: one that has ended frees a slot.
+    pub(crate) fn record_state(&self, id: &str, job: &JobResponse) {
+        let has_ended = matches!(job.status, Some(JobStatus::Completed | JobStatus::Failed))
+            || lost_response::is_cancelled(job.status.as_ref());
+        match &self.pacer {
+            Some(pacer) if has_ended => pacer.record_job_end(id),
+            Some(pacer) => pacer.record_running(id),
+            None => {}
+        }
+    }
+
+    /// Returns the time until a job is expected to end, with so many devices left.
+    pub(crate) fn time_to_end(&self, id: &str, devices_left: u32) -> Option<Duration> {
+        self.pacer.as_ref()?.time_to_end(id, devices_left)
     }
 
     /// Returns the hub's time, as far as it is known.
@@ -157,9 +185,9 @@ impl Pipeline {
         }
     }
 
-    async fn run<T, E, F, Fut>(
-        &self,
-        scope: Scope<'_>,
+    async fn run<'a, T, E, F, Fut>(
+        &'a self,
+        scope: Scope<'a>,
         span: &Span,
         state: &mut RetryState,
         operation: F,
@@ -169,9 +197,15 @@ impl Pipeline {
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
         let (mut previous, mut rejected) = (None, None);
+        let class = if scope.is_read { Class::Read } else { Class::Change };
+        let mut call = Call::new(class, scope.is_query, scope.job_id.filter(|_| scope.starts_job));
         loop {
             let number = state.next_attempt();
             telemetry::record_attempt(span, number);
+            let permit = match self.turn(&mut call, state).await {
+                Ok(permit) => permit,
+                Err(error) => return Err(previous.unwrap_or(error)),
+            };
             let token = match self.token(state, rejected.as_ref()).await {
                 Ok(token) => token,
                 // A missing token now says nothing about earlier attempts.
@@ -183,13 +217,21 @@ impl Pipeline {
                     None => return Err(no_token.into()),
                 },
             };
-            let error = match self.attempt(scope, span, state, &token, &operation).await {
+            let result = self.attempt(scope, span, state, &token, &operation).await;
+            if let Some(permit) = permit {
+                permit.record(answer(&result));
+            }
+            let error = match result {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.authorizer.reject(&token);
-            match state.record_failure(&error, scope.is_read) {
+            match state.record_failure(&error, scope.is_read, self.pacer.is_some()) {
+                Decision::AwaitTurn => telemetry::record_retry(span, &error, number, Duration::ZERO),
+                Decision::Wait(_) if self.pacer.as_ref().is_some_and(|pacer| !pacer.take_retry()) => {
+                    return Err(error);
+                }
                 Decision::Wait(wait) | Decision::WaitForSlot(wait) => {
                     telemetry::record_retry(span, &error, number, wait);
                     sleep(wait).await;
@@ -208,6 +250,23 @@ impl Pipeline {
             }
             previous = Some(error);
         }
+    }
+
+    /// Waits for the turn of the next attempt.
+    async fn turn<'a>(
+        &'a self,
+        call: &mut Call<'a>,
+        state: &RetryState,
+    ) -> Result<Option<Permit<'a>>, Error> {
+        let Some(pacer) = &self.pacer else { return Ok(None) };
+        // A timer panics without a runtime.
+        Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
+        let permit = pacer.turn(call, state.deadlines()).await.map_err(|missed| {
+            let (waiting, wait) = (missed.late.waiting, missed.late.wait);
+            let error = NotInTime { waiting, rate: missed.rate, wait, is_slot: missed.is_slot };
+            Error::NotInTime(Box::new(error))
+        })?;
+        Ok(Some(permit))
     }
 
     /// Returns the token for the next attempt, waiting no longer than the remaining attempts may take.
@@ -268,5 +327,22 @@ impl Pipeline {
 
     fn span(&self, job_id: Option<&str>) -> Span {
         telemetry::operation_span(&self.endpoint, &self.host_name, job_id)
+    }
+}
+
+/// Returns the hub's answer, as far as it concerns the pace; `None` if there is none, or the hub is in
+/// trouble.
+fn answer<T>(result: &Result<T, Error>) -> Option<Answer> {
+    match result {
+        Ok(_) => Some(Answer::Success),
+        Err(error) if error.is_job_slot_busy() => Some(Answer::SlotBusy),
+        Err(error) if error.is_throttled() => {
+            let retry_after = error.service().and_then(|service| service.retry_after());
+            Some(Answer::Throttled { retry_after })
+        }
+        Err(error) => error
+            .status()
+            .filter(|status| !error.is_retryable() || status.is_success())
+            .map(|_| Answer::Refused),
     }
 }

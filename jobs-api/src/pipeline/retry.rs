@@ -110,6 +110,10 @@ impl RetryPolicy {
         self.deadline.max(self.slot_deadline)
     }
 
+    pub(super) fn slot_deadline(&self) -> Duration {
+        self.slot_deadline
+    }
+
     pub(super) fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -179,6 +183,8 @@ pub(super) struct History {
     /// Attempts that count.
     pub(super) attempts: u32,
     pub(super) slot_waits: u32,
+    /// Attempts that were throttled and await their turn again.
+    pub(super) throttles: u32,
     pub(super) elapsed: Duration,
     pub(super) has_refreshed_token: bool,
 }
@@ -191,6 +197,8 @@ pub(super) enum Decision {
     Wait(Duration),
     /// Make another attempt after this wait, in which a job of the hub may end.
     WaitForSlot(Duration),
+    /// Make another attempt when the pacer lets it through.
+    AwaitTurn,
     /// Make another attempt with a new token.
     RefreshToken,
 }

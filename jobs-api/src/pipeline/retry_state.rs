@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::pacer::Deadlines;
 use super::retry::{Decision, Failure, History, RetryPolicy};
 use crate::error::Error;
 
@@ -52,6 +53,14 @@ impl RetryState {
         self.policy.total().saturating_sub(self.elapsed())
     }
 
+    /// Returns the times until which an attempt waits for its turn, and for a slot if it waits for one.
+    pub(super) fn deadlines(&self) -> Deadlines {
+        let after = |duration| self.start.checked_add(duration);
+        let slot_deadline = self.policy.slot_deadline();
+        let slot = if slot_deadline.is_zero() { None } else { after(slot_deadline) };
+        Deadlines { turn: after(self.policy.total()), slot }
+    }
+
     /// Returns how long to wait for a token: as long as the remaining attempts of this length may take,
     /// since a missing token is not requested again.
     pub(super) fn token_timeout(&self, attempt: Duration) -> Duration {
@@ -62,7 +71,7 @@ impl RetryState {
     /// Returns the number of the next attempt, from 1.
     pub(super) fn next_attempt(&self) -> u32 {
         let History { attempts, slot_waits, has_refreshed_token, .. } = self.history;
-        attempts + slot_waits + u32::from(has_refreshed_token) + 1
+        attempts + slot_waits + self.history.throttles + u32::from(has_refreshed_token) + 1
     }
 
     /// Notes that an attempt is sent now.
@@ -84,8 +93,8 @@ impl RetryState {
     }
 
     /// Notes the failure of an attempt and decides about the next one. A failure to read leaves no
-    /// outcome unknown.
-    pub(super) fn record_failure(&mut self, error: &Error, is_read: bool) -> Decision {
+    /// outcome unknown. A call that `is_paced` awaits its turn after throttling.
+    pub(super) fn record_failure(&mut self, error: &Error, is_read: bool, is_paced: bool) -> Decision {
         if !is_read && error.is_response_lost() {
             self.is_outcome_unknown = true;
             self.may_be_pending |= error.is_pending();
@@ -96,8 +105,17 @@ impl RetryState {
         }
         self.history.elapsed = self.elapsed();
         self.history.attempts += 1;
-        let decision = self.policy.decide(Failure::from(error), &self.history, fastrand::f64());
+        let decision = match self.policy.decide(Failure::from(error), &self.history, fastrand::f64()) {
+            Decision::WaitForSlot(_) if is_paced => Decision::AwaitTurn,
+            _ if is_paced && self.awaits_turn(error) => Decision::AwaitTurn,
+            decision => decision,
+        };
         match decision {
+            // The wait for a turn is no attempt.
+            Decision::AwaitTurn => {
+                self.history.attempts -= 1;
+                self.history.throttles += 1;
+            }
             Decision::RefreshToken => {
                 self.history.attempts -= 1;
                 self.history.has_refreshed_token = true;
@@ -109,6 +127,15 @@ impl RetryState {
             Decision::Wait(_) | Decision::GiveUp => {}
         }
         decision
+    }
+
+    /// Returns true if the hub throttles by rate, and a turn may come before the deadline.
+    fn awaits_turn(&self, error: &Error) -> bool {
+        let retry_after = error.service().and_then(|service| service.retry_after()).unwrap_or_default();
+        self.policy.allows_retries()
+            && error.is_throttled()
+            && !error.is_job_slot_busy()
+            && retry_after < self.remaining()
     }
 }
 

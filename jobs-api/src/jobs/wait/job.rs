@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use futures_util::stream::{self, Stream};
 use tokio::time::timeout;
 
 use super::observation::{Observation, OnProgress};
-use super::poll_timer::PollTimer;
+use super::poll_timer::{INTERVALS, PollTimer};
 use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::jobs::report::JobReport;
@@ -23,7 +24,8 @@ use crate::pipeline::Pipeline;
 /// [`outcome`](JobResponse::outcome) says which. After the [`timeout`](Self::timeout) it returns the
 /// latest state, whose outcome is [`Pending`](crate::JobOutcome::Pending).
 ///
-/// The job is polled at intervals that grow from half a second to 10 seconds. A job that is scheduled for
+/// The job is polled when it is expected to end, by its statistics and by how long other jobs ran, and at
+/// growing intervals: of half a second to 10 seconds, or as [set](Self::poll_intervals). A job that is scheduled for
 /// later is polled again a second before its start; a cancellation is noticed no sooner. An import or
 /// export job, whose status is `unknown`, is returned after three polls.
 ///
@@ -51,18 +53,25 @@ pub struct WaitForJob<'a> {
     pipeline: Arc<Pipeline>,
     id: String,
     timeout: Option<Duration>,
+    intervals: RangeInclusive<Duration>,
     on_progress: Option<OnProgress<'a>>,
 }
 
 impl<'a> WaitForJob<'a> {
     pub(crate) fn new(pipeline: Arc<Pipeline>, id: &str) -> Self {
-        Self { pipeline, id: id.to_owned(), timeout: None, on_progress: None }
+        Self { pipeline, id: id.to_owned(), timeout: None, intervals: INTERVALS, on_progress: None }
     }
 
     /// Ends the wait after this time, which is not an error; unlimited by default. The first poll is
     /// always completed, retries included.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the shortest and the longest time between two polls; half a second and 10 seconds by default.
+    pub fn poll_intervals(mut self, intervals: RangeInclusive<Duration>) -> Self {
+        self.intervals = intervals;
         self
     }
 
@@ -107,8 +116,8 @@ impl<'a> WaitForJob<'a> {
     }
 
     fn start(self) -> Polling<'a> {
-        let Self { pipeline, id, timeout, on_progress } = self;
-        let timer = PollTimer::start(timeout);
+        let Self { pipeline, id, timeout, intervals, on_progress } = self;
+        let timer = PollTimer::start(timeout, &intervals);
         Polling { pipeline, id, timer, observation: Observation::default(), has_polled: false, on_progress }
     }
 }
@@ -148,7 +157,7 @@ impl Polling<'_> {
         check_job_id(&self.id)?;
         while !self.observation.is_final() {
             let time_to_start = self.observation.time_to_start(self.pipeline.hub_time());
-            if self.has_polled && !self.timer.sleep(time_to_start).await {
+            if self.has_polled && !self.timer.sleep(time_to_start, self.time_to_end()).await {
                 break;
             }
             self.has_polled = true;
@@ -166,6 +175,11 @@ impl Polling<'_> {
             }
         }
         self.observation.take_error().map_or(Ok(None), Err)
+    }
+
+    fn time_to_end(&self) -> Option<Duration> {
+        let known = self.observation.time_to_end();
+        known.or_else(|| self.pipeline.time_to_end(&self.id, self.observation.devices_left()))
     }
 
     /// Reports the current state, which differs from the previous one.

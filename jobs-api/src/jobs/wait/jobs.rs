@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::ops::RangeInclusive;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use futures_util::stream::TryStreamExt as _;
 
 use super::observation::{Observation, OnProgress};
-use super::poll_timer::PollTimer;
+use super::poll_timer::{INTERVALS, PollTimer};
 use crate::error::Error;
 use crate::generated::types::JobResponse;
 use crate::jobs::pager::{JobFilter, Pager};
@@ -40,18 +41,25 @@ pub struct WaitForJobs<'a> {
     pipeline: Arc<Pipeline>,
     ids: BTreeSet<String>,
     timeout: Option<Duration>,
+    intervals: RangeInclusive<Duration>,
     on_progress: Option<OnProgress<'a>>,
 }
 
 impl<'a> WaitForJobs<'a> {
     pub(crate) fn new(pipeline: Arc<Pipeline>, ids: BTreeSet<String>) -> Self {
-        Self { pipeline, ids, timeout: None, on_progress: None }
+        Self { pipeline, ids, timeout: None, intervals: INTERVALS, on_progress: None }
     }
 
     /// Ends the wait after this time, which is not an error; unlimited by default. The first request, and
     /// one under way at that time, is completed, retries included.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the shortest and the longest time between two polls; half a second and 10 seconds by default.
+    pub fn poll_intervals(mut self, intervals: RangeInclusive<Duration>) -> Self {
+        self.intervals = intervals;
         self
     }
 
@@ -67,9 +75,9 @@ impl<'a> IntoFuture for WaitForJobs<'a> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { pipeline, ids, timeout, on_progress } = self;
+        let Self { pipeline, ids, timeout, intervals, on_progress } = self;
         let observations = ids.into_iter().map(|id| (id, Observation::default())).collect();
-        let timer = PollTimer::start(timeout);
+        let timer = PollTimer::start(timeout, &intervals);
         Box::pin(Polling { pipeline, observations, timer, list_cost: 0, on_progress }.run())
     }
 }
@@ -109,12 +117,22 @@ impl Polling<'_> {
             }
             let now = self.pipeline.hub_time();
             let waiting = self.observations.values().filter(|job| !job.is_final());
+            let next_end = self.time_to_end();
             match waiting.map(|job| job.time_to_start(now)).min() {
-                Some(next_start) if self.timer.sleep(next_start).await => {}
+                Some(next_start) if self.timer.sleep(next_start, next_end).await => {}
                 _ => break,
             }
         }
         self.observations.into_iter().map(|(id, job)| (id.clone(), job.into_result(id))).collect()
+    }
+
+    /// Returns the time until the first of the jobs is expected to end.
+    fn time_to_end(&self) -> Option<Duration> {
+        let pending = self.observations.iter().filter(|(_, job)| !job.is_final());
+        let times = pending.filter_map(|(id, job)| {
+            job.time_to_end().or_else(|| self.pipeline.time_to_end(id, job.devices_left()))
+        });
+        times.filter(|time| !time.is_zero()).min()
     }
 
     fn pending(&self) -> BTreeSet<String> {
@@ -133,6 +151,7 @@ impl Polling<'_> {
             count += 1;
             for job in page.items {
                 if let Some(id) = job.job_id.clone().filter(|id| pending.remove(id)) {
+                    self.pipeline.record_state(&id, &job);
                     self.record(&id, Ok(job));
                 }
             }

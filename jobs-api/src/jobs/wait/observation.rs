@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
@@ -26,6 +27,8 @@ pub(super) struct Observation {
     failed_polls: u32,
     unknown_polls: u32,
     is_final: bool,
+    /// The first poll that showed devices, and how many of them were done.
+    first: Option<(Instant, u32)>,
 }
 
 impl Observation {
@@ -37,6 +40,11 @@ impl Observation {
                 let is_unknown = job.outcome() == JobOutcome::Unknown;
                 self.unknown_polls = if is_unknown { self.unknown_polls + 1 } else { 0 };
                 self.is_final = job.outcome().is_final() || self.unknown_polls >= UNKNOWN_POLLS;
+                let counts = job.counts();
+                if counts.total > 0 {
+                    self.first
+                        .get_or_insert((Instant::now(), counts.succeeded.saturating_add(counts.failed)));
+                }
                 let has_changed = self.current.as_ref() != Some(&job);
                 self.current = Some(job);
                 has_changed
@@ -68,6 +76,21 @@ impl Observation {
         let job = self.current().filter(is_waiting);
         let start = job.and_then(|job| job.start_time.as_ref()).and_then(Timestamp::to_utc);
         start.and_then(|start| (start - now).to_std().ok()).unwrap_or_default()
+    }
+
+    /// Returns how many devices of the job are left.
+    pub(super) fn devices_left(&self) -> u32 {
+        let counts = self.current.as_ref().map(JobResponse::counts).unwrap_or_default();
+        counts.total.saturating_sub(counts.succeeded.saturating_add(counts.failed))
+    }
+
+    /// Returns the time until the last device is done, by how fast the others were.
+    pub(super) fn time_to_end(&self) -> Option<Duration> {
+        let (start, done_then) = self.first?;
+        let counts = self.current.as_ref()?.counts();
+        let done = counts.succeeded.saturating_add(counts.failed).checked_sub(done_then)?;
+        let rate = f64::from(done) / start.elapsed().as_secs_f64().max(1e-3);
+        (done > 0).then(|| Duration::try_from_secs_f64(f64::from(self.devices_left()) / rate).ok())?
     }
 
     /// Returns the error that ends the wait: that of the last poll, if it is final or the job was never

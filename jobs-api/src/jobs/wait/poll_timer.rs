@@ -1,23 +1,30 @@
 //! The times of polls.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// The first interval between two polls, and the longest: a hub allows 100 job operations a minute.
-const INTERVAL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// The shortest and the longest interval between two polls: a hub allows 100 job operations a minute.
+pub(super) const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(10);
+/// The shortest interval that may be set: polls without a pause would leave nothing to other calls.
+const SHORTEST: Duration = Duration::from_millis(10);
 /// How long before the start of a scheduled job the next poll comes.
 const BEFORE_START: Duration = Duration::from_secs(1);
 
 pub(super) struct PollTimer {
     start: Instant,
     timeout: Option<Duration>,
+    shortest: Duration,
+    longest: Duration,
     interval: Duration,
 }
 
 impl PollTimer {
-    pub(super) fn start(timeout: Option<Duration>) -> Self {
-        Self { start: Instant::now(), timeout, interval: INTERVAL.0 }
+    pub(super) fn start(timeout: Option<Duration>, intervals: &RangeInclusive<Duration>) -> Self {
+        let shortest = (*intervals.start()).max(SHORTEST);
+        let longest = (*intervals.end()).max(shortest);
+        Self { start: Instant::now(), timeout, shortest, longest, interval: shortest }
     }
 
     /// Returns how long the wait may still last.
@@ -30,18 +37,20 @@ impl PollTimer {
         self.remaining().is_zero()
     }
 
-    /// Sleeps until the next poll, or until shortly before a start that is `time_to_start` away. Returns
-    /// false if the timeout comes first.
-    pub(super) async fn sleep(&mut self, time_to_start: Duration) -> bool {
-        let wait = self.interval.max(time_to_start.saturating_sub(BEFORE_START));
+    /// Sleeps until the next poll, or until shortly before a start that is `time_to_start` away. The next poll
+    /// comes when the job is expected to end, if that is known. Returns false if the timeout comes first.
+    pub(super) async fn sleep(&mut self, time_to_start: Duration, time_to_end: Option<Duration>) -> bool {
+        let expected = time_to_end.filter(|time| !time.is_zero());
+        let interval = expected.map_or(self.interval, |time| time.clamp(self.shortest, self.longest));
+        let wait = interval.max(time_to_start.saturating_sub(BEFORE_START));
         let remaining = self.remaining();
         sleep(wait.min(remaining)).await;
-        self.interval = (self.interval * 3 / 2).min(INTERVAL.1);
+        self.interval = (self.interval * 3 / 2).min(self.longest);
         wait < remaining
     }
 
     /// Resets the interval after a change: another may follow soon.
     pub(super) fn reset(&mut self) {
-        self.interval = INTERVAL.0;
+        self.interval = self.shortest;
     }
 }

@@ -1,0 +1,130 @@
+//! The pace of calls against hubs that meter: a table of simulated cases, each with its aims.
+//!
+//! `cargo bench -p jobs-api --bench pacing` prints it, in simulated time; it ends with an error if an aim is
+//! missed. The pacer is the library's own, compiled into this program.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints, not a library")]
+
+mod case;
+mod hub;
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "a part of the library's source is used")]
+#[path = "../../src/limits.rs"]
+mod limits;
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "a part of the library's source is used")]
+#[path = "../../src/pipeline/pacer/mod.rs"]
+mod pacer;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use self::case::{Aim, Case, Rival};
+use self::hub::HubSettings;
+use self::pacer::tier::Tier;
+
+/// The pace of S1 and S2, and of S3, for one unit: calls a minute.
+const SMALL: f64 = 100.0;
+const LARGE: f64 = 5000.0;
+
+fn main() -> ExitCode {
+    let size: Option<f64> = std::env::var("RATE").ok().and_then(|rate| rate.parse().ok());
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    println!(
+        "{:<9} {:<34} {:>7} {:>6} {:>9} {:>9} {:>6} {:>9} {:>5}",
+        "case", "hub", "callers", "calls", "least s", "took s", "ratio", "rejected", "lost"
+    );
+    let mut missed = 0;
+    for case in cases()
+        .iter()
+        .filter(|case| case.name.contains(&filter) && size.is_none_or(|size| size == case.hub.rate))
+    {
+        missed += usize::from(!case.run());
+    }
+    println!("{missed} aims missed");
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let hub = |rate, burst, queue| HubSettings { rate, burst, queue, ..HubSettings::default() };
+    // A bucket of one call, of a second, and of a minute; and one second's queue.
+    let shapes =
+        |rate: f64| [(1.0, 0.0), ((rate / 60.0).max(10.0), 0.0), (rate, 0.0), (1.0, (rate / 60.0).max(20.0))];
+    for (tier, rate, calls) in [(Tier::S1, SMALL, 300), (Tier::S2, SMALL, 300), (Tier::S3, LARGE, 1000)] {
+        for (burst, queue) in shapes(rate) {
+            for callers in [1, 10, 100, 1000] {
+                let calls = if burst >= 1000.0 { 7000 } else { calls };
+                cases.push(Case {
+                    name: "told",
+                    told: Some((tier, 1)),
+                    hub: hub(rate, burst, queue),
+                    callers,
+                    calls,
+                    aim: Aim { ratio: 1.02, rejected: 0.01 },
+                    ..Case::default()
+                });
+            }
+        }
+    }
+    for (units, rate, calls) in
+        [(1, SMALL, 300), (3, SMALL, 600), (7, SMALL, 1000), (1, LARGE, 1000), (2, LARGE, 4000)]
+    {
+        let rate = rate * f64::from(units);
+        for (burst, queue) in shapes(rate) {
+            let is_bare = burst <= 1.0 && queue == 0.0;
+            for callers in [100, 1000] {
+                let calls = if burst >= 300.0 { burst as usize + calls } else { calls };
+                cases.push(Case {
+                    name: "learned",
+                    hub: hub(rate, burst, queue),
+                    callers,
+                    calls,
+                    aim: if is_bare {
+                        Aim { ratio: 1.15, rejected: 0.05 }
+                    } else {
+                        Aim { ratio: 1.05, rejected: 0.02 }
+                    },
+                    ..Case::default()
+                });
+            }
+        }
+    }
+    for (tier, rate, calls) in [(Tier::S1, SMALL, 600), (Tier::S3, LARGE, 3000)] {
+        for share in [0.3, 0.5] {
+            for (burst, queue) in
+                [((rate / 60.0).max(10.0), 0.0), (rate.min(100.0), 0.0), (1.0, (rate / 60.0).max(20.0))]
+            {
+                cases.push(Case {
+                    name: "rival",
+                    told: Some((tier, 1)),
+                    hub: hub(rate, burst, queue),
+                    rival: Some(Rival { share }),
+                    callers: 100,
+                    calls,
+                    aim: Aim { ratio: 1.10, rejected: 0.03 },
+                    ..Case::default()
+                });
+            }
+        }
+    }
+    for (units, tier, rate, slots) in
+        [(1, Tier::S1, SMALL, 1), (3, Tier::S2, 3.0 * SMALL, 5), (1, Tier::S3, LARGE, 10)]
+    {
+        for seconds in [2, 10, 30, 120] {
+            for told in [Some((tier, units)), None] {
+                for is_watched in [false, true] {
+                    cases.push(Case {
+                        name: if told.is_some() { "slots" } else { "slots?" },
+                        told,
+                        hub: HubSettings { slots, job: Duration::from_secs(seconds), ..hub(rate, 20.0, 0.0) },
+                        callers: 40,
+                        calls: 40 * slots.min(5),
+                        is_watched,
+                        aim: Aim { ratio: 1.10, rejected: f64::INFINITY },
+                        ..Case::default()
+                    });
+                }
+            }
+        }
+    }
+    cases
+}

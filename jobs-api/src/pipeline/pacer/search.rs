@@ -1,0 +1,200 @@
+//! The search for an unknown rate among those that the documentation names.
+
+/// The multiples of which every rate is one: of a unit of the small tiers, and of the large one. Calls a
+/// minute.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grid {
+    pub(super) small: f64,
+    pub(super) large: f64,
+}
+
+impl Grid {
+    /// Returns the highest rate of the grid that does not exceed `rate`, and at least the lowest of all. A
+    /// rate of whole large units wins if it is within two percent.
+    pub(super) fn floor(&self, rate: f64) -> f64 {
+        let large = (rate / self.large).round() * self.large;
+        if large > 0.0 && (rate / large - 1.0).abs() <= 0.02 {
+            return large;
+        }
+        ((rate / self.small).floor() * self.small).max(self.small)
+    }
+
+    /// Returns the next rate of the grid above `rate`: of whole large units, once there is one.
+    pub(super) fn above(&self, rate: f64) -> f64 {
+        let step = if rate >= self.large { self.large } else { self.small };
+        ((rate / step + 1e-6).floor() + 1.0) * step
+    }
+
+    /// Returns a rate of the grid strictly between the two, near their geometric mean, if it matters.
+    fn between(&self, low: f64, high: f64) -> Option<f64> {
+        let mean = (low * high).sqrt();
+        let large = (mean / self.large).round() * self.large;
+        let inside = |rate: &f64| *rate > low * 1.02 && *rate < high * 0.98;
+        let small = self.floor(mean);
+        let small = if small > low { small } else { self.above(low).min(small + self.small) };
+        // A rate of whole large units is as likely as all others above together.
+        let rates = if low >= self.large { [large, large] } else { [large, small] };
+        rates.into_iter().find(inside).filter(|_| high / low > 1.08)
+    }
+}
+
+/// A rate in a bracket of one that was accepted and one that was rejected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search {
+    grid: Grid,
+    /// The highest rate that was accepted: the lowest of the grid at first.
+    accepted: f64,
+    rejected: f64,
+    /// The rate on trial.
+    pub(super) rate: f64,
+    /// Calls that were accepted at that rate.
+    proofs: u32,
+    /// Calls that the hub may accept because its bucket was not empty at the start.
+    unused: f64,
+    /// The first rejection ends the search, since the accepted rate is good.
+    is_look: bool,
+}
+
+/// The end of a trial.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Found {
+    /// Another rate is on trial.
+    Trial,
+    /// The rate is found.
+    Rate(f64),
+}
+
+impl Search {
+    /// Starts at a rate that may be too high or too low.
+    pub(super) fn start(grid: Grid, rate: f64) -> Self {
+        Self {
+            grid,
+            accepted: grid.small,
+            rejected: f64::INFINITY,
+            rate: grid.floor(rate),
+            proofs: 0,
+            unused: 0.0,
+            is_look: false,
+        }
+    }
+
+    /// Starts between a rate that is accepted and one that is not, both as measured.
+    pub(super) fn within(grid: Grid, accepted: f64, rejected: f64) -> (Self, Found) {
+        let accepted = grid.floor(accepted);
+        let rejected = if rejected.is_finite() { grid.above(rejected) } else { rejected };
+        let mut search = Self { accepted, rejected, ..Self::start(grid, accepted) };
+        let found = search.go_on();
+        (search, found)
+    }
+
+    /// Looks above a rate that is accepted, which left about so many calls `unused`.
+    pub(super) fn look_above(grid: Grid, rate: f64, unused: f64) -> Self {
+        Self { unused, accepted: rate, rate: grid.above(rate), is_look: true, ..Self::start(grid, rate) }
+    }
+
+    /// Notes a call that was paced at the rate and accepted.
+    pub(super) fn record_accepted(&mut self) -> Found {
+        self.proofs += 1;
+        if f64::from(self.proofs) < self.proofs_needed() {
+            return Found::Trial;
+        }
+        self.accepted = self.rate;
+        self.go_on()
+    }
+
+    /// Notes that the rate was rejected.
+    pub(super) fn record_rejected(&mut self) -> Found {
+        self.rejected = self.rate;
+        if self.accepted >= self.rejected {
+            self.accepted = self.grid.small;
+        }
+        if self.is_look {
+            return Found::Rate(self.accepted);
+        }
+        self.go_on()
+    }
+
+    /// Returns how many calls at the rate the hub must accept. The less it exceeds the accepted rate, the
+    /// later a bucket runs out that is filled at that one.
+    fn proofs_needed(&self) -> f64 {
+        if self.rate <= self.accepted {
+            3.0
+        } else {
+            ((2.0 + self.unused) / (1.0 - self.accepted / self.rate)).ceil().clamp(3.0, 200.0)
+        }
+    }
+
+    fn go_on(&mut self) -> Found {
+        self.proofs = 0;
+        let next = match self.rejected.is_finite() {
+            true => self.grid.between(self.accepted, self.rejected),
+            // Doubled, but whole large units are likelier than any other rate nearby.
+            false => {
+                let doubled = self.accepted * 2.0;
+                let large = (doubled / self.grid.large).round() * self.grid.large;
+                let is_near = large > self.accepted && (0.8..1.25).contains(&(doubled / large));
+                Some(if is_near { large } else { self.grid.floor(doubled) })
+            }
+        };
+        match next {
+            Some(rate) => {
+                self.rate = rate;
+                Found::Trial
+            }
+            None => Found::Rate(self.accepted),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRID: Grid = Grid { small: 100.0, large: 5000.0 };
+
+    /// Returns the rate that is found at a hub which accepts `allowed`, and the rejections on the way.
+    fn find(start: f64, allowed: f64) -> (f64, u32) {
+        let mut search = Search::start(GRID, start);
+        let mut rejections = 0;
+        for _ in 0..10_000 {
+            let found = if search.rate <= allowed {
+                search.record_accepted()
+            } else {
+                rejections += 1;
+                search.record_rejected()
+            };
+            if let Found::Rate(rate) = found {
+                return (rate, rejections);
+            }
+        }
+        panic!("the search for {allowed} from {start} does not end");
+    }
+
+    #[test]
+    fn rates_of_few_units_are_found_exactly() {
+        for start in [100.0, 400.0, 1200.0, 2400.0, 20_000.0] {
+            for allowed in [100.0, 200.0, 300.0, 500.0, 700.0, 1000.0, 5000.0, 10_000.0, 15_000.0] {
+                let (rate, rejections) = find(start, allowed);
+                assert_eq!(rate, allowed, "from {start}");
+                assert!(rejections <= 8, "{rejections} from {start} to {allowed}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_rate_is_found_from_below() {
+        for units in 1..=50 {
+            let allowed = f64::from(units) * 100.0;
+            let (rate, _) = find(1200.0, allowed);
+            assert!(rate <= allowed && rate * 1.09 >= allowed, "{rate} for {allowed}");
+        }
+    }
+
+    #[test]
+    fn look_ends_at_the_first_rejection() {
+        let mut look = Search::look_above(GRID, 300.0, 0.0);
+        assert_eq!(look.rate, 400.0);
+        assert_eq!(look.record_rejected(), Found::Rate(300.0));
+        assert_eq!(Search::look_above(GRID, 5000.0, 0.0).rate, 10_000.0);
+    }
+}

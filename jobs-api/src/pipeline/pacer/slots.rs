@@ -1,0 +1,318 @@
+//! The hub's slots for running jobs: which are taken, and when to try again.
+//!
+//! The hub shows neither how many slots it has nor when one becomes free. One create tries for all that
+//! wait: at once when a job of this client was seen to end, otherwise when the oldest job is likely to have
+//! ended. How long jobs run is learned from both.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::info;
+
+use super::queue::{Gate, Opening};
+use crate::limits::JOB_SLOTS;
+
+/// The shortest time between two tries: a unit of the small tiers allows one operation in that time.
+const LEAST_STEP: Duration = Duration::from_millis(600);
+/// The shortest time between two tries near the expected end of a job.
+const FINE_STEP: Duration = Duration::from_millis(200);
+/// The longest time between two tries.
+const LONGEST_STEP: Duration = Duration::from_secs(60);
+/// The part of the time waited so far after which the next try comes, while it is unknown how long jobs run.
+const STEP: f64 = 0.1;
+/// The part of a duration to which it is known well enough.
+const EXACT: f64 = 0.05;
+
+/// The slots of the hub, as far as they are known.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    limit: Option<usize>,
+    is_told: bool,
+    /// Jobs of this client that are believed to run, the oldest first.
+    running: VecDeque<Running>,
+    /// Creates without an answer.
+    in_flight: usize,
+    /// The hub had no slot for the last create, and no job was seen to end since.
+    is_full: bool,
+    last_busy: Option<Instant>,
+    /// The last change: a job was created, or the slots became full.
+    changed: Instant,
+    duration: Option<Spread>,
+}
+
+#[derive(Debug)]
+struct Running {
+    id: String,
+    start: Instant,
+    /// The last time at which the job was seen to run.
+    seen: Instant,
+}
+
+/// A duration between two bounds.
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    low: Duration,
+    high: Duration,
+}
+
+impl Slots {
+    pub(crate) fn new(told: Option<usize>, now: Instant) -> Self {
+        Self {
+            limit: told,
+            is_told: told.is_some(),
+            running: VecDeque::new(),
+            in_flight: 0,
+            is_full: false,
+            last_busy: None,
+            changed: now,
+            duration: None,
+        }
+    }
+
+    /// Returns the number of slots, as told or learned.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
+    /// Returns how many jobs of this client are believed to run.
+    pub(crate) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Returns true if the hub had no slot for the last create, and no job was seen to end since.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Returns the time until the job is expected to end, by how long others ran.
+    pub(crate) fn time_to_end(&self, id: &str, now: Instant) -> Option<Duration> {
+        let job = self.running.iter().find(|job| job.id == id)?;
+        let tried = job.seen.saturating_duration_since(job.start);
+        Some((job.start + self.duration?.next(tried)).saturating_duration_since(now))
+    }
+
+    /// Notes that a create which went through the gate has its answer.
+    pub(crate) fn leave(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Notes that a job was created which runs at once.
+    pub(crate) fn record_created(&mut self, id: &str, now: Instant) {
+        if let Some(limit) = self.limit
+            && self.running.len() >= limit
+        {
+            if self.is_told || self.is_full {
+                self.end_oldest(now);
+            } else {
+                self.learn_limit(self.running.len() + 1);
+            }
+        }
+        self.running.push_back(Running { id: id.to_owned(), start: now, seen: now });
+        // More cannot run at a time: the end of some was not seen.
+        while self.running.len() > self.limit.unwrap_or(JOB_SLOTS[2]) {
+            self.running.pop_front();
+        }
+        (self.is_full, self.changed) = (self.limit.is_some_and(|limit| self.running.len() >= limit), now);
+    }
+
+    /// Notes that the hub had no slot for a create.
+    pub(crate) fn record_busy(&mut self, now: Instant) {
+        if !self.is_full {
+            (self.is_full, self.changed) = (true, now);
+        }
+        if !self.is_told {
+            self.learn_limit(self.running.len().max(self.limit.unwrap_or(0)));
+        }
+        self.last_busy = Some(now);
+    }
+
+    /// Notes that a job was seen to have ended. Returns true if it frees a slot.
+    pub(crate) fn record_end(&mut self, id: &str, now: Instant) -> bool {
+        let Some(index) = self.running.iter().position(|job| job.id == id) else { return false };
+        if let Some(job) = self.running.remove(index) {
+            self.learn_duration(&job, job.seen, now);
+        }
+        (self.is_full, self.changed) = (false, now);
+        true
+    }
+
+    /// Notes that a job was seen to run.
+    pub(crate) fn record_running(&mut self, id: &str, now: Instant) {
+        if let Some(job) = self.running.iter_mut().find(|job| job.id == id) {
+            job.seen = now;
+        }
+    }
+
+    fn learn_limit(&mut self, running: usize) {
+        let limit = JOB_SLOTS.into_iter().find(|slots| *slots >= running).unwrap_or(JOB_SLOTS[2]);
+        if self.limit != Some(limit) {
+            info!(slots = limit, "learned how many jobs the hub runs at a time");
+            self.limit = Some(limit);
+        }
+    }
+
+    /// Concludes from a create that succeeded at full slots that the oldest job ended, after the last try.
+    fn end_oldest(&mut self, now: Instant) {
+        let Some(oldest) = self.running.pop_front() else { return };
+        let seen = self.last_busy.map_or(oldest.seen, |busy| busy.max(oldest.seen));
+        self.learn_duration(&oldest, seen, now);
+    }
+
+    /// Learns from a job that ended after it was `seen` to run, and before now.
+    fn learn_duration(&mut self, job: &Running, seen: Instant, now: Instant) {
+        let after = |time: Instant| time.saturating_duration_since(job.start);
+        let new = Spread { low: after(seen), high: after(now) };
+        let Spread { low, high } = new;
+        self.duration = Some(match self.duration {
+            Some(known) if known.low.max(low) < known.high.min(high) => {
+                Spread { low: known.low.max(low), high: known.high.min(high) }
+            }
+            _ => new,
+        });
+    }
+
+    /// Returns the time of the next try while all slots are taken.
+    fn next_try(&self) -> Instant {
+        let last = self.last_busy.map_or(self.changed, |busy| busy.max(self.changed));
+        let waited = last - self.changed;
+        let (Some(duration), Some(oldest)) = (self.duration, self.running.front()) else {
+            return last + waited.mul_f64(STEP).clamp(LEAST_STEP, LONGEST_STEP);
+        };
+        let tried =
+            self.last_busy.map_or(Duration::ZERO, |busy| busy.saturating_duration_since(oldest.start));
+        let earliest = self.last_busy.map_or(oldest.start, |busy| busy + FINE_STEP);
+        let expected = (oldest.start + duration.next(tried)).max(earliest);
+        // Slots may also be more than is known, or be freed by jobs of others.
+        let explored = last + waited.clamp(LEAST_STEP, LONGEST_STEP);
+        if self.is_told { expected.min(last + LONGEST_STEP) } else { expected.min(explored) }
+    }
+}
+
+impl Spread {
+    /// Returns the time after the start of a job at which to look for its end, if it ran at the time `tried`.
+    fn next(&self, tried: Duration) -> Duration {
+        let middle = (self.low + self.high) / 2;
+        match tried {
+            _ if tried < middle && !self.is_exact() => middle,
+            _ if tried < self.high => self.high,
+            _ => tried + tried.mul_f64(EXACT),
+        }
+    }
+
+    fn is_exact(&self) -> bool {
+        self.high.saturating_sub(self.low) < self.high.mul_f64(EXACT)
+    }
+}
+
+impl Gate for Slots {
+    type Pass = ();
+
+    fn check(&self, now: Instant) -> Opening {
+        let taken = self.running.len() + self.in_flight;
+        if !self.is_full && self.limit.is_none_or(|limit| taken < limit) {
+            return Opening::Now;
+        }
+        // Jobs that ran their time have ended together.
+        let exact = self.duration.filter(Spread::is_exact);
+        let has_ended = |job: &&Running| exact.is_some_and(|duration| job.start + duration.high <= now);
+        let is_new = self.last_busy.is_none_or(|busy| busy < now - LEAST_STEP);
+        if is_new && self.in_flight < self.running.iter().filter(has_ended).count() {
+            return Opening::Now;
+        }
+        let next = self.next_try();
+        match self.in_flight {
+            0 if next <= now => Opening::Now,
+            0 => Opening::At(next),
+            _ => Opening::Later,
+        }
+    }
+
+    fn enter(&mut self, _: Instant) {
+        self.in_flight += 1;
+    }
+
+    fn hold(&self) -> Option<Instant> {
+        None
+    }
+
+    fn wait(&self, _: usize, _: Instant) -> Option<Duration> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Creates jobs of this duration one after another on a hub of `slots`, and returns how much longer that
+    /// takes than it must.
+    fn overhead(slots: usize, told: bool, duration: Duration, jobs: usize) -> f64 {
+        let start = Instant::now();
+        let mut now = start;
+        let mut core = Slots::new(told.then_some(slots), now);
+        let mut hub: Vec<Instant> = Vec::new();
+        let mut created = 0;
+        while created < jobs {
+            match core.check(now) {
+                Opening::Now => {}
+                Opening::At(time) => {
+                    now = time;
+                    continue;
+                }
+                Opening::Later => unreachable!("no create is under way"),
+            }
+            core.enter(now);
+            hub.retain(|end| *end > now);
+            core.leave();
+            if hub.len() < slots {
+                hub.push(now + duration);
+                core.record_created(&format!("job-{created}"), now);
+                created += 1;
+            } else {
+                core.record_busy(now);
+            }
+        }
+        let least = duration * (jobs.div_ceil(slots) - 1) as u32;
+        (now - start).as_secs_f64() / least.as_secs_f64()
+    }
+
+    #[test]
+    fn creates_follow_the_end_of_jobs_closely() {
+        for slots in [1, 5, 10] {
+            for seconds in [2, 10, 30, 120] {
+                for told in [true, false] {
+                    let overhead = overhead(slots, told, seconds * SECOND, 20 * slots);
+                    assert!(overhead < 1.1, "{overhead} for {slots} slots, {seconds} s, told: {told}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn number_of_slots_is_learned() {
+        let now = Instant::now();
+        let mut slots = Slots::new(None, now);
+        for job in ["a", "b", "c", "d", "e"] {
+            assert_eq!(slots.check(now), Opening::Now);
+            slots.record_created(job, now);
+        }
+        slots.record_busy(now);
+        assert_eq!(slots.limit(), Some(5));
+    }
+
+    #[test]
+    fn job_that_ends_opens_the_gate_once() {
+        let now = Instant::now();
+        let mut slots = Slots::new(Some(1), now);
+        slots.record_created("a", now);
+        assert!(matches!(slots.check(now), Opening::At(_)));
+        assert!(!slots.record_end("another", now));
+        assert!(slots.record_end("a", now + SECOND));
+        assert_eq!(slots.check(now + SECOND), Opening::Now);
+        slots.enter(now + SECOND);
+        assert_eq!(slots.check(now + SECOND), Opening::Later);
+    }
+}

@@ -1,0 +1,95 @@
+//! The tiers of a hub, and what each allows.
+
+use crate::limits::{DEVICE_OPERATIONS, JOB_OPERATIONS, JOB_SLOTS, QUERIES};
+
+/// The tier of a hub, which decides its limits together with the number of units: [Quotas and
+/// throttling][quotas].
+///
+/// The basic tiers have no jobs: [`ClientBuilder::tier`](crate::ClientBuilder::tier) refuses them.
+///
+/// [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Tier {
+    /// The free tier, with the limits of one unit of S1.
+    Free,
+    /// Basic tier 1: no jobs.
+    B1,
+    /// Basic tier 2: no jobs.
+    B2,
+    /// Basic tier 3: no jobs.
+    B3,
+    /// Standard tier 1: 100 job operations a minute for each unit, 1 job at a time.
+    S1,
+    /// Standard tier 2: 100 job operations a minute for each unit, 5 jobs at a time.
+    S2,
+    /// Standard tier 3: 5,000 job operations a minute for each unit, 10 jobs at a time.
+    S3,
+}
+
+impl Tier {
+    /// Returns the limits of a hub of this many units, or the reason why it has none.
+    pub(crate) fn limits(self, units: u32) -> Result<Limits, &'static str> {
+        let (size, slots) = match self {
+            Self::B1 | Self::B2 | Self::B3 => {
+                return Err("a basic tier has no jobs: they need a hub of the free or a standard tier");
+            }
+            Self::Free if units != 1 => return Err("a hub of the free tier has one unit"),
+            _ if units == 0 => return Err("a hub has at least one unit"),
+            Self::Free | Self::S1 => (0, 0),
+            Self::S2 => (0, 1),
+            Self::S3 => (1, 2),
+        };
+        let devices = match slots {
+            0 => DEVICE_OPERATIONS[0],
+            1 => DEVICE_OPERATIONS[1].max(units),
+            _ => DEVICE_OPERATIONS[2].saturating_mul(units),
+        };
+        let of = |rates: [u32; 2]| f64::from(rates[size]) * f64::from(units);
+        Ok(Limits {
+            operations: Some(of(JOB_OPERATIONS)),
+            queries: Some(of(QUERIES)),
+            slots: Some(JOB_SLOTS[slots]),
+            devices: Some(devices.into()),
+        })
+    }
+}
+
+/// The limits of a hub as far as they are told: calls a minute, jobs at a time, devices a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Limits {
+    pub(crate) operations: Option<f64>,
+    pub(crate) queries: Option<f64>,
+    pub(crate) slots: Option<usize>,
+    pub(crate) devices: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_grow_with_the_units() {
+        let limits = |operations, queries, slots, devices| {
+            Ok(Limits {
+                operations: Some(operations),
+                queries: Some(queries),
+                slots: Some(slots),
+                devices: Some(devices),
+            })
+        };
+        assert_eq!(Tier::Free.limits(1), limits(100.0, 20.0, 1, 10.0));
+        assert_eq!(Tier::S1.limits(3), limits(300.0, 60.0, 1, 10.0));
+        assert_eq!(Tier::S2.limits(1), limits(100.0, 20.0, 5, 10.0));
+        assert_eq!(Tier::S2.limits(20), limits(2000.0, 400.0, 5, 20.0));
+        assert_eq!(Tier::S3.limits(2), limits(10_000.0, 2000.0, 10, 100.0));
+    }
+
+    #[test]
+    fn hub_without_jobs_or_units_is_refused() {
+        for tier in [Tier::B1, Tier::B2, Tier::B3] {
+            assert!(tier.limits(1).unwrap_err().contains("has no jobs"));
+        }
+        assert!(Tier::S1.limits(0).is_err() && Tier::Free.limits(2).is_err());
+    }
+}

@@ -1,0 +1,69 @@
+//! The number of calls in flight while a hub's rate is not known to bind.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The time after which the shortest latency is measured anew: the way to the hub may have changed.
+const BASE_AGE: Duration = Duration::from_secs(600);
+/// Calls that the hub may hold back before the window shrinks.
+const QUEUED: f64 = 4.0;
+/// The shortest wait for an answer before the next call goes regardless.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// A window that doubles with each round of answers. It stops when answers take much longer than the
+/// shortest did, since calls are then queued at the hub, which rejects them once its queue is full.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    size: f64,
+    /// The shortest latency, and that since `base_start`.
+    base: Option<Duration>,
+    next_base: Duration,
+    base_start: Instant,
+    smooth: Duration,
+}
+
+impl Window {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { size: 1.0, base: None, next_base: Duration::MAX, base_start: now, smooth: Duration::ZERO }
+    }
+
+    /// Returns a window of one call that remembers the latencies.
+    pub(super) fn restart(self) -> Self {
+        Self { size: 1.0, ..self }
+    }
+
+    /// Returns how many calls may be in flight.
+    pub(super) fn size(&self) -> usize {
+        self.size as usize
+    }
+
+    /// Returns the shortest latency.
+    pub(super) fn base(&self) -> Duration {
+        self.base.unwrap_or_default()
+    }
+
+    /// Returns how long a full window waits for an answer before one more call goes: a call that hangs
+    /// must not stop all others.
+    pub(super) fn patience(&self) -> Duration {
+        self.smooth.saturating_mul(4).max(PATIENCE)
+    }
+
+    /// Notes an answer. The window grows to no more than `most`.
+    pub(super) fn record(&mut self, latency: Duration, most: f64, now: Instant) {
+        self.next_base = self.next_base.min(latency);
+        self.smooth = if self.base.is_none() { latency } else { (self.smooth * 7 + latency) / 8 };
+        let mut base = self.base.map_or(latency, |base| base.min(latency));
+        if now.saturating_duration_since(self.base_start) > BASE_AGE {
+            (base, self.next_base, self.base_start) = (self.next_base, Duration::MAX, now);
+        }
+        self.base = Some(base);
+        let is_slow = latency > base * 3 + Duration::from_millis(100);
+        let queued = self.size * (1.0 - base.as_secs_f64() / latency.as_secs_f64().max(1e-9));
+        self.size = match is_slow {
+            true if queued > QUEUED => (self.size - 1.0).max(1.0),
+            true => self.size,
+            false => (self.size + 1.0).min(most.max(1.0)),
+        };
+    }
+}

@@ -17,6 +17,7 @@ mod listings;
 mod lost_responses;
 mod malformed_pages;
 mod malformed_responses;
+mod pacing;
 #[cfg(feature = "rustls")]
 mod proxies;
 #[cfg(feature = "rustls")]

@@ -38,6 +38,13 @@
 //! - [`Error`] reports the operation, the reason and the way out; [`Error::service`] has the hub's own words.
 //! - [`RetryPolicy`] says which failures are retried, and how lost responses are resolved.
 //!
+//! # Pace
+//!
+//! All clones of a client share a pacer, so that a batch runs as fast as the hub's limits allow and loses no
+//! call to them. [`ClientBuilder::tier`] sets the limits; otherwise they are learned from what the hub rejects.
+//! Calls wait for their turn, creates and cancels before reads; one whose turn would come after its deadline
+//! fails at once, with [`Error::NotInTime`]. [`Client::pacing`] shows rates, waiting calls and slots.
+//!
 //! # Tracing
 //!
 //! With a subscriber of [`tracing`](https://docs.rs/tracing), each operation is a span

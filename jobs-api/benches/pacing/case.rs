@@ -62,8 +62,9 @@ struct Counts {
 
 impl Case {
     /// Runs the case and prints its line. Returns true if the aims are met.
-    pub(crate) fn run(&self) -> bool {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    pub(crate) fn run(&self, is_real: bool) -> bool {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(!is_real).build();
         runtime.unwrap().block_on(self.simulate())
     }
 

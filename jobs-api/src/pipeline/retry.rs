@@ -15,10 +15,12 @@ const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 ///
 /// | failure | reaction |
 /// |---|---|
-/// | no connection, no complete response, 408, 500, 502, 503, 504, 429 | another attempt after a random wait of up to `base · 2ⁿ`, at most `cap`, at least `Retry-After` |
-/// | 429004, no free job slot | an error, or a longer wait: see [`with_slot_deadline`](Self::with_slot_deadline) |
+/// | no connection, no complete response, 408, 500, 502, 503, 504 | another attempt after a random wait of up to `base · 2ⁿ`, at most `cap`, at least `Retry-After` |
+/// | 429, too many calls | another attempt when the client's pacer lets it through, not before `Retry-After`; it does not count as an attempt. [Without pacing](crate::ClientBuilder::without_pacing), as above |
+/// | 429004, no free job slot | an error, or a wait for a job to end: see [`with_slot_deadline`](Self::with_slot_deadline) |
 /// | 401 | one more attempt with a new token of the current credential, signed by the hub's clock; it does not count as an attempt. None with a fixed signature, nor with a token of Microsoft Entra ID younger than 30 seconds |
 /// | any failure of a create or cancel call, after a lost response | the job is read: see below |
+/// | many failures of a client's calls, other than 429 | no other attempt, until successes or time allow it again: a hub in trouble is not sent a multiple of its calls |
 /// | a certificate that is not trusted, anything else | the error, at once |
 ///
 /// A response is lost when a request was sent and no complete answer came, or a 408 or 5xx that does not
@@ -96,8 +98,10 @@ impl RetryPolicy {
     /// Waits up to this long for a job to end when the hub runs as many as its tier allows.
     ///
     /// Off by default, since a call would take minutes: the error then answers true to
-    /// [`is_job_slot_busy`](Error::is_job_slot_busy). These waits, of 5 to 60 seconds, do not count as
-    /// attempts. The time runs from the start of the operation and replaces a shorter
+    /// [`is_job_slot_busy`](Error::is_job_slot_busy). One create tries for all that wait: when a job of this
+    /// client was seen to end, or is expected to have ended. Its tries do not count as attempts.
+    /// [Without pacing](crate::ClientBuilder::without_pacing) each create waits 5 to 60 seconds between its
+    /// own. The time runs from the start of the operation and replaces a shorter
     /// [deadline](Self::with_deadline).
     #[must_use]
     pub fn with_slot_deadline(mut self, slot_deadline: Duration) -> Self {

@@ -56,8 +56,8 @@ pub(crate) struct Meter {
     late: u32,
     /// The time at which the call was sent that was rejected last.
     since: Instant,
-    /// Calls accepted before the first rejection.
-    at_once: u32,
+    /// Calls accepted before the first rejection, and the seconds that they took.
+    at_once: (u32, f64),
     last_sent: Instant,
     /// The time at which the hub's bucket is expected to be full again, and the calls that it holds.
     full_at: Instant,
@@ -123,7 +123,7 @@ impl Meter {
             sent: 0,
             late: 0,
             since: now,
-            at_once: 0,
+            at_once: (0, 0.0),
             last_sent: now,
             full_at: now,
             burst: 0.0,
@@ -180,7 +180,7 @@ impl Meter {
                 // The rejections at the end of a burst are a small part of it.
                 None => {
                     let accepted = f64::from(self.accepted);
-                    (3.0 + accepted / 48.0 + (accepted - 100.0).max(0.0) / 16.0).min(8.0 + accepted / 64.0)
+                    (4.0 + accepted / 96.0 + (accepted - 100.0).max(0.0) / 24.0).min(8.0 + accepted / 64.0)
                 }
             },
             Phase::Measure => match self.accepted {
@@ -233,7 +233,7 @@ impl Meter {
                     self.change_phase(Phase::Trial(search), now);
                 }
                 None => {
-                    self.at_once = accepted;
+                    self.at_once = (accepted, elapsed);
                     self.window = self.window.restart();
                     self.change_phase(Phase::Measure, now);
                 }
@@ -242,8 +242,11 @@ impl Meter {
                 self.setbacks = 0;
                 let bound = |calls: f64| calls.max(0.0) / elapsed * 60.0;
                 let accepted = f64::from(accepted);
-                // A bucket that may have been full in between has hidden a higher rate.
-                let is_exact = accepted + 1.0 < f64::from(self.at_once);
+                // A bucket that was full before the hold ended has hidden a higher rate.
+                let (at_once, seconds) = self.at_once;
+                let burst = f64::from(at_once) - accepted / elapsed * seconds;
+                let filled = accepted / elapsed * 60.0 / self.grid.small;
+                let is_exact = filled < 0.8 * burst;
                 let most = if is_exact { bound(accepted + 1.0) } else { f64::INFINITY };
                 let (search, found) = Search::within(self.grid, bound(accepted - 1.0), most);
                 self.phase = Phase::Trial(search);
@@ -397,3 +400,6 @@ impl Gate for Meter {
         Some(hold.max(self.interval().mul_f64(calls.max(0.0))))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -257,3 +257,6 @@ impl<G: Gate> Drop for Waiter<'_, G> {
         state.wake_first();
     }
 }
+
+#[cfg(test)]
+mod tests;

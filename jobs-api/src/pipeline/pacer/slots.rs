@@ -39,6 +39,8 @@ pub(crate) struct Slots {
     /// The last change: a job was created, or the slots became full.
     changed: Instant,
     duration: Option<Spread>,
+    /// Tries in a row that found no slot before a job was expected to end.
+    fruitless: u32,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Slots {
             last_busy: None,
             changed: now,
             duration: None,
+            fruitless: 0,
         }
     }
 
@@ -125,6 +128,11 @@ impl Slots {
             self.learn_limit(self.running.len().max(self.limit.unwrap_or(0)));
         }
         self.last_busy = Some(now);
+        if let (Some(duration), Some(oldest)) = (self.duration, self.running.front())
+            && now < oldest.start + duration.low
+        {
+            self.fruitless = (self.fruitless + 1).min(8);
+        }
     }
 
     /// Notes that a job was seen to have ended. Returns true if it frees a slot.
@@ -148,7 +156,7 @@ impl Slots {
         let limit = JOB_SLOTS.into_iter().find(|slots| *slots >= running).unwrap_or(JOB_SLOTS[2]);
         if self.limit != Some(limit) {
             info!(slots = limit, "learned how many jobs the hub runs at a time");
-            self.limit = Some(limit);
+            (self.limit, self.fruitless) = (Some(limit), 0);
         }
     }
 
@@ -184,7 +192,7 @@ impl Slots {
         let earliest = self.last_busy.map_or(oldest.start, |busy| busy + FINE_STEP);
         let expected = (oldest.start + duration.next(tried)).max(earliest);
         // Slots may also be more than is known, or be freed by jobs of others.
-        let explored = last + waited.clamp(LEAST_STEP, LONGEST_STEP);
+        let explored = last + waited.clamp(LEAST_STEP, LONGEST_STEP) * 2_u32.pow(self.fruitless);
         if self.is_told { expected.min(last + LONGEST_STEP) } else { expected.min(explored) }
     }
 }

@@ -61,7 +61,8 @@ impl Window {
         let is_slow = latency > base * 3 + Duration::from_millis(100);
         let queued = self.size * (1.0 - base.as_secs_f64() / latency.as_secs_f64().max(1e-9));
         self.size = match is_slow {
-            true if queued > QUEUED => (self.size - 1.0).max(1.0),
+            // By one in a round of answers, not by one for each.
+            true if queued > QUEUED => (self.size - 1.0 / self.size).max(1.0),
             true => self.size,
             false => (self.size + 1.0).min(most.max(1.0)),
         };

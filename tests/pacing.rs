@@ -1,0 +1,154 @@
+//! The pace of calls: throttling, deadlines, slots, and what an operator sees of it.
+
+use std::future::IntoFuture as _;
+use std::time::{Duration, Instant};
+
+use jobs_api::{Client, Error, RetryPolicy, Tier};
+use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
+
+use crate::support::{builder, client, fast_retries, quick_hub, reboot, received_methods};
+
+fn throttled() -> Fault {
+    Fault::refusal(429, "ThrottlingException")
+}
+
+#[tokio::test]
+async fn hub_that_throttles_everything_is_the_reason_at_the_deadline() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Every(1), throttled());
+    let client =
+        builder(&hub).retry(RetryPolicy::default().with_deadline(Duration::from_secs(3))).build().unwrap();
+    let start = Instant::now();
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    assert!(error.is_throttled() && error.is_retryable() && !error.is_outcome_unknown(), "{error}");
+    assert!(matches!(error, Error::Service(_)), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert!(hub.requests().len() <= 5, "{} requests", hub.requests().len());
+}
+
+#[tokio::test]
+async fn throttled_call_is_repeated_beyond_its_attempts() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(2), throttled());
+    let policy = RetryPolicy::default().with_attempts(2);
+    let client = builder(&hub).retry(policy).tier(Tier::S3, 1).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert_eq!(received_methods(&hub), "PUT PUT PUT");
+}
+
+#[tokio::test]
+async fn policy_none_returns_the_throttle() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Next(1), throttled());
+    let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
+    assert!(client.get_scheduled_job("job").await.unwrap_err().is_throttled());
+    assert_eq!(hub.requests().len(), 1);
+}
+
+/// Returns a client that has learned that the hub throttles, at one call a minute.
+async fn slow_client(hub: &Emulator) -> Client {
+    hub.inject(Route::Any, When::Next(1), throttled());
+    let client = builder(hub).operations_per_minute(1).build().unwrap();
+    let first = client.with_retry(RetryPolicy::none()).get_scheduled_job("job").await;
+    assert!(first.unwrap_err().is_throttled());
+    client
+}
+
+#[tokio::test]
+async fn call_whose_turn_comes_too_late_fails_at_once() {
+    let hub = quick_hub().await;
+    let client =
+        slow_client(&hub).await.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(30)));
+    let start = Instant::now();
+    let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(10));
+    let Error::NotInTime(reason) = &error else { panic!("{error}") };
+    assert_eq!((reason.waiting(), reason.is_slot()), (0, false));
+    assert!(reason.wait().unwrap() > Duration::from_secs(50));
+    assert!(error.is_throttled() && error.is_retryable() && !error.is_outcome_unknown());
+    assert!(error.to_string().contains("at 1 a minute; its turn would come in "), "{error}");
+    assert_eq!(hub.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn clones_share_the_pace_and_show_it() {
+    let hub = quick_hub().await;
+    let client = slow_client(&hub).await;
+    let waiting = client.clone();
+    let call = tokio::spawn(async move {
+        waiting
+            .with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(600)))
+            .get_scheduled_job("job")
+            .await
+    });
+    while client.pacing().unwrap().operations.waiting_reads == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let state = client.pacing().unwrap();
+    assert_eq!((state.operations.rate, state.operations.is_told), (Some(1.0), true));
+    assert!(state.operations.hold.is_some());
+    assert_eq!((state.queries.rate, state.slots.limit), (None, None));
+    // A call that is dropped leaves the queue.
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    assert_eq!(client.pacing().unwrap().operations.waiting_reads, 0);
+}
+
+#[tokio::test]
+async fn client_without_pacing_retries_by_itself() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(3), throttled());
+    let client = builder(&hub).retry(fast_retries()).without_pacing().build().unwrap();
+    assert!(client.pacing().is_none());
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert_eq!(received_methods(&hub), "PUT PUT PUT PUT");
+}
+
+#[tokio::test]
+async fn create_goes_as_soon_as_a_job_was_seen_to_end() {
+    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_secs(2) };
+    let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
+    let policy = RetryPolicy::default().with_slot_deadline(Duration::from_secs(60));
+    let client = builder(&hub).retry(policy).tier(Tier::S1, 1).build().unwrap();
+    client.create_scheduled_job("first", &reboot()).await.unwrap();
+    assert_eq!(client.pacing().unwrap().slots.running, 1);
+    let (second, start) = (client.clone(), Instant::now());
+    let create = tokio::spawn(async move { second.create_scheduled_job("second", &reboot()).await });
+    client.wait_for_job("first").into_future().await.unwrap();
+    create.await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20));
+    assert_eq!(client.pacing().unwrap().slots.limit, Some(1));
+}
+
+#[tokio::test]
+async fn retries_of_a_hub_in_trouble_are_bounded() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Every(1), Fault::status(503));
+    let client = builder(&hub).retry(fast_retries()).build().unwrap();
+    let calls = (0..60).map(|_| {
+        let client = client.clone();
+        tokio::spawn(async move { client.get_scheduled_job("job").await.unwrap_err() })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap().status().unwrap().as_u16(), 503);
+    }
+    let requests = hub.requests().len();
+    assert!((60..300).contains(&requests), "{requests} requests of 60 calls, 480 without a budget");
+}
+
+#[tokio::test]
+async fn tier_without_jobs_and_rate_of_zero_are_refused() {
+    let hub = quick_hub().await;
+    for (unusable, words) in [
+        (builder(&hub).tier(Tier::B1, 1), "ClientBuilder::tier: a basic tier has no jobs"),
+        (builder(&hub).tier(Tier::S1, 0), "ClientBuilder::tier: a hub has at least one unit"),
+        (
+            builder(&hub).operations_per_minute(0),
+            "ClientBuilder::operations_per_minute: it must be at least 1",
+        ),
+    ] {
+        let error = unusable.build().unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(client(&hub).pacing().is_some());
+}

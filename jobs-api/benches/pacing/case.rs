@@ -172,7 +172,7 @@ async fn create(pacer: &Pacer, hub: &Hub, counts: &Counts, job: Option<&String>)
         permit.record(Some(match reply {
             Reply::Accepted => Answer::Success,
             Reply::Throttled => Answer::Throttled { retry_after: None },
-            Reply::SlotBusy => Answer::SlotBusy,
+            Reply::SlotBusy => Answer::SlotBusy { retry_after: None },
         }));
         match reply {
             Reply::Accepted => return true,

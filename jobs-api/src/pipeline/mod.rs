@@ -261,7 +261,7 @@ impl Pipeline {
         let Some(pacer) = &self.pacer else { return Ok(None) };
         // A timer panics without a runtime.
         Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
-        let permit = pacer.turn(call, state.deadlines()).await.map_err(|missed| {
+        let permit = pacer.turn(call, state.deadlines(self.attempt_timeout)).await.map_err(|missed| {
             let (waiting, wait) = (missed.late.waiting, missed.late.wait);
             let error = NotInTime { waiting, rate: missed.rate, wait, is_slot: missed.is_slot };
             Error::NotInTime(Box::new(error))
@@ -335,10 +335,12 @@ impl Pipeline {
 fn answer<T>(result: &Result<T, Error>) -> Option<Answer> {
     match result {
         Ok(_) => Some(Answer::Success),
-        Err(error) if error.is_job_slot_busy() => Some(Answer::SlotBusy),
         Err(error) if error.is_throttled() => {
             let retry_after = error.service().and_then(|service| service.retry_after());
-            Some(Answer::Throttled { retry_after })
+            Some(match error.is_job_slot_busy() {
+                true => Answer::SlotBusy { retry_after },
+                false => Answer::Throttled { retry_after },
+            })
         }
         Err(error) => error
             .status()

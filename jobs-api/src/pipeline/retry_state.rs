@@ -53,12 +53,15 @@ impl RetryState {
         self.policy.total().saturating_sub(self.elapsed())
     }
 
-    /// Returns the times until which an attempt waits for its turn, and for a slot if it waits for one.
-    pub(super) fn deadlines(&self) -> Deadlines {
+    /// Returns the times until which an attempt waits for its turn, and for a slot if it waits for one. A call
+    /// without a deadline waits no longer than its only attempt, of this length, may take.
+    pub(super) fn deadlines(&self, attempt: Duration) -> Deadlines {
         let after = |duration| self.start.checked_add(duration);
         let slot_deadline = self.policy.slot_deadline();
         let slot = if slot_deadline.is_zero() { None } else { after(slot_deadline) };
-        Deadlines { turn: after(self.policy.total()), slot }
+        let total = self.policy.total();
+        let turn = after(if total == Duration::MAX { attempt } else { total });
+        Deadlines { turn, slot }
     }
 
     /// Returns how long to wait for a token: as long as the remaining attempts of this length may take,
@@ -149,7 +152,7 @@ mod tests {
 
     fn fail(state: &mut RetryState, status: u16, body: &str) -> Decision {
         state.record_start();
-        state.record_failure(&Error::from_status(status, body), false)
+        state.record_failure(&Error::from_status(status, body), false, false)
     }
 
     #[test]

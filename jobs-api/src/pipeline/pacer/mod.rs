@@ -73,7 +73,9 @@ pub(crate) enum Answer {
     Throttled {
         retry_after: Option<Duration>,
     },
-    SlotBusy,
+    SlotBusy {
+        retry_after: Option<Duration>,
+    },
 }
 
 impl<'a> Call<'a> {
@@ -185,7 +187,9 @@ impl Permit<'_> {
             (Some(Answer::Success), Some(id)) => {
                 self.pacer.slots.update(|slots| slots.record_created(id, now));
             }
-            (Some(Answer::SlotBusy), _) => self.pacer.slots.update(|slots| slots.record_busy(now)),
+            (Some(Answer::SlotBusy { retry_after }), _) => {
+                self.pacer.slots.update(|slots| slots.record_busy(retry_after, now));
+            }
             _ => {}
         }
         if matches!(answer, Some(Answer::Success)) {

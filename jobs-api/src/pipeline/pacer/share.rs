@@ -2,10 +2,13 @@
 
 /// Calls after a reduction until the share that was too much is reached again.
 const PLATEAU: f64 = 60.0;
-/// The share that remains after a rejection, and after one that comes soon after another.
-const REDUCTION: (f64, f64) = (0.9, 0.7);
+/// The part of the share that remains after a rejection: one that comes soon after another, any other, and
+/// one now and then, since calls do not arrive as evenly as they are sent.
+const REDUCTIONS: [f64; 3] = [0.7, 0.9, 0.95];
 /// Calls within which a rejection says that the share is far too large.
 const SOON: u32 = 12;
+/// Calls after which a rejection says little.
+const RARE: u32 = 60;
 /// The smallest share: a rival that leaves less is not waited for, but met with longer holds.
 const LEAST: f64 = 0.02;
 
@@ -38,14 +41,17 @@ impl Share {
     pub(super) fn record_accepted(&mut self) {
         self.accepted = self.accepted.saturating_add(1);
         if self.value() >= 1.0 {
-            *self = Self::WHOLE;
+            *self = Self { accepted: self.accepted, ..Self::WHOLE };
         }
     }
 
     /// Notes a rejection.
     pub(super) fn record_rejected(&mut self) {
-        let is_soon = self.reduction < 1.0 && self.accepted < SOON;
-        let reduction = if is_soon { REDUCTION.1 } else { REDUCTION.0 };
+        let reduction = match self.accepted {
+            accepted if accepted >= RARE => REDUCTIONS[2],
+            accepted if accepted < SOON && self.reduction < 1.0 => REDUCTIONS[0],
+            _ => REDUCTIONS[1],
+        };
         let value = self.value();
         // The share that is left shrinks: the plateau lies below the one that was rejected.
         let rejected = if value < self.rejected { value * (1.0 + reduction) / 2.0 } else { value };

@@ -19,6 +19,8 @@ const LEAST_STEP: Duration = Duration::from_millis(600);
 const FINE_STEP: Duration = Duration::from_millis(200);
 /// The longest time between two tries.
 const LONGEST_STEP: Duration = Duration::from_secs(60);
+/// The longest pause that the hub may ask for.
+const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 /// The part of the time waited so far after which the next try comes, while it is unknown how long jobs run.
 const STEP: f64 = 0.1;
 /// The part of a duration to which it is known well enough.
@@ -36,6 +38,8 @@ pub(crate) struct Slots {
     /// The hub had no slot for the last create, and no job was seen to end since.
     is_full: bool,
     last_busy: Option<Instant>,
+    /// The time before which the hub asked not to try again.
+    hold: Option<Instant>,
     /// The last change: a job was created, or the slots became full.
     changed: Instant,
     duration: Option<Spread>,
@@ -67,6 +71,7 @@ impl Slots {
             in_flight: 0,
             is_full: false,
             last_busy: None,
+            hold: None,
             changed: now,
             duration: None,
             fruitless: 0,
@@ -119,8 +124,10 @@ impl Slots {
         (self.is_full, self.changed) = (self.limit.is_some_and(|limit| self.running.len() >= limit), now);
     }
 
-    /// Notes that the hub had no slot for a create.
-    pub(crate) fn record_busy(&mut self, now: Instant) {
+    /// Notes that the hub had no slot for a create, and asks not to try again for a time.
+    pub(crate) fn record_busy(&mut self, retry_after: Option<Duration>, now: Instant) {
+        let hold = retry_after.and_then(|wait| now.checked_add(wait.min(LONGEST_HOLD)));
+        self.hold = self.hold.max(hold);
         if !self.is_full {
             (self.is_full, self.changed) = (true, now);
         }
@@ -217,6 +224,9 @@ impl Gate for Slots {
     type Pass = ();
 
     fn check(&self, now: Instant) -> Opening {
+        if let Some(hold) = self.hold.filter(|hold| *hold > now) {
+            return Opening::At(hold);
+        }
         let taken = self.running.len() + self.in_flight;
         if !self.is_full && self.limit.is_none_or(|limit| taken < limit) {
             return Opening::Now;
@@ -241,7 +251,7 @@ impl Gate for Slots {
     }
 
     fn hold(&self) -> Option<Instant> {
-        None
+        self.hold
     }
 
     fn wait(&self, _: usize, _: Instant) -> Option<Duration> {
@@ -280,7 +290,7 @@ mod tests {
                 core.record_created(&format!("job-{created}"), now);
                 created += 1;
             } else {
-                core.record_busy(now);
+                core.record_busy(None, now);
             }
         }
         let least = duration * (jobs.div_ceil(slots) - 1) as u32;
@@ -307,7 +317,7 @@ mod tests {
             assert_eq!(slots.check(now), Opening::Now);
             slots.record_created(job, now);
         }
-        slots.record_busy(now);
+        slots.record_busy(None, now);
         assert_eq!(slots.limit(), Some(5));
     }
 

@@ -246,7 +246,7 @@ impl Meter {
                 let (at_once, seconds) = self.at_once;
                 let burst = f64::from(at_once) - accepted / elapsed * seconds;
                 let filled = accepted / elapsed * 60.0 / self.grid.small;
-                let is_exact = filled < 0.62 * burst;
+                let is_exact = filled < 0.8 * burst;
                 let most = if is_exact { bound(accepted + 1.0) } else { f64::INFINITY };
                 let (search, found) = Search::within(self.grid, bound(accepted - 1.0), most);
                 self.phase = Phase::Trial(search);

@@ -233,7 +233,7 @@ fn check_failure(call: &Call, error: &Error, state: &State, client: &Client) -> 
         let has_code = error.service().is_some_and(|service| service.code().is_some());
         return ensure(!call.existed_before || !has_code, || "an existing job is not found".into());
     }
-    // What is known now; later arrivals are checked in the end.
+    // The effects known now; later arrivals are checked in the end.
     let effect = state.hub.effects.iter().find(|effect| effect.call == call.number);
     ensure(effect.is_none(), || {
         let kind = match effect.map(|effect| effect.kind) {

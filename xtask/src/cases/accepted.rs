@@ -11,7 +11,7 @@ fn response(media_type: &str, schema: &Value) -> Value {
 }
 
 pub(super) const CASES: &[Accepted] = &[
-    // What a user's code no longer compiles with.
+    // Changes with which a user's code no longer compiles.
     Accepted {
         name: "property_gone",
         change: |spec| {
@@ -159,7 +159,7 @@ pub(super) const CASES: &[Accepted] = &[
         breaks: "let _ = client.create_job(\"a\", &types::JobRequest::default()).await;",
         ..CASE
     },
-    // What compiles, and goes over the wire differently.
+    // Changes that compile, and differ on the wire.
     Accepted {
         name: "path_changed",
         change: |spec| {
@@ -320,7 +320,7 @@ pub(super) const CASES: &[Accepted] = &[
         severe: &["behaviour get_job succeeds with 200..=299 instead of 200 .paths[\"/jobs/{id}\"].get"],
         ..CASE
     },
-    // What only adds.
+    // Additions.
     Accepted {
         name: "additions",
         change: |spec| {
@@ -368,7 +368,7 @@ pub(super) const CASES: &[Accepted] = &[
         ],
         ..CASE
     },
-    // What is made safe.
+    // Documents that are made safe.
     Accepted {
         name: "constraints",
         change: |spec| {

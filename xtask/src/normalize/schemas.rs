@@ -121,7 +121,7 @@ fn loosen_format(schema: &mut Map<String, Value>) -> Option<String> {
 fn loosen_closed_values(schema: &mut Map<String, Value>) -> Option<String> {
     let is_text = matches!(schema.get("type").and_then(Value::as_str), None | Some("string"));
     let values = schema.get("enum")?.as_array()?;
-    // What is left is refused where the variants are named, if it has none.
+    // An enum that is left without values is refused where its variants are named.
     if is_text && (values.is_empty() || values.iter().any(Value::is_string)) {
         return None;
     }

@@ -80,7 +80,7 @@ impl TokenCache {
 
     /// Joins the refresh in flight on the caller's runtime, or starts one.
     ///
-    /// That runtime is certain to be driven while the caller waits. Another one may never be driven
+    /// The caller's runtime is certain to be driven while the caller waits. Another one may never be driven
     /// again.
     fn join_or_start<F, Fut>(
         &self,

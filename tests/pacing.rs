@@ -3,8 +3,9 @@
 use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use jobs_api::{Client, Error, RetryPolicy, Tier};
-use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
+use jobs_emulator::{Device, Emulator, Fault, Pace, Route, Throttle, When};
 
 use crate::support::{builder, client, fast_retries, quick_hub, reboot, received_methods};
 
@@ -151,4 +152,33 @@ async fn tier_without_jobs_and_rate_of_zero_are_refused() {
         assert!(error.contains(words), "{error}");
     }
     assert!(client(&hub).pacing().is_some());
+}
+
+/// Creates jobs for tomorrow from 50 callers at once, on a hub that meters as the tier S3 does, with a burst
+/// of a second and no queue. Returns how many requests the hub received.
+async fn requests_for_creates(count: usize, told: bool) -> usize {
+    let throttle = Throttle::documented().burst(Duration::from_secs(1)).queue(Duration::ZERO);
+    let hub = Emulator::builder().tier(jobs_emulator::Tier::S3).throttle(throttle).start().await;
+    let builder = builder(&hub);
+    let client = if told { builder.tier(Tier::S3, 1) } else { builder }.build().unwrap();
+    let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::days(1));
+    let (client, request) = (&client, &request);
+    futures_util::stream::iter(0..count)
+        .for_each_concurrent(50, |n| async move {
+            client.create_scheduled_job(&format!("job-{n}"), request).await.unwrap();
+        })
+        .await;
+    hub.requests().len()
+}
+
+#[tokio::test]
+async fn told_pace_keeps_the_meter_of_the_hub() {
+    let requests = requests_for_creates(300, true).await;
+    assert!(requests <= 315, "{requests} requests for 300 creates");
+}
+
+#[tokio::test]
+async fn learned_pace_loses_no_call_on_a_hub_that_meters() {
+    let requests = requests_for_creates(300, false).await;
+    assert!(requests <= 360, "{requests} requests for 300 creates");
 }

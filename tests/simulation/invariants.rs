@@ -34,7 +34,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn count(&mut self, call: &Call) {
-        let is_change = call.is_change();
+        let is_change = call.operation.is_change();
         let has_looked = call.requests.iter().any(|request| request.kind == Kind::Look);
         self.calls += 1;
         self.requests += call.requests.len() as u64;
@@ -63,10 +63,6 @@ impl Tally {
 }
 
 impl Call {
-    fn is_change(&self) -> bool {
-        matches!(self.operation, Operation::Create | Operation::GeneratedCreate | Operation::Cancel)
-    }
-
     /// Returns the requests that are no look at the job.
     fn attempts(&self) -> impl Iterator<Item = &Request> {
         self.requests.iter().filter(|request| request.kind != Kind::Look)
@@ -222,7 +218,7 @@ fn check_failure(call: &Call, error: &Error, state: &State, client: &Client) -> 
     }
     check_secrets(&shown, &state.signatures)?;
     if error.is_outcome_unknown() {
-        ensure(call.is_change(), || "a read leaves an outcome unknown".into())?;
+        ensure(call.operation.is_change(), || "a read leaves an outcome unknown".into())?;
         // A request may also run out of time, or meet a closed connection, before it arrives.
         let is_open = call.hung_connections > 0
             || attempt_number(error) as usize > call.attempts().count()

@@ -49,6 +49,12 @@ pub(super) enum Operation {
     },
 }
 
+impl Operation {
+    pub(super) fn is_change(self) -> bool {
+        matches!(self, Self::Create | Self::GeneratedCreate | Self::Cancel)
+    }
+}
+
 /// A call that has ended.
 pub(super) struct Call {
     pub(super) number: usize,
@@ -138,6 +144,7 @@ async fn make(
     let existed_before = {
         let mut state = shared.lock();
         (state.call, state.hung_connections) = (number, 0);
+        state.is_change = operation.is_change();
         state.requests.clear();
         state.hub.jobs.contains_key(JOB)
     };

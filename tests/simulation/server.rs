@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) rng: Rng,
     /// The number of the call under way.
     pub(super) call: usize,
+    /// The call under way creates or cancels a job.
+    pub(super) is_change: bool,
     /// The requests of the call under way, in order.
     pub(super) requests: Vec<Request>,
     /// The signatures received so far.
@@ -61,6 +63,7 @@ impl Shared {
             weather,
             rng,
             call: 0,
+            is_change: false,
             requests,
             signatures,
             hung_connections: 0,
@@ -96,13 +99,12 @@ impl Shared {
     /// Records a request and chooses its fate.
     fn receive(&self, message: &Message) -> usize {
         let mut state = self.lock();
-        let State { weather, rng, requests, signatures, .. } = &mut *state;
-        let is_change = requests.iter().any(|request: &Request| request.kind != Kind::Read);
+        let State { weather, rng, is_change, signatures, .. } = &mut *state;
         let kind = match message.method.as_str() {
             "PUT" => Kind::Create,
             "POST" => Kind::Cancel,
             _ if message.path.starts_with("/jobs/v2/query") => Kind::List,
-            _ if is_change => Kind::Look,
+            _ if *is_change => Kind::Look,
             _ => Kind::Read,
         };
         let field = |name: &str| message.authorization.split(['&', ' ']).find_map(|f| f.strip_prefix(name));

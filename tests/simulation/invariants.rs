@@ -172,7 +172,11 @@ fn check_success(call: &Call, returned: &Returned, hub: &Hub) -> Result<(), Stri
     ensure(returned.job_id.as_deref() == Some(JOB), || format!("it returns another job: {returned:?}"))?;
     match call.operation {
         Operation::Create | Operation::GeneratedCreate if job.author != Author::Call(call.number) => {
-            let first = call.requests.first().map(|request| request.received);
+            // An attempt that hangs in connecting may have been sent, as far as the client can know.
+            let first = match call.hung_connections {
+                0 => call.requests.first().map(|request| request.received),
+                _ => Some(call.started),
+            };
             check_equal_job(job.author, job.created_at, first, call)
         }
         Operation::Cancel => ensure(hub.status(JOB) == Some("cancelled") && is_cancelled(returned), || {

@@ -179,3 +179,12 @@ async fn report_counts_devices_and_names_failures() {
     assert_eq!(rejected.reason, "the device answered 404: \"no such method\"");
     assert!(client.job_report("none").await.unwrap_err().is_not_found());
 }
+
+#[tokio::test]
+async fn empty_continuation_token_ends_the_listing() {
+    let hub = quick_hub().await;
+    let last = Fault::status(200).with_body(r#"[{"jobId":"a"}]"#).with_header("x-ms-continuation", "");
+    hub.inject(Route::QueryJobs, When::Every(1), last);
+    assert_eq!(ids(client(&hub).query_scheduled_jobs(JobFilter::default())).await, ["a"]);
+    assert_eq!(queries(&hub).len(), 1);
+}

@@ -54,3 +54,47 @@ impl PollTimer {
         self.interval = self.shortest;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the milliseconds that `count` waits take.
+    async fn waits(timer: &mut PollTimer, count: usize) -> Vec<u128> {
+        let mut waits = Vec::new();
+        for _ in 0..count {
+            let start = Instant::now();
+            assert!(timer.sleep(Duration::ZERO, None).await);
+            waits.push(start.elapsed().as_millis());
+        }
+        waits
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn intervals_grow_from_half_a_second_to_ten_and_start_again() {
+        let mut timer = PollTimer::start(None, &INTERVALS);
+        assert_eq!(waits(&mut timer, 3).await, [500, 750, 1125]);
+        assert_eq!(waits(&mut timer, 8).await[6..], [10_000, 10_000]);
+        timer.reset();
+        assert_eq!(waits(&mut timer, 1).await, [500]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn poll_comes_a_second_before_a_scheduled_start_and_at_an_expected_end() {
+        let mut timer = PollTimer::start(None, &INTERVALS);
+        let start = Instant::now();
+        assert!(timer.sleep(Duration::from_secs(3600), None).await);
+        assert_eq!(start.elapsed(), Duration::from_secs(3599));
+        let start = Instant::now();
+        assert!(timer.sleep(Duration::ZERO, Some(Duration::from_secs(7))).await);
+        assert_eq!(start.elapsed(), Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timeout_ends_the_wait() {
+        let mut timer = PollTimer::start(Some(Duration::from_secs(1)), &INTERVALS);
+        assert!(timer.sleep(Duration::ZERO, None).await);
+        assert!(!timer.sleep(Duration::ZERO, None).await);
+        assert!(timer.is_expired());
+    }
+}

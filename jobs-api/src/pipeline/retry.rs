@@ -28,7 +28,8 @@ const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 /// up to three attempts within the deadline and not before the time that `Retry-After` asks for. If the job
 /// is as requested, the call succeeds. If it is certain that the request changed nothing, the call returns
 /// its failure. Otherwise the error answers true to
-/// [`is_outcome_unknown`](crate::Error::is_outcome_unknown).
+/// [`is_outcome_unknown`](crate::Error::is_outcome_unknown): the job could not be read, or it is missing while
+/// the hub may still work on a request that got no answer, or that of a gateway which gave up (408, 502, 504).
 ///
 /// The [default](Self::default): 8 attempts, a base of 500 ms, a cap of 30 s, a deadline of 2 minutes, no
 /// waiting for a slot.

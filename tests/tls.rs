@@ -111,3 +111,32 @@ async fn openssl_reports_the_same_certificate_errors() {
         assert_reports(&connect_error(certificate, http).await, expected, "its certificate ");
     }
 }
+
+/// The default client does not trust the server's authority: reading that certificate shows that the two
+/// agreed on a version of TLS.
+#[tokio::test]
+async fn default_http_client_speaks_tls_1_2() {
+    use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+    use tokio_rustls::rustls::{ServerConfig, version::TLS12};
+
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into();
+    let config = ServerConfig::builder_with_protocol_versions(&[&TLS12])
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let credential = jobs_api::Credential::shared_access_key("service", "c2VjcmV0").unwrap();
+    let client = jobs_api::Client::builder("localhost").credential(credential).endpoint(endpoint);
+    let error = client.build().unwrap().get_scheduled_job("job").await.unwrap_err();
+    let Error::Transport(transport) = &error else { panic!("{error}") };
+    assert!(transport.certificate().is_some(), "{error:?}");
+}

@@ -105,3 +105,29 @@ async fn default_http_client_uses_the_environments_proxy() {
 async fn child_process_creates_a_job_from_its_environment() {
     Client::from_env().unwrap().create_scheduled_job("job", &reboot()).await.unwrap();
 }
+
+/// A proxy must not receive the token of a hub on this machine.
+#[tokio::test]
+async fn default_http_client_uses_no_proxy_for_loopback_addresses() {
+    let hub = Emulator::start().await;
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", "proxies::child_process_creates_a_job_at_an_endpoint", "--ignored"])
+        .env("IOTHUB_CONNECTION_STRING", hub.connection_string())
+        .env("HUB_ENDPOINT", hub.endpoint())
+        .env("HTTP_PROXY", "http://127.0.0.1:1")
+        .env("http_proxy", "http://127.0.0.1:1")
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(hub.requests().len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "runs in the child process of the test above"]
+async fn child_process_creates_a_job_at_an_endpoint() {
+    let builder = jobs_api::ClientBuilder::from_env().unwrap();
+    let client = builder.endpoint(std::env::var("HUB_ENDPOINT").unwrap()).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
 use jobs_api::{Client, Credential, RetryPolicy};
-use jobs_emulator::{Fault, Route, When};
+use jobs_emulator::{Emulator, Fault, Route, When};
 
 use crate::support::clock::FrozenClock;
 use crate::support::identity::{Identity, client_of};
@@ -26,7 +26,7 @@ async fn create_ten_thousand_jobs(client: &Client) {
 /// Creates ten thousand jobs with a token of this age, and returns its credential provider.
 async fn identity_after_ten_thousand_jobs(token_age: Duration) -> Arc<Identity> {
     let _clock = FrozenClock::new();
-    let hub = quick_hub().await;
+    let hub = Emulator::builder().record_requests(20_000).start().await;
     let identity = Identity::of(&hub);
     let http = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
     let credential = Credential::token(identity.clone());

@@ -202,3 +202,25 @@ async fn wait_for_many_jobs_on_a_silent_hub_ends_at_its_timeout() {
     assert!(read.len() <= 5, "{read:?}");
     assert!(unread.into_iter().all(|job| job.unwrap().outcome() == JobOutcome::Unknown));
 }
+
+#[tokio::test]
+async fn jobs_that_the_list_shows_late_are_polled_individually() {
+    let pace = Pace { queued: Duration::from_secs(3600), ..Pace::default() };
+    let hub = Emulator::builder().concurrent_jobs(10).pace(pace).start().await;
+    let client = client(&hub);
+    let tomorrow = chrono::Utc::now() + chrono::TimeDelta::days(1);
+    for n in 0..250 {
+        client.create_scheduled_job(&format!("other-{n}"), &reboot().starting_at(tomorrow)).await.unwrap();
+    }
+    for id in ["one", "two"] {
+        client.create_scheduled_job(id, &reboot()).await.unwrap();
+    }
+    let created = hub.requests().len();
+    let intervals = Duration::from_millis(10)..=Duration::from_millis(10);
+    let wait = client.wait_for_jobs(["one", "two"]).poll_intervals(intervals);
+    wait.timeout(Duration::from_millis(500)).await;
+    let polls = &hub.requests()[created..];
+    let lists = polls.iter().filter(|poll| poll.path.ends_with("/query")).count();
+    assert!((1..=2).contains(&lists), "{lists} pages for two jobs");
+    assert!(polls.len() >= lists + 4, "{} polls", polls.len());
+}

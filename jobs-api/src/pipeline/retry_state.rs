@@ -208,4 +208,11 @@ mod tests {
             );
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn restarted_operation_shares_the_deadline() {
+        let state = RetryState::start(&RetryPolicy::default().with_deadline(Duration::from_secs(100)));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(state.restart(3).remaining(), Duration::from_secs(40));
+    }
 }

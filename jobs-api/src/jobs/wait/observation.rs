@@ -110,3 +110,36 @@ impl Observation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running() -> Result<JobResponse, Error> {
+        Ok(JobResponse { status: Some(JobStatus::Running), ..JobResponse::default() })
+    }
+
+    #[test]
+    fn only_consecutive_failures_end_the_wait() {
+        let mut observation = Observation::default();
+        observation.add(running());
+        for _ in 0..3 {
+            for _ in 1..FAILED_POLLS {
+                observation.add(Err(Error::from_status(503, "")));
+            }
+            assert!(!observation.is_final());
+            observation.add(running());
+        }
+        for _ in 0..FAILED_POLLS {
+            observation.add(Err(Error::from_status(503, "")));
+        }
+        assert!(observation.is_final() && observation.take_error().is_some());
+    }
+
+    #[test]
+    fn permanent_failure_ends_the_wait_at_once() {
+        let mut observation = Observation::default();
+        observation.add(Err(Error::from_status(404, "")));
+        assert!(observation.is_final());
+    }
+}

@@ -59,7 +59,7 @@ pub enum When {
     Nth(usize),
 }
 
-/// What goes wrong.
+/// A fault of the hub or of the network.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// This answer in place of the hub's; the request is not carried out.

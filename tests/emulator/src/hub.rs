@@ -16,7 +16,7 @@ use crate::request::Recorder;
 use crate::throttle::Meters;
 use crate::tier::Tier;
 
-/// What stays as it was set up.
+/// The settings of a hub, fixed when it starts.
 #[derive(Debug)]
 pub(crate) struct HubSettings {
     pub(crate) tier: Tier,

@@ -58,7 +58,7 @@ pub(crate) fn streamed(blocks: impl Stream<Item = Result<Bytes, Reset>> + Send +
 /// Makes a body after which the connection ends, whatever length was announced.
 pub(crate) fn cut_off(start: Bytes) -> Body {
     let end = stream::once(async {
-        // What was sent before reaches the client only if the server has a chance to flush it.
+        // Bytes written earlier reach the client only if the server has a chance to flush them.
         tokio::task::yield_now().await;
         Err(Reset)
     });

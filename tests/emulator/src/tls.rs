@@ -57,7 +57,7 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for TlsError {
     }
 }
 
-/// What a hub needs to serve over TLS, and its clients to trust it.
+/// The certificate and key of a hub, and the authority that its clients trust.
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
     authority: Option<Authority>,

@@ -15,7 +15,7 @@ use crate::limits::SLICE;
 use crate::query::Collection;
 use crate::throttle::Meter;
 
-/// What jobs need to reach devices.
+/// The way of jobs to devices.
 #[derive(Debug)]
 pub(super) struct Execution {
     pub(super) registry: Registry,

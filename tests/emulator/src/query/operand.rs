@@ -82,7 +82,7 @@ impl<'a> From<&'a Value> for Operand<'a> {
     }
 }
 
-/// What expressions are evaluated on: a twin, a row of a job, or JSON.
+/// The subject of an expression: a twin, a row of a job, or JSON.
 pub(crate) trait Document {
     /// Returns the member at this path, whose first name is one of the collection's columns.
     fn member(&self, path: &[String]) -> Option<Operand<'_>>;

@@ -1,4 +1,4 @@
-//! Who may call.
+//! Authorization of callers.
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ async fn regenerated_key_ends_the_tokens_of_the_previous_one() {
     assert_eq!(status(&hub, &Identity::of(&hub.connection_string()).token()).await, 404);
 }
 
-/// What a caller may do: read, create, cancel, query.
+/// The rights of a caller: read, create, cancel, query.
 async fn rights(hub: &Emulator, token: &str) -> [bool; 4] {
     let caller = Caller::with_token(hub, token);
     let answers = [

@@ -1,4 +1,4 @@
-//! What the hub checks in requests.
+//! Checks of requests by the hub.
 
 use jobs_emulator::{Emulator, Tier};
 use serde_json::{Value, json};

@@ -182,3 +182,15 @@ async fn learned_pace_loses_no_call_on_a_hub_that_meters() {
     let requests = requests_for_creates(300, false).await;
     assert!(requests <= 360, "{requests} requests for 300 creates");
 }
+
+#[tokio::test]
+async fn busy_slot_of_a_job_for_later_is_not_retried_at_once() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Every(1), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
+    let policy = RetryPolicy::default().with_slot_deadline(Duration::from_secs(60));
+    let client = builder(&hub).retry(policy).build().unwrap();
+    let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::hours(1));
+    let create = client.create_scheduled_job("job", &request);
+    assert!(tokio::time::timeout(Duration::from_secs(1), create).await.is_err());
+    assert_eq!(received_methods(&hub), "PUT");
+}

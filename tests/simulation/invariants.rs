@@ -121,7 +121,8 @@ fn check_time(call: &Call, settings: &Settings) -> Result<(), String> {
         // The last poll may begin just before the limit; the first is always completed.
         (Operation::Wait { limit }, deadline) => limit + deadline.unwrap_or(single),
         (_, Some(deadline)) => deadline,
-        (_, None) => single,
+        // The wait for the turn of the only attempt takes no longer than the attempt may.
+        (_, None) => 2 * single,
     };
     ensure(call.elapsed <= limit + TICK, || format!("it takes {:?}, longer than {limit:?}", call.elapsed))
 }

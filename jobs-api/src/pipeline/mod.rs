@@ -28,7 +28,7 @@ use self::pacer::queue::Class;
 use self::pacer::{Answer, Call, Pacer, Permit};
 pub use self::response::Response;
 use self::retry::{Decision, RetryPolicy};
-use self::retry_state::RetryState;
+use self::retry_state::{Paced, RetryState};
 use crate::auth::{AccessToken, Authorizer, CredentialError, TokenError};
 use crate::error::{Error, NotInTime, date};
 use crate::generated;
@@ -198,6 +198,8 @@ impl Pipeline {
     {
         let (mut previous, mut rejected) = (None, None);
         let class = if scope.is_read { Class::Read } else { Class::Change };
+        let calls = self.pacer.is_some();
+        let paced = Paced { calls, slots: calls && scope.starts_job };
         let mut call = Call::new(class, scope.is_query, scope.job_id.filter(|_| scope.starts_job));
         loop {
             let number = state.next_attempt();
@@ -227,7 +229,7 @@ impl Pipeline {
             };
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.authorizer.reject(&token);
-            match state.record_failure(&error, scope.is_read, self.pacer.is_some()) {
+            match state.record_failure(&error, scope.is_read, paced) {
                 Decision::AwaitTurn => telemetry::record_retry(span, &error, number, Duration::ZERO),
                 Decision::Wait(_) if self.pacer.as_ref().is_some_and(|pacer| !pacer.take_retry()) => {
                     return Err(error);

@@ -20,6 +20,15 @@ pub(super) struct RetryState {
     is_outcome_unknown: bool,
     /// The hub may still be working on an attempt: it got no answer, or that of a gateway which gave up.
     may_be_pending: bool,
+    /// Throttled attempts count too: the reading of a job after a lost response has few.
+    is_look: bool,
+}
+
+/// The waits that the pacer takes over from the retries.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Paced {
+    pub(super) calls: bool,
+    pub(super) slots: bool,
 }
 
 impl RetryState {
@@ -35,12 +44,13 @@ impl RetryState {
             first_attempt: None,
             is_outcome_unknown: false,
             may_be_pending: false,
+            is_look: false,
         }
     }
 
     /// Starts the next operation of the same call, which shares the deadline and has this many attempts.
     pub(super) fn restart(&self, attempts: u32) -> Self {
-        Self::at(self.policy.with_attempts(attempts), self.start)
+        Self { is_look: true, ..Self::at(self.policy.with_attempts(attempts), self.start) }
     }
 
     /// Returns how long the operation has taken.
@@ -97,7 +107,7 @@ impl RetryState {
 
     /// Notes the failure of an attempt and decides about the next one. A failure to read leaves no
     /// outcome unknown. A call that `is_paced` awaits its turn after throttling.
-    pub(super) fn record_failure(&mut self, error: &Error, is_read: bool, is_paced: bool) -> Decision {
+    pub(super) fn record_failure(&mut self, error: &Error, is_read: bool, pace: Paced) -> Decision {
         if !is_read && error.is_response_lost() {
             self.is_outcome_unknown = true;
             self.may_be_pending |= error.is_pending();
@@ -109,8 +119,8 @@ impl RetryState {
         self.history.elapsed = self.elapsed();
         self.history.attempts += 1;
         let decision = match self.policy.decide(Failure::from(error), &self.history, fastrand::f64()) {
-            Decision::WaitForSlot(_) if is_paced => Decision::AwaitTurn,
-            _ if is_paced && self.awaits_turn(error) => Decision::AwaitTurn,
+            Decision::WaitForSlot(_) if pace.slots => Decision::AwaitTurn,
+            _ if pace.calls && !self.is_look && self.awaits_turn(error) => Decision::AwaitTurn,
             decision => decision,
         };
         match decision {
@@ -152,7 +162,7 @@ mod tests {
 
     fn fail(state: &mut RetryState, status: u16, body: &str) -> Decision {
         state.record_start();
-        state.record_failure(&Error::from_status(status, body), false, false)
+        state.record_failure(&Error::from_status(status, body), false, Paced::default())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Setting up a hub.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub struct EmulatorBuilder {
     concurrent_jobs: Option<usize>,
     clock: Option<DateTime<Utc>>,
     seed: Option<u64>,
-    owner_key: Option<Vec<u8>>,
+    owner_key: Option<Key>,
     recorded_requests: usize,
     strict_api_version: Option<String>,
 }
@@ -169,7 +170,7 @@ impl EmulatorBuilder {
     /// Sets the primary key of the policy `iothubowner`; random by default.
     #[must_use]
     pub fn owner_key(mut self, key: impl Into<Vec<u8>>) -> Self {
-        self.owner_key = Some(key.into());
+        self.owner_key = Some(Key(key.into()));
         self
     }
 
@@ -221,7 +222,7 @@ impl EmulatorBuilder {
         };
         let schedule = Schedule::new(registry, schedule_settings, device_operations);
         let settings = HubSettings { tier: self.tier, strict_api_version: self.strict_api_version };
-        let authorizer = Authorizer::new(self.host_name, self.owner_key, clock.clone());
+        let authorizer = Authorizer::new(self.host_name, self.owner_key.map(|key| key.0), clock.clone());
         let recorder = Recorder::new(self.recorded_requests);
         let hub = Arc::new(Hub::new(settings, authorizer, clock, meters, schedule, recorder));
         let server = Server::start(hub.clone(), self.address, tls, self.is_plain_allowed).await;
@@ -252,6 +253,16 @@ impl Default for EmulatorBuilder {
     }
 }
 
+/// A key, which `Debug` does not show.
+#[derive(Clone)]
+struct Key(Vec<u8>);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
 fn check_tier(tier: Tier, units: u32, devices: usize) -> Result<(), StartError> {
     match (tier, units) {
         (_, 0) => Err(StartError::Tier("a hub has at least one unit".into())),
@@ -260,5 +271,16 @@ fn check_tier(tier: Tier, units: u32, devices: usize) -> Result<(), StartError> 
             "a hub in the free tier has at most {FREE_TIER_DEVICES} devices, not {devices}"
         ))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_key() {
+        let text = format!("{:?}", Emulator::builder().owner_key(b"secret".to_vec()));
+        assert!(text.contains("Key(…)") && !text.contains("115"), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Method};
 
 use crate::mutex::Mutex;
@@ -50,8 +51,12 @@ impl Recorder {
         self.capacity > 0
     }
 
-    pub(crate) fn record(&self, request: Request) {
+    /// Records a request; its credentials stay readable, but `Debug` does not show them.
+    pub(crate) fn record(&self, mut request: Request) {
         if self.is_on() {
+            if let Some(credentials) = request.headers.get_mut(AUTHORIZATION) {
+                credentials.set_sensitive(true);
+            }
             let mut requests = self.requests.lock();
             if requests.len() == self.capacity {
                 requests.pop_front();
@@ -75,10 +80,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn newest_requests_are_kept() {
+    fn newest_requests_are_kept_and_show_no_credentials() {
         let recorder = Recorder::new(2);
         for path in ["/a", "/b", "/c"] {
-            let (method, headers) = (Method::GET, HeaderMap::new());
+            let (method, mut headers) = (Method::GET, HeaderMap::new());
+            headers.insert(AUTHORIZATION, "Bearer abc".parse().unwrap());
             recorder.record(Request {
                 method,
                 path: path.into(),
@@ -87,6 +93,9 @@ mod tests {
                 body: Vec::new(),
             });
         }
+        let shown = format!("{:?}", recorder.requests());
+        assert!(!shown.contains("abc"), "{shown}");
+        assert_eq!(recorder.requests()[0].header("authorization"), Some("Bearer abc"));
         let paths: Vec<_> = recorder.requests().into_iter().map(|request| request.path).collect();
         assert_eq!(paths, ["/b", "/c"]);
     }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bpaf::{Args, OptionParser, ParseFailure, Parser, construct, long};
 use chrono::{DateTime, Utc};
-use jobs_emulator::{Pace, Tier};
+use jobs_emulator::{Pace, Throttle, Tier};
 
 use crate::failure::BAD_FLAG;
 
@@ -20,15 +20,15 @@ const PUBLISHED_KEY: &[u8] = b"jobs-emulator: not a secret key!";
 const HELP_WIDTH: usize = 100;
 
 /// What the program is to do.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Command {
     Run(Box<Arguments>),
     /// Check the hub of this ready file.
     Check(PathBuf),
 }
 
-/// Flags of a hub.
-#[derive(Clone, Debug)]
+/// Flags of a hub. They hold a key, so they are not for `Debug`.
+#[derive(Clone)]
 pub(crate) struct Arguments {
     pub(crate) host: IpAddr,
     pub(crate) port: u16,
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     pub(crate) fleet: Fleet,
     pub(crate) tier: Tier,
     pub(crate) units: u32,
-    pub(crate) throttle: bool,
+    pub(crate) throttle: Throttle,
     pub(crate) pace: Pace,
     pub(crate) clock: Option<DateTime<Utc>>,
     pub(crate) seed: Option<u64>,
@@ -126,15 +126,7 @@ fn arguments() -> impl Parser<Arguments> {
         .argument::<Tier>("TIER")
         .fallback(Tier::S1);
     let units = long("units").help("Units of the hub: 1 by default").argument::<u32>("N").fallback(1);
-    let throttle = long("throttle")
-        .help("Meter requests and devices by the limits of tier and units: on by default")
-        .argument::<String>("on|off")
-        .parse(|text| match text.as_str() {
-            "on" => Ok(true),
-            "off" => Ok(false),
-            _ => Err("must be on or off"),
-        })
-        .fallback(true);
+    let throttle = throttle();
     let pace = long("pace")
         .help("Milliseconds that a job is queued, scheduled and running: 50,50,200 by default")
         .argument::<String>("MS,MS,MS")
@@ -179,6 +171,36 @@ fn arguments() -> impl Parser<Arguments> {
         strict_api_version,
         ready_file,
         verbose,
+    })
+}
+
+fn throttle() -> impl Parser<Throttle> {
+    let is_on = long("throttle")
+        .help("Meter requests and devices by the limits of tier and units: on by default")
+        .argument::<String>("on|off")
+        .parse(|text| match text.as_str() {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err("must be on or off"),
+        })
+        .fallback(true);
+    let burst = long("burst")
+        .help("Burst of the meters, as the seconds in which their rate brings as much: 60 by default")
+        .argument::<u32>("SECONDS")
+        .optional();
+    let queue = long("queue")
+        .help("Queue of the meters, as the longest wait in seconds: 30 by default")
+        .argument::<u32>("SECONDS")
+        .optional();
+    construct!(is_on, burst, queue).map(|(is_on, burst, queue)| {
+        let mut throttle = if is_on { Throttle::documented() } else { Throttle::off() };
+        if let Some(burst) = burst {
+            throttle = throttle.burst(Duration::from_secs(burst.into()));
+        }
+        if let Some(queue) = queue {
+            throttle = throttle.queue(Duration::from_secs(queue.into()));
+        }
+        throttle
     })
 }
 
@@ -249,6 +271,10 @@ mod tests {
             "3",
             "--throttle",
             "off",
+            "--burst",
+            "5",
+            "--queue",
+            "0",
             "--pace",
             "0,0,0",
             "--clock",
@@ -264,7 +290,7 @@ mod tests {
             "-v",
         ];
         let Ok(Command::Run(arguments)) = run(&flags) else { panic!("understood") };
-        assert_eq!((arguments.tier, arguments.units, arguments.throttle), (Tier::S2, 3, false));
+        assert_eq!((arguments.tier, arguments.units, arguments.port), (Tier::S2, 3, 0));
         assert!(matches!(run(&["--check", "r"]), Ok(Command::Check(_))));
         assert!(matches!(run(&["--help"]), Err(ParseFailure::Stdout(..))));
     }

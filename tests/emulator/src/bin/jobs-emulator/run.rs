@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use jobs_emulator::{Emulator, EmulatorBuilder, Throttle, generate_fleet, parse_fleet};
+use jobs_emulator::{Emulator, EmulatorBuilder, generate_fleet, parse_fleet};
 use tracing::level_filters::LevelFilter;
 
 use crate::arguments::{Arguments, CertificateFiles, Fleet};
@@ -42,7 +42,7 @@ fn set_up(arguments: &Arguments) -> Result<EmulatorBuilder, Failure> {
         .devices(devices)
         .tier(arguments.tier)
         .units(arguments.units)
-        .throttle(if arguments.throttle { Throttle::documented() } else { Throttle::off() })
+        .throttle(arguments.throttle.clone())
         .pace(arguments.pace)
         .record_requests(arguments.record);
     builder = match &arguments.certificate {

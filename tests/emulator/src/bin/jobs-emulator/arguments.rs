@@ -19,7 +19,7 @@ const PUBLISHED_KEY: &[u8] = b"jobs-emulator: not a secret key!";
 /// Columns of the help text.
 const HELP_WIDTH: usize = 100;
 
-/// What the program is to do.
+/// The task of the program.
 #[derive(Clone)]
 pub(crate) enum Command {
     Run(Box<Arguments>),

@@ -119,7 +119,7 @@ fn check_time(call: &Call, settings: &Settings) -> Result<(), String> {
         // Each page has a deadline.
         (Operation::List, _) => return Ok(()),
         // The last poll may begin just before the limit; the first is always completed.
-        (Operation::Wait { limit }, deadline) => limit + deadline.unwrap_or(single),
+        (Operation::Wait { limit }, deadline) => limit + deadline.unwrap_or(2 * single),
         (_, Some(deadline)) => deadline,
         // The wait for the turn of the only attempt takes no longer than the attempt may.
         (_, None) => 2 * single,

@@ -62,7 +62,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Makes a single attempt, which waits for its turn no longer than an attempt may take: no new token after a 401, no reading of the job after a lost response.
+    /// Makes a single attempt: no new token after a 401, no reading of the job after a lost response.
+    ///
+    /// The attempt waits for its turn no longer than an attempt may take.
     pub fn none() -> Self {
         Self { attempts: 1, deadline: Duration::MAX, ..Self::default() }
     }

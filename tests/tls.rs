@@ -1,7 +1,11 @@
 //! TLS: private certificate authorities and untrusted certificates.
 
-use jobs_api::{CertificateError, ClientBuilder, Error};
+use std::time::Duration;
+
+use jobs_api::{CertificateError, ClientBuilder, Error, RetryPolicy};
 use jobs_emulator::{Certificate, Emulator};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::support::reboot;
 
@@ -64,6 +68,24 @@ async fn default_http_client_trusts_no_unknown_authority() {
     let client = builder.endpoint(hub.endpoint()).build().unwrap();
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
     assert_reports(&error, CertificateError::UnknownIssuer, "the issuer of its certificate is not trusted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn default_http_client_gives_up_connecting_to_a_silent_host() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hub = "HostName=emulator.localhost;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0";
+    let client = ClientBuilder::from_connection_string(hub)
+        .unwrap()
+        .endpoint(format!("https://{}", listener.local_addr().unwrap()))
+        .retry(RetryPolicy::none())
+        .attempt_timeout(Duration::from_secs(120))
+        .build()
+        .unwrap();
+    let start = Instant::now();
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    let Error::Transport(transport) = &error else { panic!("{error}") };
+    assert!(transport.is_connect() && transport.is_timeout(), "{error:?}");
+    assert_eq!(start.elapsed().as_secs(), 10, "{error}");
 }
 
 #[tokio::test]

@@ -225,4 +225,18 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(state.restart(3).remaining(), Duration::from_secs(40));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn token_is_awaited_no_longer_than_the_remaining_attempts_or_the_deadline() {
+        let attempt = Duration::from_secs(30);
+        let policy = RetryPolicy::default().with_attempts(2).with_deadline(Duration::from_secs(100));
+        let mut state = RetryState::start(&policy);
+        assert_eq!(state.token_timeout(attempt), Duration::from_secs(60));
+        tokio::time::advance(Duration::from_secs(80)).await;
+        assert_eq!(state.token_timeout(attempt), Duration::from_secs(20));
+        fail(&mut state, 503, "");
+        assert_eq!(state.token_timeout(Duration::from_secs(15)), Duration::from_secs(15));
+        tokio::time::advance(Duration::from_secs(80)).await;
+        assert_eq!(state.token_timeout(attempt), Duration::ZERO);
+    }
 }

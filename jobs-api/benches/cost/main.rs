@@ -1,0 +1,102 @@
+//! The cost of a call: this client against the generated client alone and against reqwest with serde.
+//!
+//! `cargo bench -p jobs-api --bench cost` prints ratios of CPU time and of throughput; below 1.05 and above
+//! 0.97 is the aim. Both sides of a row alternate in one process, over TLS and HTTP/1.1, with 16 calls in
+//! flight on one thread, whose CPU time alone counts; the server has a thread of its own. Each ratio is the
+//! median of the rounds. An argument sets the rounds, another a part of the names of the rows to run.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints, not a library")]
+
+#[allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::all, reason = "the generated client")]
+#[path = "../../src/generated.rs"]
+mod generated;
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "a part of the library's source is used")]
+#[path = "../../src/limits.rs"]
+mod limits;
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "a part of the library's source is used")]
+#[path = "../../src/runtime/mod.rs"]
+mod runtime;
+mod server;
+mod sides;
+
+use std::time::{Duration, Instant};
+
+use cpu_time::ThreadTime;
+use futures_util::future::join_all;
+
+use self::server::Server;
+use self::sides::Sides;
+
+/// Calls under way at once.
+const IN_FLIGHT: usize = 16;
+/// Calls of one side in one round.
+const CALLS: usize = 1600;
+const ROUNDS: usize = 25;
+
+/// What one round of one side took.
+#[derive(Clone, Copy)]
+struct Cost {
+    cpu: Duration,
+    wall: Duration,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let rounds = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(ROUNDS);
+    let filter = arguments.iter().find(|argument| argument.parse::<usize>().is_err());
+    let sides = Sides::new(&Server::start());
+    println!("{:<48} {:>9} {:>9} {:>7} {:>11}", "row", "µs CPU", "µs CPU", "CPU ×", "throughput ×");
+    macro_rules! row {
+        ($name:literal, $calls:expr, $ours:ident, $other:ident) => {
+            if filter.is_none_or(|filter| $name.contains(filter.as_str())) {
+                let (mut ours, mut others) = (Vec::new(), Vec::new());
+                for round in 0..=rounds {
+                    let pair = (
+                        run($calls, || sides.$ours()).await,
+                        run($calls, || sides.$other()).await,
+                    );
+                    // The first round connects and warms up.
+                    if round > 0 {
+                        ours.push(pair.0);
+                        others.push(pair.1);
+                    }
+                }
+                print_row($name, $calls, &ours, &others);
+            }
+        };
+    }
+    row!("create: client / generated alone", CALLS, create, create_generated);
+    row!("create: client / reqwest", CALLS, create, create_reqwest);
+    row!("create: generated alone / reqwest", CALLS, create_generated, create_reqwest);
+    row!("create unpaced: client / generated alone", CALLS, create_unpaced, create_generated);
+    row!("create with a new key / with the same", CALLS, create_with_new_key, create);
+    row!("page of 100 jobs: client / generated alone", CALLS / 8, list, list_generated);
+    row!("page of 100 jobs: client / reqwest", CALLS / 8, list, list_reqwest);
+    row!("404: client / reqwest", CALLS, not_found, not_found_reqwest);
+}
+
+/// Runs the calls of one side, so many at once.
+async fn run<Fut: Future<Output = ()>>(calls: usize, call: impl Fn() -> Fut) -> Cost {
+    let (cpu, wall) = (ThreadTime::now(), Instant::now());
+    let lane = || async {
+        for _ in 0..calls / IN_FLIGHT {
+            call().await;
+        }
+    };
+    join_all((0..IN_FLIGHT).map(|_| lane())).await;
+    Cost { cpu: cpu.elapsed(), wall: wall.elapsed() }
+}
+
+fn print_row(name: &str, calls: usize, ours: &[Cost], others: &[Cost]) {
+    let micros = |costs: &[Cost]| median(costs.iter().map(|cost| cost.cpu.as_secs_f64())) / calls as f64 * 1e6;
+    let ratio = |of: fn(&Cost) -> f64| median(ours.iter().zip(others).map(|(ours, other)| of(ours) / of(other)));
+    let (cpu, wall) = (ratio(|cost| cost.cpu.as_secs_f64()), ratio(|cost| cost.wall.as_secs_f64()));
+    println!("{name:<48} {:>9.1} {:>9.1} {cpu:>7.3} {:>11.3}", micros(ours), micros(others), 1.0 / wall);
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

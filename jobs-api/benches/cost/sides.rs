@@ -1,0 +1,170 @@
+//! The calls that are compared.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::stream::TryStreamExt as _;
+use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+use jobs_api::{Client, Credential, JobFilter, RotatingCredential};
+use progenitor_client::ClientHooks;
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde::Deserialize;
+use tracing::Span;
+
+use crate::generated::Client as Generated;
+use crate::generated::types;
+use crate::runtime::attempt::Settings;
+use crate::runtime::{Attempt, RequestId};
+use crate::server::{ROWS, Server};
+
+const HOST: &str = "emulator.localhost";
+const TOKEN: &str = "SharedAccessSignature sr=emulator.localhost&sig=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0&se=4102444800&skn=service";
+
+/// The generated client adds nothing to its requests.
+impl ClientHooks<Attempt> for Generated {}
+
+/// A client of each kind, each with its own connections.
+pub(crate) struct Sides {
+    client: Client,
+    unpaced: Client,
+    rotated: Client,
+    rotation: RotatingCredential,
+    keys: AtomicU64,
+    request: JobRequest,
+    generated: Generated,
+    generated_request: types::JobRequest,
+    reqwest: reqwest::Client,
+    url: String,
+}
+
+/// The members of a job that a program with reqwest and serde would read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "they are read for their cost")]
+struct Job {
+    job_id: Option<String>,
+    query_condition: Option<String>,
+    created_time: Option<String>,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    max_execution_time_in_seconds: Option<i64>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    cloud_to_device_method: Option<types::CloudToDeviceMethod>,
+    update_twin: Option<types::Twin>,
+    status: Option<String>,
+    failure_reason: Option<String>,
+    status_message: Option<String>,
+    device_job_statistics: Option<types::DeviceJobStatistics>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Failure {
+    message: String,
+}
+
+impl Sides {
+    pub(crate) fn new(server: &Server) -> Self {
+        let url = format!("https://{}", server.address);
+        let http = || {
+            let certificate = reqwest::Certificate::from_der(&server.certificate).unwrap();
+            reqwest::Client::builder().http1_only().tls_certs_only([certificate]).no_proxy()
+        };
+        let builder = |credential| {
+            Client::builder(HOST).credential(credential).endpoint(&url).http_client(http().build().unwrap())
+        };
+        let rotation = RotatingCredential::new(key(0));
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static(TOKEN));
+        let with_token = http().default_headers(headers).build().unwrap();
+        let attempt = Attempt::new(Settings {
+            authorization: HeaderValue::from_static(TOKEN),
+            request_id: RequestId::random(),
+            number: 1,
+            timeout: Duration::MAX,
+            body_limit: usize::MAX,
+            headers: Arc::default(),
+            span: Span::none(),
+        });
+        let method = types::CloudToDeviceMethod::default().with_method_name("reboot");
+        Self {
+            client: builder(key(0)).build().unwrap(),
+            unpaced: builder(key(0)).without_pacing().build().unwrap(),
+            rotated: builder(Credential::rotating(&rotation)).build().unwrap(),
+            rotation,
+            keys: AtomicU64::new(0),
+            request: JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'"),
+            generated: Generated::new_with_client(&url, with_token.clone(), attempt),
+            generated_request: types::JobRequest::default()
+                .with_job_id("reboot-43")
+                .with_type(types::JobType::ScheduleDeviceMethod)
+                .with_cloud_to_device_method(method)
+                .with_query_condition("tags.building = '43'"),
+            reqwest: with_token,
+            url,
+        }
+    }
+
+    pub(crate) async fn create(&self) {
+        self.client.create_scheduled_job("reboot-43", &self.request).await.unwrap();
+    }
+
+    pub(crate) async fn create_unpaced(&self) {
+        self.unpaced.create_scheduled_job("reboot-43", &self.request).await.unwrap();
+    }
+
+    pub(crate) async fn create_with_new_key(&self) {
+        self.rotation.replace(key(self.keys.fetch_add(1, Ordering::Relaxed)));
+        self.rotated.create_scheduled_job("reboot-43", &self.request).await.unwrap();
+    }
+
+    pub(crate) async fn create_generated(&self) {
+        self.generated.create_scheduled_job("reboot-43", &self.generated_request).await.unwrap();
+    }
+
+    pub(crate) async fn create_reqwest(&self) {
+        let url = format!("{}/jobs/v2/reboot-43?api-version=2021-04-12", self.url);
+        let response = self.reqwest.put(url).json(&self.generated_request).send().await.unwrap();
+        response.error_for_status().unwrap().json::<Job>().await.unwrap();
+    }
+
+    pub(crate) async fn list(&self) {
+        let mut pages = pin!(self.client.query_scheduled_jobs(JobFilter::default()).pages());
+        let page = pages.try_next().await.unwrap().unwrap();
+        assert_eq!(page.items.len(), ROWS);
+    }
+
+    pub(crate) async fn list_generated(&self) {
+        let page = self.generated.query_scheduled_jobs(None, None, None, Some("100")).await.unwrap();
+        assert_eq!(page.into_inner().into_iter().count(), ROWS);
+    }
+
+    pub(crate) async fn list_reqwest(&self) {
+        let url = format!("{}/jobs/v2/query?api-version=2021-04-12", self.url);
+        let response = self.reqwest.get(url).header("x-ms-max-item-count", "100").send().await.unwrap();
+        let page: Vec<Job> = response.error_for_status().unwrap().json().await.unwrap();
+        assert_eq!(page.len(), ROWS);
+    }
+
+    pub(crate) async fn not_found(&self) {
+        let error = self.client.get_scheduled_job("missing").await.unwrap_err();
+        assert!(error.is_not_found());
+    }
+
+    pub(crate) async fn not_found_reqwest(&self) {
+        let url = format!("{}/jobs/v2/missing?api-version=2021-04-12", self.url);
+        let response = self.reqwest.get(url).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        let failure: Failure = response.json().await.unwrap();
+        assert!(failure.message.starts_with("ErrorCode:JobNotFound"));
+    }
+}
+
+/// Returns the credential of a key, another one for each number.
+fn key(number: u64) -> Credential {
+    Credential::shared_access_key("service", &format!("{number:032}")).unwrap()
+}

@@ -5,6 +5,7 @@
 //! from both sides, a second and a round trip apart. Each further answer narrows the bounds.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -15,6 +16,8 @@ pub(crate) const MAX_CLOCK_OFFSET: TimeDelta = TimeDelta::days(1);
 
 /// The resolution of the header `Date`.
 const DATE_RESOLUTION: TimeDelta = TimeDelta::seconds(1);
+/// Two clocks that agree may differ by this when one is read after the other.
+const READING_TIME: Duration = Duration::from_millis(1);
 /// Two clocks drift apart by one part in this many at most, even while NTP slews one of them.
 const MIN_DRIFT_RATIO: i32 = 2000;
 
@@ -104,10 +107,13 @@ impl HubClock {
 /// Returns the time of this machine, moved with Tokio's clock where a test has paused or advanced that one:
 /// waits and times then agree.
 fn local_time() -> DateTime<Utc> {
-    let (tokio, machine) = (tokio::time::Instant::now().into_std(), std::time::Instant::now());
-    let advance = TimeDelta::from_std(tokio.saturating_duration_since(machine)).unwrap_or_default();
-    let delay = TimeDelta::from_std(machine.saturating_duration_since(tokio)).unwrap_or_default();
-    Utc::now() + advance - delay
+    let (now, tokio, machine) = (Utc::now(), tokio::time::Instant::now().into_std(), Instant::now());
+    let (advance, delay) = (tokio.saturating_duration_since(machine), machine.saturating_duration_since(tokio));
+    if advance.max(delay) < READING_TIME {
+        return now;
+    }
+    let offset = |duration| TimeDelta::from_std(duration).unwrap_or_default();
+    now + offset(advance) - offset(delay)
 }
 
 /// Bounds on how far the hub's clock is ahead of the local one; `min` is never above `max`.

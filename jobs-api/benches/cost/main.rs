@@ -7,7 +7,14 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints, not a library")]
 
-#[allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::all, reason = "the generated client")]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::all,
+    reason = "the generated client"
+)]
 #[path = "../../src/generated.rs"]
 mod generated;
 #[allow(dead_code, unused_imports, unreachable_pub, reason = "a part of the library's source is used")]
@@ -52,10 +59,7 @@ async fn main() {
             if filter.is_none_or(|filter| $name.contains(filter.as_str())) {
                 let (mut ours, mut others) = (Vec::new(), Vec::new());
                 for round in 0..=rounds {
-                    let pair = (
-                        run($calls, || sides.$ours()).await,
-                        run($calls, || sides.$other()).await,
-                    );
+                    let pair = (run($calls, || sides.$ours()).await, run($calls, || sides.$other()).await);
                     // The first round connects and warms up.
                     if round > 0 {
                         ours.push(pair.0);
@@ -89,8 +93,10 @@ async fn run<Fut: Future<Output = ()>>(calls: usize, call: impl Fn() -> Fut) -> 
 }
 
 fn print_row(name: &str, calls: usize, ours: &[Cost], others: &[Cost]) {
-    let micros = |costs: &[Cost]| median(costs.iter().map(|cost| cost.cpu.as_secs_f64())) / calls as f64 * 1e6;
-    let ratio = |of: fn(&Cost) -> f64| median(ours.iter().zip(others).map(|(ours, other)| of(ours) / of(other)));
+    let micros =
+        |costs: &[Cost]| median(costs.iter().map(|cost| cost.cpu.as_secs_f64())) / calls as f64 * 1e6;
+    let ratio =
+        |of: fn(&Cost) -> f64| median(ours.iter().zip(others).map(|(ours, other)| of(ours) / of(other)));
     let (cpu, wall) = (ratio(|cost| cost.cpu.as_secs_f64()), ratio(|cost| cost.wall.as_secs_f64()));
     println!("{name:<48} {:>9.1} {:>9.1} {cpu:>7.3} {:>11.3}", micros(ours), micros(others), 1.0 / wall);
 }

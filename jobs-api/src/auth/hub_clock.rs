@@ -108,7 +108,8 @@ impl HubClock {
 /// waits and times then agree.
 fn local_time() -> DateTime<Utc> {
     let (now, tokio, machine) = (Utc::now(), tokio::time::Instant::now().into_std(), Instant::now());
-    let (advance, delay) = (tokio.saturating_duration_since(machine), machine.saturating_duration_since(tokio));
+    let (advance, delay) =
+        (tokio.saturating_duration_since(machine), machine.saturating_duration_since(tokio));
     if advance.max(delay) < READING_TIME {
         return now;
     }

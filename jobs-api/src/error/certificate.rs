@@ -53,7 +53,7 @@ impl CertificateError {
         }
     }
 
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-no-provider")]
     fn from_rustls(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
         use rustls::CertificateError as Defect;
 
@@ -70,7 +70,7 @@ impl CertificateError {
         })
     }
 
-    #[cfg(not(feature = "rustls"))]
+    #[cfg(not(feature = "rustls-no-provider"))]
     fn from_rustls(_: &(dyn std::error::Error + 'static)) -> Option<Self> {
         None
     }

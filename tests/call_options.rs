@@ -1,12 +1,14 @@
 //! Options of single calls.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use jobs_api::reqwest::header::HeaderValue;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Condition, Error, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
 
-use crate::support::{client, quick_hub, reboot, received_methods};
+use crate::support::{builder, client, fast_retries, quick_hub, reboot, received_methods};
 
 #[tokio::test]
 async fn retries_of_a_single_call_can_be_changed() {
@@ -46,6 +48,7 @@ async fn header_that_the_client_sets_or_that_is_malformed_is_refused() {
     for (name, value) in [
         ("Authorization", "a"),
         ("content-type", "a"),
+        ("user-agent", "a"),
         ("a b", "a"),
         ("", "a"),
         ("x-a", "a\nb"),
@@ -89,4 +92,47 @@ async fn request_takes_a_condition() {
          quoted: it has an empty part or `]]`"
     );
     assert_eq!(hub.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn headers_are_set_for_each_attempt() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Next(1), Fault::status(503));
+    let calls = AtomicU32::new(0);
+    let numbered = builder(&hub).retry(fast_retries()).on_request(move |headers| {
+        headers.insert("x-call", calls.fetch_add(1, Ordering::Relaxed).into());
+        headers.append("x-call", HeaderValue::from_static("more"));
+        headers.remove("x-fixed");
+    });
+    let client = numbered.build().unwrap().with_header("x-fixed", "a").unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let requests = hub.requests();
+    for (number, request) in requests.iter().enumerate() {
+        let sent: Vec<_> =
+            request.headers.get_all("x-call").iter().map(|value| value.to_str().unwrap()).collect();
+        assert_eq!(sent, [&*number.to_string(), "more"]);
+        assert_eq!(request.header("x-fixed"), None);
+    }
+    assert_eq!(requests.len(), 2);
+}
+
+#[tokio::test]
+async fn headers_of_the_client_cannot_be_replaced_for_an_attempt() {
+    let hub = quick_hub().await;
+    let plain = client(&hub);
+    let meddling = builder(&hub).on_request(|headers| {
+        assert!(headers.is_empty(), "{headers:?}");
+        for name in
+            ["accept", "authorization", "content-type", "host", "request-id", "user-agent", "api-version"]
+        {
+            headers.insert(name, HeaderValue::from_static("meddled"));
+        }
+    });
+    plain.create_scheduled_job("one", &reboot()).await.unwrap();
+    meddling.build().unwrap().create_scheduled_job("two", &reboot()).await.unwrap();
+    let [plain, meddled] = &hub.requests()[..] else { panic!() };
+    for name in ["accept", "content-type", "host", "user-agent", "api-version"] {
+        assert_eq!(meddled.header(name), plain.header(name), "{name}");
+    }
+    assert!(!format!("{:?}", meddled.headers).contains("meddled"));
 }

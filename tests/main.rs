@@ -17,6 +17,7 @@ mod listings;
 mod lost_responses;
 mod malformed_pages;
 mod malformed_responses;
+mod metrics;
 mod pacing;
 #[cfg(feature = "rustls")]
 mod proxies;
@@ -33,6 +34,7 @@ mod schema;
 mod service_errors;
 #[cfg(unix)]
 mod simulation;
+mod spans;
 mod support;
 mod telemetry;
 #[cfg(feature = "rustls")]

@@ -1,4 +1,4 @@
-//! Spans and events of an operation, as a subscriber of `tracing` sees them.
+//! Events of an operation, as a log shows them.
 
 use std::time::Duration;
 
@@ -6,69 +6,65 @@ use jobs_api::RetryPolicy;
 use jobs_emulator::{Fault, Route, When};
 
 use crate::support::capture::Captured;
-use crate::support::{builder, quick_hub, reboot};
-
-/// Returns the line that closes the last span.
-fn last_span(text: &str) -> &str {
-    text.lines().rfind(|line| line.contains(": close ")).unwrap()
-}
+use crate::support::{builder, fast_retry_client, quick_hub, reboot};
 
 #[tokio::test]
-async fn operation_span_records_request_and_outcome() {
+async fn retry_is_an_event_with_its_reason_and_wait() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Next(1), Fault::status(503));
+    let client = fast_retry_client(&hub);
     let captured = Captured::start();
-    let client =
-        builder(&hub).retry(RetryPolicy::default().with_base(Duration::from_millis(1))).build().unwrap();
     client.create_scheduled_job("reboot-43", &reboot()).await.unwrap();
-
     let text = captured.text();
-    let span = last_span(&text);
-    for field in [
-        "otel.kind=\"client\"",
-        "otel.name=\"create_scheduled_job\"",
-        "server.address=\"127.0.0.1\"",
-        "http.request.method=\"PUT\"",
-        "http.request.resend_count=1",
-        "http.response.status_code=200",
-        "/jobs/v2/reboot-43?api-version=2021-04-12\"",
-        "iothub.hub=\"emulator.localhost\"",
-        "iothub.job_id=\"reboot-43\"",
-        "iothub.attempt=2",
-    ] {
-        assert!(span.contains(field), "{field} is not in {span}");
+    let retries: Vec<_> = text.lines().filter(|line| line.contains("retrying")).collect();
+    let [retry] = retries[..] else { panic!("{text}") };
+    for part in
+        [" WARN ", ": jobs_api: ", "reason=\"503\"", "attempt=1", "wait_ms=", "iothub.job_id=\"reboot-43\""]
+    {
+        assert!(retry.contains(part), "{part} is not in {retry}");
     }
-    assert_eq!(text.matches("retrying").count(), 1);
-    assert!(text.contains("wait_ms="));
 }
 
 #[tokio::test]
-async fn failed_operation_records_the_hubs_error() {
+async fn targets_are_public_names() {
     let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Next(1), Fault::status(429));
+    let client = fast_retry_client(&hub);
     let captured = Captured::start();
-    let error = builder(&hub).build().unwrap().get_scheduled_job("none").await.unwrap_err();
-    let tracking_id = error.service().unwrap().tracking_id().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    client.wait_for_job("job").await.unwrap();
     let text = captured.text();
-    for field in [
-        "otel.status_code=\"ERROR\"".to_owned(),
-        "error.type=\"404\"".into(),
-        "iothub.error_code=\"JobNotFound\"".into(),
-        format!("iothub.tracking_id=\"{tracking_id}\""),
-    ] {
-        assert!(last_span(&text).contains(&field), "{field} is not in {text}");
+    for target in
+        ["jobs_api:", "jobs_api::attempt:", "jobs_api::wait:", "jobs_api::pacing:", "jobs_api::metrics:"]
+    {
+        assert!(text.contains(&format!(" {target} ")), "{target} is not in {text}");
+    }
+    for line in text.lines().filter(|line| line.contains(" jobs_api::")) {
+        let (_, target) = line.rsplit_once(" jobs_api::").unwrap();
+        let target = target.split(':').next().unwrap();
+        assert!(["attempt", "wait", "pacing", "metrics", "token"].contains(&target), "{line}");
     }
 }
 
 #[tokio::test]
-async fn create_call_resolved_by_reading_the_job_is_one_span_without_an_error() {
+async fn failed_operation_is_one_line() {
+    let hub = quick_hub().await;
+    let client = builder(&hub).build().unwrap();
+    let captured = Captured::start();
+    let error = client.get_scheduled_job("none").await.unwrap_err();
+    let text = captured.text();
+    assert_eq!(text.matches(&format!("jobs_api: error={error} error.type=404\n")).count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn create_call_resolved_by_reading_the_job_is_no_error() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
     let captured = Captured::start();
     let policy = RetryPolicy::default().with_base(Duration::from_millis(1));
     builder(&hub).retry(policy).build().unwrap().create_scheduled_job("job", &reboot()).await.unwrap();
     let text = captured.text();
-    assert!(last_span(&text).contains("otel.name=\"create_scheduled_job\""), "{text}");
-    assert!(!text.contains("ERROR") && text.contains("outcome=\"applied\""), "{text}");
+    assert!(!text.contains(" ERROR ") && text.contains("outcome=\"applied\""), "{text}");
 }
 
 #[tokio::test]
@@ -82,6 +78,5 @@ async fn each_connect_retry_is_an_event_with_its_cause() {
     let client = builder(&hub).endpoint(endpoint).retry(policy).build().unwrap();
     client.get_scheduled_job("job").await.unwrap_err();
     let text = captured.text();
-    assert_eq!(text.matches("retrying reason=\"connect\" cause=\"Connection refused").count(), 2, "{text}");
-    assert!(last_span(&text).contains("error.type=\"connect\""));
+    assert_eq!(text.matches("retrying reason=\"connect\" cause=Connection refused").count(), 2, "{text}");
 }

@@ -97,6 +97,7 @@ mod jobs;
 mod limits;
 mod pipeline;
 mod runtime;
+mod targets;
 
 pub use auth::{
     ConnectionString, ConnectionStringError, Credential, CredentialError, RotatingCredential, TokenError,
@@ -113,7 +114,8 @@ pub use generated::types;
 pub use jobs::condition::{Attribute, Condition, ConditionError, Literal};
 pub use jobs::id::JobId;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};
-pub use jobs::pager::{JobFilter, Page, Pager};
+pub use jobs::pager::{Page, Pager};
+pub use jobs::query::JobFilter;
 pub use jobs::report::{DeviceFailure, JobReport};
 pub use jobs::wait::{WaitForJob, WaitForJobs};
 pub use pipeline::Response;

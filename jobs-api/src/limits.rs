@@ -41,3 +41,8 @@ pub(crate) const QUERIES: [u32; 2] = [20, 1000];
 pub(crate) const PERMISSIONS: &str = "RegistryRead, RegistryWrite and ServiceConnect";
 /// Role that an identity of Microsoft Entra ID needs for jobs.
 pub(crate) const ROLE: &str = "IoT Hub Data Contributor";
+
+/// Returns true if the text has the form of a job id.
+pub(crate) fn is_job_id(text: &str) -> bool {
+    JOB_ID_LENGTH.contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}

@@ -13,11 +13,12 @@ use violations::{Direction, find_violations};
 const JOBS_API: &[Direction<'_>] = &[
     ("limits", &[]),
     ("runtime", &[]),
+    ("targets", &[]),
     ("generated", &["limits", "runtime"]),
-    ("auth", &["limits", "runtime"]),
+    ("auth", &["limits", "runtime", "targets"]),
     ("error", &["limits", "runtime", "generated", "auth"]),
-    ("pipeline", &["limits", "runtime", "generated", "auth", "error"]),
-    ("jobs", &["limits", "runtime", "generated", "auth", "error", "pipeline"]),
+    ("pipeline", &["limits", "runtime", "targets", "generated", "auth", "error"]),
+    ("jobs", &["limits", "runtime", "targets", "generated", "auth", "error", "pipeline"]),
     ("client", &["limits", "runtime", "generated", "auth", "error", "pipeline", "jobs"]),
 ];
 

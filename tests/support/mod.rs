@@ -1,9 +1,11 @@
-//! Shared by the tests: hubs, clients, requests and polling; credential providers, clock and log capture.
+//! Shared by the tests: hubs, clients, requests and polling; credential providers, clock; capture of logs, spans and metrics.
 
 pub(crate) mod capture;
 pub(crate) mod clock;
 #[cfg(feature = "entra")]
 pub(crate) mod identity;
+pub(crate) mod meter;
+pub(crate) mod span;
 
 use std::time::Duration;
 

@@ -14,6 +14,9 @@ mod limits;
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "a part of the library's source is used")]
 #[path = "../../src/pipeline/pacer/mod.rs"]
 mod pacer;
+#[allow(dead_code, reason = "a part of the library's source is used")]
+#[path = "../../src/targets.rs"]
+mod targets;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
+use reqwest::header::HeaderMap;
 
 use super::Client;
 use super::http::{build_http_client, is_loopback};
@@ -14,6 +15,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::pacer::Pacer;
 use crate::pipeline::pacer::tier::{Limits, Tier};
 use crate::pipeline::retry::RetryPolicy;
+use crate::runtime::attempt::OnRequest;
 
 /// The default duration of an attempt: creating a job takes a hub seconds at worst.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,6 +48,7 @@ pub struct ClientBuilder {
     is_paced: bool,
     attempt_timeout: Duration,
     body_limit: usize,
+    on_request: Option<OnRequest>,
 }
 
 impl ClientBuilder {
@@ -61,6 +64,7 @@ impl ClientBuilder {
             is_paced: true,
             attempt_timeout: ATTEMPT_TIMEOUT,
             body_limit: BODY_LIMIT,
+            on_request: None,
         }
     }
 
@@ -170,6 +174,35 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets headers of each attempt: `on_request` is called in the attempt's span, before it is sent.
+    ///
+    /// The map has the headers of [`Client::with_header`]. Headers that the client sets itself, such as
+    /// `Authorization`, are not in it, and are left out if they are added.
+    ///
+    /// This sends the trace context, with the crates `opentelemetry`, `opentelemetry-http` and
+    /// `tracing-opentelemetry`:
+    ///
+    /// ```ignore
+    /// use jobs_api::ClientBuilder;
+    /// use opentelemetry::global::get_text_map_propagator;
+    /// use opentelemetry_http::HeaderInjector;
+    /// use tracing::Span;
+    /// use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+    ///
+    /// fn traced(builder: ClientBuilder) -> ClientBuilder {
+    ///     builder.on_request(|headers| {
+    ///         let context = Span::current().context();
+    ///         get_text_map_propagator(|propagator| {
+    ///             propagator.inject_context(&context, &mut HeaderInjector(headers));
+    ///         });
+    ///     })
+    /// }
+    /// ```
+    pub fn on_request(mut self, on_request: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
+        self.on_request = Some(Arc::new(on_request));
+        self
+    }
+
     /// Builds the client.
     ///
     /// # Errors
@@ -190,7 +223,7 @@ impl ClientBuilder {
         let authorizer = Arc::new(Authorizer::new(credential, audience)?);
         let http = self.http_client.map_or_else(|| build_http_client(&endpoint), Ok)?;
         let Self { host_name, retry, attempt_timeout, body_limit, .. } = self;
-        let headers = Arc::default();
+        let (headers, on_request) = (Arc::default(), self.on_request);
         let pipeline = Pipeline {
             host_name,
             endpoint,
@@ -201,6 +234,7 @@ impl ClientBuilder {
             attempt_timeout,
             body_limit,
             headers,
+            on_request,
         };
         Ok(Client::new(pipeline))
     }

@@ -16,28 +16,17 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
-use crate::jobs::pager::{JobFilter, Pager};
+use crate::jobs::pager::Pager;
+use crate::jobs::query::JobFilter;
+use crate::jobs::read::read_job;
 use crate::jobs::report::JobReport;
 use crate::jobs::validate::{check_job_id, prepare};
 use crate::jobs::wait::{WaitForJob, WaitForJobs};
-use crate::pipeline::lost_response::{Change, differences};
+use crate::pipeline::hooks::RESERVED_HEADERS;
+use crate::pipeline::lost_response::Change;
 use crate::pipeline::pacer::snapshot::Pacing;
 use crate::pipeline::retry::RetryPolicy;
 use crate::pipeline::{Pipeline, Response, Scope};
-
-/// Headers that the client, or its HTTP client, sets.
-const RESERVED_HEADERS: [&str; 10] = [
-    "accept",
-    "api-version",
-    "authorization",
-    "content-length",
-    "content-type",
-    "host",
-    "request-id",
-    "transfer-encoding",
-    "x-ms-continuation",
-    "x-ms-max-item-count",
-];
 
 /// A client for the scheduled jobs of one hub.
 ///
@@ -84,9 +73,10 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
     #[doc(alias("scheduleDeviceMethod", "scheduleTwinUpdate"))]
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        let body = &prepare(id, request).map_err(|error| error.in_operation("create_scheduled_job", id))?;
+        let name = "create_scheduled_job";
+        let body = &prepare(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
         let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-        self.0.execute_change(id, Change::Create(body), create).await
+        self.0.execute_change(name, id, Change::Create(body), create).await
     }
 
     /// Creates a job unless it exists: the call may be repeated, after a crash too.
@@ -109,17 +99,10 @@ impl Client {
     /// [`Error::JobConflict`] if a job of this id exists that is not the one requested; else those of
     /// [`create_scheduled_job`](Self::create_scheduled_job).
     pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        match self.create_scheduled_job(id, request).await {
-            Err(error) if error.is_already_exists() => {
-                let job = self.0.read_job(id).await?;
-                let differences: Vec<_> = differences(&job, &prepare(id, request)?).collect();
-                if differences.is_empty() {
-                    return Ok(job);
-                }
-                Err(Error::JobConflict { job_id: id.to_owned(), differences })
-            }
-            result => result,
-        }
+        let name = "ensure_scheduled_job";
+        let body = &prepare(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
+        let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
+        self.0.execute_ensure(name, id, body, create).await
     }
 
     /// Reads a job, with its status and how many devices are in which state: [Get Scheduled Job][page].
@@ -134,8 +117,7 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
     #[doc(alias("getJob", "GetJobAsync"))]
     pub async fn get_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        check_job_id(id).map_err(|error| error.in_operation("get_scheduled_job", id))?;
-        self.0.read_job(id).await
+        read_job(&self.0, id).await
     }
 
     /// Cancels a job that is not running yet: [Cancel Scheduled Job][page].
@@ -150,9 +132,10 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
     #[doc(alias("cancelJob", "CancelJobAsync"))]
     pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        check_job_id(id).map_err(|error| error.in_operation("cancel_scheduled_job", id))?;
+        let name = "cancel_scheduled_job";
+        check_job_id(id).map_err(|error| self.0.refuse(name, Some(id), error))?;
         let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
-        self.0.execute_change(id, Change::Cancel, cancel).await
+        self.0.execute_change(name, id, Change::Cancel, cancel).await
     }
 
     /// Returns a client that shares everything with this one except its retries.
@@ -223,7 +206,6 @@ impl Client {
     /// Those of [`get_scheduled_job`](Self::get_scheduled_job) and
     /// [`query_device_jobs`](Self::query_device_jobs).
     pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
-        check_job_id(id)?;
         JobReport::read(&self.0, id).await
     }
 
@@ -261,7 +243,7 @@ impl Client {
         F: Fn(Api) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, GeneratedError<E>>>,
     {
-        self.0.execute(Scope::default(), operation).await
+        self.0.execute(Scope::default(), operation, Ok).await
     }
 }
 

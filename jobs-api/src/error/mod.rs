@@ -25,7 +25,6 @@ use self::text::one_line;
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
 use crate::auth::{ConnectionStringError, CredentialError};
-use crate::limits::JOB_ID_LENGTH;
 use crate::runtime::UnreadableRow;
 
 /// Characters of an unreadable row that a message repeats.
@@ -243,15 +242,12 @@ impl Error {
         Self::InvalidRequest { field, rule: rule.into(), target: None }
     }
 
-    /// Adds the operation and the job's id to an invalid request. An id that the service would not accept is
-    /// left out: it may be anything, such as a key by mistake.
-    pub(crate) fn in_operation(mut self, operation: &'static str, id: &str) -> Self {
+    /// Adds the operation and the job's id to an invalid request.
+    pub(crate) fn in_operation(mut self, operation: &'static str, job_id: Option<&str>) -> Self {
         if let Self::InvalidRequest { target, .. } = &mut self {
-            let is_valid = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            *target = Some(if JOB_ID_LENGTH.contains(&id.len()) && id.chars().all(is_valid) {
-                format!("{operation} of {id}")
-            } else {
-                operation.to_owned()
+            *target = Some(match job_id {
+                Some(id) => format!("{operation} of {id}"),
+                None => operation.to_owned(),
             });
         }
         self

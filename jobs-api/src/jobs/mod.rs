@@ -5,6 +5,8 @@ mod cycle;
 pub(crate) mod id;
 pub(crate) mod outcome;
 pub(crate) mod pager;
+pub(crate) mod query;
+pub(crate) mod read;
 pub(crate) mod report;
 mod request;
 pub(crate) mod validate;

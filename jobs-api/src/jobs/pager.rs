@@ -9,13 +9,11 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
 use super::cycle::CycleDetector;
-use super::validate::check_job_id;
+use super::query::{JobFilter, Query};
 use crate::auth::redact_tokens;
 use crate::error::Error;
 use crate::generated::Client as Api;
-use crate::generated::types::{
-    DeviceJob, DeviceJobStatus, JobResponse, JobStatus, JobType, QuerySpecification,
-};
+use crate::generated::types::{DeviceJob, DeviceJobStatus, JobResponse, QuerySpecification};
 use crate::limits::PAGE_SIZE;
 use crate::pipeline::{Pipeline, Response, Scope};
 use crate::runtime::{Rows, UnreadableRow};
@@ -26,29 +24,6 @@ const CONTINUATION: &str = "x-ms-continuation";
 const ITEM_SIZE: usize = 512 * 1024;
 /// Bytes of a page besides its items.
 const PAGE_OVERHEAD: usize = 64 * 1024;
-
-/// A selection of jobs by type and status; all jobs by default.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct JobFilter {
-    job_type: Option<JobType>,
-    status: Option<JobStatus>,
-}
-
-impl JobFilter {
-    /// Selects jobs of this type.
-    #[must_use]
-    pub fn job_type(mut self, job_type: impl Into<Option<JobType>>) -> Self {
-        self.job_type = job_type.into();
-        self
-    }
-
-    /// Selects jobs in this status.
-    #[must_use]
-    pub fn status(mut self, status: impl Into<Option<JobStatus>>) -> Self {
-        self.status = status.into();
-        self
-    }
-}
 
 /// One page of a listing.
 #[derive(Clone, Debug)]
@@ -97,15 +72,8 @@ struct Listing<T> {
     cycle: CycleDetector,
 }
 
-/// The items that a listing asks for.
-#[derive(Clone, Debug)]
-enum Query {
-    Jobs(JobFilter),
-    DeviceJobs { job_id: String, status: Option<DeviceJobStatus> },
-}
-
-/// Reads the page of a listing at its position.
-type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<Response<Rows<T>>, Error>>;
+/// Reads the page of a listing at its position, and adds its token to the detector of cycles.
+type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<(Page<T>, CycleDetector), Error>>;
 
 impl<T> Page<T> {
     fn into_results(self) -> impl Iterator<Item = Result<T, Error>> + Send
@@ -169,27 +137,30 @@ impl<T: Send + 'static> Listing<T> {
     fn into_pages(self) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
         stream::try_unfold(Some(self), async |listing| {
             let Some(mut listing) = listing else { return Ok(None) };
-            let page = listing.read().await?;
-            if let Some(token) = &page.continuation
-                && listing.cycle.has_repeated(token)
-            {
-                return Err(Error::EndlessListing);
-            }
+            let (page, cycle) = listing.read().await?;
+            listing.cycle = cycle;
             listing.continuation.clone_from(&page.continuation);
             let next = page.continuation.is_some().then_some(listing);
             Ok(Some((page, next)))
         })
     }
 
-    async fn read(&self) -> Result<Page<T>, Error> {
+    async fn read(&self) -> Result<(Page<T>, CycleDetector), Error> {
         if !PAGE_SIZE.contains(&self.page_size) {
             let rule = format!("must be a page size of {} to {}", PAGE_SIZE.start(), PAGE_SIZE.end());
-            return Err(Error::invalid_request("x-ms-max-item-count", rule));
+            return Err(self.refuse(Error::invalid_request("x-ms-max-item-count", rule)));
         }
-        let response = (self.read_page)(self).await?;
+        (self.read_page)(self).await
+    }
+
+    /// Returns the page of a response, and the detector that has seen its token.
+    fn to_page(&self, response: Response<Rows<T>>) -> Result<(Page<T>, CycleDetector), Error> {
         let continuation = response.headers().get(CONTINUATION).and_then(|token| token.to_str().ok());
         let continuation = continuation.filter(|token| !token.is_empty()).map(str::to_owned);
-        if continuation.is_some() && continuation == self.continuation {
+        let mut cycle = self.cycle.clone();
+        if let Some(token) = &continuation
+            && (self.continuation.as_ref() == Some(token) || cycle.has_repeated(token))
+        {
             return Err(Error::EndlessListing);
         }
         let (items, unreadable) = response.into_inner().into_parts();
@@ -198,22 +169,30 @@ impl<T: Send + 'static> Listing<T> {
             return Err(Error::OversizedPage { requested, received });
         }
         let unreadable = unreadable.into_iter().map(|row| row.redact(redact_tokens)).collect();
-        Ok(Page { items, unreadable, continuation })
+        Ok((Page { items, unreadable, continuation }, cycle))
+    }
+
+    /// Reports a page that is refused before anything is sent.
+    fn refuse(&self, error: Error) -> Error {
+        self.pipeline.refuse(self.query.operation(), self.query.job_id(), error)
     }
 
     fn scope(&self) -> Scope<'_> {
-        let job_id = match &self.query {
-            Query::Jobs(_) => None,
-            Query::DeviceJobs { job_id, .. } => Some(job_id.as_str()),
-        };
         let body_limit = PAGE_OVERHEAD + usize::from(self.page_size) * ITEM_SIZE;
         let is_query = matches!(self.query, Query::DeviceJobs { .. });
-        Scope { job_id, is_read: true, is_query, body_limit: Some(body_limit), ..Scope::default() }
+        Scope {
+            operation: Some(self.query.operation()),
+            job_id: self.query.job_id(),
+            is_read: true,
+            is_query,
+            body_limit: Some(body_limit),
+            ..Scope::default()
+        }
     }
 }
 
 impl Listing<JobResponse> {
-    async fn read_jobs(&self) -> Result<Response<Rows<JobResponse>>, Error> {
+    async fn read_jobs(&self) -> Result<(Page<JobResponse>, CycleDetector), Error> {
         let filter = match &self.query {
             Query::Jobs(filter) => filter,
             Query::DeviceJobs { .. } => &JobFilter::default(),
@@ -223,32 +202,17 @@ impl Listing<JobResponse> {
         let read = |api: Api| async move {
             api.query_scheduled_jobs(status, job_type, continuation, Some(size)).await
         };
-        self.pipeline.execute(self.scope(), read).await
+        self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
     }
 }
 
 impl Listing<DeviceJob> {
-    async fn read_device_jobs(&self) -> Result<Response<Rows<DeviceJob>>, Error> {
-        let query = &QuerySpecification { query: Some(self.query.to_text()?) };
+    async fn read_device_jobs(&self) -> Result<(Page<DeviceJob>, CycleDetector), Error> {
+        let query = self.query.to_text().map_err(|error| self.refuse(error))?;
+        let query = &QuerySpecification { query: Some(query) };
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
         let read = |api: Api| async move { api.query_device_jobs(continuation, Some(size), query).await };
-        self.pipeline.execute(self.scope(), read).await
-    }
-}
-
-impl Query {
-    /// Returns the query in the hub's query language.
-    fn to_text(&self) -> Result<String, Error> {
-        let Self::DeviceJobs { job_id, status } = self else { return Ok(String::new()) };
-        check_job_id(job_id)?;
-        let mut text = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{job_id}'");
-        if let Some(status) = status {
-            if !status.as_str().chars().all(|c| c.is_ascii_alphabetic()) {
-                return Err(Error::invalid_request("status", "must have ASCII letters only"));
-            }
-            text += &format!(" AND devices.jobs.status = '{status}'");
-        }
-        Ok(text)
+        self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
     }
 }
 

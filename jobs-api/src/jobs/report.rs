@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::outcome::JobOutcome;
 use super::pager::Pager;
+use super::read::read_job;
 use crate::error::Error;
 use crate::generated::types::{DeviceJob, JobResponse};
 use crate::pipeline::Pipeline;
@@ -71,7 +72,7 @@ impl std::fmt::Display for DeviceFailure {
 
 impl JobReport {
     pub(crate) async fn read(pipeline: &Arc<Pipeline>, id: &str) -> Result<Self, Error> {
-        let job = pipeline.read_job(id).await?;
+        let job = read_job(pipeline, id).await?;
         Self::of_job(pipeline, id, job).await
     }
 

@@ -10,7 +10,7 @@ use super::request::ANY_ETAG;
 use crate::error::Error;
 use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobType, Twin};
 use crate::limits::{
-    CONDITION_LENGTH, CONNECT_TIMEOUT, JOB_ID_LENGTH, PAYLOAD_SIZE, RESPONSE_TIMEOUT, TWIN_DEPTH,
+    CONDITION_LENGTH, CONNECT_TIMEOUT, JOB_ID_LENGTH, PAYLOAD_SIZE, RESPONSE_TIMEOUT, TWIN_DEPTH, is_job_id,
 };
 
 /// Checks the request for the job `id` and fills in the values that the service requires.
@@ -38,8 +38,7 @@ pub(crate) fn prepare(id: &str, request: &JobRequest) -> Result<JobRequest, Erro
 
 /// Checks the id of a job.
 pub(crate) fn check_job_id(id: &str) -> Result<(), Error> {
-    let is_valid = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if !JOB_ID_LENGTH.contains(&id.len()) || !id.chars().all(is_valid) {
+    if !is_job_id(id) {
         let (least, most) = (JOB_ID_LENGTH.start(), JOB_ID_LENGTH.end());
         let rule = format!("must have {least} to {most} ASCII letters, digits and `-`");
         return Err(Error::invalid_request("jobId", rule));

@@ -4,14 +4,16 @@ use std::future::Future;
 
 use chrono::TimeDelta;
 use progenitor_client::ResponseValue;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
-use super::lost_response::{Change, Resolution, resolve_missing};
+use super::lost_response::{Change, Resolution, differences, resolve_missing};
 use super::retry_state::RetryState;
-use super::{Pipeline, Scope, telemetry};
+use super::telemetry::trace::Trace;
+use super::{Pipeline, Response, Scope};
 use crate::error::Error;
 use crate::generated;
-use crate::generated::types::JobResponse;
+use crate::generated::types::{JobRequest, JobResponse};
 
 /// Attempts at reading the job after a lost response.
 const LOOK_ATTEMPTS: u32 = 3;
@@ -21,6 +23,7 @@ impl Pipeline {
     /// any failure is returned.
     pub(crate) async fn execute_change<E, F, Fut>(
         &self,
+        name: &'static str,
         id: &str,
         change: Change<'_>,
         operation: F,
@@ -29,29 +32,88 @@ impl Pipeline {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
     {
-        let span = self.span(Some(id));
+        let mut trace = Trace::start(&self.host_name, Some(name), Some(id));
+        let mut state = RetryState::start(&self.retry);
+        let span = trace.span();
+        let run = self.change(id, &change, &mut state, &mut trace, operation);
+        let result = run.instrument(span).await;
+        trace.end(result.as_ref().err(), state.elapsed());
+        result
+    }
+
+    /// Runs an operation that creates the job `id` as in `request`, the one that is sent. If a job of this id
+    /// exists, it is read and returned, or is a conflict if it is not the one requested.
+    pub(crate) async fn execute_ensure<E, F, Fut>(
+        &self,
+        name: &'static str,
+        id: &str,
+        request: &JobRequest,
+        create: F,
+    ) -> Result<JobResponse, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
+    {
+        let mut trace = Trace::start(&self.host_name, Some(name), Some(id));
+        let mut state = RetryState::start(&self.retry);
+        let (span, start) = (trace.span(), Instant::now());
         let run = async {
-            let mut state = RetryState::start(&self.retry);
-            let starts_job = change.starts_job(self.hub_time());
-            let scope = Scope { job_id: Some(id), starts_job, ..Scope::default() };
-            let error = match self.run(scope, &span, &mut state, operation).await {
-                Ok(response) => return Ok(response.into_inner()),
-                Err(error) if !state.is_outcome_unknown() => return Err(error),
-                Err(error) => error,
-            };
-            let resolution = self.resolve(id, &change, &state, &error).await;
-            telemetry::record_resolution(&span, &resolution);
-            match resolution {
-                Resolution::Applied(job) => Ok(*job),
-                Resolution::NotApplied => Err(error),
-                Resolution::Unknown => Err(error.with_outcome_unknown(true)),
+            let change = Change::Create(request);
+            match self.change(id, &change, &mut state, &mut trace, create).await {
+                Err(error) if error.is_already_exists() => {}
+                result => return result,
             }
+            let mut look = RetryState::start(&self.retry);
+            let job = self.look(id, &mut look, &mut trace).await?;
+            self.record_state(id, &job);
+            let differences: Vec<_> = differences(&job, request).collect();
+            if differences.is_empty() {
+                return Ok(job);
+            }
+            Err(Error::JobConflict { job_id: id.to_owned(), differences })
         };
-        telemetry::trace(&span, run).await
+        let result = run.instrument(span).await;
+        trace.end(result.as_ref().err(), start.elapsed());
+        result
+    }
+
+    async fn change<E, F, Fut>(
+        &self,
+        id: &str,
+        change: &Change<'_>,
+        state: &mut RetryState,
+        trace: &mut Trace<'_>,
+        operation: F,
+    ) -> Result<JobResponse, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
+    {
+        let starts_job = change.starts_job(self.hub_time());
+        let scope = Scope { job_id: Some(id), starts_job, ..Scope::default() };
+        let error = match self.run(scope, state, trace, operation).await {
+            Ok(response) => return Ok(response.into_inner()),
+            Err(error) if !state.is_outcome_unknown() => return Err(error),
+            Err(error) => error,
+        };
+        let resolution = self.resolve(id, change, state, trace, &error).await;
+        trace.record_resolution(resolution.as_str());
+        match resolution {
+            Resolution::Applied(job) => Ok(*job),
+            Resolution::NotApplied => Err(error),
+            Resolution::Unknown => Err(error.with_outcome_unknown(true)),
+        }
     }
 
     /// Reads the job after a lost response, within what is left of the deadline, and concludes from it.
-    async fn resolve(&self, id: &str, change: &Change<'_>, state: &RetryState, error: &Error) -> Resolution {
+    async fn resolve(
+        &self,
+        id: &str,
+        change: &Change<'_>,
+        state: &RetryState,
+        trace: &mut Trace<'_>,
+        error: &Error,
+    ) -> Resolution {
         if !self.retry.allows_retries() {
             return Resolution::Unknown;
         }
@@ -61,18 +123,26 @@ impl Pipeline {
             return Resolution::Unknown;
         }
         sleep(pause).await;
-        let span = self.span(Some(id));
-        let scope = Scope { job_id: Some(id), is_read: true, ..Scope::default() };
-        let mut look = state.restart(LOOK_ATTEMPTS);
-        let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
-        let found = telemetry::trace(&span, self.run(scope, &span, &mut look, read)).await;
+        let found = self.look(id, &mut state.restart(LOOK_ATTEMPTS), trace).await;
         let earliest_sent = self.authorizer.clock().earliest_now().zip(state.since_first_attempt());
         let earliest_sent = earliest_sent
             .and_then(|(now, elapsed)| now.checked_sub_signed(TimeDelta::from_std(elapsed).ok()?));
         match found {
-            Ok(job) => change.resolve(id, job.into_inner(), earliest_sent, state.may_be_pending()),
+            Ok(job) => change.resolve(id, job, earliest_sent, state.may_be_pending()),
             Err(error) if error.is_coded_not_found() => resolve_missing(state.may_be_pending()),
             Err(_) => Resolution::Unknown,
         }
+    }
+
+    /// Reads a job as a part of another operation.
+    async fn look(
+        &self,
+        id: &str,
+        state: &mut RetryState,
+        trace: &mut Trace<'_>,
+    ) -> Result<JobResponse, Error> {
+        let scope = Scope { job_id: Some(id), is_read: true, ..Scope::default() };
+        let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
+        self.run(scope, state, trace, read).await.map(Response::into_inner)
     }
 }

@@ -5,30 +5,45 @@
 
 use bytes::{Bytes, BytesMut};
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response};
+use tracing::{Instrument as _, Span};
 
-use super::telemetry;
+use super::telemetry::attempt::{attempt_span, record_request, record_response};
 use crate::generated::Client;
 use crate::runtime::Attempt;
 use crate::runtime::attempt::{BodyExtent, ReceivedResponse, RequestInfo, Settings};
 
 /// The generated code sends a header of this name; the service reads a query parameter.
 const API_VERSION: &str = "api-version";
+/// Headers that the client, or its HTTP client, sets.
+pub(crate) const RESERVED_HEADERS: [&str; 11] = [
+    "accept",
+    API_VERSION,
+    "authorization",
+    "content-length",
+    "content-type",
+    "host",
+    REQUEST_ID,
+    "transfer-encoding",
+    "user-agent",
+    "x-ms-continuation",
+    "x-ms-max-item-count",
+];
 const REQUEST_ID: &str = "request-id";
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const PRODUCT: HeaderValue = HeaderValue::from_static(concat!("jobs-api/", env!("CARGO_PKG_VERSION")));
 
 impl ClientHooks<Attempt> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        let Settings { authorization, request_id, number, timeout, headers: own, span, .. } =
-            self.inner().settings();
+        let Settings { authorization, request_id, number, timeout, .. } = self.inner().settings();
         request.url_mut().query_pairs_mut().append_pair(API_VERSION, Self::api_version());
         *request.timeout_mut() = Some(*timeout);
+        let span = attempt_span(request, *request_id, *number);
+        add_own_headers(request.headers_mut(), self.inner().settings(), &span);
         let expects_body = matches!(*request.method(), Method::POST | Method::PUT);
         let has_body = request.body().is_some();
         let headers = request.headers_mut();
-        headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
         headers.remove(API_VERSION);
         headers.insert(AUTHORIZATION, authorization.clone());
         headers.insert(USER_AGENT, PRODUCT);
@@ -42,20 +57,23 @@ impl ClientHooks<Attempt> for Client {
             // The hub's front end answers 411 to a POST without a length.
             headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         }
-        telemetry::record_request(span, info.operation_id, request, *request_id);
-        self.inner().exchange().request = Some(RequestInfo {
+        record_request(&span, request);
+        let mut exchange = self.inner().exchange();
+        exchange.request = Some(RequestInfo {
             operation: info.operation_id,
             method: request.method().clone(),
             path: request.url().path().to_owned(),
             request_id: *request_id,
             attempt: *number,
         });
+        exchange.span = Some(span);
         Ok(())
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
         let requested = request.url().clone();
-        let mut response = self.client().execute(request).await?;
+        let span = self.inner().exchange().span.clone().unwrap_or_else(Span::none);
+        let mut response = self.client().execute(request).instrument(span.clone()).await?;
         let redirected_to = (*response.url() != requested).then(|| response.url().authority().to_owned());
         let (status, headers) = (response.status(), response.headers().clone());
         // Recorded before the body is read: an interrupted response keeps its status and headers.
@@ -66,12 +84,28 @@ impl ClientHooks<Attempt> for Client {
             extent: BodyExtent::Interrupted,
             redirected_to,
         });
-        let body = read_body(self.inner(), &mut response).await?;
+        let read = read_body(self.inner(), &mut response).instrument(span.clone());
+        let body = read.await?;
+        record_response(&span, status, body.len());
         let mut complete = http::Response::new(body);
         *complete.status_mut() = status;
         *complete.headers_mut() = headers;
         Ok(complete.into())
     }
+}
+
+/// Adds the headers of the user, except those that the client or its HTTP client sets.
+fn add_own_headers(headers: &mut HeaderMap, settings: &Settings, span: &Span) {
+    let Some(on_request) = &settings.on_request else {
+        headers.extend(settings.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        return;
+    };
+    let mut own = HeaderMap::clone(&settings.headers);
+    span.in_scope(|| on_request(&mut own));
+    for name in RESERVED_HEADERS {
+        own.remove(name);
+    }
+    headers.extend(own);
 }
 
 /// Reads the body up to the limit of the attempt, and records it.

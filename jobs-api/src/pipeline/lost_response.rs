@@ -30,6 +30,17 @@ pub(crate) enum Resolution {
     Unknown,
 }
 
+impl Resolution {
+    /// Returns the conclusion in words.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Applied(_) => "applied",
+            Self::NotApplied => "not applied",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl Change<'_> {
     /// Returns true if the change creates a job that starts at once by the hub's clock.
     pub(super) fn starts_job(&self, now: DateTime<Utc>) -> bool {
@@ -99,7 +110,7 @@ fn is_as_requested(job: &JobResponse, request: &JobRequest) -> bool {
 }
 
 /// Returns the members in which `job` differs from the one that `request`, as it is sent, asks for.
-pub(crate) fn differences(job: &JobResponse, request: &JobRequest) -> impl Iterator<Item = &'static str> {
+pub(super) fn differences(job: &JobResponse, request: &JobRequest) -> impl Iterator<Item = &'static str> {
     let same_method =
         is_same_method(job.cloud_to_device_method.as_ref(), request.cloud_to_device_method.as_ref());
     let same_limit =

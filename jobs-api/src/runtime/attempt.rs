@@ -21,6 +21,9 @@ struct Inner {
     exchange: Mutex<Exchange>,
 }
 
+/// A function of the user that sets headers of a request.
+pub(crate) type OnRequest = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
+
 /// The settings of an attempt.
 pub(crate) struct Settings {
     /// The header `Authorization`.
@@ -33,8 +36,7 @@ pub(crate) struct Settings {
     pub(crate) body_limit: usize,
     /// Headers of the user.
     pub(crate) headers: Arc<HeaderMap>,
-    /// The span of the operation.
-    pub(crate) span: Span,
+    pub(crate) on_request: Option<OnRequest>,
 }
 
 /// The request and the response of an attempt, as far as they came.
@@ -42,6 +44,8 @@ pub(crate) struct Settings {
 pub(crate) struct Exchange {
     pub(crate) request: Option<RequestInfo>,
     pub(crate) response: Option<ReceivedResponse>,
+    /// The span of the attempt.
+    pub(crate) span: Option<Span>,
 }
 
 /// The facts of a request that an error reports.

@@ -21,6 +21,7 @@ use tracing::{debug, warn};
 use self::state::{CacheState, Refresh};
 use super::error::{CredentialError, TokenError};
 use super::token::{AccessToken, IssuedToken};
+use crate::targets::TOKEN;
 
 /// How long a refresh may take. The credentials of `azure_identity` retry for more than a minute before
 /// they report why they fail.
@@ -104,8 +105,10 @@ impl TokenCache {
         runtime.spawn(async move {
             let outcome = refresh(issue).await;
             match &outcome {
-                Ok(issued) => debug!(lifetime_s = issued.lifetime.as_secs(), "token refreshed"),
-                Err(error) => warn!(?error, "token refresh failed"),
+                Ok(issued) => {
+                    debug!(target: TOKEN, lifetime_s = issued.lifetime.as_secs(), "token refreshed")
+                }
+                Err(error) => warn!(target: TOKEN, ?error, "token refresh failed"),
             }
             cache.state().finish_refresh(outcome, Instant::now());
             drop(open);

@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
 use tokio::time::timeout;
+use tracing::{Instrument as _, Span};
 
 use super::observation::{Observation, OnProgress};
 use super::poll_timer::{INTERVALS, PollTimer};
+use super::span::{record_state, wait_span};
 use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
+use crate::jobs::read::read_job;
 use crate::jobs::report::JobReport;
-use crate::jobs::validate::check_job_id;
 use crate::pipeline::Pipeline;
+use crate::pipeline::telemetry::failure::record_failure;
 
 /// Waits for a job to end: await it, read its [`updates`](Self::updates), or its [`report`](Self::report).
 ///
@@ -118,7 +121,9 @@ impl<'a> WaitForJob<'a> {
     fn start(self) -> Polling<'a> {
         let Self { pipeline, id, timeout, intervals, on_progress } = self;
         let timer = PollTimer::start(timeout, &intervals);
-        Polling { pipeline, id, timer, observation: Observation::default(), has_polled: false, on_progress }
+        let span = wait_span(&pipeline.host_name, "wait_for_job", Some(&id), 1);
+        let observation = Observation::default();
+        Polling { pipeline, id, timer, observation, has_polled: false, on_progress, span }
     }
 }
 
@@ -149,19 +154,38 @@ struct Polling<'a> {
     observation: Observation,
     has_polled: bool,
     on_progress: Option<OnProgress<'a>>,
+    span: Span,
 }
 
 impl Polling<'_> {
-    /// Polls until the job changes. Returns `None` once it has ended or the timeout has passed.
+    /// Polls until the job changes, in the span of the wait. Returns `None` once it has ended or the timeout
+    /// has passed.
     async fn next_change(&mut self) -> Result<Option<&JobResponse>, Error> {
-        check_job_id(&self.id)?;
+        let span = self.span.clone();
+        if self.poll().instrument(span).await {
+            return Ok(self.observation.current());
+        }
+        match self.observation.take_error() {
+            Some(error) => {
+                record_failure(&self.span, &error);
+                Err(error)
+            }
+            None => {
+                record_state(&self.span, self.observation.current());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Polls until the job changes. Returns false if the wait is over instead.
+    async fn poll(&mut self) -> bool {
         while !self.observation.is_final() {
             let time_to_start = self.observation.time_to_start(self.pipeline.hub_time());
             if self.has_polled && !self.timer.sleep(time_to_start, self.time_to_end()).await {
                 break;
             }
             self.has_polled = true;
-            let poll = self.pipeline.read_job(&self.id);
+            let poll = read_job(&self.pipeline, &self.id);
             let result = match self.observation.current() {
                 Some(_) => match timeout(self.timer.remaining(), poll).await {
                     Ok(result) => result,
@@ -171,10 +195,11 @@ impl Polling<'_> {
             };
             let previous_status = self.observation.current().and_then(|job| job.status.clone());
             if self.observation.add(result) {
-                return Ok(self.report_change(previous_status));
+                self.report_change(previous_status);
+                return true;
             }
         }
-        self.observation.take_error().map_or(Ok(None), Err)
+        false
     }
 
     fn time_to_end(&self) -> Option<Duration> {
@@ -183,14 +208,13 @@ impl Polling<'_> {
     }
 
     /// Reports the current state, which differs from the previous one.
-    fn report_change(&mut self, previous_status: Option<JobStatus>) -> Option<&JobResponse> {
-        let job = self.observation.current()?;
+    fn report_change(&mut self, previous_status: Option<JobStatus>) {
+        let Some(job) = self.observation.current() else { return };
         if job.status != previous_status {
             self.timer.reset();
         }
         if let Some(on_progress) = &mut self.on_progress {
             on_progress(job);
         }
-        Some(job)
     }
 }

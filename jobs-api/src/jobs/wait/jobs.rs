@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::TryStreamExt as _;
+use tracing::Instrument as _;
 
 use super::observation::{Observation, OnProgress};
 use super::poll_timer::{INTERVALS, PollTimer};
+use super::span::{record_results, wait_span};
 use crate::error::Error;
 use crate::generated::types::JobResponse;
-use crate::jobs::pager::{JobFilter, Pager};
-use crate::jobs::validate::check_job_id;
+use crate::jobs::pager::Pager;
+use crate::jobs::query::JobFilter;
+use crate::jobs::read::read_job;
 use crate::pipeline::Pipeline;
 
 /// Waits for many jobs to end: await it.
@@ -76,9 +79,16 @@ impl<'a> IntoFuture for WaitForJobs<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { pipeline, ids, timeout, intervals, on_progress } = self;
+        let count = ids.len();
         let observations = ids.into_iter().map(|id| (id, Observation::default())).collect();
         let timer = PollTimer::start(timeout, &intervals);
-        Box::pin(Polling { pipeline, observations, timer, list_cost: 0, on_progress }.run())
+        let span = wait_span(&pipeline.host_name, "wait_for_jobs", None, count);
+        let polling = Polling { pipeline, observations, timer, list_cost: 0, on_progress };
+        Box::pin(async move {
+            let results = polling.run().instrument(span.clone()).await;
+            record_results(&span, &results);
+            results
+        })
     }
 }
 
@@ -109,10 +119,7 @@ impl Polling<'_> {
                 if self.timer.is_expired() {
                     break;
                 }
-                let result = match check_job_id(id) {
-                    Ok(()) => self.pipeline.read_job(id).await,
-                    Err(error) => Err(error),
-                };
+                let result = read_job(&self.pipeline, id).await;
                 self.record(id, result);
             }
             let now = self.pipeline.hub_time();

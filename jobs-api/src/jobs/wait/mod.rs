@@ -7,6 +7,7 @@ mod job;
 mod jobs;
 mod observation;
 mod poll_timer;
+mod span;
 
 pub use self::job::WaitForJob;
 pub use self::jobs::WaitForJobs;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::targets::PACING;
+
 /// Retries that may be made in a row.
 const CAPACITY: f64 = 100.0;
 /// Retries that each success earns, and each second.
@@ -46,7 +48,7 @@ impl Budget {
             state.earn(0.0, now);
             let is_exhausted = state.retries < 1.0;
             if is_exhausted && !state.is_exhausted {
-                warn!("too many calls fail: retrying fewer of them");
+                warn!(target: PACING, "too many calls fail: retrying fewer of them");
             }
             state.is_exhausted = is_exhausted;
             if !is_exhausted {

@@ -13,6 +13,7 @@ use super::queue::{Gate, Opening};
 use super::search::{Found, Grid, Search};
 use super::share::Share;
 use super::window::Window;
+use crate::targets::PACING;
 
 /// The part of the rate that is used: clocks differ, and a bucket must not run out by rounding.
 const PACE: f64 = 0.995;
@@ -267,7 +268,7 @@ impl Meter {
                 // A burst that is smaller than it was is no reason to be slower.
                 if is_burst_spent {
                     self.share.record_rejected();
-                    warn!(meter = self.name, rate = self.rate(), "the hub throttles: slowing down");
+                    warn!(target: PACING, meter = self.name, rate = self.rate(), "the hub throttles: slowing down");
                 }
                 if self.told.is_none() && self.share.value() < WRONG_SHARE {
                     self.settle(Found::Rate(self.grid.floor(rate * self.share.rejected())), now);
@@ -302,10 +303,16 @@ impl Meter {
         self.phase = phase;
         self.pace += 1;
         match &self.phase {
-            Phase::Open => info!(meter = self.name, "calls are no longer paced"),
-            Phase::Measure => info!(meter = self.name, "the hub throttles: measuring its rate"),
-            Phase::Trial(search) => info!(meter = self.name, rate = search.rate, "trying a rate"),
-            Phase::Known(rate) => info!(meter = self.name, rate, burst = self.burst, "pacing calls"),
+            Phase::Open => info!(target: PACING, meter = self.name, "calls are no longer paced"),
+            Phase::Measure => {
+                info!(target: PACING, meter = self.name, "the hub throttles: measuring its rate")
+            }
+            Phase::Trial(search) => {
+                info!(target: PACING, meter = self.name, rate = search.rate, "trying a rate")
+            }
+            Phase::Known(rate) => {
+                info!(target: PACING, meter = self.name, rate, burst = self.burst, "pacing calls")
+            }
         }
         self.full_at = self.full_at.max(now);
     }

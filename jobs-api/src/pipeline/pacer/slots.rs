@@ -12,6 +12,7 @@ use tracing::info;
 
 use super::queue::{Gate, Opening};
 use crate::limits::JOB_SLOTS;
+use crate::targets::PACING;
 
 /// The shortest time between two tries: a unit of the small tiers allows one operation in that time.
 const LEAST_STEP: Duration = Duration::from_millis(600);
@@ -162,7 +163,7 @@ impl Slots {
     fn learn_limit(&mut self, running: usize) {
         let limit = JOB_SLOTS.into_iter().find(|slots| *slots >= running).unwrap_or(JOB_SLOTS[2]);
         if self.limit != Some(limit) {
-            info!(slots = limit, "learned how many jobs the hub runs at a time");
+            info!(target: PACING, slots = limit, "learned how many jobs the hub runs at a time");
             (self.limit, self.fruitless) = (Some(limit), 0);
         }
     }

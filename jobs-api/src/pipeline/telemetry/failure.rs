@@ -1,0 +1,82 @@
+//! Failures, as spans, events and metrics name them.
+
+use std::fmt;
+
+use tracing::Span;
+use tracing::field::display;
+
+use crate::auth::causes;
+use crate::error::Error;
+
+/// Sets the status of a span to that of a failed one, with type and description.
+pub(crate) fn record_failure(span: &Span, error: &Error) {
+    if !span.is_disabled() {
+        record_error_type(span, error);
+        // After the code: a status without a description would replace it.
+        span.record("otel.status_description", display(Description(error)));
+    }
+}
+
+/// Sets the status of a span to that of a failed one, with the type alone.
+pub(super) fn record_error_type(span: &Span, error: &Error) {
+    span.record("error.type", display(ErrorType(error)));
+    span.record("otel.status_code", "ERROR");
+}
+
+/// Returns the kind of an error that is no response of the hub.
+pub(super) fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Transport(transport) if transport.certificate().is_some() => "certificate",
+        Error::Transport(transport) if transport.is_timeout() => "timeout",
+        Error::Transport(transport) if transport.is_connect() => "connect",
+        Error::Transport(_) => "connection",
+        Error::UnreadableResponse(_) => "unreadable_response",
+        Error::Credential(_) => "credential",
+        Error::NotInTime(_) => "not_in_time",
+        Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
+        Error::JobConflict { .. } => "job_conflict",
+        _ => "invalid_request",
+    }
+}
+
+/// Returns true if the operation was refused for what it asks: by a rule of the service, by a job that
+/// exists, or by the hub with a status of 4xx that a repetition would meet again.
+pub(super) fn is_refused(error: &Error) -> bool {
+    match error {
+        Error::InvalidRequest { .. } | Error::InvalidPayload(_) | Error::JobConflict { .. } => true,
+        Error::Service(service) => {
+            service.status().is_client_error() && !error.is_retryable() && !error.is_outcome_unknown()
+        }
+        _ => false,
+    }
+}
+
+/// Returns the text of the innermost cause, such as a refused connection.
+pub(super) fn root_cause(error: &Error) -> Option<&(dyn std::error::Error + 'static)> {
+    causes(Some(error)).last()
+}
+
+/// The HTTP status by which the hub refused or failed, else the kind of the error.
+pub(super) struct ErrorType<'a>(pub(super) &'a Error);
+
+impl fmt::Display for ErrorType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.service() {
+            Some(service) => f.write_str(service.status().as_str()),
+            None => f.write_str(kind(self.0)),
+        }
+    }
+}
+
+/// An error and its causes on one line.
+pub(super) struct Description<'a>(pub(super) &'a Error);
+
+impl fmt::Display for Description<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, layer) in causes(Some(self.0)).enumerate() {
+            let separator = if depth == 0 { "" } else { ": " };
+            write!(f, "{separator}{layer}")?;
+        }
+        Ok(())
+    }
+}

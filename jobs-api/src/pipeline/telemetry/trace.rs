@@ -1,0 +1,182 @@
+//! The trace of an operation: its span, the events in it, and the metrics of its end.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Span, error, event, info, info_span, warn};
+
+use super::failure::{Description, ErrorType, is_refused, kind, record_failure, root_cause};
+use crate::auth::CredentialError;
+use crate::error::Error;
+use crate::targets::{METRICS, OPERATION};
+
+/// The shortest wait for the pacer that a span shows; a turn without a wait takes less.
+const SHORTEST_HOLD: Duration = Duration::from_millis(1);
+
+/// The trace of an operation under way.
+pub(in crate::pipeline) struct Trace<'a> {
+    span: Span,
+    hub: &'a str,
+    /// `None` until the first request names it.
+    operation: Option<&'static str>,
+    attempts: u32,
+    retries: u32,
+    throttles: u32,
+    /// How long the pacer held the operation back.
+    hold: Duration,
+}
+
+impl<'a> Trace<'a> {
+    /// Starts the trace of an operation on a job. Its span is a child of the current one.
+    ///
+    /// The name is given now, since layers drop one that is recorded later: an operation that is unknown until
+    /// its first request is a `call`.
+    pub(in crate::pipeline) fn start(
+        hub: &'a str,
+        operation: Option<&'static str>,
+        job_id: Option<&str>,
+    ) -> Self {
+        let span = info_span!(
+            target: OPERATION,
+            "iothub_operation",
+            otel.name = operation.unwrap_or("call"),
+            otel.kind = "internal",
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+            "error.type" = Empty,
+            iothub.hub = hub,
+            iothub.job_id = job_id,
+            iothub.operation = operation,
+            iothub.attempts = Empty,
+            iothub.hold.duration = Empty,
+            iothub.error_code = Empty,
+            iothub.tracking_id = Empty,
+            iothub.outcome_unknown = Empty,
+        );
+        Self { span, hub, operation, attempts: 0, retries: 0, throttles: 0, hold: Duration::ZERO }
+    }
+
+    /// Returns the span in which the operation runs.
+    pub(in crate::pipeline) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Starts the measurement of a wait for the pacer, if there is a subscriber.
+    pub(in crate::pipeline) fn start_hold(&self) -> Option<Instant> {
+        (LevelFilter::current() != LevelFilter::OFF).then(Instant::now)
+    }
+
+    /// Ends the measurement of a wait for the pacer.
+    pub(in crate::pipeline) fn end_hold(&mut self, start: Option<Instant>) {
+        self.hold += start.map(|start| start.elapsed()).unwrap_or_default();
+    }
+
+    /// Notes an attempt, and the operation that it was of.
+    pub(in crate::pipeline) fn record_attempt(&mut self, operation: Option<&'static str>) {
+        self.attempts += 1;
+        if self.operation.is_none() {
+            self.operation = operation;
+            self.span.record("iothub.operation", operation);
+        }
+    }
+
+    /// Notes the failure of an attempt.
+    pub(in crate::pipeline) fn record_failed_attempt(&mut self, error: &Error) {
+        self.throttles += u32::from(error.is_throttled());
+    }
+
+    /// Reports that another attempt follows after a wait.
+    pub(in crate::pipeline) fn record_retry(&mut self, error: &Error, attempt: u32, wait: Duration) {
+        self.retries += 1;
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        match error.service() {
+            Some(service) => warn!(
+                target: OPERATION,
+                reason = service.status().as_str(),
+                code = service.code().map(|code| code.as_str()),
+                tracking_id = service.tracking_id(),
+                attempt,
+                wait_ms,
+                "retrying"
+            ),
+            // An error of the transport has no words of the hub in it.
+            None => warn!(
+                target: OPERATION,
+                reason = kind(error),
+                cause = root_cause(error).map(tracing::field::display),
+                attempt,
+                wait_ms,
+                "retrying"
+            ),
+        }
+    }
+
+    /// Reports that no other attempt follows, for want of a token.
+    pub(in crate::pipeline) fn record_missing_token(&self, error: &CredentialError) {
+        warn!(target: OPERATION, reason = ?error, "not retrying: no token");
+    }
+
+    /// Reports the conclusion after a lost response.
+    pub(in crate::pipeline) fn record_resolution(&self, outcome: &'static str) {
+        info!(target: OPERATION, outcome, "read the job after a lost response");
+    }
+
+    /// Ends the trace: the status of the span, one event for a failure, and the metrics.
+    pub(in crate::pipeline) fn end(self, error: Option<&Error>, elapsed: Duration) {
+        if !self.span.is_disabled() {
+            self.span.record("iothub.attempts", self.attempts);
+            if self.hold >= SHORTEST_HOLD {
+                self.span.record("iothub.hold.duration", self.hold.as_secs_f64());
+            }
+        }
+        if let Some(error) = error {
+            self.record_failure(error);
+        }
+        self.record_metrics(error, elapsed);
+    }
+
+    fn record_failure(&self, error: &Error) {
+        record_failure(&self.span, error);
+        if let Some(service) = error.service().filter(|_| !self.span.is_disabled()) {
+            self.span.record("iothub.error_code", service.code().map(|code| code.as_str()));
+            self.span.record("iothub.tracking_id", service.tracking_id());
+        }
+        if error.is_outcome_unknown() {
+            self.span.record("iothub.outcome_unknown", true);
+        }
+        // Without a message an event with an error is an exception to OpenTelemetry.
+        self.span.in_scope(|| {
+            if is_refused(error) {
+                warn!(target: OPERATION, error = %Description(error), "error.type" = %ErrorType(error));
+            } else {
+                error!(target: OPERATION, error = %Description(error), "error.type" = %ErrorType(error));
+            }
+        });
+    }
+
+    /// Emits the metrics in the form that `tracing_opentelemetry::MetricsLayer` reads. The event belongs to no
+    /// span: otherwise every trace would show it.
+    fn record_metrics(&self, error: Option<&Error>, elapsed: Duration) {
+        event!(
+            target: METRICS,
+            parent: None,
+            Level::TRACE,
+            monotonic_counter.iothub.client.operations = 1_u64,
+            monotonic_counter.iothub.client.retries = u64::from(self.retries),
+            monotonic_counter.iothub.client.throttles = u64::from(self.throttles),
+            histogram.iothub.client.operation.duration = elapsed.as_secs_f64(),
+            histogram.iothub.client.hold.duration = self.hold.as_secs_f64(),
+            iothub.hub = self.hub,
+            iothub.operation = self.operation.unwrap_or("call"),
+            iothub.outcome = match error {
+                None => "success",
+                Some(error) if error.is_outcome_unknown() => "unknown",
+                Some(error) if is_refused(error) => "refused",
+                Some(_) => "failure",
+            },
+            "error.type" = error.map(|error| tracing::field::display(ErrorType(error))),
+        );
+    }
+}

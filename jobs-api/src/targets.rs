@@ -1,0 +1,15 @@
+//! The targets of spans and events. They are public names: filters of users depend on them.
+
+/// Operations: a span for each, and an event for each failure, retry and resolved lost response.
+pub(crate) const OPERATION: &str = "jobs_api";
+/// Attempts: a span for each request, and events with its size and that of the response.
+pub(crate) const ATTEMPT: &str = "jobs_api::attempt";
+/// Waits for jobs: a span for each, around its polls.
+pub(crate) const WAIT: &str = "jobs_api::wait";
+/// The pacer: events when the rate or the number of slots changes.
+pub(crate) const PACING: &str = "jobs_api::pacing";
+/// Tokens: an event for each refresh.
+#[cfg(feature = "entra")]
+pub(crate) const TOKEN: &str = "jobs_api::token";
+/// Metrics: an event for each operation.
+pub(crate) const METRICS: &str = "jobs_api::metrics";

@@ -1,0 +1,47 @@
+//! Spans as OpenTelemetry gets them.
+
+use opentelemetry::trace::{Event, SpanId, Status};
+use opentelemetry_sdk::trace::SpanData;
+
+/// Returns the value of the span's only attribute of this name.
+pub(crate) fn attribute(span: &SpanData, name: &str) -> Option<String> {
+    let values: Vec<_> = span.attributes.iter().filter(|attribute| attribute.key.as_str() == name).collect();
+    assert!(values.len() <= 1, "{name} appears twice: {values:?}");
+    values.first().map(|attribute| attribute.value.to_string())
+}
+
+/// Returns the spans below `parent`, in the order of their ends.
+pub(crate) fn children(spans: &[SpanData], parent: SpanId) -> Vec<&SpanData> {
+    spans.iter().filter(|span| span.parent_span_id == parent).collect()
+}
+
+/// Returns the only span of this name.
+#[track_caller]
+pub(crate) fn only<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
+    let found: Vec<_> = spans.iter().filter(|span| span.name == name).collect();
+    assert_eq!(found.len(), 1, "{name} in {:?}", names(spans));
+    found[0]
+}
+
+/// Returns the names of spans.
+pub(crate) fn names(spans: &[SpanData]) -> Vec<&str> {
+    spans.iter().map(|span| &*span.name).collect()
+}
+
+/// Returns the levels and the texts of the failures that a span reports.
+pub(crate) fn failures(span: &SpanData) -> Vec<(String, String)> {
+    let value = |event: &Event, name| {
+        let found = event.attributes.iter().find(|attribute| attribute.key.as_str() == name);
+        found.map(|attribute| attribute.value.to_string()).unwrap_or_default()
+    };
+    let events = span.events.iter().filter(|event| event.name == "exception");
+    events.map(|event| (value(event, "level"), value(event, "exception.message"))).collect()
+}
+
+/// Returns the description of a failed span's status.
+pub(crate) fn description(span: &SpanData) -> Option<&str> {
+    match &span.status {
+        Status::Error { description } => Some(description),
+        _ => None,
+    }
+}

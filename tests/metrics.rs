@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use jobs_api::RetryPolicy;
 use jobs_emulator::{Device, Emulator, Fault, Route, When};
+use opentelemetry::trace::Status;
+use tokio::time::timeout;
 
-use crate::support::capture::subscribe;
+use crate::support::capture::{Captured, subscribe};
 use crate::support::meter::{Metrics, metrics_of};
-use crate::support::{builder, fast_retries, reboot};
+use crate::support::span::{attribute, failures, only};
+use crate::support::{builder, client, fast_retries, reboot};
 
 /// Starts a hub of this name, by which its metrics are found.
 async fn named_hub(name: &str) -> Emulator {
@@ -84,4 +87,21 @@ async fn wait_for_a_turn_is_a_hold() {
     let [(_, 1.0, whole)] = values(&metrics, "iothub.client.operation.duration")[..] else { panic!() };
     assert!((0.9..=whole).contains(&hold), "{hold} of {whole}");
     assert!(Duration::from_secs_f64(whole) < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn dropped_call_is_counted_as_such() {
+    let hub = named_hub("dropped.example").await;
+    hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
+    let captured = Captured::start();
+    let client = client(&hub);
+    let call = client.get_scheduled_job("job");
+    assert!(timeout(Duration::from_millis(50), call).await.is_err());
+    let counts = values(&metrics_of("dropped.example"), "iothub.client.operations");
+    let [(labels, _, 1.0)] = &counts[..] else { panic!("{counts:?}") };
+    assert_eq!(labels, "iothub.operation=get_scheduled_job iothub.outcome=dropped");
+    let spans = captured.spans();
+    let operation = only(&spans, "get_scheduled_job");
+    assert_eq!(attribute(operation, "iothub.dropped").as_deref(), Some("true"));
+    assert_eq!((&operation.status, failures(operation)), (&Status::Unset, vec![]));
 }

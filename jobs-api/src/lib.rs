@@ -45,12 +45,41 @@
 //! Calls wait for their turn, creates and cancels before reads; one whose turn would come after its deadline
 //! fails at once, with [`Error::NotInTime`]. [`Client::pacing`] shows rates, waiting calls and slots.
 //!
-//! # Tracing
+//! # Logs, traces and metrics
 //!
-//! With a subscriber of [`tracing`](https://docs.rs/tracing), each operation is a span
-//! `iothub_operation` at level INFO, each retry an event at WARN, each request and response one at DEBUG
-//! with its size and time. Fields follow OpenTelemetry's conventions for HTTP clients; those of the hub
-//! begin with `iothub`. Bodies and tokens are never recorded.
+//! The crate reports through [`tracing`](https://docs.rs/tracing), under targets that filters may rely on.
+//! Without a subscriber that costs next to nothing.
+//!
+//! | target | reports |
+//! |---|---|
+//! | `jobs_api` | a span for each operation, at INFO; each retry, at WARN; one event for a failure |
+//! | `jobs_api::attempt` | a child span for each request, at INFO; its start and end, at DEBUG |
+//! | `jobs_api::wait` | a span for each wait, around its polls, at INFO |
+//! | `jobs_api::pacing` | changes of the pace, at INFO; throttling, at WARN |
+//! | `jobs_api::token` | refreshes of Entra ID tokens, at DEBUG; failed ones, at WARN |
+//! | `jobs_api::metrics` | the metrics of each operation, at TRACE |
+//!
+//! A failed operation is a WARN if it was refused for what it asks: by a rule of the service, a conflict or a
+//! status of 4xx. Otherwise it is an ERROR: the call gave up on the hub, the network, the credential or its
+//! turn, or its outcome is unknown. A call whose future is dropped is no failure; its span has `iothub.dropped`.
+//!
+//! With `tracing-opentelemetry` the span of an operation has its name, such as `create_scheduled_job`, and
+//! the status and text of its error; attempts follow OpenTelemetry's conventions for HTTP clients. Fields of
+//! the hub begin with `iothub`: `iothub.hub`, `.job_id`, `.attempts`, `.error_code`, `.tracking_id`,
+//! `.outcome_unknown` and others. [`ClientBuilder::on_request`] sends the trace context to the hub. Bodies and
+//! tokens are never recorded.
+//!
+//! `MetricsLayer` of the same crate reads these metrics, if no global filter holds them back, with the
+//! attributes `iothub.hub`, `iothub.operation`, `iothub.outcome` (`success`, `refused`, `failure`, `unknown` or
+//! `dropped`) and `error.type`:
+//!
+//! | metric | kind |
+//! |---|---|
+//! | `iothub.client.operations` | counter of operations |
+//! | `iothub.client.retries` | counter of repeated attempts |
+//! | `iothub.client.throttles` | counter of attempts that the hub throttled |
+//! | `iothub.client.operation.duration` | histogram in seconds: attempts and waits |
+//! | `iothub.client.hold.duration` | histogram in seconds: waits for the pacer |
 //!
 //! # Limits of the service
 //!

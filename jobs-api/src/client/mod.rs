@@ -149,7 +149,8 @@ impl Client {
         Self::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() })
     }
 
-    /// Returns a client that shares everything with this one and sends a header with every request, such as
+    /// Returns a client that shares everything with this one and sends a header with every request.
+    /// [`ClientBuilder::on_request`](crate::ClientBuilder::on_request) sets headers of each attempt, such as
     /// `traceparent`.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use chrono::TimeDelta;
 use progenitor_client::ResponseValue;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::Instrument as _;
 
 use super::lost_response::{Change, Resolution, differences, resolve_missing};
@@ -37,7 +37,7 @@ impl Pipeline {
         let span = trace.span();
         let run = self.change(id, &change, &mut state, &mut trace, operation);
         let result = run.instrument(span).await;
-        trace.end(result.as_ref().err(), state.elapsed());
+        trace.end(result.as_ref().err());
         result
     }
 
@@ -56,7 +56,7 @@ impl Pipeline {
     {
         let mut trace = Trace::start(&self.host_name, Some(name), Some(id));
         let mut state = RetryState::start(&self.retry);
-        let (span, start) = (trace.span(), Instant::now());
+        let span = trace.span();
         let run = async {
             let change = Change::Create(request);
             match self.change(id, &change, &mut state, &mut trace, create).await {
@@ -73,7 +73,7 @@ impl Pipeline {
             Err(Error::JobConflict { job_id: id.to_owned(), differences })
         };
         let result = run.instrument(span).await;
-        trace.end(result.as_ref().err(), start.elapsed());
+        trace.end(result.as_ref().err());
         result
     }
 

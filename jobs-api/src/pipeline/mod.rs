@@ -94,7 +94,7 @@ impl Pipeline {
         let result = self.run(scope, &mut state, &mut trace, operation).instrument(span).await;
         let result =
             result.and_then(read).map_err(|error| error.with_outcome_unknown(state.is_outcome_unknown()));
-        trace.end(result.as_ref().err(), state.elapsed());
+        trace.end(result.as_ref().err());
         result
     }
 
@@ -114,7 +114,7 @@ impl Pipeline {
         // An invalid id may be anything, such as a key by mistake.
         let job_id = job_id.filter(|id| is_job_id(id));
         let error = error.in_operation(operation, job_id);
-        Trace::start(&self.host_name, Some(operation), job_id).end(Some(&error), Duration::ZERO);
+        Trace::start(&self.host_name, Some(operation), job_id).end(Some(&error));
         error
     }
 

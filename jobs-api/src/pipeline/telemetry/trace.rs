@@ -18,6 +18,8 @@ const SHORTEST_HOLD: Duration = Duration::from_millis(1);
 /// The trace of an operation under way.
 pub(in crate::pipeline) struct Trace<'a> {
     span: Span,
+    start: Instant,
+    has_ended: bool,
     hub: &'a str,
     /// `None` until the first request names it.
     operation: Option<&'static str>,
@@ -54,8 +56,19 @@ impl<'a> Trace<'a> {
             iothub.error_code = Empty,
             iothub.tracking_id = Empty,
             iothub.outcome_unknown = Empty,
+            iothub.dropped = Empty,
         );
-        Self { span, hub, operation, attempts: 0, retries: 0, throttles: 0, hold: Duration::ZERO }
+        Self {
+            span,
+            start: Instant::now(),
+            has_ended: false,
+            hub,
+            operation,
+            attempts: 0,
+            retries: 0,
+            throttles: 0,
+            hold: Duration::ZERO,
+        }
     }
 
     /// Returns the span in which the operation runs.
@@ -78,7 +91,9 @@ impl<'a> Trace<'a> {
         self.attempts += 1;
         if self.operation.is_none() {
             self.operation = operation;
-            self.span.record("iothub.operation", operation);
+            if !self.span.is_disabled() {
+                self.span.record("iothub.operation", operation);
+            }
         }
     }
 
@@ -124,17 +139,29 @@ impl<'a> Trace<'a> {
     }
 
     /// Ends the trace: the status of the span, one event for a failure, and the metrics.
-    pub(in crate::pipeline) fn end(self, error: Option<&Error>, elapsed: Duration) {
-        if !self.span.is_disabled() {
-            self.span.record("iothub.attempts", self.attempts);
-            if self.hold >= SHORTEST_HOLD {
-                self.span.record("iothub.hold.duration", self.hold.as_secs_f64());
-            }
-        }
+    pub(in crate::pipeline) fn end(mut self, error: Option<&Error>) {
+        self.has_ended = true;
+        self.record_sums();
         if let Some(error) = error {
             self.record_failure(error);
         }
-        self.record_metrics(error, elapsed);
+        let outcome = match error {
+            None => "success",
+            Some(error) if error.is_outcome_unknown() => "unknown",
+            Some(error) if is_refused(error) => "refused",
+            Some(_) => "failure",
+        };
+        self.record_metrics(outcome, error);
+    }
+
+    fn record_sums(&self) {
+        if self.span.is_disabled() {
+            return;
+        }
+        self.span.record("iothub.attempts", self.attempts);
+        if self.hold >= SHORTEST_HOLD {
+            self.span.record("iothub.hold.duration", self.hold.as_secs_f64());
+        }
     }
 
     fn record_failure(&self, error: &Error) {
@@ -158,7 +185,7 @@ impl<'a> Trace<'a> {
 
     /// Emits the metrics in the form that `tracing_opentelemetry::MetricsLayer` reads. The event belongs to no
     /// span: otherwise every trace would show it.
-    fn record_metrics(&self, error: Option<&Error>, elapsed: Duration) {
+    fn record_metrics(&self, outcome: &'static str, error: Option<&Error>) {
         event!(
             target: METRICS,
             parent: None,
@@ -166,17 +193,25 @@ impl<'a> Trace<'a> {
             monotonic_counter.iothub.client.operations = 1_u64,
             monotonic_counter.iothub.client.retries = u64::from(self.retries),
             monotonic_counter.iothub.client.throttles = u64::from(self.throttles),
-            histogram.iothub.client.operation.duration = elapsed.as_secs_f64(),
+            histogram.iothub.client.operation.duration = self.start.elapsed().as_secs_f64(),
             histogram.iothub.client.hold.duration = self.hold.as_secs_f64(),
             iothub.hub = self.hub,
             iothub.operation = self.operation.unwrap_or("call"),
-            iothub.outcome = match error {
-                None => "success",
-                Some(error) if error.is_outcome_unknown() => "unknown",
-                Some(error) if is_refused(error) => "refused",
-                Some(_) => "failure",
-            },
+            iothub.outcome = outcome,
             "error.type" = error.map(|error| tracing::field::display(ErrorType(error))),
         );
+    }
+}
+
+impl Drop for Trace<'_> {
+    /// Ends the trace of an operation whose future was dropped.
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.record_sums();
+            if !self.span.is_disabled() {
+                self.span.record("iothub.dropped", true);
+            }
+            self.record_metrics("dropped", None);
+        }
     }
 }

@@ -12,7 +12,6 @@ use progenitor_client::ClientHooks;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
-use tracing::Span;
 
 use crate::generated::Client as Generated;
 use crate::generated::types;
@@ -88,7 +87,7 @@ impl Sides {
             timeout: Duration::MAX,
             body_limit: usize::MAX,
             headers: Arc::default(),
-            span: Span::none(),
+            on_request: None,
         });
         let method = types::CloudToDeviceMethod::default().with_method_name("reboot");
         Self {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::support::capture::{Captured, subscribe};
 use crate::support::meter::{Metrics, metrics_of};
-use crate::support::span::{attribute, failures, only};
+use crate::support::span::{attribute, failures, find_span};
 use crate::support::{builder, client, fast_retries, reboot};
 
 /// Starts a hub of this name, by which its metrics are found.
@@ -101,7 +101,7 @@ async fn dropped_call_is_counted_as_such() {
     let [(labels, _, 1.0)] = &counts[..] else { panic!("{counts:?}") };
     assert_eq!(labels, "iothub.operation=get_scheduled_job iothub.outcome=dropped");
     let spans = captured.spans();
-    let operation = only(&spans, "get_scheduled_job");
+    let operation = find_span(&spans, "get_scheduled_job");
     assert_eq!(attribute(operation, "iothub.dropped").as_deref(), Some("true"));
     assert_eq!((&operation.status, failures(operation)), (&Status::Unset, vec![]));
 }

@@ -14,7 +14,7 @@ use tracing::{Instrument as _, Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::support::capture::Captured;
-use crate::support::span::{attribute, children, description, failures, names, only};
+use crate::support::span::{attribute, children, description, failures, find_span, names};
 use crate::support::{builder, client, fast_retries, fast_retry_client, quick_hub, reboot, set_interval};
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn operation_has_a_child_span_for_each_attempt() {
     client.create_scheduled_job("reboot-43", &reboot()).await.unwrap();
 
     let spans = captured.spans();
-    let operation = only(&spans, "create_scheduled_job");
+    let operation = find_span(&spans, "create_scheduled_job");
     assert_eq!((&operation.span_kind, &operation.status), (&SpanKind::Internal, &Status::Unset));
     for (name, value) in [
         ("iothub.hub", Some("emulator.localhost")),
@@ -72,7 +72,7 @@ async fn refused_operation_has_a_status_and_one_warning() {
     let captured = Captured::start();
     let error = client(&hub).get_scheduled_job("none").await.unwrap_err();
     let spans = captured.spans();
-    let operation = only(&spans, "get_scheduled_job");
+    let operation = find_span(&spans, "get_scheduled_job");
     assert_eq!(description(operation), Some(&*error.to_string()));
     assert_eq!(failures(operation), [("WARN".to_owned(), error.to_string())]);
     let tracking_id = error.service().unwrap().tracking_id();
@@ -84,7 +84,7 @@ async fn refused_operation_has_a_status_and_one_warning() {
     ] {
         assert_eq!(attribute(operation, name).as_deref(), value, "{name}");
     }
-    let attempt = only(&spans, "GET");
+    let attempt = find_span(&spans, "GET");
     assert_eq!(attempt.parent_span_id, operation.span_context.span_id());
     assert_eq!(description(attempt), Some(""));
     assert_eq!(attribute(attempt, "error.type").as_deref(), Some("404"));
@@ -99,7 +99,7 @@ async fn unknown_outcome_is_one_error() {
     let captured = Captured::start();
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
     let spans = captured.spans();
-    let operation = only(&spans, "create_scheduled_job");
+    let operation = find_span(&spans, "create_scheduled_job");
     let [(level, text)] = &failures(operation)[..] else { panic!("{operation:?}") };
     assert!(level == "ERROR" && text.starts_with(&error.to_string()), "{level} {text}");
     assert_eq!(description(operation), Some(&**text));
@@ -117,7 +117,7 @@ async fn refused_connection_is_one_error_with_its_cause() {
     let captured = Captured::start();
     client.get_scheduled_job("job").await.unwrap_err();
     let spans = captured.spans();
-    let operation = only(&spans, "get_scheduled_job");
+    let operation = find_span(&spans, "get_scheduled_job");
     let [(level, text)] = &failures(operation)[..] else { panic!("{operation:?}") };
     assert!(level == "ERROR" && text.contains("Connection refused"), "{level} {text}");
     assert_eq!(attribute(operation, "error.type").as_deref(), Some("connect"));
@@ -148,7 +148,7 @@ async fn invalid_request_has_a_span_without_attempts() {
     assert_eq!(spans.len(), errors.len(), "{:?}", names(&spans));
     for (name, error) in &errors {
         assert!(matches!(error, Error::InvalidRequest { .. }), "{error}");
-        let span = only(&spans, name);
+        let span = find_span(&spans, name);
         assert_eq!(description(span), Some(&*error.to_string()));
         assert_eq!(failures(span), [("WARN".to_owned(), error.to_string())]);
         assert_eq!(attribute(span, "error.type").as_deref(), Some("invalid_request"));
@@ -199,8 +199,8 @@ async fn wait_is_the_parent_of_its_polls() {
     let wait = async move { wait.await };
     wait.instrument(outer).await.unwrap();
     let spans = captured.spans();
-    let wait = only(&spans, "wait_for_job");
-    assert_eq!(wait.parent_span_id, only(&spans, "program").span_context.span_id());
+    let wait = find_span(&spans, "wait_for_job");
+    assert_eq!(wait.parent_span_id, find_span(&spans, "program").span_context.span_id());
     assert_eq!(wait.status, Status::Unset);
     for (name, value) in [("iothub.job_id", "job"), ("iothub.jobs", "1"), ("iothub.job_status", "completed")]
     {
@@ -222,7 +222,7 @@ async fn failed_wait_has_the_status_of_its_poll_and_reports_it_once() {
         let captured = Captured::start();
         let error = client.wait_for_job(id).await.unwrap_err();
         let spans = captured.spans();
-        let (wait, poll) = (only(&spans, "wait_for_job"), only(&spans, "get_scheduled_job"));
+        let (wait, poll) = (find_span(&spans, "wait_for_job"), find_span(&spans, "get_scheduled_job"));
         assert_eq!(poll.parent_span_id, wait.span_context.span_id());
         for span in [wait, poll] {
             assert_eq!(description(span), Some(&*error.to_string()));
@@ -243,7 +243,7 @@ async fn wait_for_many_counts_its_jobs() {
     let results = client.wait_for_jobs(["one", "two", "none"]).await;
     let error = results["none"].as_ref().unwrap_err();
     let spans = captured.spans();
-    let wait = only(&spans, "wait_for_jobs");
+    let wait = find_span(&spans, "wait_for_jobs");
     assert_eq!(description(wait), Some(&*error.to_string()));
     for (name, value) in [("iothub.jobs", "3"), ("iothub.jobs_ended", "2"), ("iothub.jobs_failed", "1")] {
         assert_eq!(attribute(wait, name).as_deref(), Some(value), "{name}");
@@ -260,7 +260,10 @@ async fn call_is_named_by_its_first_request() {
     let captured = Captured::start();
     client.call(|api| async move { api.query_scheduled_jobs(None, None, None, None).await }).await.unwrap();
     let spans = captured.spans();
-    assert_eq!(attribute(only(&spans, "call"), "iothub.operation").as_deref(), Some("query_scheduled_jobs"));
+    assert_eq!(
+        attribute(find_span(&spans, "call"), "iothub.operation").as_deref(),
+        Some("query_scheduled_jobs")
+    );
 }
 
 #[tokio::test]
@@ -271,7 +274,7 @@ async fn reading_a_job_after_a_lost_response_is_an_attempt_of_the_same_operation
     let captured = Captured::start();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let spans = captured.spans();
-    let operation = only(&spans, "create_scheduled_job");
+    let operation = find_span(&spans, "create_scheduled_job");
     assert_eq!((&operation.status, failures(operation)), (&Status::Unset, vec![]));
     let attempts = children(&spans, operation.span_context.span_id());
     assert_eq!(attempts.last().unwrap().name, "GET");

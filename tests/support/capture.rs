@@ -1,6 +1,7 @@
 //! Capture of `tracing` output, per thread: text, and spans as OpenTelemetry gets them.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Once;
 
@@ -36,12 +37,14 @@ impl Captured {
         })
     }
 
-    /// Returns the spans that have ended, in the order of their ends.
+    /// Returns the spans that have ended, in the order of their ends. Each attribute appears once.
     pub(crate) fn spans(&self) -> Vec<SpanData> {
-        CAPTURED.with_borrow(|captured| {
-            let (_, spans) = captured.as_ref().unwrap();
-            spans.clone()
-        })
+        let spans = CAPTURED.with_borrow(|captured| captured.as_ref().unwrap().1.clone());
+        for span in &spans {
+            let names: HashSet<_> = span.attributes.iter().map(|attribute| &attribute.key).collect();
+            assert_eq!(names.len(), span.attributes.len(), "{:?}", span.attributes);
+        }
+        spans
     }
 }
 

@@ -3,11 +3,10 @@
 use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry_sdk::trace::SpanData;
 
-/// Returns the value of the span's only attribute of this name.
+/// Returns the value of an attribute.
 pub(crate) fn attribute(span: &SpanData, name: &str) -> Option<String> {
-    let values: Vec<_> = span.attributes.iter().filter(|attribute| attribute.key.as_str() == name).collect();
-    assert!(values.len() <= 1, "{name} appears twice: {values:?}");
-    values.first().map(|attribute| attribute.value.to_string())
+    let found = span.attributes.iter().find(|attribute| attribute.key.as_str() == name);
+    found.map(|attribute| attribute.value.to_string())
 }
 
 /// Returns the spans below `parent`, in the order of their ends.
@@ -17,7 +16,7 @@ pub(crate) fn children(spans: &[SpanData], parent: SpanId) -> Vec<&SpanData> {
 
 /// Returns the only span of this name.
 #[track_caller]
-pub(crate) fn only<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
+pub(crate) fn find_span<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
     let found: Vec<_> = spans.iter().filter(|span| span.name == name).collect();
     assert_eq!(found.len(), 1, "{name} in {:?}", names(spans));
     found[0]

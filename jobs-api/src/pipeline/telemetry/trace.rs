@@ -18,7 +18,8 @@ const SHORTEST_HOLD: Duration = Duration::from_millis(1);
 /// The trace of an operation under way.
 pub(in crate::pipeline) struct Trace<'a> {
     span: Span,
-    start: Instant,
+    /// `None` without a subscriber.
+    start: Option<Instant>,
     has_ended: bool,
     hub: &'a str,
     /// `None` until the first request names it.
@@ -60,7 +61,7 @@ impl<'a> Trace<'a> {
         );
         Self {
             span,
-            start: Instant::now(),
+            start: read_clock(),
             has_ended: false,
             hub,
             operation,
@@ -76,14 +77,14 @@ impl<'a> Trace<'a> {
         self.span.clone()
     }
 
-    /// Starts the measurement of a wait for the pacer, if there is a subscriber.
+    /// Starts the measurement of a wait for the pacer.
     pub(in crate::pipeline) fn start_hold(&self) -> Option<Instant> {
-        (LevelFilter::current() != LevelFilter::OFF).then(Instant::now)
+        read_clock()
     }
 
     /// Ends the measurement of a wait for the pacer.
     pub(in crate::pipeline) fn end_hold(&mut self, start: Option<Instant>) {
-        self.hold += start.map(|start| start.elapsed()).unwrap_or_default();
+        self.hold += elapsed(start);
     }
 
     /// Notes an attempt, and the operation that it was of.
@@ -193,7 +194,7 @@ impl<'a> Trace<'a> {
             monotonic_counter.iothub.client.operations = 1_u64,
             monotonic_counter.iothub.client.retries = u64::from(self.retries),
             monotonic_counter.iothub.client.throttles = u64::from(self.throttles),
-            histogram.iothub.client.operation.duration = self.start.elapsed().as_secs_f64(),
+            histogram.iothub.client.operation.duration = elapsed(self.start).as_secs_f64(),
             histogram.iothub.client.hold.duration = self.hold.as_secs_f64(),
             iothub.hub = self.hub,
             iothub.operation = self.operation.unwrap_or("call"),
@@ -216,6 +217,15 @@ impl Drop for Trace<'_> {
     }
 }
 
+/// Returns the time, if there is a subscriber.
+fn read_clock() -> Option<Instant> {
+    (LevelFilter::current() != LevelFilter::OFF).then(Instant::now)
+}
+
+fn elapsed(start: Option<Instant>) -> Duration {
+    start.map(|start| start.elapsed()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,6 +235,6 @@ mod tests {
         let mut trace = Trace::start("contoso.azure-devices.net", None, Some("reboot-43"));
         let hold = trace.start_hold();
         trace.end_hold(hold);
-        assert!(trace.span.is_disabled() && hold.is_none() && trace.hold.is_zero());
+        assert!(trace.span.is_disabled() && trace.start.is_none() && hold.is_none() && trace.hold.is_zero());
     }
 }

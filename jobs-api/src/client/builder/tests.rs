@@ -1,0 +1,65 @@
+use super::*;
+use crate::auth::CredentialError;
+
+fn builder() -> ClientBuilder {
+    let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
+    // A build without TLS accepts no other endpoint.
+    let endpoint = "http://127.0.0.1:1";
+    ClientBuilder::new("contoso.azure-devices.net".into()).credential(credential).endpoint(endpoint)
+}
+
+#[track_caller]
+fn assert_refused(builder: ClientBuilder, setting: &str) {
+    match builder.build().unwrap_err() {
+        Error::InvalidConfiguration { setting: at_fault, .. } => assert_eq!(at_fault, setting),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn plain_http_is_for_loopback_only() {
+    for url in ["http://127.0.0.1:8080", "http://localhost/", "http://[::1]:1/base", "http://127.9.9.9"] {
+        assert!(builder().endpoint(url).build().is_ok(), "{url}");
+    }
+    for url in
+        ["http://contoso.azure-devices.net", "http://127.0.0.1.evil.net", "http://10.0.0.1", "http://[::2]"]
+    {
+        assert_refused(builder().endpoint(url), "ClientBuilder::endpoint");
+    }
+}
+
+#[test]
+fn endpoint_is_a_url_without_user_query_or_fragment() {
+    for url in ["", "contoso", "ftp://h", "https://u:p@h", "https://h?a=b", "https://h#a", "https://"] {
+        assert_refused(builder().endpoint(url), "ClientBuilder::endpoint");
+    }
+}
+
+#[test]
+fn host_name_is_bare() {
+    for host in ["", "https://contoso.azure-devices.net", "contoso/", "a b", "contoso:443"] {
+        let unusable = ClientBuilder { host_name: host.into(), ..builder() };
+        assert_refused(unusable, "Client::builder");
+    }
+}
+
+#[test]
+fn misplaced_secrets_are_not_shown() {
+    let host = ClientBuilder { host_name: "HostName=h;SharedAccessKey=c2VjcmV0".into(), ..builder() };
+    let endpoint = builder().endpoint("https://user:c2VjcmV0@h");
+    let shown = format!("{host:?} {endpoint:?} {:?} {:?}", host.clone().build(), endpoint.clone().build());
+    assert!(!shown.contains("c2VjcmV0"), "{shown}");
+}
+
+#[test]
+fn credential_is_required_and_must_match_the_audience() {
+    assert_refused(ClientBuilder { credential: None, ..builder() }, "ClientBuilder::credential");
+    let of_another = "SharedAccessSignature sr=other.net&sig=a&se=4102444800";
+    let builder = || builder().credential(Credential::shared_access_signature(of_another).unwrap());
+    assert!(matches!(builder().build(), Err(Error::Credential(CredentialError::OtherHost { .. }))));
+    assert!(builder().audience("other.net").build().is_ok());
+    assert!(builder().audience("other.net/jobs").build().is_ok());
+    for audience in ["", "https://other.net", "other.net/?a", "/jobs"] {
+        assert_refused(builder().audience(audience), "ClientBuilder::audience");
+    }
+}

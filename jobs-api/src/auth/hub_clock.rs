@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use http::HeaderValue;
 
 /// The largest offset between the local clock and the hub's that is corrected: a day.
 ///
@@ -34,6 +35,8 @@ pub(crate) struct HubClock {
 struct Observed {
     offset: Option<Offset>,
     is_out_of_range: bool,
+    /// The last header that was read, in the form of RFC 9110, and its time.
+    last_date: Option<([u8; 29], DateTime<Utc>)>,
 }
 
 impl HubClock {
@@ -54,6 +57,26 @@ impl HubClock {
             observed.offset = Some(observed.offset.map_or(new, |known| known.narrow(new)));
         }
         is_in_range
+    }
+
+    /// Learns the hub's time from the header `Date` of an answer that came now, so long after its request was
+    /// sent.
+    pub(crate) fn observe_header(&self, header: &HeaderValue, round_trip: Duration) {
+        let Some(date) = self.date(header) else { return };
+        let received = self.local_now();
+        let sent = TimeDelta::from_std(round_trip).ok().and_then(|time| received.checked_sub_signed(time));
+        self.observe(date, sent.unwrap_or(received), received);
+    }
+
+    /// Reads a `Date`. Many answers of one second have the same.
+    fn date(&self, header: &HeaderValue) -> Option<DateTime<Utc>> {
+        let mut observed = self.observed();
+        if let Some((_, date)) = observed.last_date.filter(|(text, _)| text == header.as_bytes()) {
+            return Some(date);
+        }
+        let date = DateTime::parse_from_rfc2822(header.to_str().ok()?).ok()?.to_utc();
+        observed.last_date = header.as_bytes().try_into().ok().map(|text| (text, date));
+        Some(date)
     }
 
     /// Returns the best estimate of the hub's time: the local time, corrected by as little as agrees

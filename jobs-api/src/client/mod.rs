@@ -76,7 +76,7 @@ impl Client {
         let name = "create_scheduled_job";
         let body = &prepare(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
         let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-        self.0.execute_change(name, id, Change::Create(body), create).await
+        self.0.execute_change(name, id, Change::Create(body), create).await.map(|job| *job)
     }
 
     /// Creates a job unless it exists: the call may be repeated, after a crash too.
@@ -102,7 +102,7 @@ impl Client {
         let name = "ensure_scheduled_job";
         let body = &prepare(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
         let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-        self.0.execute_ensure(name, id, body, create).await
+        self.0.execute_ensure(name, id, body, create).await.map(|job| *job)
     }
 
     /// Reads a job, with its status and how many devices are in which state: [Get Scheduled Job][page].
@@ -135,7 +135,7 @@ impl Client {
         let name = "cancel_scheduled_job";
         check_job_id(id).map_err(|error| self.0.refuse(name, Some(id), error))?;
         let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
-        self.0.execute_change(name, id, Change::Cancel, cancel).await
+        self.0.execute_change(name, id, Change::Cancel, cancel).await.map(|job| *job)
     }
 
     /// Returns a client that shares everything with this one except its retries.

@@ -18,7 +18,6 @@ use reqwest::StatusCode;
 
 pub use self::certificate::CertificateError;
 pub use self::code::ErrorCode;
-pub(crate) use self::headers::date;
 pub use self::not_in_time::NotInTime;
 pub use self::service::{Cause, ServiceError};
 use self::text::one_line;

@@ -2,9 +2,12 @@
 //! another.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use progenitor_client::ResponseValue;
+use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -16,7 +19,7 @@ use super::telemetry::attempt;
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
 use crate::auth::{AccessToken, CredentialError, TokenError};
-use crate::error::{Error, NotInTime, date};
+use crate::error::{Error, NotInTime};
 use crate::generated;
 use crate::runtime::attempt::Settings;
 use crate::runtime::{Attempt, RequestId};
@@ -34,6 +37,8 @@ impl Pipeline {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
+        // Timers and sockets panic without a runtime.
+        Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
         let (mut previous, mut rejected) = (None, None);
         let class = if scope.is_read { Class::Read } else { Class::Change };
         let calls = self.pacer.is_some();
@@ -56,7 +61,7 @@ impl Pipeline {
                     None => return Err(no_token.into()),
                 },
             };
-            let result = self.attempt(scope, state, trace, &token, &operation).await;
+            let result = pin!(self.attempt(scope, state, trace, &token, &operation)).await;
             if let Some(permit) = permit {
                 permit.record(answer(&result));
             }
@@ -100,8 +105,6 @@ impl Pipeline {
         trace: &mut Trace<'_>,
     ) -> Result<Option<Permit<'a>>, Error> {
         let Some(pacer) = &self.pacer else { return Ok(None) };
-        // A timer panics without a runtime.
-        Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
         let hold = trace.start_hold();
         let turn = pacer.turn(call, state.deadlines(self.attempt_timeout)).await;
         trace.end_hold(hold);
@@ -119,10 +122,13 @@ impl Pipeline {
         state: &RetryState,
         rejected: Option<&AccessToken>,
     ) -> Result<AccessToken, CredentialError> {
-        // Timers and sockets panic without a runtime.
-        Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
         let limit = state.token_timeout(self.attempt_timeout);
-        let token = timeout(limit, self.authorizer.token(rejected)).await;
+        let mut token = pin!(self.authorizer.token(rejected));
+        if let Some(token) = token.as_mut().now_or_never() {
+            // A key signs at once: no timer is needed.
+            return token;
+        }
+        let token = timeout(limit, token).await;
         token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::timeout(limit))))
     }
 
@@ -152,24 +158,22 @@ impl Pipeline {
         });
         let endpoint = self.endpoint.as_str().trim_end_matches('/');
         let api = generated::Client::new_with_client(endpoint, self.http.clone(), attempt.clone());
-        state.record_start();
-        let clock = self.authorizer.clock();
-        let (start, sent) = (Instant::now(), clock.local_now());
-        let result = operation(api).await;
+        let start = Instant::now();
+        state.record_start(start);
+        let result = pin!(operation(api)).await;
+        let elapsed = start.elapsed();
         let mut exchange = std::mem::take(&mut *attempt.exchange());
         let span = exchange.span.take();
         trace.record_attempt(exchange.request.as_ref().map(|request| request.operation));
-        if let Some(date) = exchange.response.as_ref().and_then(|response| date(&response.headers)) {
-            clock.observe(date, sent, clock.local_now());
+        if let Some(date) = exchange.response.as_ref().and_then(|response| response.headers.get(DATE)) {
+            self.authorizer.clock().observe_header(date, elapsed);
         }
-        let result = if exchange.is_unusable() {
-            Err(Error::from_unusable(exchange, token))
-        } else {
-            result
-                .map(|response| Response::new(response, request_id, number, state.elapsed()))
-                .map_err(|error| Error::from_attempt(error, exchange, token))
+        let result = match result {
+            _ if exchange.is_unusable() => Err(Error::from_unusable(exchange, token)),
+            Ok(response) => Ok(Response::new(response, exchange, request_id, number, state.elapsed())),
+            Err(error) => Err(Error::from_attempt(error, exchange, token)),
         };
-        attempt::record_end(span.as_ref(), result.as_ref().err(), start.elapsed());
+        attempt::record_end(span.as_ref(), result.as_ref().err(), elapsed);
         result
     }
 }

@@ -1,6 +1,7 @@
 //! Changes of a job: after a lost response the job itself is read.
 
 use std::future::Future;
+use std::pin::pin;
 
 use chrono::TimeDelta;
 use progenitor_client::ResponseValue;
@@ -27,7 +28,7 @@ impl Pipeline {
         id: &str,
         change: Change<'_>,
         operation: F,
-    ) -> Result<JobResponse, Error>
+    ) -> Result<Box<JobResponse>, Error>
     where
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
@@ -35,8 +36,7 @@ impl Pipeline {
         let mut trace = Trace::start(&self.host_name, Some(name), Some(id));
         let mut state = RetryState::start(&self.retry);
         let span = trace.span();
-        let run = self.change(id, &change, &mut state, &mut trace, operation);
-        let result = run.instrument(span).await;
+        let result = pin!(self.change(id, &change, &mut state, &mut trace, operation)).instrument(span).await;
         trace.end(result.as_ref().err());
         result
     }
@@ -49,7 +49,7 @@ impl Pipeline {
         id: &str,
         request: &JobRequest,
         create: F,
-    ) -> Result<JobResponse, Error>
+    ) -> Result<Box<JobResponse>, Error>
     where
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
@@ -64,7 +64,7 @@ impl Pipeline {
                 result => return result,
             }
             let mut look = RetryState::start(&self.retry);
-            let job = self.look(id, &mut look, &mut trace).await?;
+            let job = Box::pin(self.look(id, &mut look, &mut trace)).await?;
             self.record_state(id, &job);
             let differences: Vec<_> = differences(&job, request).collect();
             if differences.is_empty() {
@@ -84,22 +84,24 @@ impl Pipeline {
         state: &mut RetryState,
         trace: &mut Trace<'_>,
         operation: F,
-    ) -> Result<JobResponse, Error>
+    ) -> Result<Box<JobResponse>, Error>
     where
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<JobResponse>, progenitor_client::Error<E>>>,
     {
-        let starts_job = change.starts_job(self.hub_time());
+        let starts_job = change.starts_job(|| self.hub_time());
         let scope = Scope { job_id: Some(id), starts_job, ..Scope::default() };
-        let error = match self.run(scope, state, trace, operation).await {
-            Ok(response) => return Ok(response.into_inner()),
+        let result = pin!(self.run(scope, state, trace, operation)).await;
+        let error = match result {
+            Ok(response) => return Ok(response.into_boxed()),
             Err(error) if !state.is_outcome_unknown() => return Err(error),
             Err(error) => error,
         };
-        let resolution = self.resolve(id, change, state, trace, &error).await;
+        // Boxed, since it is rare and as large as the operation itself.
+        let resolution = Box::pin(self.resolve(id, change, state, trace, &error)).await;
         trace.record_resolution(resolution.as_str());
         match resolution {
-            Resolution::Applied(job) => Ok(*job),
+            Resolution::Applied(job) => Ok(job),
             Resolution::NotApplied => Err(error),
             Resolution::Unknown => Err(error.with_outcome_unknown(true)),
         }
@@ -140,9 +142,9 @@ impl Pipeline {
         id: &str,
         state: &mut RetryState,
         trace: &mut Trace<'_>,
-    ) -> Result<JobResponse, Error> {
+    ) -> Result<Box<JobResponse>, Error> {
         let scope = Scope { job_id: Some(id), is_read: true, ..Scope::default() };
         let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
-        self.run(scope, state, trace, read).await.map(Response::into_inner)
+        self.run(scope, state, trace, read).await.map(Response::into_boxed)
     }
 }

@@ -3,10 +3,14 @@
 //! Each attempt has a generated client with an [`Attempt`] inside. The record outlives the generated
 //! code's own errors, which forget the status of a response whose body they cannot read.
 
+use std::mem;
+
 use bytes::{Bytes, BytesMut};
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use reqwest::{Method, Request, Response};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use reqwest::{Method, Request, Response, ResponseBuilderExt as _};
 use tracing::{Instrument as _, Span};
 
 use super::telemetry::attempt::{attempt_span, record_request, record_response};
@@ -24,13 +28,13 @@ pub(crate) const RESERVED_HEADERS: [&str; 11] = [
     "content-length",
     "content-type",
     "host",
-    REQUEST_ID,
+    "request-id",
     "transfer-encoding",
     "user-agent",
     "x-ms-continuation",
     "x-ms-max-item-count",
 ];
-const REQUEST_ID: &str = "request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const PRODUCT: HeaderValue = HeaderValue::from_static(concat!("jobs-api/", env!("CARGO_PKG_VERSION")));
 
@@ -47,7 +51,7 @@ impl ClientHooks<Attempt> for Client {
         headers.remove(API_VERSION);
         headers.insert(AUTHORIZATION, authorization.clone());
         headers.insert(USER_AGENT, PRODUCT);
-        headers.insert(REQUEST_ID, HeaderValue::try_from(request_id.to_string())?);
+        headers.insert(REQUEST_ID, HeaderValue::from_bytes(&request_id.text())?);
         if has_body {
             // The official clients name the charset; a media type other than JSON is the operation's own.
             if headers.get(CONTENT_TYPE).is_none_or(|media_type| media_type == "application/json") {
@@ -75,7 +79,7 @@ impl ClientHooks<Attempt> for Client {
         let span = self.inner().exchange().span.clone().unwrap_or_else(Span::none);
         let mut response = self.client().execute(request).instrument(span.clone()).await?;
         let redirected_to = (*response.url() != requested).then(|| response.url().authority().to_owned());
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
         // Recorded before the body is read: an interrupted response keeps its status and headers.
         self.inner().exchange().response = Some(ReceivedResponse {
             status,
@@ -87,10 +91,10 @@ impl ClientHooks<Attempt> for Client {
         let read = read_body(self.inner(), &mut response).instrument(span.clone());
         let body = read.await?;
         record_response(&span, status, body.len());
-        let mut complete = http::Response::new(body);
-        *complete.status_mut() = status;
-        *complete.headers_mut() = headers;
-        Ok(complete.into())
+        let (mut parts, ()) =
+            http::Response::builder().url(requested).body(()).unwrap_or_default().into_parts();
+        (parts.status, parts.headers) = (status, headers);
+        Ok(http::Response::from_parts(parts, body).into())
     }
 }
 

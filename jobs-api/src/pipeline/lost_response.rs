@@ -43,11 +43,11 @@ impl Resolution {
 
 impl Change<'_> {
     /// Returns true if the change creates a job that starts at once by the hub's clock.
-    pub(super) fn starts_job(&self, now: DateTime<Utc>) -> bool {
+    pub(super) fn starts_job(&self, now: impl FnOnce() -> DateTime<Utc>) -> bool {
         match self {
             Self::Create(request) => {
                 let start = request.start_time.as_ref().and_then(Timestamp::to_utc);
-                start.is_none_or(|start| start <= now + TimeDelta::seconds(1))
+                start.is_none_or(|start| start <= now() + TimeDelta::seconds(1))
             }
             Self::Cancel => false,
         }
@@ -60,7 +60,7 @@ impl Change<'_> {
     pub(super) fn resolve(
         &self,
         id: &str,
-        job: JobResponse,
+        job: Box<JobResponse>,
         earliest_sent: Option<DateTime<Utc>>,
         may_be_pending: bool,
     ) -> Resolution {
@@ -74,13 +74,13 @@ impl Change<'_> {
             Self::Create(_) => {
                 let created = job.created_time.as_ref().and_then(Timestamp::to_utc);
                 match created.zip(earliest_sent) {
-                    Some((created, sent)) if created >= sent => Resolution::Applied(Box::new(job)),
+                    Some((created, sent)) if created >= sent => Resolution::Applied(job),
                     Some((created, sent)) if sent - created > CLOCK_SPREAD => Resolution::NotApplied,
                     _ => Resolution::Unknown,
                 }
             }
             Self::Cancel => match job.status {
-                ref status if is_cancelled(status.as_ref()) => Resolution::Applied(Box::new(job)),
+                ref status if is_cancelled(status.as_ref()) => Resolution::Applied(job),
                 // The hub refuses to cancel a job in these states, at any later time too.
                 Some(JobStatus::Running | JobStatus::Completed | JobStatus::Failed) => Resolution::NotApplied,
                 _ if may_be_pending => Resolution::Unknown,

@@ -15,6 +15,7 @@ mod retry_state;
 pub(crate) mod telemetry;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,7 +92,8 @@ impl Pipeline {
         let mut trace = Trace::start(&self.host_name, scope.operation, scope.job_id);
         let mut state = RetryState::start(&self.retry);
         let span = trace.span();
-        let result = self.run(scope, &mut state, &mut trace, operation).instrument(span).await;
+        // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
+        let result = pin!(self.run(scope, &mut state, &mut trace, operation)).instrument(span).await;
         let result =
             result.and_then(read).map_err(|error| error.with_outcome_unknown(state.is_outcome_unknown()));
         trace.end(result.as_ref().err());

@@ -9,11 +9,13 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use crate::runtime::RequestId;
+use crate::runtime::attempt::Exchange;
 
 /// The value of a successful response, with the facts around it. Dereferences to the value.
 #[derive(Clone)]
 pub struct Response<T> {
-    value: T,
+    /// Boxed, since a job is large and each layer of a call hands it on.
+    value: Box<T>,
     status: StatusCode,
     headers: HeaderMap,
     request_id: RequestId,
@@ -24,16 +26,22 @@ pub struct Response<T> {
 impl<T> Response<T> {
     pub(super) fn new(
         response: ResponseValue<T>,
+        exchange: Exchange,
         request_id: RequestId,
         attempts: u32,
         elapsed: Duration,
     ) -> Self {
-        let (status, headers) = (response.status(), response.headers().clone());
-        Self { value: response.into_inner(), status, headers, request_id, attempts, elapsed }
+        let status = response.status();
+        let headers = exchange.response.map(|received| received.headers).unwrap_or_default();
+        Self { value: Box::new(response.into_inner()), status, headers, request_id, attempts, elapsed }
     }
 
     /// Returns the value alone.
     pub fn into_inner(self) -> T {
+        *self.value
+    }
+
+    pub(crate) fn into_boxed(self) -> Box<T> {
         self.value
     }
 

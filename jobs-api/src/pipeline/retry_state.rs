@@ -88,8 +88,8 @@ impl RetryState {
     }
 
     /// Notes that an attempt is sent now.
-    pub(super) fn record_start(&mut self) {
-        self.first_attempt.get_or_insert_with(Instant::now);
+    pub(super) fn record_start(&mut self, now: Instant) {
+        self.first_attempt.get_or_insert(now);
     }
 
     /// Returns the time since the first attempt was sent.
@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn fail(state: &mut RetryState, status: u16, body: &str) -> Decision {
-        state.record_start();
+        state.record_start(Instant::now());
         state.record_failure(&Error::from_status(status, body), false, Paced::default())
     }
 

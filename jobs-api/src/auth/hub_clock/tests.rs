@@ -158,3 +158,24 @@ fn any_date_and_any_order_of_times_is_safe() {
     assert!(clocks.clock.observe(now, now + seconds(1), now), "set back while the call ran");
     assert!(clocks.clock.earliest_now().unwrap() <= now);
 }
+
+#[test]
+fn header_teaches_the_time_whenever_it_is_readable() {
+    let Clocks { clock, .. } = &Clocks::new(seconds(0));
+    let observe = |header| clock.observe_header(&HeaderValue::from_static(header), Duration::from_secs(2));
+    for unreadable in ["", "now", "Sun, 01 Mar 2026 13:00:00 GMT and a day"] {
+        observe(unreadable);
+        assert_eq!(clock.earliest_now(), None, "{unreadable}");
+    }
+    for (header, ahead) in [
+        ("Sun, 01 Mar 2026 13:00:00 GMT", 3600),
+        ("Sun, 01 Mar 2026 13:00:00 GMT", 3600),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", -3598),
+        ("Sun, 1 Mar 2026 14:00:00 +0000", 7200),
+        ("Sun, 01 Mar 2026 13:00:00 GMT", 3603),
+    ] {
+        observe(header);
+        let error = clock.now() - clock.local_now() - seconds(ahead);
+        assert!(error.abs() < seconds(4), "{header}: {error}");
+    }
+}

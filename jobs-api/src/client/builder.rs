@@ -8,7 +8,8 @@ use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 use super::Client;
-use super::http::{build_http_client, is_loopback};
+use super::endpoint::parse_endpoint;
+use super::http::build_http_client;
 use crate::auth::{Authorizer, ConnectionString, Credential, HOST_NAME_RULE, is_host_name, is_resource};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
@@ -222,8 +223,7 @@ impl ClientBuilder {
         let pacer = self.is_paced.then(|| Arc::new(Pacer::new(limits)));
         let authorizer = Arc::new(Authorizer::new(credential, audience)?);
         let http = self.http_client.map_or_else(|| build_http_client(&endpoint), Ok)?;
-        let Self { host_name, retry, attempt_timeout, body_limit, .. } = self;
-        let (headers, on_request) = (Arc::default(), self.on_request);
+        let Self { host_name, retry, attempt_timeout, body_limit, on_request, .. } = self;
         let pipeline = Pipeline {
             host_name,
             endpoint,
@@ -233,7 +233,7 @@ impl ClientBuilder {
             pacer,
             attempt_timeout,
             body_limit,
-            headers,
+            headers: Arc::default(),
             on_request,
         };
         Ok(Client::new(pipeline))
@@ -244,23 +244,7 @@ impl ClientBuilder {
             return Err(invalid("Client::builder", format!("it {HOST_NAME_RULE}")));
         }
         let url = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.host_name));
-        let url = Url::parse(&url)
-            .map_err(|error| invalid("ClientBuilder::endpoint", format!("it is not a URL: {error}")))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid("ClientBuilder::endpoint", "it must not hold a user name or password"));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(invalid("ClientBuilder::endpoint", "it must end with the host, the port or a path"));
-        }
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if is_loopback(&url) => Ok(url),
-            "http" => Err(invalid(
-                "ClientBuilder::endpoint",
-                "it must be https: plain http, which shows the token, is for loopback addresses only",
-            )),
-            other => Err(invalid("ClientBuilder::endpoint", format!("it must be https, not {other}"))),
-        }
+        parse_endpoint(&url)
     }
 }
 

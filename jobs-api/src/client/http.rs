@@ -1,21 +1,15 @@
 //! The default HTTP client.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::redirect::Policy;
 
+use super::endpoint::is_loopback;
 use crate::error::Error;
 
 /// The duration of connecting: name resolution, TCP and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Returns true if the host is this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
 
 /// Builds the HTTP client that is used if none is set.
 pub(super) fn build_http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {

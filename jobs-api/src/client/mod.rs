@@ -1,6 +1,7 @@
 //! The client: one short method for each operation.
 
 pub(crate) mod builder;
+mod endpoint;
 mod env;
 mod http;
 

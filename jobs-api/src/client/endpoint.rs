@@ -1,0 +1,36 @@
+//! The URL to which the requests go.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use crate::error::Error;
+
+/// Reads the URL of an endpoint and checks that it shows no secret and does not expose the token.
+pub(super) fn parse_endpoint(url: &str) -> Result<Url, Error> {
+    let url = Url::parse(url).map_err(|error| invalid(format!("it is not a URL: {error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid("it must not hold a user name or password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("it must end with the host, the port or a path"));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err(invalid(
+            "it must be https: plain http, which shows the token, is for loopback addresses only",
+        )),
+        other => Err(invalid(format!("it must be https, not {other}"))),
+    }
+}
+
+/// Returns true if the host is this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn invalid(rule: impl Into<String>) -> Error {
+    Error::InvalidConfiguration { setting: "ClientBuilder::endpoint", rule: rule.into() }
+}

@@ -7,6 +7,7 @@ use jobs_api::reqwest::header::HeaderValue;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Condition, Error, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
+use tokio::time::timeout;
 
 use crate::support::{builder, client, fast_retries, quick_hub, reboot, received_methods};
 
@@ -27,7 +28,9 @@ async fn attempt_timeout_of_a_single_call_can_be_changed() {
     let hub = quick_hub().await;
     hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
     let hasty = client(&hub).with_retry(RetryPolicy::none()).with_attempt_timeout(Duration::from_millis(50));
-    let error = hasty.get_scheduled_job("job").await.unwrap_err();
+    // The timeout of the client itself is thirty seconds.
+    let call = timeout(Duration::from_secs(15), hasty.get_scheduled_job("job"));
+    let error = call.await.unwrap().unwrap_err();
     assert!(matches!(&error, Error::Transport(transport) if transport.is_timeout()), "{error}");
 }
 

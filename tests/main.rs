@@ -7,6 +7,7 @@ mod call_options;
 mod cancellation;
 mod conditions;
 mod deserialization;
+mod devices;
 #[cfg(feature = "entra")]
 mod entra;
 mod enums;

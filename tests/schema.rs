@@ -28,6 +28,7 @@ fn generated() -> Map<String, Value> {
         schema_of::<types::DeviceJobOutcome>(),
         schema_of::<types::DeviceJobStatistics>(),
         schema_of::<types::DeviceJobStatus>(),
+        schema_of::<types::DeviceRow>(),
         schema_of::<types::DeviceStatus>(),
         schema_of::<types::JobRequest>(),
         schema_of::<types::JobResponse>(),

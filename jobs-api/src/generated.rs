@@ -169,6 +169,21 @@ pub mod types {
         #[serde(rename = "succeededCount", skip_serializing_if = "::std::option::Option::is_none")]
         pub succeeded_count: ::std::option::Option<i32>,
     }
+    /// A row of the collections `devices` and `devices.modules`: the id of a device, or the number of all that the query selects.
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
+    #[non_exhaustive]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    pub struct DeviceRow {
+        /// The id of the device.
+        #[serde(rename = "deviceId", skip_serializing_if = "::std::option::Option::is_none")]
+        pub device_id: ::std::option::Option<::std::string::String>,
+        /// The id of the module, in a row of `devices.modules`.
+        #[serde(rename = "moduleId", skip_serializing_if = "::std::option::Option::is_none")]
+        pub module_id: ::std::option::Option<::std::string::String>,
+        /// The number of devices, or of modules, in the row of `SELECT COUNT() AS numberOfDevices`.
+        #[serde(rename = "numberOfDevices", skip_serializing_if = "::std::option::Option::is_none")]
+        pub number_of_devices: ::std::option::Option<i64>,
+    }
     /// A job to create: its type, the work of that type, the devices and the time.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
@@ -1385,6 +1400,59 @@ impl Client {
             .headers(header_map)
             .build()?;
         let info = OperationInfo { operation_id: "query_device_jobs" };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
+            500u16..=599u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /// Read the ids or the number of devices that a condition selects, one page per call
+    ///
+    /// Runs a query `SELECT deviceId FROM devices WHERE …`, which returns one row for each device, or `SELECT COUNT() AS numberOfDevices FROM devices WHERE …`, which returns one row. The collection `devices.modules` has modules instead. Members that the query does not select are absent.
+    ///
+    /// The hub answers from an index that lags behind the twins by minutes. A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/devices/query`
+    ///
+    /// Arguments:
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
+    /// - `body`: The query.
+    pub async fn query_devices<'a>(
+        &'a self,
+        x_ms_continuation: Option<&'a str>,
+        x_ms_max_item_count: Option<&'a str>,
+        body: &'a types::QuerySpecification,
+    ) -> Result<ResponseValue<crate::runtime::Rows<types::DeviceRow>>, Error<ByteStream>> {
+        let url = format!("{}/devices/query", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(3usize);
+        header_map.append(
+            ::reqwest::header::HeaderName::from_static("api-version"),
+            ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+        );
+        if let Some(value) = x_ms_continuation {
+            header_map.append("x-ms-continuation", value.to_string().try_into()?);
+        }
+        if let Some(value) = x_ms_max_item_count {
+            header_map.append("x-ms-max-item-count", value.to_string().try_into()?);
+        }
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo { operation_id: "query_devices" };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;

@@ -31,7 +31,8 @@
 //!   replaces it while calls run.
 //! - [`Client::wait_for_job`] follows a job to its end; [`Client::job_report`] names the devices on which it
 //!   failed; [`Pager`] streams jobs and rows over all pages.
-//! - [`Condition`] builds query conditions with every name and literal quoted.
+//! - [`Condition`] builds query conditions with every name and literal quoted; [`Client::count_devices`] estimates
+//!   how many devices one selects.
 //! - [`types`] has the requests and responses, generated from the spec of API version 2021-04-12. Members
 //!   that the service may leave out are `Option`s. Enums are open: a value outside the spec is kept and
 //!   written back verbatim. [`Timestamp`] reads the dates of the service.

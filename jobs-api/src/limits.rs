@@ -16,6 +16,8 @@ use std::ops::RangeInclusive;
 pub(crate) const JOB_ID_LENGTH: RangeInclusive<usize> = 1..=64;
 /// Characters in a query condition.
 pub(crate) const CONDITION_LENGTH: usize = 8192;
+/// Characters in a whole query.
+pub(crate) const QUERY_LENGTH: usize = 8192;
 /// Bytes of JSON in a direct method's payload.
 pub(crate) const PAYLOAD_SIZE: usize = 128 * 1024;
 /// Seconds that a device may take to answer a direct method.

@@ -209,7 +209,7 @@ mod tests {
             "components": { "schemas": { "Job": {}, "Status": {} } },
         });
         let open = BTreeSet::from(["Status".to_owned()]);
-        check(&syn::parse_file(&source).unwrap(), &open, &Places::new(&spec))
+        check(&syn::parse_file(&source).unwrap(), &open, &Places::new(&spec, &[]))
             .map_err(|defect| defect.to_string())
     }
 

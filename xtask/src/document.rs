@@ -10,6 +10,9 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 /// The extension of a property that lists the other names under which it is read.
 pub(crate) const OTHER_NAMES: &str = "x-other-names";
 
+/// The extension of an operation that lists the methods which read other rows from its responses.
+pub(crate) const OTHER_ROWS: &str = "x-other-rows";
+
 /// The place of the component schemas.
 pub(crate) const SCHEMAS: &str = ".components.schemas";
 

@@ -20,6 +20,7 @@ mod hub;
 mod json;
 mod names;
 mod normalize;
+mod other_rows;
 mod outcome;
 mod places;
 mod regen;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::document::{SCHEMAS, child, operations, schemas};
 use crate::names::{type_name, value_name};
+use crate::normalize::Method;
 
 /// The places of types and methods.
 pub(crate) struct Places {
@@ -14,7 +15,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(crate) fn new(json: &Value) -> Self {
+    pub(crate) fn new(json: &Value, others: &[Method]) -> Self {
         let mut types: BTreeMap<String, String> =
             schemas(json).map(|(name, _)| (type_name(name), child(SCHEMAS, name))).collect();
         let mut methods = BTreeMap::new();
@@ -23,6 +24,12 @@ impl Places {
             // Types without a name in the spec are named after the operation.
             types.entry(type_name(id)).or_insert_with(|| operation.place.clone());
             methods.insert(value_name(id), operation.place);
+        }
+        for method in others {
+            let ids = method.other_rows.iter().filter_map(|rows| rows["operationId"].as_str());
+            for id in ids {
+                methods.entry(value_name(id)).or_insert_with(|| method.place.clone());
+            }
         }
         Self { types, methods }
     }

@@ -3,7 +3,9 @@
 use crate::document::{self, Defect};
 use crate::places::Places;
 use crate::spec::Spec;
-use crate::{aliases, amend, audit, enums, generator, rows, segments, setters, syntax, visibility};
+use crate::{
+    aliases, amend, audit, enums, generator, other_rows, rows, segments, setters, syntax, visibility,
+};
 
 /// The generator's only input, from the root of the workspace.
 pub(crate) const SPEC: &str = "spec/openapi.json";
@@ -19,7 +21,7 @@ pub(crate) struct Rendered {
 /// Renders the client: the same text for the same spec.
 pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defect> {
     let enums = enums::read(spec)?;
-    let places = Places::new(&spec.json);
+    let places = Places::new(&spec.json, &spec.methods);
     let mut client = generator::generate(spec, &enums)?;
     visibility::narrow(&mut client);
     segments::guard(&mut client.items);
@@ -31,6 +33,7 @@ pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defect> {
         }
     }
     amend::apply_deprecation(&spec.json, &spec.methods, &mut client);
+    other_rows::add(&spec.json, &spec.methods, &mut client)?;
     let items = client.items.clone();
     let mut types = 0;
     if let Some(module) = syntax::types_module(&mut client) {

@@ -21,7 +21,7 @@ pub(crate) fn read_by_row(client: &mut [Item]) {
 }
 
 /// The first type argument of a path that ends with `name`.
-fn argument<'a>(ty: &'a mut Type, name: &str) -> Option<&'a mut Type> {
+pub(crate) fn argument<'a>(ty: &'a mut Type, name: &str) -> Option<&'a mut Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last_mut().filter(|segment| segment.ident == name)?;
     let PathArguments::AngleBracketed(arguments) = &mut last.arguments else { return None };

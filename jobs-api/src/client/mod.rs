@@ -1,6 +1,7 @@
 //! The client: one short method for each operation.
 
 pub(crate) mod builder;
+mod devices;
 mod endpoint;
 mod env;
 mod http;

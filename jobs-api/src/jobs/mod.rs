@@ -1,7 +1,8 @@
-//! Jobs beyond single calls: requests, their validation, outcomes, listings, reports, waiting.
+//! Jobs beyond single calls: requests, their validation, outcomes, listings, reports, waiting, batches.
 
 pub(crate) mod condition;
 mod cycle;
+pub(crate) mod devices;
 pub(crate) mod id;
 pub(crate) mod outcome;
 pub(crate) mod pager;

@@ -9,11 +9,11 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
 use super::cycle::CycleDetector;
-use super::query::{JobFilter, Query};
+use super::query::{JobFilter, Query, Select};
 use crate::auth::redact_tokens;
 use crate::error::Error;
 use crate::generated::Client as Api;
-use crate::generated::types::{DeviceJob, DeviceJobStatus, JobResponse, QuerySpecification};
+use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse, QuerySpecification};
 use crate::limits::PAGE_SIZE;
 use crate::pipeline::{Pipeline, Response, Scope};
 use crate::runtime::{Rows, UnreadableRow};
@@ -106,6 +106,13 @@ impl Pager<DeviceJob> {
     }
 }
 
+impl Pager<DeviceRow> {
+    pub(super) fn of_devices(pipeline: Arc<Pipeline>, select: Select, condition: String) -> Self {
+        let query = Query::Devices { select, condition };
+        Self::new(pipeline, query, |listing| listing.read_devices().boxed())
+    }
+}
+
 impl<T: Send + 'static> Pager<T> {
     fn new(pipeline: Arc<Pipeline>, query: Query, read_page: ReadPage<T>) -> Self {
         let page_size = *PAGE_SIZE.end();
@@ -179,12 +186,11 @@ impl<T: Send + 'static> Listing<T> {
 
     fn scope(&self) -> Scope<'_> {
         let body_limit = PAGE_OVERHEAD + usize::from(self.page_size) * ITEM_SIZE;
-        let is_query = matches!(self.query, Query::DeviceJobs { .. });
         Scope {
             operation: Some(self.query.operation()),
             job_id: self.query.job_id(),
             is_read: true,
-            is_query,
+            is_query: self.query.is_metered(),
             body_limit: Some(body_limit),
             ..Scope::default()
         }
@@ -195,7 +201,7 @@ impl Listing<JobResponse> {
     async fn read_jobs(&self) -> Result<(Page<JobResponse>, CycleDetector), Error> {
         let filter = match &self.query {
             Query::Jobs(filter) => filter,
-            Query::DeviceJobs { .. } => &JobFilter::default(),
+            _ => &JobFilter::default(),
         };
         let (status, job_type) = (filter.status.as_ref(), filter.job_type.as_ref());
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
@@ -212,6 +218,16 @@ impl Listing<DeviceJob> {
         let query = &QuerySpecification { query: Some(query) };
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
         let read = |api: Api| async move { api.query_device_jobs(continuation, Some(size), query).await };
+        self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
+    }
+}
+
+impl Listing<DeviceRow> {
+    async fn read_devices(&self) -> Result<(Page<DeviceRow>, CycleDetector), Error> {
+        let query = self.query.to_text().map_err(|error| self.refuse(error))?;
+        let query = &QuerySpecification { query: Some(query) };
+        let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
+        let read = |api: Api| async move { api.query_devices(continuation, Some(size), query).await };
         self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
     }
 }

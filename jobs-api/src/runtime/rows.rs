@@ -75,6 +75,11 @@ impl UnreadableRow {
         self
     }
 
+    /// Returns a row that lacks a member which the query selects.
+    pub(crate) fn lacking(member: &str, text: String) -> Self {
+        Self { index: 0, text, reason: format!("it has no usable {member}") }
+    }
+
     fn new(index: usize, row: &RawValue, error: &serde_json::Error) -> Self {
         let mut text = row.get();
         if text.len() > KEPT_TEXT {

@@ -8,13 +8,18 @@ use crate::grammar::{Kind, walk_mut};
 /// Escapes every description and summary of the document.
 pub(super) fn escape(json: &mut Value) -> Result<(), Defect> {
     walk_mut(json, "", Kind::Document, &mut |_, _, members| {
-        for key in ["description", "summary"] {
-            if let Some(Value::String(text)) = members.get_mut(key) {
-                *text = escape_text(text);
-            }
-        }
+        escape_members(members);
         Ok(())
     })
+}
+
+/// Escapes the description and the summary of an object.
+pub(super) fn escape_members(members: &mut Map<String, Value>) {
+    for key in ["description", "summary"] {
+        if let Some(Value::String(text)) = members.get_mut(key) {
+            *text = escape_text(text);
+        }
+    }
 }
 
 /// Appends a paragraph to the description of an object.

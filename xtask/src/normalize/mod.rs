@@ -12,7 +12,7 @@ mod schemas;
 
 use serde_json::Value;
 
-use crate::document::{Defect, OTHER_NAMES};
+use crate::document::{Defect, OTHER_NAMES, OTHER_ROWS};
 use crate::grammar::{Kind, walk_mut};
 
 pub(crate) use operations::Method;
@@ -33,7 +33,7 @@ pub(crate) fn normalize(json: &mut Value) -> Result<Vec<Method>, Defect> {
 /// Removes the extensions of others, some of which change what the generator writes.
 fn remove_extensions(json: &mut Value) -> Result<(), Defect> {
     walk_mut(json, "", Kind::Document, &mut |_, _, members| {
-        members.retain(|key, _| !key.starts_with("x-") || key == OTHER_NAMES);
+        members.retain(|key, _| !key.starts_with("x-") || [OTHER_NAMES, OTHER_ROWS].contains(&key.as_str()));
         Ok(())
     })
 }

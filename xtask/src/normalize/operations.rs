@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::descriptions;
 use crate::checks::{is_left_to_client, is_success};
-use crate::document::{Defect, follow, operations};
+use crate::document::{Defect, OTHER_ROWS, follow, operations};
 use crate::names;
 
 /// An operation whose method differs from what the generator writes.
@@ -16,6 +16,8 @@ pub(crate) struct Method {
     pub(crate) place: String,
     pub(crate) is_deprecated: bool,
     pub(crate) bodies: Bodies,
+    /// The methods that read other rows from its responses: their ids, descriptions and items.
+    pub(crate) other_rows: Vec<Value>,
 }
 
 /// The bodies of an operation, as far as the generator does not know them.
@@ -75,6 +77,7 @@ pub(super) fn simplify(json: &mut Value) -> Result<Vec<Method>, Defect> {
             place: operation.place.clone(),
             is_deprecated: operation.json["deprecated"] == true,
             bodies: Bodies::default(),
+            other_rows: other_rows(operation.json),
         };
         let mut simple = Map::new();
         for key in ["operationId", "summary", "description"] {
@@ -103,6 +106,13 @@ pub(super) fn simplify(json: &mut Value) -> Result<Vec<Method>, Defect> {
         components.retain(|section, _| section == "schemas");
     }
     Ok(methods)
+}
+
+/// The other rows of an operation, with their descriptions escaped.
+fn other_rows(operation: &Value) -> Vec<Value> {
+    let mut rows = operation[OTHER_ROWS].as_array().cloned().unwrap_or_default();
+    rows.iter_mut().filter_map(Value::as_object_mut).for_each(descriptions::escape_members);
+    rows
 }
 
 /// The parameters of an operation; one of its own replaces one of the path.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::swagger;
-use crate::document::{Defect, OTHER_NAMES, follow, operations, schemas};
+use crate::document::{Defect, OTHER_NAMES, OTHER_ROWS, follow, operations, schemas};
 
 /// The statements of a document by subject, such as `PUT /jobs/{id} body` and `Job.status`.
 pub(super) type Facts = BTreeMap<String, String>;
@@ -36,6 +36,10 @@ fn reduce(json: &Value) -> Facts {
             let text = |key: &str| parameter[key].as_str().unwrap_or_default();
             let fact = format!("{}{}", type_text(json, &parameter["schema"]), required(parameter));
             add(format!("{name} {} {}", text("in"), text("name")), fact);
+        }
+        for rows in operation.json[OTHER_ROWS].as_array().into_iter().flatten() {
+            let id = rows["operationId"].as_str().unwrap_or_default();
+            add(format!("{name} {OTHER_ROWS} {id}"), format!("[{}]", type_text(json, &rows["items"])));
         }
         if let Some(body) = operation.json.get("requestBody").map(|body| follow(json, body)) {
             add(format!("{name} body"), format!("{}{}", content_text(json, body), required(body)));

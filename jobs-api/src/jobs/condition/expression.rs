@@ -130,6 +130,13 @@ impl fmt::Display for Condition {
     }
 }
 
+/// Returns the text for a request, like the conversion of the condition itself.
+impl From<&Condition> for String {
+    fn from(condition: &Condition) -> Self {
+        condition.clone().into()
+    }
+}
+
 /// Returns the text for a request. A condition that cannot be used becomes a text that creating the job
 /// refuses, with the reason: a null character, which no condition has, and the reason.
 impl From<Condition> for String {

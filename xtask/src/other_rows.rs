@@ -1,0 +1,174 @@
+//! Lists whose rows depend on the request: one method for each kind of row.
+//!
+//! OpenAPI has one operation for a path and a method. The extension `x-other-rows` of an operation lists
+//! further ones, which send the same request and read rows of another component.
+
+use serde_json::Value;
+use syn::{Expr, ImplItem, ImplItemFn, Item, Member, ReturnType, Stmt, parse_quote};
+
+use crate::document::{Defect, OTHER_ROWS, SCHEMAS, child};
+use crate::names::{type_name, value_name};
+use crate::normalize::Method;
+use crate::rows::argument;
+use crate::syntax::doc_text;
+
+/// Starts the part of a method's doc comment that the generator writes.
+const GENERATED_DOC: &str = "Sends a `";
+
+/// Adds the methods of other rows to the client, each after the method whose request it sends.
+pub(crate) fn add(json: &Value, methods: &[Method], client: &mut syn::File) -> Result<(), Defect> {
+    for method in methods {
+        for (index, rows) in method.other_rows.iter().enumerate() {
+            let place = format!("{}[{index}]", child(&method.place, OTHER_ROWS));
+            let refuse = |reason: &str| Err(Defect::new(&place, reason));
+            let Some(id) = rows["operationId"].as_str() else { return refuse("has no operationId") };
+            let component = rows["items"]["$ref"].as_str().and_then(|target| target.rsplit('/').next());
+            let Some(component) = component.filter(|name| is_object(json, name)) else {
+                return refuse(&format!("needs items that refer to an object of {SCHEMAS}"));
+            };
+            if add_after(client, &method.name, rows, &value_name(id), &type_name(component)).is_none() {
+                return refuse("belongs to an operation that returns no list of components");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_object(json: &Value, component: &str) -> bool {
+    json["components"]["schemas"][component]["properties"].is_object()
+}
+
+fn add_after(client: &mut syn::File, method: &str, rows: &Value, name: &str, row: &str) -> Option<()> {
+    client.items.iter_mut().find_map(|item| {
+        let Item::Impl(block) = item else { return None };
+        let is_method =
+            |item: &ImplItem| matches!(item, ImplItem::Fn(function) if function.sig.ident == method);
+        let position = block.items.iter().position(is_method)?;
+        let ImplItem::Fn(function) = &block.items[position] else { return None };
+        let other = with_rows(function.clone(), rows, name, row)?;
+        block.items.insert(position + 1, ImplItem::Fn(other));
+        Some(())
+    })
+}
+
+/// Makes the method one of another name, row and description.
+fn with_rows(mut function: ImplItemFn, rows: &Value, name: &str, row: &str) -> Option<ImplItemFn> {
+    function.sig.ident = syn::parse_str(name).ok()?;
+    let ReturnType::Type(_, output) = &mut function.sig.output else { return None };
+    let value = argument(output, "Result").and_then(|ty| argument(ty, "ResponseValue"))?;
+    let row: syn::Ident = syn::parse_str(row).ok()?;
+    *argument(value, "Rows")? = parse_quote!(types::#row);
+    *operation_id(&mut function)? = parse_quote!(#name);
+    let docs: Vec<String> = function.attrs.iter().filter_map(doc_text).collect();
+    let docs = docs.join("\n");
+    let generated = docs.find(GENERATED_DOC).map_or("", |start| &docs[start..]);
+    let own = ["summary", "description"].map(|key| rows[key].as_str().unwrap_or_default());
+    let docs = [own[0], own[1], generated].join("\n\n");
+    function.attrs.retain(|attribute| doc_text(attribute).is_none());
+    function.attrs.insert(0, parse_quote!(#[doc = #docs]));
+    Some(function)
+}
+
+/// Returns the id that the method gives to hooks and errors.
+fn operation_id(function: &mut ImplItemFn) -> Option<&mut Expr> {
+    function.block.stmts.iter_mut().find_map(|statement| {
+        let Stmt::Local(local) = statement else { return None };
+        let Expr::Struct(info) = &mut *local.init.as_mut()?.expr else { return None };
+        let field = info.fields.iter_mut().find(|field| match &field.member {
+            Member::Named(name) => name == "operation_id",
+            Member::Unnamed(_) => false,
+        });
+        field.map(|field| &mut field.expr)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::render::render;
+    use crate::spec::Spec;
+
+    /// Renders a client of one operation, whose rows may be of another kind too.
+    fn rendered(schema: Value, other: Value) -> Result<String, String> {
+        let spec = json!({
+            "openapi": "3.0.3",
+            "info": { "title": "hub", "version": "1" },
+            "paths": { "/query": { "post": {
+                "operationId": "query_jobs",
+                "summary": "Query jobs",
+                "x-other-rows": [other],
+                "responses": { "200": {
+                    "description": "",
+                    "content": { "application/json": { "schema": schema } },
+                } },
+            } } },
+            "components": { "schemas": {
+                "Job": { "type": "object", "properties": { "id": { "type": "string" } } },
+                "Count": { "type": "object", "properties": { "count": { "type": "integer", "format": "int64" } } },
+                "Name": { "type": "string" },
+            } },
+        });
+        let spec = Spec::parse(&spec.to_string()).unwrap();
+        render(&spec).map(|client| client.source).map_err(|defect| defect.to_string())
+    }
+
+    fn jobs() -> Value {
+        json!({ "type": "array", "items": { "$ref": "#/components/schemas/Job" } })
+    }
+
+    fn counts() -> Value {
+        json!({
+            "operationId": "count_jobs",
+            "summary": "Count <jobs>",
+            "description": "In one row.",
+            "items": { "$ref": "#/components/schemas/Count" },
+        })
+    }
+
+    #[test]
+    fn operation_has_a_method_for_each_kind_of_row() {
+        let source = rendered(jobs(), counts()).unwrap();
+        let (first, second) = source.split_once("/// Count ").unwrap();
+        assert!(!second.starts_with("<jobs>"), "the summary is escaped");
+        assert!(first.contains("fn query_jobs") && first.contains("Rows<types::Job>"), "{first}");
+        assert!(second.contains("fn count_jobs") && second.contains("Rows<types::Count>"), "{second}");
+        assert!(second.contains("operation_id: \"count_jobs\"") && second.contains("{}/query"), "{second}");
+        assert!(
+            second.contains("/// In one row.\n    ///\n    /// Sends a `POST` request to `/query`"),
+            "{second}"
+        );
+    }
+
+    #[test]
+    fn other_rows_without_a_list_of_components_are_refused() {
+        let with = |key: &str, value: Value| {
+            let mut other = counts();
+            other[key] = value;
+            other
+        };
+        let job = json!({ "$ref": "#/components/schemas/Job" });
+        for (schema, other, reason) in [
+            (jobs(), with("operationId", json!(null)), "has no operationId"),
+            (jobs(), with("items", json!({ "type": "string" })), "needs items that refer to an object"),
+            (
+                jobs(),
+                with("items", json!({ "$ref": "#/components/schemas/Name" })),
+                "needs items that refer to an object",
+            ),
+            (
+                jobs(),
+                with("items", json!({ "$ref": "#/components/schemas/None" })),
+                "needs items that refer to an object",
+            ),
+            (job, counts(), "belongs to an operation that returns no list"),
+        ] {
+            let error = rendered(schema, other).unwrap_err();
+            assert!(error.starts_with(" at .paths[\"/query\"].post[\"x-other-rows\"][0]: "), "{error}");
+            assert!(error.contains(reason), "{error}");
+        }
+        let taken = rendered(jobs(), with("operationId", json!("query_jobs"))).unwrap_err();
+        assert!(taken.contains("gives a second method \"query_jobs\""), "{taken}");
+    }
+}

@@ -12,6 +12,7 @@
 
 mod exit;
 mod hub;
+mod progress;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -21,7 +22,8 @@ use chrono::{TimeDelta, Utc};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 
 use exit::exit_code;
-use hub::{Hub, follow};
+use hub::Hub;
+use progress::follow;
 
 fn command_line() -> OptionParser<String> {
     let job_id =

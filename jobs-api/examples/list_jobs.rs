@@ -12,6 +12,7 @@
 
 mod exit;
 mod hub;
+mod progress;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -23,7 +24,8 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, J
 use jobs_api::{Client, JobFilter, Timestamp};
 
 use exit::exit_code;
-use hub::{Hub, follow};
+use hub::Hub;
+use progress::follow;
 
 fn command_line() -> OptionParser<JobFilter> {
     let status = long("status").help("Only jobs in this status").argument::<JobStatus>("STATUS").optional();

@@ -13,6 +13,7 @@
 
 mod exit;
 mod hub;
+mod progress;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -26,7 +27,8 @@ use jobs_emulator::{Fault, Route, When};
 use serde_json::json;
 
 use exit::exit_code;
-use hub::{Hub, follow};
+use hub::Hub;
+use progress::follow;
 
 struct Arguments {
     condition: String,

@@ -5,8 +5,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use jobs_api::types::{JobResponse, JobStatus};
 use jobs_api::{Client, ClientBuilder};
 use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
 use serde_json::json;
@@ -44,7 +42,8 @@ impl Hub {
 
 fn pump(number: u32, troubled: bool) -> Device {
     let building = if number <= 8 { "43" } else { "44" };
-    let device = Device::new(format!("pump-{number}")).with_tags(json!({ "building": building }));
+    let tags = json!({ "building": building, "floor": (number - 1) % 4 + 1 });
+    let device = Device::new(format!("pump-{number}")).with_tags(tags);
     match number {
         2 | 5 if troubled => device.offline(),
         7 if troubled => device.answering(|call| MethodAnswer {
@@ -53,20 +52,4 @@ fn pump(number: u32, troubled: bool) -> Device {
         }),
         _ => device.answering(|call| MethodAnswer { status: 200, payload: json!({ "done": call.name }) }),
     }
-}
-
-/// Waits for a job with a progress bar.
-pub(crate) async fn follow(client: &Client, id: &str) -> Result<JobResponse, Box<dyn Error>> {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} devices, {msg}")?;
-    let bar = ProgressBar::new(0).with_style(style);
-    let job = client.wait_for_job(id).on_progress(|job| show(&bar, job)).await;
-    bar.finish_and_clear();
-    Ok(job?)
-}
-
-fn show(bar: &ProgressBar, job: &JobResponse) {
-    let counts = job.counts();
-    bar.set_length(counts.total.into());
-    bar.set_position((counts.succeeded + counts.failed).into());
-    bar.set_message(job.status.as_ref().map(JobStatus::to_string).unwrap_or_default());
 }

@@ -1,5 +1,6 @@
 //! The client: one short method for each operation.
 
+mod batch;
 pub(crate) mod builder;
 mod devices;
 mod endpoint;
@@ -18,6 +19,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
+use crate::jobs::ensure::ensure_job;
 use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
 use crate::jobs::read::read_job;
@@ -101,10 +103,7 @@ impl Client {
     /// [`Error::JobConflict`] if a job of this id exists that is not the one requested; else those of
     /// [`create_scheduled_job`](Self::create_scheduled_job).
     pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        let name = "ensure_scheduled_job";
-        let body = &prepare(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
-        let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-        self.0.execute_ensure(name, id, body, create).await.map(|job| *job)
+        ensure_job(&self.0, id, request).await
     }
 
     /// Reads a job, with its status and how many devices are in which state: [Get Scheduled Job][page].

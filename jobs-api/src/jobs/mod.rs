@@ -1,8 +1,10 @@
 //! Jobs beyond single calls: requests, their validation, outcomes, listings, reports, waiting, batches.
 
+pub(crate) mod batch;
 pub(crate) mod condition;
 mod cycle;
 pub(crate) mod devices;
+pub(crate) mod ensure;
 pub(crate) mod id;
 pub(crate) mod outcome;
 pub(crate) mod pager;

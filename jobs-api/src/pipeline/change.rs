@@ -66,11 +66,7 @@ impl Pipeline {
             let mut look = RetryState::start(&self.retry);
             let job = Box::pin(self.look(id, &mut look, &mut trace)).await?;
             self.record_state(id, &job);
-            let differences: Vec<_> = differences(&job, request).collect();
-            if differences.is_empty() {
-                return Ok(job);
-            }
-            Err(Error::JobConflict { job_id: id.to_owned(), differences })
+            check_same(id, job, request)
         };
         let result = run.instrument(span).await;
         trace.end(result.as_ref().err());
@@ -147,4 +143,17 @@ impl Pipeline {
         let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
         self.run(scope, state, trace, read).await.map(Response::into_boxed)
     }
+}
+
+/// Returns the job `id` if it is the one that `request`, as it is sent, asks for.
+pub(crate) fn check_same(
+    id: &str,
+    job: Box<JobResponse>,
+    request: &JobRequest,
+) -> Result<Box<JobResponse>, Error> {
+    let differences: Vec<_> = differences(&job, request).collect();
+    if differences.is_empty() {
+        return Ok(job);
+    }
+    Err(Error::JobConflict { job_id: id.to_owned(), differences })
 }

@@ -5,7 +5,7 @@
 //! unless it exists.
 
 mod attempts;
-mod change;
+pub(crate) mod change;
 pub(crate) mod hooks;
 pub(crate) mod lost_response;
 pub(crate) mod pacer;

@@ -11,3 +11,4 @@ mod span;
 
 pub use self::job::WaitForJob;
 pub use self::jobs::WaitForJobs;
+pub(super) use self::poll_timer::INTERVALS;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// The shortest and the longest interval between two polls: a hub allows 100 job operations a minute.
-pub(super) const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(10);
+pub(in crate::jobs) const INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(500)..=Duration::from_secs(10);
 /// The shortest interval that may be set: polls without a pause would leave nothing to other calls.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// How long before the start of a scheduled job the next poll comes.

@@ -26,6 +26,7 @@ use crate::jobs::read::read_job;
 use crate::jobs::report::JobReport;
 use crate::jobs::validate::{check_job_id, prepare};
 use crate::jobs::wait::{WaitForJob, WaitForJobs};
+use crate::pipeline::change::First;
 use crate::pipeline::hooks::RESERVED_HEADERS;
 use crate::pipeline::lost_response::Change;
 use crate::pipeline::pacer::snapshot::Pacing;
@@ -103,7 +104,7 @@ impl Client {
     /// [`Error::JobConflict`] if a job of this id exists that is not the one requested; else those of
     /// [`create_scheduled_job`](Self::create_scheduled_job).
     pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        ensure_job(&self.0, id, request).await
+        ensure_job(&self.0, id, request, First::Create).await
     }
 
     /// Reads a job, with its status and how many devices are in which state: [Get Scheduled Job][page].

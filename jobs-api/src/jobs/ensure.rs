@@ -5,15 +5,17 @@ use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{JobRequest, JobResponse};
 use crate::pipeline::Pipeline;
+use crate::pipeline::change::First;
 
 /// Creates a job, or returns the job of this id if it is the one requested.
 pub(crate) async fn ensure_job(
     pipeline: &Pipeline,
     id: &str,
     request: &JobRequest,
+    first: First,
 ) -> Result<JobResponse, Error> {
     let name = "ensure_scheduled_job";
     let body = &prepare(id, request).map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-    pipeline.execute_ensure(name, id, body, create).await.map(|job| *job)
+    pipeline.execute_ensure(name, id, body, first, create).await.map(|job| *job)
 }

@@ -14,10 +14,19 @@ use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
 use crate::error::Error;
 use crate::generated;
-use crate::generated::types::{JobRequest, JobResponse};
+use crate::generated::types::{JobRequest, JobResponse, JobStatus};
 
 /// Attempts at reading the job after a lost response.
 const LOOK_ATTEMPTS: u32 = 3;
+
+/// The first step of creating a job that may exist.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum First {
+    /// Create it: cheapest if it does not exist.
+    Create,
+    /// Read it: a job that exists needs no slot, for which its creation might wait.
+    Read,
+}
 
 impl Pipeline {
     /// Runs an operation that changes the job `id`. After a lost response the job itself is read, before
@@ -48,6 +57,7 @@ impl Pipeline {
         name: &'static str,
         id: &str,
         request: &JobRequest,
+        first: First,
         create: F,
     ) -> Result<Box<JobResponse>, Error>
     where
@@ -58,6 +68,14 @@ impl Pipeline {
         let mut state = RetryState::start(&self.retry);
         let span = trace.span();
         let run = async {
+            if first == First::Read {
+                let mut look = RetryState::start(&self.retry);
+                match Box::pin(self.look(id, &mut look, &mut trace)).await {
+                    Ok(job) if is_shown(&job) => return self.found(id, job, request),
+                    Err(error) if !error.is_not_found() => return Err(error),
+                    _ => {}
+                }
+            }
             let change = Change::Create(request);
             match self.change(id, &change, &mut state, &mut trace, create).await {
                 Err(error) if error.is_already_exists() => {}
@@ -65,12 +83,26 @@ impl Pipeline {
             }
             let mut look = RetryState::start(&self.retry);
             let job = Box::pin(self.look(id, &mut look, &mut trace)).await?;
-            self.record_state(id, &job);
-            check_same(id, job, request)
+            self.found(id, job, request)
         };
         let result = run.instrument(span).await;
         trace.end(result.as_ref().err());
         result
+    }
+
+    /// Returns the job `id`, which exists, if it is the one that `request` asks for.
+    fn found(
+        &self,
+        id: &str,
+        job: Box<JobResponse>,
+        request: &JobRequest,
+    ) -> Result<Box<JobResponse>, Error> {
+        self.record_state(id, &job);
+        let differences: Vec<_> = differences(&job, request).collect();
+        if differences.is_empty() {
+            return Ok(job);
+        }
+        Err(Error::JobConflict { job_id: id.to_owned(), differences })
     }
 
     async fn change<E, F, Fut>(
@@ -145,15 +177,8 @@ impl Pipeline {
     }
 }
 
-/// Returns the job `id` if it is the one that `request`, as it is sent, asks for.
-pub(crate) fn check_same(
-    id: &str,
-    job: Box<JobResponse>,
-    request: &JobRequest,
-) -> Result<Box<JobResponse>, Error> {
-    let differences: Vec<_> = differences(&job, request).collect();
-    if differences.is_empty() {
-        return Ok(job);
-    }
-    Err(Error::JobConflict { job_id: id.to_owned(), differences })
+/// Returns true if the hub shows the state of the job: it does not of an import or export job, and may answer so
+/// for an id that it does not know.
+fn is_shown(job: &JobResponse) -> bool {
+    !matches!(job.status, None | Some(JobStatus::Unknown))
 }

@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 
-use super::ensure::ensure_job;
-use super::outcome::JobOutcome;
-use super::report::JobReport;
-use super::validate::prepare;
-use super::wait::{INTERVALS, WaitForJob};
 use crate::error::Error;
 use crate::generated::types::JobRequest;
+use crate::jobs::ensure::ensure_job;
+use crate::jobs::report::JobReport;
+use crate::jobs::wait::{INTERVALS, WaitForJob};
 use crate::pipeline::Pipeline;
-use crate::pipeline::change::check_same;
+use crate::pipeline::change::First;
 
 /// The jobs in progress by default: twice as many as any hub runs at a time, so that its slots are in use while
 /// reports are read.
@@ -123,14 +121,7 @@ impl<'a> RunJobs<'a> {
 impl Runner {
     /// Creates the job unless it exists, waits for its end, and reads its report.
     async fn run(&self, id: &str, request: &JobRequest) -> Result<JobReport, Error> {
-        let refuse = |error| self.pipeline.refuse("ensure_scheduled_job", Some(id), error);
-        let body = prepare(id, request).map_err(refuse)?;
-        // A job that exists needs no slot, for which its creation might wait.
-        match self.pipeline.read_job(id).await {
-            Ok(job) if job.outcome() != JobOutcome::Unknown => *check_same(id, Box::new(job), &body)?,
-            Err(error) if !error.is_not_found() => return Err(error),
-            _ => ensure_job(&self.pipeline, id, request).await?,
-        };
+        ensure_job(&self.pipeline, id, request, First::Read).await?;
         let wait = WaitForJob::new(self.pipeline.clone(), id).poll_intervals(self.intervals.clone());
         wait.report().await
     }

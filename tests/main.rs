@@ -8,6 +8,7 @@ mod call_options;
 mod cancellation;
 mod conditions;
 mod deserialization;
+mod device_lists;
 mod devices;
 #[cfg(feature = "entra")]
 mod entra;

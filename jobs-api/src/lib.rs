@@ -30,7 +30,8 @@
 //!   [operation](Operations) of the spec. [`ClientBuilder`] takes any [`Credential`]; [`RotatingCredential`]
 //!   replaces it while calls run.
 //! - [`Client::wait_for_job`] follows a job to its end; [`Client::job_report`] names the devices on which it
-//!   failed; [`Pager`] streams jobs and rows over all pages. [`Client::run_jobs`] runs a batch, and resumes it.
+//!   failed; [`Pager`] streams jobs and rows over all pages. [`Client::run_jobs`] runs a batch, and resumes it;
+//!   [`JobRequest::for_devices`](types::JobRequest::for_devices) takes a list of devices of any length.
 //! - [`Condition`] builds query conditions with every name and literal quoted; [`Client::count_devices`] estimates
 //!   how many devices one selects.
 //! - [`types`] has the requests and responses, generated from the spec of API version 2021-04-12. Members
@@ -141,7 +142,7 @@ pub use error::{
 pub use generated::Client as Operations;
 #[doc(inline)]
 pub use generated::types;
-pub use jobs::batch::RunJobs;
+pub use jobs::batch::{BatchRequest, RunJobs};
 pub use jobs::condition::{Attribute, Condition, ConditionError, Literal};
 pub use jobs::id::JobId;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};

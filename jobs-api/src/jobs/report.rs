@@ -12,8 +12,9 @@ use super::outcome::JobOutcome;
 use super::pager::Pager;
 use super::read::read_job;
 use crate::error::Error;
-use crate::generated::types::{DeviceJob, JobResponse};
+use crate::generated::types::{DeviceJob, DeviceJobStatistics, JobResponse};
 use crate::pipeline::Pipeline;
+use crate::runtime::Timestamp;
 
 /// Failed devices that a report names. A person reads no more, and a large fleet needs little memory.
 const NAMED_FAILURES: usize = 1000;
@@ -31,7 +32,8 @@ const CATEGORIES: usize = 100;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct JobReport {
-    /// The job, read before its rows.
+    /// The job, read before its rows. Of a [list of devices](crate::types::JobRequest::for_devices) that took
+    /// several jobs, the one of the worst outcome, with the id of the request and the statistics of all.
     pub job: JobResponse,
     /// Devices that have a row.
     pub devices: u64,
@@ -100,16 +102,32 @@ impl JobReport {
         }
     }
 
+    /// Adds the report of another job. The job becomes that of the worse outcome, with the statistics of both
+    /// and the times from the first start to the last end.
+    pub(crate) fn merge(&mut self, other: Self) {
+        merge_jobs(&mut self.job, other.job);
+        self.devices += other.devices;
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.unreadable += other.unreadable;
+        self.uncategorized += other.uncategorized
+            + merge_counts(&mut self.by_status, &other.by_status)
+            + merge_counts(&mut self.by_error_code, &other.by_error_code)
+            + merge_counts(&mut self.by_method_status, &other.by_method_status);
+        let room = NAMED_FAILURES - self.failures.len();
+        self.failures.extend(other.failures.into_iter().take(room));
+    }
+
     fn add(&mut self, row: &DeviceJob) {
         self.devices += 1;
         self.succeeded += u64::from(row.is_success());
         let status = row.status.as_ref().map_or("unknown", |status| status.as_str());
-        self.uncategorized += count(&mut self.by_status, status);
+        self.uncategorized += count(&mut self.by_status, status, 1);
         if let Some(code) = row.error.as_ref().and_then(|error| error.code.as_deref()) {
-            self.uncategorized += count(&mut self.by_error_code, code);
+            self.uncategorized += count(&mut self.by_error_code, code, 1);
         }
         if let Some(status) = row.method_response().and_then(|response| response.status) {
-            self.uncategorized += count(&mut self.by_method_status, &status);
+            self.uncategorized += count(&mut self.by_method_status, &status, 1);
         }
         if let Some(reason) = row.failure() {
             self.failed += 1;
@@ -124,20 +142,81 @@ impl JobReport {
     }
 }
 
-/// Adds 1 to the count of `key`, which is copied the first time only. Returns 1 instead if there are too
-/// many keys already.
-fn count<Q, K>(counts: &mut BTreeMap<K, u64>, key: &Q) -> u64
+/// Adds to the count of `key`, which is copied the first time only. Returns the addition instead if there are
+/// too many keys already.
+fn count<Q, K>(counts: &mut BTreeMap<K, u64>, key: &Q, addition: u64) -> u64
 where
     K: Borrow<Q> + Ord,
     Q: Ord + ToOwned<Owned = K> + ?Sized,
 {
     let is_full = counts.len() == CATEGORIES;
     match counts.get_mut(key) {
-        Some(count) => *count += 1,
-        None if is_full => return 1,
-        None => drop(counts.insert(key.to_owned(), 1)),
+        Some(count) => *count += addition,
+        None if is_full => return addition,
+        None => drop(counts.insert(key.to_owned(), addition)),
     }
     0
+}
+
+/// Adds the counts of another report. Returns how many found no place.
+fn merge_counts<K: Ord + Clone>(counts: &mut BTreeMap<K, u64>, others: &BTreeMap<K, u64>) -> u64 {
+    others.iter().map(|(key, addition)| count(counts, key, *addition)).sum()
+}
+
+fn merge_jobs(job: &mut JobResponse, other: JobResponse) {
+    let statistics = merge_statistics(job.device_job_statistics.take(), other.device_job_statistics.clone());
+    let created_time = earlier(job.created_time.take(), other.created_time.clone());
+    let start_time = earlier(job.start_time.take(), other.start_time.clone());
+    let end_time = later(job.end_time.take(), other.end_time.clone());
+    if severity(other.outcome()) > severity(job.outcome()) {
+        *job = other;
+    }
+    job.device_job_statistics = statistics;
+    (job.created_time, job.start_time, job.end_time) = (created_time, start_time, end_time);
+}
+
+/// Ranks the outcomes of jobs, apart from their devices.
+fn severity(outcome: JobOutcome) -> u8 {
+    match outcome {
+        JobOutcome::Succeeded | JobOutcome::CompletedWithFailures(_) => 0,
+        JobOutcome::Pending => 1,
+        JobOutcome::Unknown => 2,
+        JobOutcome::Cancelled => 3,
+        JobOutcome::Failed => 4,
+    }
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    [one, other].into_iter().flatten().filter(is_known).min_by_key(Timestamp::to_utc)
+}
+
+fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    [one, other].into_iter().flatten().filter(is_known).max_by_key(Timestamp::to_utc)
+}
+
+fn is_known(time: &Timestamp) -> bool {
+    time.to_utc().is_some()
+}
+
+fn merge_statistics(
+    one: Option<DeviceJobStatistics>,
+    other: Option<DeviceJobStatistics>,
+) -> Option<DeviceJobStatistics> {
+    let (one, other) = match (one, other) {
+        (Some(one), Some(other)) => (one, other),
+        (one, other) => return one.or(other),
+    };
+    let sum = |one: Option<i32>, other: Option<i32>| match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
+    };
+    Some(DeviceJobStatistics {
+        device_count: sum(one.device_count, other.device_count),
+        failed_count: sum(one.failed_count, other.failed_count),
+        pending_count: sum(one.pending_count, other.pending_count),
+        running_count: sum(one.running_count, other.running_count),
+        succeeded_count: sum(one.succeeded_count, other.succeeded_count),
+    })
 }
 
 #[cfg(test)]
@@ -164,5 +243,55 @@ mod tests {
         assert_eq!(counted + report.uncategorized, 10_000);
         assert_eq!(report.failures.len(), NAMED_FAILURES);
         assert_eq!(report.failures[0].reason.chars().count(), REASON_LENGTH + 1);
+    }
+
+    /// A report on a job in this status, with this many devices of which one failed.
+    fn report(status: &str, devices: i64, end: &str) -> JobReport {
+        let statistics = serde_json::json!({ "deviceCount": devices, "failedCount": 1 });
+        let job = serde_json::json!({
+            "jobId": status, "status": status, "startTime": "2030-01-01T00:00:00Z", "endTime": end,
+            "deviceJobStatistics": statistics,
+        });
+        let mut report = JobReport { job: serde_json::from_value(job).unwrap(), ..JobReport::default() };
+        report.add(&row(serde_json::json!({ "deviceId": status, "status": "failed" })));
+        for _ in 1..devices {
+            report.add(&row(serde_json::json!({ "status": "completed" })));
+        }
+        report
+    }
+
+    #[test]
+    fn merged_report_sums_up_and_has_the_worst_outcome() {
+        let mut merged = report("completed", 3, "2030-01-01T01:00:00Z");
+        merged.merge(report("completed", 2, "2030-01-01T03:00:00Z"));
+        assert_eq!(merged.outcome(), JobOutcome::CompletedWithFailures(2));
+        merged.merge(report("cancelled", 1, "9999-12-31T00:00:00Z"));
+        assert_eq!(merged.outcome(), JobOutcome::Cancelled);
+        merged.merge(report("failed", 1, "2030-01-01T02:00:00Z"));
+        merged.merge(report("completed", 1, "2030-01-01T02:00:00Z"));
+        assert_eq!(merged.outcome(), JobOutcome::Failed);
+        assert_eq!((merged.devices, merged.succeeded, merged.failed), (8, 3, 5));
+        assert_eq!((merged.by_status["completed"], merged.by_status["failed"]), (3, 5));
+        assert_eq!((merged.job.counts().total, merged.job.counts().failed), (8, 5));
+        let end = merged.job.end_time.and_then(|end| end.to_utc()).unwrap();
+        assert_eq!(end.to_rfc3339(), "2030-01-01T03:00:00+00:00");
+        let failures: Vec<&str> = merged.failures.iter().map(|failure| failure.device_id.as_str()).collect();
+        assert_eq!(failures, ["completed", "completed", "cancelled", "failed", "completed"]);
+    }
+
+    #[test]
+    fn merged_report_is_bounded_and_its_sums_are_exact() {
+        let mut merged = JobReport::default();
+        for job in 0..10 {
+            let mut report = JobReport::default();
+            for n in 0..300 {
+                let error = serde_json::json!({ "code": format!("Code{}", job * 50 + n) });
+                report.add(&row(serde_json::json!({ "status": "failed", "error": error })));
+            }
+            merged.merge(report);
+        }
+        assert_eq!((merged.devices, merged.failed, merged.by_status["failed"]), (3000, 3000, 3000));
+        assert_eq!((merged.failures.len(), merged.by_error_code.len()), (NAMED_FAILURES, CATEGORIES));
+        assert_eq!(merged.by_error_code.values().sum::<u64>() + merged.uncategorized, 3000);
     }
 }

@@ -1,4 +1,4 @@
-//! Batches: many jobs, created as the hub has slots, each followed to its end.
+//! Running a batch: its jobs in order, as many at a time as are allowed.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 
+use super::request::{BatchRequest, Job};
+use super::results::{Origin, Results};
 use crate::error::Error;
-use crate::generated::types::JobRequest;
 use crate::jobs::ensure::ensure_job;
 use crate::jobs::report::JobReport;
 use crate::jobs::wait::{INTERVALS, WaitForJob};
@@ -26,12 +28,18 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A batch of jobs: a stream of each job's id and report, in the order in which they end.
 ///
 /// Each job is read first. If it exists, it is followed, or its report is read if it has ended: it is not created
-/// again. Otherwise it is created, once the hub has a slot and its rate allows. **Repeat the whole batch** with the
-/// same ids and requests after a crash: it goes on where it was. Derive the ids from what the jobs do, such as
-/// date and group, and give no start that is computed from the current time. A hub forgets a job after 30 days.
+/// again. Otherwise it is created, once the hub has a slot and its rate allows.
+///
+/// After a crash, repeat the whole batch with the same ids and requests: it goes on where it was. Derive the ids
+/// from what the jobs do, such as date and group, and set no start that is computed from the current time. A hub
+/// forgets a job 30 days after its end.
 ///
 /// The error of a job, such as an invalid request or an [`Error::JobConflict`], does not end the others. A
 /// job that failed, or did on some devices, is no error: see [`JobReport::outcome`].
+///
+/// A [list of devices](crate::types::JobRequest::for_devices) may take several jobs, which count separately. Its
+/// report sums them up when all have ended; if one has an error, that is the result instead, and repeating the
+/// batch creates only what is missing.
 ///
 /// Jobs proceed only while the stream is polled. Dropping it creates no further job; those that were created go
 /// on in the hub, and the next batch with the same ids follows them.
@@ -61,7 +69,7 @@ pub struct RunJobs<'a> {
     runner: Runner,
     concurrency: usize,
     slot_deadline: Duration,
-    requests: BoxStream<'a, (String, JobRequest)>,
+    requests: BoxStream<'a, (String, BatchRequest)>,
     results: Option<BoxStream<'a, (String, Result<JobReport, Error>)>>,
 }
 
@@ -73,7 +81,7 @@ struct Runner {
 }
 
 impl<'a> RunJobs<'a> {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, requests: BoxStream<'a, (String, JobRequest)>) -> Self {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, requests: BoxStream<'a, (String, BatchRequest)>) -> Self {
         let runner = Runner { pipeline, intervals: INTERVALS };
         Self { runner, concurrency: CONCURRENCY, slot_deadline: SLOT_DEADLINE, requests, results: None }
     }
@@ -107,22 +115,53 @@ impl<'a> RunJobs<'a> {
         let retry = runner.pipeline.retry.with_slot_deadline(self.slot_deadline);
         runner.pipeline = Arc::new(Pipeline { retry, ..(*runner.pipeline).clone() });
         let requests = std::mem::replace(&mut self.requests, stream::empty().boxed());
-        let jobs = requests.map(move |(id, request)| {
+        let jobs = requests.enumerate().flat_map(move |(number, (id, request))| {
             let runner = runner.clone();
-            async move {
-                let result = runner.run(&id, &request).await;
-                (id, result)
-            }
+            let jobs = runner.jobs(number, id, request);
+            stream::iter(jobs).map(move |(origin, index, job)| runner.clone().run(origin, index, job))
         });
-        jobs.buffer_unordered(self.concurrency).boxed()
+        let mut results = Results::default();
+        let results = jobs
+            .buffer_unordered(self.concurrency)
+            .filter_map(move |(origin, index, result)| ready(results.add(origin, index, result)));
+        results.boxed()
     }
 }
 
 impl Runner {
+    /// Returns the jobs of a request with their indices; the error of an invalid request as its only job.
+    fn jobs(
+        &self,
+        number: usize,
+        id: String,
+        request: BatchRequest,
+    ) -> Vec<(Origin, usize, Result<Job, Error>)> {
+        let jobs = request.into_jobs(&id).map_err(|error| self.pipeline.refuse("run_jobs", Some(&id), error));
+        let jobs: Vec<_> = match jobs {
+            Ok(jobs) => jobs.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        let origin = Origin { number, id, jobs: jobs.len() };
+        jobs.into_iter().enumerate().map(|(index, job)| (origin.clone(), index, job)).collect()
+    }
+
+    async fn run(
+        self,
+        origin: Origin,
+        index: usize,
+        job: Result<Job, Error>,
+    ) -> (Origin, usize, Result<JobReport, Error>) {
+        let result = match job {
+            Ok(job) => self.run_job(&job).await,
+            Err(error) => Err(error),
+        };
+        (origin, index, result)
+    }
+
     /// Creates the job unless it exists, waits for its end, and reads its report.
-    async fn run(&self, id: &str, request: &JobRequest) -> Result<JobReport, Error> {
-        ensure_job(&self.pipeline, id, request, First::Read).await?;
-        let wait = WaitForJob::new(self.pipeline.clone(), id).poll_intervals(self.intervals.clone());
+    async fn run_job(&self, job: &Job) -> Result<JobReport, Error> {
+        ensure_job(&self.pipeline, &job.id, &job.to_request(), First::Read).await?;
+        let wait = WaitForJob::new(self.pipeline.clone(), &job.id).poll_intervals(self.intervals.clone());
         wait.report().await
     }
 }

@@ -115,18 +115,29 @@ impl Condition {
 
     /// Splits a list of device ids into the fewest conditions of at most 8,192 characters. Each needs its
     /// own job.
+    ///
+    /// [`JobRequest::for_devices`](crate::types::JobRequest::for_devices) does this for a batch, with one report.
     pub fn split_device_ids<I: IntoIterator<Item: AsRef<str>>>(ids: I) -> Vec<Self> {
+        Self::split_device_ids_within(ids, CONDITION_LENGTH)
+    }
+
+    /// Splits a list of device ids into the fewest conditions of at most `length` characters. An id that is longer
+    /// has a condition of its own.
+    pub(crate) fn split_device_ids_within<I: IntoIterator<Item: AsRef<str>>>(
+        ids: I,
+        length: usize,
+    ) -> Vec<Self> {
         let empty = "deviceId IN []".len();
         let mut parts: Vec<(Vec<Literal>, usize)> = Vec::new();
         for id in ids {
             let literal = Literal::from(id.as_ref());
-            let length = literal.0.chars().count() + ", ".len();
+            let added = literal.0.chars().count();
             match parts.last_mut() {
-                Some((literals, total)) if *total + length <= CONDITION_LENGTH => {
+                Some((literals, total)) if *total + ", ".len() + added <= length => {
                     literals.push(literal);
-                    *total += length;
+                    *total += ", ".len() + added;
                 }
-                _ => parts.push((vec![literal], empty + length)),
+                _ => parts.push((vec![literal], empty + added)),
             }
         }
         parts.into_iter().map(|(literals, _)| Self::device_id().is_in(literals)).collect()

@@ -1,0 +1,107 @@
+use super::*;
+use crate::generated::types::CloudToDeviceMethod;
+
+fn reboot(condition: impl Into<String>) -> JobRequest {
+    JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition)
+}
+
+/// Returns the ids and conditions of the jobs.
+fn jobs(id: &str, request: impl Into<BatchRequest>) -> Vec<(String, String)> {
+    let jobs = request.into().into_jobs(id).unwrap();
+    jobs.into_iter().map(|job| (job.id.clone(), job.to_request().query_condition.unwrap())).collect()
+}
+
+fn refusal(id: &str, request: impl Into<BatchRequest>) -> String {
+    request.into().into_jobs(id).unwrap_err().to_string()
+}
+
+#[test]
+fn request_without_a_list_is_one_job() {
+    assert_eq!(jobs("job", reboot("tags.a = 1")), [("job".into(), "tags.a = 1".into())]);
+    let whole = BatchRequest::from(reboot("*")).into_jobs("job").unwrap();
+    assert_eq!(whole[0].to_request(), reboot("*"));
+}
+
+#[test]
+fn long_list_is_split_into_the_fewest_jobs() {
+    let ids: Vec<String> = (0..10_000).map(|n| format!("device-{n:05}")).collect();
+    let jobs = jobs("reboot", reboot("*").for_devices(&ids));
+    assert_eq!(jobs.len(), 20);
+    assert_eq!((jobs[0].0.as_str(), jobs[19].0.as_str()), ("reboot-1-of-20", "reboot-20-of-20"));
+    let room = CONDITION_LENGTH - "'device-00000', ".len();
+    for (_, condition) in &jobs[..19] {
+        assert!((room..=CONDITION_LENGTH).contains(&condition.len()), "{} characters", condition.len());
+    }
+    let listed: usize = jobs.iter().map(|(_, condition)| condition.matches("'device-").count()).sum();
+    assert_eq!(listed, 10_000);
+}
+
+#[test]
+fn order_and_duplicates_do_not_matter() {
+    let list = jobs("job", reboot("*").for_devices(["b", "a", "b", "a"]));
+    assert_eq!(list, [("job".into(), "deviceId IN ['a', 'b']".into())]);
+    assert_eq!(list, jobs("job", reboot("*").for_devices(["a", "b"])));
+}
+
+#[test]
+fn condition_of_the_request_holds_for_the_list_too() {
+    for (condition, expected) in [
+        ("tags.a = 1 OR tags.b = 2", "deviceId IN ['d'] AND (tags.a = 1 OR tags.b = 2)"),
+        (
+            "FROM devices.modules WHERE tags.a = 1",
+            "FROM devices.modules WHERE deviceId IN ['d'] AND (tags.a = 1)",
+        ),
+        ("from devices.modules", "from devices.modules WHERE deviceId IN ['d']"),
+    ] {
+        assert_eq!(jobs("job", reboot(condition).for_devices(["d"])), [("job".into(), expected.into())]);
+    }
+    let ids: Vec<String> = (0..1000).map(|n| format!("device-{n:04}")).collect();
+    let long = Condition::tag("a").eq("x".repeat(4000));
+    let jobs = jobs("job", reboot(long).for_devices(ids));
+    assert!(jobs.len() > 3 && jobs.iter().all(|(_, condition)| condition.len() <= CONDITION_LENGTH));
+}
+
+#[test]
+fn odd_ids_are_quoted() {
+    let jobs = jobs("job", reboot("*").for_devices(["it's", "é\u{1F980}", "a\\b", "']"]));
+    let list = r"'\u0027]', 'a\\b', 'it\u0027s', 'é";
+    assert_eq!(jobs[0].1, format!("deviceId IN [{list}\u{1F980}']"));
+}
+
+#[test]
+fn empty_list_is_never_all_devices() {
+    assert!(refusal("job", reboot("*").for_devices([""; 0])).contains("must not be for an empty list"));
+    assert!(refusal("job", reboot("").for_devices(["a"])).contains("must not be empty"));
+    assert!(refusal("job", JobRequest::default().for_devices(["a"])).contains("must not be empty"));
+}
+
+#[test]
+fn id_that_does_not_fit_makes_the_whole_request_invalid() {
+    let fits = "x".repeat(CONDITION_LENGTH - "deviceId IN ['']".len());
+    assert_eq!(jobs("job", reboot("*").for_devices([fits.as_str(), "a"])).len(), 2);
+    let error = refusal("job", reboot("*").for_devices([format!("{fits}x").as_str(), "a"]));
+    assert!(error.contains("has no room for one of the device ids"), "{error}");
+    let no_room = Condition::tag("a").eq("x".repeat(8150));
+    assert!(refusal("job", reboot(no_room).for_devices(["device-0001"])).contains("has no room"));
+}
+
+#[test]
+fn id_of_a_split_request_leaves_room_for_the_number() {
+    let ids = || (0..10_000).map(|n| format!("device-{n:05}"));
+    let longest = "x".repeat(64 - "-20-of-20".len());
+    assert_eq!(jobs(&longest, reboot("*").for_devices(ids())).len(), 20);
+    let error = refusal(&format!("{longest}x"), reboot("*").for_devices(ids()));
+    assert!(
+        error.contains("jobId must have at most 55 characters: the list of devices takes 20 jobs"),
+        "{error}"
+    );
+    assert_eq!(jobs(&"x".repeat(64), reboot("*").for_devices(["a"])).len(), 1);
+    assert!(refusal("no id", reboot("*").for_devices(["a"])).contains("jobId"));
+}
+
+#[test]
+fn request_names_no_other_job() {
+    let named = JobRequest { job_id: Some("job".into()), ..reboot("*") };
+    assert_eq!(jobs("job", named.clone().for_devices(["a"])).len(), 1);
+    assert!(refusal("other", named.for_devices(["a"])).contains("must equal the id"));
+}

@@ -1,0 +1,144 @@
+//! Lists of devices: as many jobs as they need, and one report.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+use jobs_api::{BatchRequest, Client, Error, JobFilter, JobOutcome, JobReport};
+use jobs_emulator::{Device, Emulator, Fault, Module, Pace, Route, When};
+use serde_json::json;
+
+use crate::support::clock::TEST_TIMEOUT;
+use crate::support::{client, reboot};
+
+/// Starts a hub with these devices and five slots, on which jobs end at once.
+async fn hub_with(devices: impl IntoIterator<Item = Device>) -> Emulator {
+    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+    Emulator::builder().pace(pace).devices(devices).concurrent_jobs(5).start().await
+}
+
+/// Runs a batch of one request.
+async fn run(client: &Client, id: &str, request: BatchRequest) -> Result<JobReport, Error> {
+    let intervals = Duration::from_millis(10)..=Duration::from_millis(50);
+    let batch = client.run_jobs(stream::iter([(id, request)])).poll_intervals(intervals);
+    let mut results: Vec<_> = tokio::time::timeout(TEST_TIMEOUT * 4, batch.collect()).await.unwrap();
+    let (result_id, result) = results.pop().unwrap();
+    assert!(results.is_empty() && result_id == id, "{results:?}");
+    result
+}
+
+/// Returns the ids of the hub's jobs, sorted.
+async fn job_ids(client: &Client) -> Vec<String> {
+    let jobs = client.query_scheduled_jobs(JobFilter::default());
+    let mut ids: Vec<String> = jobs.map_ok(|job| job.job_id.unwrap()).try_collect().await.unwrap();
+    ids.sort();
+    ids
+}
+
+fn device_id(n: usize) -> String {
+    format!("device-{n:05}")
+}
+
+#[tokio::test]
+async fn ten_thousand_devices_are_one_report() {
+    let devices = (0..10_100).map(|n| match n {
+        7 => Device::new(device_id(n)).offline(),
+        _ => Device::new(device_id(n)),
+    });
+    let hub = hub_with(devices).await;
+    let client = client(&hub);
+    let list = (0..10_000).rev().map(device_id);
+    let report =
+        run(&client, "reboot", reboot().with_max_execution_time(Duration::from_secs(1)).for_devices(list));
+    let report = report.await.unwrap();
+    assert_eq!((report.devices, report.succeeded, report.failed), (10_000, 9_999, 1));
+    assert_eq!(report.outcome(), JobOutcome::CompletedWithFailures(1));
+    assert_eq!(report.failures[0].device_id, device_id(7));
+    assert_eq!((report.job.id(), report.job.counts().total), ("reboot", 10_000));
+    let ids = job_ids(&client).await;
+    assert_eq!(ids.len(), 20);
+    assert!(ids.contains(&"reboot-1-of-20".to_owned()) && ids.contains(&"reboot-20-of-20".to_owned()));
+}
+
+/// Returns the ids of devices that take three jobs, and a hub that has them.
+async fn hub_with_long_list() -> (Emulator, Vec<String>) {
+    let ids: Vec<String> = (0..1200).map(device_id).collect();
+    (hub_with(ids.iter().map(Device::new)).await, ids)
+}
+
+#[tokio::test]
+async fn list_resumes_with_the_jobs_that_are_missing() {
+    let (hub, ids) = hub_with_long_list().await;
+    let first = client(&hub);
+    hub.inject(Route::Create, When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let error = run(&first, "job", reboot().for_devices(&ids)).await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 403, "{error}");
+    assert_eq!(job_ids(&first).await.len(), 2, "the other jobs were created");
+    let before = hub.requests().iter().filter(|request| request.method == "PUT").count();
+
+    let shuffled = ids.iter().rev().chain(&ids);
+    let report = run(&client(&hub), "job", reboot().for_devices(shuffled)).await.unwrap();
+    assert_eq!((report.devices, report.succeeded), (1200, 1200));
+    assert_eq!(job_ids(&first).await, ["job-1-of-3", "job-2-of-3", "job-3-of-3"]);
+    let after = hub.requests().iter().filter(|request| request.method == "PUT").count();
+    assert_eq!(after - before, 1);
+}
+
+#[tokio::test]
+async fn jobs_of_a_list_share_the_concurrency() {
+    let (hub, ids) = hub_with_long_list().await;
+    let client = client(&hub);
+    let requests = [("list", reboot().for_devices(&ids)), ("all", reboot().into())];
+    let results: Vec<_> = client.run_jobs(stream::iter(requests)).concurrency(1).collect().await;
+    let ids: Vec<&str> = results.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["list", "all"], "one after another");
+    assert!(results.iter().all(|(_, result)| result.as_ref().unwrap().devices == 1200));
+}
+
+#[tokio::test]
+async fn duplicates_and_unknown_devices_are_no_rows() {
+    let hub = hub_with(["a", "b", "c"].map(Device::new)).await;
+    let report = run(&client(&hub), "job", reboot().for_devices(["a", "b", "a", "no-such"])).await.unwrap();
+    assert_eq!((report.devices, report.succeeded), (2, 2));
+}
+
+#[tokio::test]
+async fn ids_with_quotes_and_other_scripts_are_found() {
+    let odd = ["it's", "']", "\\u0027", "größe", "\u{1F980}", "a OR b"];
+    let hub = hub_with(odd.into_iter().chain(["other"]).map(Device::new)).await;
+    let report = run(&client(&hub), "job", reboot().for_devices(odd)).await.unwrap();
+    assert_eq!((report.devices, report.succeeded), (odd.len() as u64, odd.len() as u64));
+}
+
+#[tokio::test]
+async fn condition_restricts_the_list() {
+    let device = |id: &str, floor: i32| Device::new(id).with_tags(json!({ "floor": floor }));
+    let edge =
+        device("edge", 1).iot_edge().with_module(Module::new("filter")).with_module(Module::new("store"));
+    let hub = hub_with([device("a", 1), device("b", 2), device("c", 3), edge]).await;
+    let client = client(&hub);
+    let request = |condition: &str| JobRequest::device_method(CloudToDeviceMethod::new("m"), condition);
+    let on_floors = request("tags.floor = 1 OR tags.floor = 2").for_devices(["a", "b", "c"]);
+    assert_eq!(run(&client, "floors", on_floors).await.unwrap().devices, 2);
+    let modules = request("FROM devices.modules WHERE moduleId != 'store'").for_devices(["a", "edge"]);
+    assert_eq!(run(&client, "modules", modules).await.unwrap().devices, 1);
+}
+
+#[tokio::test]
+async fn unusable_list_creates_nothing() {
+    let hub = hub_with([Device::new("a")]).await;
+    let client = client(&hub);
+    let none = [""; 0];
+    let long = "x".repeat(8190);
+    for (request, words) in [
+        (reboot().for_devices(none), "must not be for an empty list of devices"),
+        (reboot().for_devices(["a", &long]), "has no room for one of the device ids"),
+        (JobRequest::default().for_devices(["a"]), "must not be empty"),
+    ] {
+        let error = run(&client, "job", request).await.unwrap_err();
+        assert!(matches!(error, Error::InvalidRequest { .. }), "{error}");
+        assert!(error.to_string().starts_with("run_jobs of job was not sent: queryCondition "), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert!(hub.requests().is_empty());
+}

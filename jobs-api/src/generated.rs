@@ -4,7 +4,7 @@
 #[allow(unused_imports)]
 use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
 #[allow(unused_imports)]
-use progenitor_client::{ClientHooks, OperationInfo, RequestBuilderExt, encode_path};
+use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderExt};
 /// Types used as operation parameters and responses.
 #[allow(clippy::all)]
 pub mod types {
@@ -15,16 +15,25 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct CloudToDeviceMethod {
         /// The timeout for a disconnected device to connect, in seconds: 0 to 300; 0 if absent.
-        #[serde(rename = "connectTimeoutInSeconds", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "connectTimeoutInSeconds",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub connect_timeout_in_seconds: ::std::option::Option<i32>,
         /// The method's name.
-        #[serde(rename = "methodName", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "methodName",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub method_name: ::std::option::Option<::std::string::String>,
         /// The method's argument: any JSON value, at most 128 KiB.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub payload: ::std::option::Option<::serde_json::Value>,
         /// The timeout for the device's response, in seconds: 5 to 300; 30 if absent.
-        #[serde(rename = "responseTimeoutInSeconds", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "responseTimeoutInSeconds",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub response_timeout_in_seconds: ::std::option::Option<i32>,
     }
     impl CloudToDeviceMethod {
@@ -32,7 +41,10 @@ pub mod types {
         ///
         /// The timeout for a disconnected device to connect, in seconds: 0 to 300; 0 if absent.
         #[must_use]
-        pub fn with_connect_timeout_in_seconds(mut self, value: impl ::std::convert::Into<i32>) -> Self {
+        pub fn with_connect_timeout_in_seconds(
+            mut self,
+            value: impl ::std::convert::Into<i32>,
+        ) -> Self {
             self.connect_timeout_in_seconds = ::std::option::Option::Some(value.into());
             self
         }
@@ -40,7 +52,10 @@ pub mod types {
         ///
         /// The method's name.
         #[must_use]
-        pub fn with_method_name(mut self, value: impl ::std::convert::Into<::std::string::String>) -> Self {
+        pub fn with_method_name(
+            mut self,
+            value: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
             self.method_name = ::std::option::Option::Some(value.into());
             self
         }
@@ -48,7 +63,10 @@ pub mod types {
         ///
         /// The timeout for the device's response, in seconds: 5 to 300; 30 if absent.
         #[must_use]
-        pub fn with_response_timeout_in_seconds(mut self, value: impl ::std::convert::Into<i32>) -> Self {
+        pub fn with_response_timeout_in_seconds(
+            mut self,
+            value: impl ::std::convert::Into<i32>,
+        ) -> Self {
             self.response_timeout_in_seconds = ::std::option::Option::Some(value.into());
             self
         }
@@ -71,7 +89,10 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceCapabilities {
         /// True for an edge device.
-        #[serde(rename = "iotEdge", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "iotEdge",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub iot_edge: ::std::option::Option<bool>,
     }
     impl DeviceCapabilities {
@@ -91,31 +112,52 @@ pub mod types {
     #[serde(remote = "Self")]
     pub struct DeviceJob {
         /// The time of this row's creation, in UTC.
-        #[serde(rename = "createdDateTimeUtc", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "createdDateTimeUtc",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub created_date_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
         /// The id of the device.
-        #[serde(rename = "deviceId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_id: ::std::option::Option<::std::string::String>,
         /// The deadline of the job, in UTC: the start plus the time limit, in every known sample. The time at which it finished is in `lastUpdatedDateTimeUtc`.
-        #[serde(rename = "endTimeUtc", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "endTimeUtc",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub end_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
         /// The reason why the job failed on this device.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error: ::std::option::Option<DeviceJobError>,
         /// The id of the job.
-        #[serde(rename = "jobId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "jobId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub job_id: ::std::option::Option<::std::string::String>,
         /// The kind of work.
-        #[serde(rename = "jobType", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "jobType",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub job_type: ::std::option::Option<types::JobType>,
         /// The time of this row's last change, in UTC.
-        #[serde(rename = "lastUpdatedDateTimeUtc", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "lastUpdatedDateTimeUtc",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub last_updated_date_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
         /// The outcome of the job on this device.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub outcome: ::std::option::Option<DeviceJobOutcome>,
         /// The start, past or future, in UTC.
-        #[serde(rename = "startTimeUtc", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "startTimeUtc",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub start_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
         /// The state of the job on this device. `completed` means that the device was reached; its response is in `outcome`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -139,7 +181,10 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobOutcome {
         /// The device's response to the direct method.
-        #[serde(rename = "deviceMethodResponse", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceMethodResponse",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_method_response: ::std::option::Option<CloudToDeviceMethodResult>,
         /// The device's response, in rows that hold it here instead of in `deviceMethodResponse`: any JSON value.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -154,19 +199,34 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobStatistics {
         /// The number of devices that the job targets.
-        #[serde(rename = "deviceCount", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_count: ::std::option::Option<i32>,
         /// The number of devices on which the job failed.
-        #[serde(rename = "failedCount", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "failedCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub failed_count: ::std::option::Option<i32>,
         /// The number of devices on which the job has yet to run.
-        #[serde(rename = "pendingCount", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "pendingCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub pending_count: ::std::option::Option<i32>,
         /// The number of devices on which the job is running.
-        #[serde(rename = "runningCount", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "runningCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub running_count: ::std::option::Option<i32>,
         /// The number of devices on which the job succeeded.
-        #[serde(rename = "succeededCount", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "succeededCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub succeeded_count: ::std::option::Option<i32>,
     }
     /// A row of the collections `devices` and `devices.modules`: the id of a device, or the number of all that the query selects.
@@ -175,13 +235,22 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceRow {
         /// The id of the device.
-        #[serde(rename = "deviceId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_id: ::std::option::Option<::std::string::String>,
         /// The id of the module, in a row of `devices.modules`.
-        #[serde(rename = "moduleId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "moduleId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub module_id: ::std::option::Option<::std::string::String>,
         /// The number of devices, or of modules, in the row of `SELECT COUNT() AS numberOfDevices`.
-        #[serde(rename = "numberOfDevices", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "numberOfDevices",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub number_of_devices: ::std::option::Option<i64>,
     }
     /// A job to create: its type, the work of that type, the devices and the time.
@@ -190,10 +259,16 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct JobRequest {
         /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
-        #[serde(rename = "cloudToDeviceMethod", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "cloudToDeviceMethod",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
         /// The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
-        #[serde(rename = "jobId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "jobId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub job_id: ::std::option::Option<::std::string::String>,
         /// The time limit of the job, in seconds; devices not reached by then end as failed. The range is not documented.
         #[serde(
@@ -202,16 +277,25 @@ pub mod types {
         )]
         pub max_execution_time_in_seconds: ::std::option::Option<i64>,
         /// The condition that selects the devices: the part of a query after WHERE, at most 8,192 characters; `*` selects every device.
-        #[serde(rename = "queryCondition", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "queryCondition",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub query_condition: ::std::option::Option<::std::string::String>,
         /// The start, in UTC. A time in the past, or none, starts the job at once.
-        #[serde(rename = "startTime", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "startTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
         /// The kind of work. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         pub type_: ::std::option::Option<types::JobType>,
         /// The twin patch to apply; required by the type `scheduleUpdateTwin`. It must carry an etag; `*` matches any version.
-        #[serde(rename = "updateTwin", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "updateTwin",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub update_twin: ::std::option::Option<Twin>,
     }
     impl JobRequest {
@@ -230,7 +314,10 @@ pub mod types {
         ///
         /// The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
         #[must_use]
-        pub fn with_job_id(mut self, value: impl ::std::convert::Into<::std::string::String>) -> Self {
+        pub fn with_job_id(
+            mut self,
+            value: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
             self.job_id = ::std::option::Option::Some(value.into());
             self
         }
@@ -238,8 +325,13 @@ pub mod types {
         ///
         /// The time limit of the job, in seconds; devices not reached by then end as failed. The range is not documented.
         #[must_use]
-        pub fn with_max_execution_time_in_seconds(mut self, value: impl ::std::convert::Into<i64>) -> Self {
-            self.max_execution_time_in_seconds = ::std::option::Option::Some(value.into());
+        pub fn with_max_execution_time_in_seconds(
+            mut self,
+            value: impl ::std::convert::Into<i64>,
+        ) -> Self {
+            self.max_execution_time_in_seconds = ::std::option::Option::Some(
+                value.into(),
+            );
             self
         }
         /// Sets `queryCondition`.
@@ -268,7 +360,10 @@ pub mod types {
         ///
         /// The kind of work. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
         #[must_use]
-        pub fn with_type(mut self, value: impl ::std::convert::Into<types::JobType>) -> Self {
+        pub fn with_type(
+            mut self,
+            value: impl ::std::convert::Into<types::JobType>,
+        ) -> Self {
             self.type_ = ::std::option::Option::Some(value.into());
             self
         }
@@ -276,7 +371,10 @@ pub mod types {
         ///
         /// The twin patch to apply; required by the type `scheduleUpdateTwin`. It must carry an etag; `*` matches any version.
         #[must_use]
-        pub fn with_update_twin(mut self, value: impl ::std::convert::Into<Twin>) -> Self {
+        pub fn with_update_twin(
+            mut self,
+            value: impl ::std::convert::Into<Twin>,
+        ) -> Self {
             self.update_twin = ::std::option::Option::Some(value.into());
             self
         }
@@ -288,25 +386,46 @@ pub mod types {
     #[serde(remote = "Self")]
     pub struct JobResponse {
         /// The direct method of a job of the type `scheduleDeviceMethod`.
-        #[serde(rename = "cloudToDeviceMethod", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "cloudToDeviceMethod",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
         /// The time of creation, in UTC.
-        #[serde(rename = "createdTime", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "createdTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub created_time: ::std::option::Option<crate::runtime::Timestamp>,
         /// The device of a job for a single device.
-        #[serde(rename = "deviceId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_id: ::std::option::Option<::std::string::String>,
         /// The number of devices in each state.
-        #[serde(rename = "deviceJobStatistics", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceJobStatistics",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_job_statistics: ::std::option::Option<DeviceJobStatistics>,
         /// The time at which the job ended, in UTC; meaningless before.
-        #[serde(rename = "endTime", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "endTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub end_time: ::std::option::Option<crate::runtime::Timestamp>,
         /// The reason why the job as a whole failed.
-        #[serde(rename = "failureReason", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "failureReason",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub failure_reason: ::std::option::Option<::std::string::String>,
         /// The job's id.
-        #[serde(rename = "jobId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "jobId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub job_id: ::std::option::Option<::std::string::String>,
         /// The time limit of the job, in seconds.
         #[serde(
@@ -315,25 +434,40 @@ pub mod types {
         )]
         pub max_execution_time_in_seconds: ::std::option::Option<i64>,
         /// The job that this job is part of, if any.
-        #[serde(rename = "parentJobId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "parentJobId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub parent_job_id: ::std::option::Option<::std::string::String>,
         /// The condition that selects the devices.
-        #[serde(rename = "queryCondition", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "queryCondition",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub query_condition: ::std::option::Option<::std::string::String>,
         /// The start, past or future, in UTC.
-        #[serde(rename = "startTime", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "startTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
         /// The state of the job. `completed` means that every device was tried, not that each succeeded: see `deviceJobStatistics`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<types::JobStatus>,
         /// The hub's message about the status.
-        #[serde(rename = "statusMessage", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "statusMessage",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub status_message: ::std::option::Option<::std::string::String>,
         /// The kind of work.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         pub type_: ::std::option::Option<types::JobType>,
         /// The twin patch of a job of the type `scheduleUpdateTwin`.
-        #[serde(rename = "updateTwin", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "updateTwin",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub update_twin: ::std::option::Option<Twin>,
     }
     /// A query in the hub's query language.
@@ -350,7 +484,10 @@ pub mod types {
         ///
         /// The whole query, at most 8,192 characters, such as `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'reboot-43'`.
         #[must_use]
-        pub fn with_query(mut self, value: impl ::std::convert::Into<::std::string::String>) -> Self {
+        pub fn with_query(
+            mut self,
+            value: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
             self.query = ::std::option::Option::Some(value.into());
             self
         }
@@ -361,7 +498,10 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct Twin {
         /// The authentication method of the device.
-        #[serde(rename = "authenticationType", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "authenticationType",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub authentication_type: ::std::option::Option<types::AuthenticationType>,
         /// The capabilities of the device.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -373,28 +513,49 @@ pub mod types {
         )]
         pub cloud_to_device_message_count: ::std::option::Option<i32>,
         /// The connection state of the device.
-        #[serde(rename = "connectionState", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "connectionState",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub connection_state: ::std::option::Option<types::ConnectionState>,
         /// The etag of the device's identity.
-        #[serde(rename = "deviceEtag", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceEtag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_etag: ::std::option::Option<::std::string::String>,
         /// The device's id: case-sensitive, at most 128 ASCII letters, digits and ``- : . + % _ # * ? ! ( ) , = @ ; $ '``.
-        #[serde(rename = "deviceId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_id: ::std::option::Option<::std::string::String>,
         /// The scope of the device.
-        #[serde(rename = "deviceScope", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "deviceScope",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub device_scope: ::std::option::Option<::std::string::String>,
         /// The version of the twin that a write applies to; `*` matches any. Jobs accept only `*`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub etag: ::std::option::Option<::std::string::String>,
         /// The time at which the device last connected, sent or received, in UTC. HTTP messaging does not update it.
-        #[serde(rename = "lastActivityTime", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "lastActivityTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub last_activity_time: ::std::option::Option<crate::runtime::Timestamp>,
         /// The module's id, for a module's twin; same rules as the device id.
-        #[serde(rename = "moduleId", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "moduleId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub module_id: ::std::option::Option<::std::string::String>,
         /// The scopes of an edge device's parent edge devices.
-        #[serde(rename = "parentScopes", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "parentScopes",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub parent_scopes: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
         /// The desired and reported properties.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -403,19 +564,30 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<types::DeviceStatus>,
         /// The reason why the device is enabled or disabled, if one was given.
-        #[serde(rename = "statusReason", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "statusReason",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub status_reason: ::std::option::Option<::std::string::String>,
         /// The time of the last change of the status, in UTC.
-        #[serde(rename = "statusUpdateTime", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "statusUpdateTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub status_update_time: ::std::option::Option<crate::runtime::Timestamp>,
         /// Values that the back end stores about the device and that the device cannot see; at most 8 KiB in total. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub tags: ::std::option::Option<::serde_json::Map<::std::string::String, ::serde_json::Value>>,
+        pub tags: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
         /// A counter of the changes to tags and desired properties.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub version: ::std::option::Option<i64>,
         /// The thumbprints of a device that authenticates with a self-signed certificate.
-        #[serde(rename = "x509Thumbprint", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "x509Thumbprint",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub x509_thumbprint: ::std::option::Option<X509Thumbprint>,
     }
     impl Twin {
@@ -434,7 +606,10 @@ pub mod types {
         ///
         /// The capabilities of the device.
         #[must_use]
-        pub fn with_capabilities(mut self, value: impl ::std::convert::Into<DeviceCapabilities>) -> Self {
+        pub fn with_capabilities(
+            mut self,
+            value: impl ::std::convert::Into<DeviceCapabilities>,
+        ) -> Self {
             self.capabilities = ::std::option::Option::Some(value.into());
             self
         }
@@ -442,7 +617,10 @@ pub mod types {
         ///
         /// The device's id: case-sensitive, at most 128 ASCII letters, digits and ``- : . + % _ # * ? ! ( ) , = @ ; $ '``.
         #[must_use]
-        pub fn with_device_id(mut self, value: impl ::std::convert::Into<::std::string::String>) -> Self {
+        pub fn with_device_id(
+            mut self,
+            value: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
             self.device_id = ::std::option::Option::Some(value.into());
             self
         }
@@ -450,7 +628,10 @@ pub mod types {
         ///
         /// The scope of the device.
         #[must_use]
-        pub fn with_device_scope(mut self, value: impl ::std::convert::Into<::std::string::String>) -> Self {
+        pub fn with_device_scope(
+            mut self,
+            value: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
             self.device_scope = ::std::option::Option::Some(value.into());
             self
         }
@@ -458,7 +639,10 @@ pub mod types {
         ///
         /// The version of the twin that a write applies to; `*` matches any. Jobs accept only `*`.
         #[must_use]
-        pub fn with_etag(mut self, value: impl ::std::convert::Into<::std::string::String>) -> Self {
+        pub fn with_etag(
+            mut self,
+            value: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
             self.etag = ::std::option::Option::Some(value.into());
             self
         }
@@ -466,7 +650,10 @@ pub mod types {
         ///
         /// The module's id, for a module's twin; same rules as the device id.
         #[must_use]
-        pub fn with_module_id(mut self, value: impl ::std::convert::Into<::std::string::String>) -> Self {
+        pub fn with_module_id(
+            mut self,
+            value: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
             self.module_id = ::std::option::Option::Some(value.into());
             self
         }
@@ -485,7 +672,10 @@ pub mod types {
         ///
         /// The desired and reported properties.
         #[must_use]
-        pub fn with_properties(mut self, value: impl ::std::convert::Into<TwinProperties>) -> Self {
+        pub fn with_properties(
+            mut self,
+            value: impl ::std::convert::Into<TwinProperties>,
+        ) -> Self {
             self.properties = ::std::option::Option::Some(value.into());
             self
         }
@@ -493,7 +683,10 @@ pub mod types {
         ///
         /// The permission of the device to connect.
         #[must_use]
-        pub fn with_status(mut self, value: impl ::std::convert::Into<types::DeviceStatus>) -> Self {
+        pub fn with_status(
+            mut self,
+            value: impl ::std::convert::Into<types::DeviceStatus>,
+        ) -> Self {
             self.status = ::std::option::Option::Some(value.into());
             self
         }
@@ -501,7 +694,10 @@ pub mod types {
         ///
         /// The reason why the device is enabled or disabled, if one was given.
         #[must_use]
-        pub fn with_status_reason(mut self, value: impl ::std::convert::Into<::std::string::String>) -> Self {
+        pub fn with_status_reason(
+            mut self,
+            value: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
             self.status_reason = ::std::option::Option::Some(value.into());
             self
         }
@@ -509,7 +705,10 @@ pub mod types {
         ///
         /// The thumbprints of a device that authenticates with a self-signed certificate.
         #[must_use]
-        pub fn with_x509_thumbprint(mut self, value: impl ::std::convert::Into<X509Thumbprint>) -> Self {
+        pub fn with_x509_thumbprint(
+            mut self,
+            value: impl ::std::convert::Into<X509Thumbprint>,
+        ) -> Self {
             self.x509_thumbprint = ::std::option::Option::Some(value.into());
             self
         }
@@ -521,10 +720,14 @@ pub mod types {
     pub struct TwinProperties {
         /// The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub desired: ::std::option::Option<::serde_json::Map<::std::string::String, ::serde_json::Value>>,
+        pub desired: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
         /// The state that the device reports. Only the device writes it: a job has no effect on it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub reported: ::std::option::Option<::serde_json::Map<::std::string::String, ::serde_json::Value>>,
+        pub reported: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
     }
     impl TwinProperties {
         /// Sets `desired`.
@@ -533,7 +736,9 @@ pub mod types {
         #[must_use]
         pub fn with_desired(
             mut self,
-            value: impl ::std::convert::Into<::serde_json::Map<::std::string::String, ::serde_json::Value>>,
+            value: impl ::std::convert::Into<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+            >,
         ) -> Self {
             self.desired = ::std::option::Option::Some(value.into());
             self
@@ -545,10 +750,16 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct X509Thumbprint {
         /// The thumbprint of the primary certificate.
-        #[serde(rename = "primaryThumbprint", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "primaryThumbprint",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub primary_thumbprint: ::std::option::Option<::std::string::String>,
         /// The thumbprint of the secondary certificate.
-        #[serde(rename = "secondaryThumbprint", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            rename = "secondaryThumbprint",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
         pub secondary_thumbprint: ::std::option::Option<::std::string::String>,
     }
     impl X509Thumbprint {
@@ -581,12 +792,18 @@ pub mod types {
         pub struct ConversionError(::std::borrow::Cow<'static, str>);
         impl ::std::error::Error for ConversionError {}
         impl ::std::fmt::Display for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
+            fn fmt(
+                &self,
+                f: &mut ::std::fmt::Formatter<'_>,
+            ) -> Result<(), ::std::fmt::Error> {
                 ::std::fmt::Display::fmt(&self.0, f)
             }
         }
         impl ::std::fmt::Debug for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
+            fn fmt(
+                &self,
+                f: &mut ::std::fmt::Formatter<'_>,
+            ) -> Result<(), ::std::fmt::Error> {
                 ::std::fmt::Debug::fmt(&self.0, f)
             }
         }
@@ -620,8 +837,12 @@ pub mod types {
     }
     impl AuthenticationType {
         /// Every value that the spec lists, in its order.
-        pub const KNOWN: &'static [Self] =
-            &[Self::Sas, Self::SelfSigned, Self::CertificateAuthority, Self::None];
+        pub const KNOWN: &'static [Self] = &[
+            Self::Sas,
+            Self::SelfSigned,
+            Self::CertificateAuthority,
+            Self::None,
+        ];
         /// Returns true if the spec lists this value.
         pub fn is_known(&self) -> bool {
             !::std::matches!(self, Self::UnknownValue(_))
@@ -671,7 +892,10 @@ pub mod types {
         }
     }
     impl ::serde::Serialize for AuthenticationType {
-        fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
             serializer.serialize_str(self.as_str())
         }
     }
@@ -679,7 +903,10 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)
+            <::std::borrow::Cow<
+                'de,
+                str,
+            > as ::serde::Deserialize>::deserialize(deserializer)
                 .map(|text| Self::from(&*text))
         }
     }
@@ -753,7 +980,10 @@ pub mod types {
         }
     }
     impl ::serde::Serialize for ConnectionState {
-        fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
             serializer.serialize_str(self.as_str())
         }
     }
@@ -761,7 +991,10 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)
+            <::std::borrow::Cow<
+                'de,
+                str,
+            > as ::serde::Deserialize>::deserialize(deserializer)
                 .map(|text| Self::from(&*text))
         }
     }
@@ -800,8 +1033,14 @@ pub mod types {
     }
     impl DeviceJobStatus {
         /// Every value that the spec lists, in its order.
-        pub const KNOWN: &'static [Self] =
-            &[Self::Pending, Self::Scheduled, Self::Running, Self::Completed, Self::Failed, Self::Canceled];
+        pub const KNOWN: &'static [Self] = &[
+            Self::Pending,
+            Self::Scheduled,
+            Self::Running,
+            Self::Completed,
+            Self::Failed,
+            Self::Canceled,
+        ];
         /// Returns true if the spec lists this value.
         pub fn is_known(&self) -> bool {
             !::std::matches!(self, Self::UnknownValue(_))
@@ -859,7 +1098,10 @@ pub mod types {
         }
     }
     impl ::serde::Serialize for DeviceJobStatus {
-        fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
             serializer.serialize_str(self.as_str())
         }
     }
@@ -867,7 +1109,10 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)
+            <::std::borrow::Cow<
+                'de,
+                str,
+            > as ::serde::Deserialize>::deserialize(deserializer)
                 .map(|text| Self::from(&*text))
         }
     }
@@ -942,7 +1187,10 @@ pub mod types {
         }
     }
     impl ::serde::Serialize for DeviceStatus {
-        fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
             serializer.serialize_str(self.as_str())
         }
     }
@@ -950,7 +1198,10 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)
+            <::std::borrow::Cow<
+                'de,
+                str,
+            > as ::serde::Deserialize>::deserialize(deserializer)
                 .map(|text| Self::from(&*text))
         }
     }
@@ -1068,7 +1319,10 @@ pub mod types {
         }
     }
     impl ::serde::Serialize for JobStatus {
-        fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
             serializer.serialize_str(self.as_str())
         }
     }
@@ -1076,7 +1330,10 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)
+            <::std::borrow::Cow<
+                'de,
+                str,
+            > as ::serde::Deserialize>::deserialize(deserializer)
                 .map(|text| Self::from(&*text))
         }
     }
@@ -1238,7 +1495,10 @@ pub mod types {
         }
     }
     impl ::serde::Serialize for JobType {
-        fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
             serializer.serialize_str(self.as_str())
         }
     }
@@ -1246,7 +1506,10 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)
+            <::std::borrow::Cow<
+                'de,
+                str,
+            > as ::serde::Deserialize>::deserialize(deserializer)
                 .map(|text| Self::from(&*text))
         }
     }
@@ -1271,19 +1534,24 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(crate::runtime::aliases::AliasReader::new(
-                deserializer,
-                &[
-                    ("createdDateTimeUtc", &["createdTime"]),
-                    ("endTimeUtc", &["endTime"]),
-                    ("jobType", &["type"]),
-                    ("startTimeUtc", &["startTime"]),
-                ],
-            ))
+            Self::deserialize(
+                crate::runtime::aliases::AliasReader::new(
+                    deserializer,
+                    &[
+                        ("createdDateTimeUtc", &["createdTime"]),
+                        ("endTimeUtc", &["endTime"]),
+                        ("jobType", &["type"]),
+                        ("startTimeUtc", &["startTime"]),
+                    ],
+                ),
+            )
         }
     }
     impl ::serde::Serialize for DeviceJob {
-        fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
             Self::serialize(self, serializer)
         }
     }
@@ -1291,19 +1559,24 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(crate::runtime::aliases::AliasReader::new(
-                deserializer,
-                &[
-                    ("createdTime", &["createdDateTimeUtc"]),
-                    ("endTime", &["endTimeUtc"]),
-                    ("startTime", &["startTimeUtc"]),
-                    ("type", &["jobType"]),
-                ],
-            ))
+            Self::deserialize(
+                crate::runtime::aliases::AliasReader::new(
+                    deserializer,
+                    &[
+                        ("createdTime", &["createdDateTimeUtc"]),
+                        ("endTime", &["endTimeUtc"]),
+                        ("startTime", &["startTimeUtc"]),
+                        ("type", &["jobType"]),
+                    ],
+                ),
+            )
         }
     }
     impl ::serde::Serialize for JobResponse {
-        fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
             Self::serialize(self, serializer)
         }
     }
@@ -1331,7 +1604,11 @@ impl Client {
         client: reqwest::Client,
         inner: crate::runtime::Attempt,
     ) -> Self {
-        Self { baseurl: baseurl.to_string(), client, inner }
+        Self {
+            baseurl: baseurl.to_string(),
+            client,
+            inner,
+        }
     }
 }
 impl ClientInfo<crate::runtime::Attempt> for Client {
@@ -1353,8 +1630,7 @@ const _: () = {
     fn assert_client_hooks()
     where
         Client: ClientHooks<crate::runtime::Attempt>,
-    {
-    }
+    {}
 };
 #[allow(clippy::all)]
 impl Client {
@@ -1375,13 +1651,17 @@ impl Client {
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
         body: &'a types::QuerySpecification,
-    ) -> Result<ResponseValue<crate::runtime::Rows<types::DeviceJob>>, Error<ByteStream>> {
+    ) -> Result<
+        ResponseValue<crate::runtime::Rows<types::DeviceJob>>,
+        Error<ByteStream>,
+    > {
         let url = format!("{}/devices/query", self.baseurl,);
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(3usize);
-        header_map.append(
-            ::reqwest::header::HeaderName::from_static("api-version"),
-            ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-        );
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
         if let Some(value) = x_ms_continuation {
             header_map.append("x-ms-continuation", value.to_string().try_into()?);
         }
@@ -1399,7 +1679,9 @@ impl Client {
             .json(&body)
             .headers(header_map)
             .build()?;
-        let info = OperationInfo { operation_id: "query_device_jobs" };
+        let info = OperationInfo {
+            operation_id: "query_device_jobs",
+        };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;
@@ -1428,13 +1710,17 @@ impl Client {
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
         body: &'a types::QuerySpecification,
-    ) -> Result<ResponseValue<crate::runtime::Rows<types::DeviceRow>>, Error<ByteStream>> {
+    ) -> Result<
+        ResponseValue<crate::runtime::Rows<types::DeviceRow>>,
+        Error<ByteStream>,
+    > {
         let url = format!("{}/devices/query", self.baseurl,);
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(3usize);
-        header_map.append(
-            ::reqwest::header::HeaderName::from_static("api-version"),
-            ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-        );
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
         if let Some(value) = x_ms_continuation {
             header_map.append("x-ms-continuation", value.to_string().try_into()?);
         }
@@ -1452,7 +1738,9 @@ impl Client {
             .json(&body)
             .headers(header_map)
             .build()?;
-        let info = OperationInfo { operation_id: "query_devices" };
+        let info = OperationInfo {
+            operation_id: "query_devices",
+        };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;
@@ -1483,13 +1771,17 @@ impl Client {
         job_type: Option<&'a types::JobType>,
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
-    ) -> Result<ResponseValue<crate::runtime::Rows<types::JobResponse>>, Error<ByteStream>> {
+    ) -> Result<
+        ResponseValue<crate::runtime::Rows<types::JobResponse>>,
+        Error<ByteStream>,
+    > {
         let url = format!("{}/jobs/v2/query", self.baseurl,);
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(3usize);
-        header_map.append(
-            ::reqwest::header::HeaderName::from_static("api-version"),
-            ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-        );
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
         if let Some(value) = x_ms_continuation {
             header_map.append("x-ms-continuation", value.to_string().try_into()?);
         }
@@ -1508,7 +1800,9 @@ impl Client {
             .query(&progenitor_client::QueryParam::new("jobType", &job_type))
             .headers(header_map)
             .build()?;
-        let info = OperationInfo { operation_id: "query_scheduled_jobs" };
+        let info = OperationInfo {
+            operation_id: "query_scheduled_jobs",
+        };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;
@@ -1532,12 +1826,16 @@ impl Client {
         &'a self,
         id: &'a str,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
-        let url = format!("{}/jobs/v2/{}", self.baseurl, crate::runtime::encode_segment(&id.to_string())?,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map.append(
-            ::reqwest::header::HeaderName::from_static("api-version"),
-            ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+        let url = format!(
+            "{}/jobs/v2/{}", self.baseurl, crate ::runtime::encode_segment(& id
+            .to_string()) ?,
         );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
         #[allow(unused_mut)]
         let mut request = self
             .client
@@ -1548,7 +1846,9 @@ impl Client {
             )
             .headers(header_map)
             .build()?;
-        let info = OperationInfo { operation_id: "get_scheduled_job" };
+        let info = OperationInfo {
+            operation_id: "get_scheduled_job",
+        };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;
@@ -1576,12 +1876,16 @@ impl Client {
         id: &'a str,
         body: &'a types::JobRequest,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
-        let url = format!("{}/jobs/v2/{}", self.baseurl, crate::runtime::encode_segment(&id.to_string())?,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map.append(
-            ::reqwest::header::HeaderName::from_static("api-version"),
-            ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+        let url = format!(
+            "{}/jobs/v2/{}", self.baseurl, crate ::runtime::encode_segment(& id
+            .to_string()) ?,
         );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
         #[allow(unused_mut)]
         let mut request = self
             .client
@@ -1593,7 +1897,9 @@ impl Client {
             .json(&body)
             .headers(header_map)
             .build()?;
-        let info = OperationInfo { operation_id: "create_scheduled_job" };
+        let info = OperationInfo {
+            operation_id: "create_scheduled_job",
+        };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;
@@ -1619,13 +1925,16 @@ impl Client {
         &'a self,
         id: &'a str,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
-        let url =
-            format!("{}/jobs/v2/{}/cancel", self.baseurl, crate::runtime::encode_segment(&id.to_string())?,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map.append(
-            ::reqwest::header::HeaderName::from_static("api-version"),
-            ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+        let url = format!(
+            "{}/jobs/v2/{}/cancel", self.baseurl, crate ::runtime::encode_segment(& id
+            .to_string()) ?,
         );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
         #[allow(unused_mut)]
         let mut request = self
             .client
@@ -1636,7 +1945,9 @@ impl Client {
             )
             .headers(header_map)
             .build()?;
-        let info = OperationInfo { operation_id: "cancel_scheduled_job" };
+        let info = OperationInfo {
+            operation_id: "cancel_scheduled_job",
+        };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;

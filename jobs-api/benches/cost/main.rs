@@ -16,6 +16,7 @@
     reason = "the generated client"
 )]
 #[path = "../../src/generated.rs"]
+#[rustfmt::skip]
 mod generated;
 #[allow(dead_code, unused_imports, unreachable_pub, reason = "a part of the library's source is used")]
 #[path = "../../src/limits.rs"]

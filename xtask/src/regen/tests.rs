@@ -73,7 +73,7 @@ fn dry_run_writes_nothing_and_run_writes_the_client() {
     let root = workspace(&changed_spec().to_string());
     let before = fs::read_to_string(root.path().join(CLIENT)).unwrap();
     let dry = run(root.path(), &Options { dry_run: true, ..Options::default() }).unwrap();
-    assert!(text(&dry).starts_with("would write jobs-api/src/generated.rs: 5 operations, 19 types"));
+    assert!(text(&dry).starts_with("would write jobs-api/src/generated.rs: 5 operations, 20 types"));
     assert_eq!(fs::read_to_string(root.path().join(CLIENT)).unwrap(), before);
     let written = run(root.path(), &Options::default()).unwrap();
     assert!(text(&written).starts_with("wrote jobs-api/src/generated.rs: "));

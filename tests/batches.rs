@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobStatus};
-use jobs_api::{Client, Error, JobFilter, JobOutcome, JobReport, RunJobs};
+use jobs_api::{Client, Error, JobFilter, JobOutcome, JobReport, RetryPolicy, RunJobs};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Request, Route, When};
 
 use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
@@ -198,6 +198,26 @@ async fn transient_failures_do_not_reach_the_results() {
 }
 
 #[tokio::test]
+async fn job_waits_for_its_turn_beyond_the_deadline_of_a_call() {
+    let hub = hub_with_slots(20, Duration::ZERO).await;
+    hub.inject(Route::Any, When::Next(1), Fault::refusal(429, "ThrottlingException"));
+    let impatient = RetryPolicy::default().with_deadline(Duration::from_millis(300));
+    let client = builder(&hub).retry(impatient).operations_per_minute(600).build().unwrap();
+    // The rejection empties the bucket: from now on, ten calls a second have their turn.
+    let rejected = client.with_retry(RetryPolicy::none()).get_scheduled_job("none").await;
+    assert!(rejected.unwrap_err().is_throttled());
+    assert_all_succeeded(&results(batch(&client, requests(10))).await, 10);
+}
+
+#[tokio::test]
+async fn job_that_the_hub_does_not_show_is_created() {
+    let hub = hub_with_slots(1, Duration::ZERO).await;
+    let unknown = Fault::status(200).with_body(r#"{"jobId":"job-0","status":"unknown"}"#);
+    hub.inject(Route::Get, When::Next(1), unknown);
+    assert_all_succeeded(&results(batch(&client(&hub), requests(1))).await, 1);
+}
+
+#[tokio::test]
 async fn dropped_batch_creates_nothing_more_and_resumes() {
     let hub = hub_with_slots(1, Duration::from_millis(100)).await;
     let first = client(&hub);
@@ -205,6 +225,8 @@ async fn dropped_batch_creates_nothing_more_and_resumes() {
     let mut done = vec![batch_to_drop.next().await.unwrap().0];
     done.push(batch_to_drop.next().await.unwrap().0);
     drop(batch_to_drop);
+    // A creation that was sent may still take effect.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let count = created(&hub).await;
     assert!((2..=3).contains(&count), "{count} jobs for two results");
     tokio::time::sleep(Duration::from_millis(500)).await;

@@ -99,8 +99,7 @@
 //!
 //! - `rustls` (default) or `native-tls`: the TLS backend; rustls wins if both are on. With neither, set a
 //!   [`reqwest::Client`] yourself.
-//! - `rustls-no-provider`: rustls with the cryptography that the program installs, such as ring, which builds
-//!   in a fraction of the time of aws-lc-rs.
+//! - `rustls-no-provider`: rustls with the cryptography that the program installs, such as ring.
 //! - `entra`: `Credential::token` signs with the tokens of an [`azure_core`](https://docs.rs/azure_core) 1.x
 //!   `TokenCredential`, and `Client::from_env` with those of
 //!   [`azure_identity`](https://docs.rs/azure_identity).

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use jobs_api::{Client, Error, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, Throttle, When};
 
-use crate::support::{builder, client, fast_retries, quick_hub, reboot, received_methods};
+use crate::support::{builder, client, fast_retries, quick_hub, reboot, received_methods, wait_for_end};
 
 fn throttled() -> Fault {
     Fault::refusal(429, "ThrottlingException")
@@ -119,6 +119,19 @@ async fn create_goes_as_soon_as_a_job_was_seen_to_end() {
     create.await.unwrap().unwrap();
     assert!(start.elapsed() < Duration::from_secs(20));
     assert_eq!(client.pacing().unwrap().slots.limit, Some(1));
+}
+
+#[tokio::test]
+async fn job_holds_its_slot_until_it_is_seen_to_end() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let running = || client.pacing().unwrap().slots.running;
+    for id in ["first", "second"] {
+        client.create_scheduled_job(id, &reboot()).await.unwrap();
+        assert_eq!(running(), 1, "{id}");
+        wait_for_end(&client, id).await;
+        assert_eq!(running(), 0, "{id}");
+    }
 }
 
 #[tokio::test]

@@ -230,6 +230,9 @@ mod tests {
             row(json!({ "status": "canceled" })).is_cancelled()
                 && row(json!({ "status": "Cancelled" })).is_cancelled()
         );
+        for status in [json!("completed"), json!("failed"), json!("paused"), json!(null)] {
+            assert!(!row(json!({ "status": status })).is_cancelled(), "{status}");
+        }
     }
 
     #[test]

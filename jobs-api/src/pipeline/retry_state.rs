@@ -239,4 +239,16 @@ mod tests {
         tokio::time::advance(Duration::from_secs(80)).await;
         assert_eq!(state.token_timeout(attempt), Duration::ZERO);
     }
+
+    #[test]
+    fn throttled_attempts_of_a_paced_call_do_not_count() {
+        let mut state = state();
+        fail(&mut state, 503, "");
+        for throttles in 1..4 {
+            let error = Error::from_status(429, "");
+            let decision = state.record_failure(&error, false, Paced { calls: true, slots: true });
+            assert_eq!(decision, Decision::AwaitTurn);
+            assert_eq!((state.history.attempts, state.next_attempt()), (1, 2 + throttles));
+        }
+    }
 }

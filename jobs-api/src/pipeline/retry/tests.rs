@@ -44,8 +44,10 @@ fn retry_after_is_the_shortest_wait() {
 fn wait_beyond_the_deadline_is_not_started() {
     let late = History { elapsed: 50 * SECOND, ..after(1) };
     assert_eq!(policy().decide(transient(Some(10 * SECOND)), &late, 0.0), Decision::GiveUp);
-    let nearly = Duration::from_millis(9950);
-    assert_eq!(policy().decide(transient(Some(nearly)), &late, 0.0), Decision::GiveUp);
+    let longest = 10 * SECOND - MIN_ATTEMPT;
+    assert_eq!(policy().decide(transient(Some(longest)), &late, 0.0), Decision::GiveUp);
+    let shorter = longest - Duration::from_nanos(1);
+    assert_eq!(policy().decide(transient(Some(shorter)), &late, 0.0), Decision::Wait(shorter));
     assert_eq!(policy().decide(transient(Some(9 * SECOND)), &late, 0.0), Decision::Wait(9 * SECOND));
     assert_eq!(policy().decide(transient(Some(Duration::MAX)), &after(1), 0.0), Decision::GiveUp);
 }

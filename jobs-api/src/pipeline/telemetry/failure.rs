@@ -80,3 +80,24 @@ impl fmt::Display for Description<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_without_a_response_have_a_type_and_a_level() {
+        let conflict = || Error::JobConflict { job_id: "a".into(), differences: Vec::new() };
+        for (error, error_type, refused) in [
+            (Error::from_status(404, ""), "404", true),
+            (Error::from_status(429, ""), "429", false),
+            (Error::from_status(503, ""), "503", false),
+            (Error::EndlessListing, "malformed_page", false),
+            (conflict(), "job_conflict", true),
+            (Error::invalid_request("jobId", "must not be empty"), "invalid_request", true),
+        ] {
+            assert_eq!(ErrorType(&error).to_string(), error_type);
+            assert_eq!(is_refused(&error), refused, "{error}");
+        }
+    }
+}

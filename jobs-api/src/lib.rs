@@ -14,8 +14,8 @@
 //! let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
 //! client.create_scheduled_job("interval-30", &JobRequest::twin_update(patch, "*")).await?;
 //!
-//! let job = client.wait_for_job("interval-30").await?;
-//! println!("{}: {:?}", job.outcome(), job.counts());
+//! let report = client.wait_for_job("interval-30").report().await?;
+//! println!("{}, of {} devices {} succeeded", report.outcome(), report.devices, report.succeeded);
 //! # Ok(())
 //! # }
 //! ```

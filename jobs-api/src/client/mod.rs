@@ -49,8 +49,8 @@ use crate::pipeline::{Pipeline, Response, Scope};
 /// let client = Client::from_env()?;
 /// let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'");
 /// client.create_scheduled_job("reboot-43", &request).await?;
-/// let job = client.wait_for_job("reboot-43").await?;
-/// println!("{}: {}", job.id(), job.outcome());
+/// let report = client.wait_for_job("reboot-43").report().await?;
+/// println!("reboot-43: {}", report.outcome());
 /// # Ok(())
 /// # }
 /// ```

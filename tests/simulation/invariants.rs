@@ -6,9 +6,10 @@ use std::time::Duration;
 use jobs_api::{Client, Error};
 use tokio::time::Instant;
 
+use super::draws::{Operation, Settings};
 use super::faults::{Answer, Cut, Kind};
 use super::hub::{Author, EffectKind, Hub};
-use super::scenario::{Call, JOB, KEY, Operation, Returned, Settings, is_cancelled};
+use super::scenario::{Call, JOB, KEY, Returned, is_cancelled};
 use super::server::{Request, State};
 
 /// The resolution of Tokio's timers.

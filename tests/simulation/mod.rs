@@ -6,9 +6,11 @@
 
 mod clock;
 mod connector;
+mod draws;
 mod faults;
 mod hub;
 mod invariants;
+mod message;
 mod scenario;
 mod server;
 

@@ -41,7 +41,7 @@ const IN_FLIGHT: usize = 16;
 const CALLS: usize = 1600;
 const ROUNDS: usize = 25;
 
-/// What one round of one side took.
+/// The cost of one side in one round.
 #[derive(Clone, Copy)]
 struct Cost {
     cpu: Duration,

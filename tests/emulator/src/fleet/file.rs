@@ -1,37 +1,19 @@
 //! Fleets described in JSON.
 
-use std::fmt;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::device::Device;
+use super::file_error::FleetError;
 use super::method::MethodBehavior;
 use super::module::Module;
+use super::node::Node;
 use super::twin_limits::{check_properties, check_tags};
 
 /// Most devices that one entry stands for.
 const COUNT: u64 = 10_000_000;
-
-/// Mistake in a fleet's description.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FleetError {
-    place: String,
-    reason: String,
-}
-
-impl fmt::Display for FleetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place.as_str() {
-            "" => f.write_str(&self.reason),
-            place => write!(f, "{place}: {}", self.reason),
-        }
-    }
-}
-
-impl std::error::Error for FleetError {}
 
 /// Parses a fleet: `{"devices": [{"deviceId": "pump-1", …}]}`.
 ///
@@ -163,113 +145,6 @@ fn parse_methods(methods: &Node<'_>) -> Result<MethodBehavior, FleetError> {
         };
     }
     Ok(behavior)
-}
-
-/// A value with its place in the text.
-struct Node<'a> {
-    value: &'a Value,
-    place: String,
-}
-
-/// The members of an object.
-struct Members<'a> {
-    members: &'a Map<String, Value>,
-    place: String,
-}
-
-impl<'a> Node<'a> {
-    fn error(&self, reason: impl Into<String>) -> FleetError {
-        FleetError { place: self.place.clone(), reason: reason.into() }
-    }
-
-    fn place_of(&self, member: &str) -> String {
-        place_of(&self.place, member)
-    }
-
-    fn members(&self) -> Result<&'a Map<String, Value>, FleetError> {
-        self.value.as_object().ok_or_else(|| self.error("must be an object"))
-    }
-
-    /// Returns the members, all of which must be known.
-    fn object(&self, known: &[&str]) -> Result<Members<'a>, FleetError> {
-        let members = self.members()?;
-        if let Some(unknown) = members.keys().find(|key| !known.contains(&key.as_str())) {
-            let reason = format!("unknown member: expected {}", known.join(", "));
-            return Err(FleetError { place: self.place_of(unknown), reason });
-        }
-        Ok(Members { members, place: self.place.clone() })
-    }
-
-    fn items(&self) -> Result<Vec<Self>, FleetError> {
-        let items = self.value.as_array().ok_or_else(|| self.error("must be an array"))?;
-        let nodes = items.iter().enumerate();
-        Ok(nodes.map(|(index, value)| Node { value, place: format!("{}[{index}]", self.place) }).collect())
-    }
-
-    fn text(&self) -> Result<&'a str, FleetError> {
-        self.value.as_str().ok_or_else(|| self.error("must be a string"))
-    }
-
-    fn id(&self) -> Result<&'a str, FleetError> {
-        let id = self.text()?;
-        match id.len() {
-            1..=128 if id.is_ascii() => Ok(id),
-            _ => Err(self.error("must have 1 to 128 ASCII characters")),
-        }
-    }
-
-    fn boolean(&self) -> Result<bool, FleetError> {
-        self.value.as_bool().ok_or_else(|| self.error("must be true or false"))
-    }
-
-    fn whole_number(&self, range: RangeInclusive<u64>) -> Result<u64, FleetError> {
-        let number = self.value.as_u64().filter(|number| range.contains(number));
-        number.ok_or_else(|| {
-            self.error(format!("must be a whole number within [{}; {}]", range.start(), range.end()))
-        })
-    }
-
-    fn status(&self) -> Result<i32, FleetError> {
-        let status = self.value.as_i64().and_then(|status| status.try_into().ok());
-        status.ok_or_else(|| self.error("must be a whole number of 32 bits"))
-    }
-
-    fn delay(&self) -> Result<RangeInclusive<Duration>, FleetError> {
-        const DAY: u64 = 24 * 60 * 60 * 1000;
-        let milliseconds = |node: &Node<'_>| node.whole_number(0..=DAY).map(Duration::from_millis);
-        if !self.value.is_array() {
-            let delay = milliseconds(self)?;
-            return Ok(delay..=delay);
-        }
-        match &self.items()?[..] {
-            [least, most] => {
-                let range = milliseconds(least)?..=milliseconds(most)?;
-                if range.is_empty() { Err(self.error("must begin with the least delay")) } else { Ok(range) }
-            }
-            _ => Err(self.error("must be a number of milliseconds or a range of two")),
-        }
-    }
-
-    fn checked(&self, check: impl FnOnce(&Value) -> Result<(), String>) -> Result<Value, FleetError> {
-        check(self.value).map_err(|reason| self.error(reason))?;
-        Ok(self.value.clone())
-    }
-}
-
-impl<'a> Members<'a> {
-    fn optional(&self, name: &str) -> Option<Node<'a>> {
-        let value = self.members.get(name)?;
-        Some(Node { value, place: place_of(&self.place, name) })
-    }
-
-    fn required(&self, name: &str) -> Result<Node<'a>, FleetError> {
-        let missing = || FleetError { place: place_of(&self.place, name), reason: "is missing".into() };
-        self.optional(name).ok_or_else(missing)
-    }
-}
-
-fn place_of(place: &str, member: &str) -> String {
-    if place.is_empty() { member.to_owned() } else { format!("{place}.{member}") }
 }
 
 #[cfg(test)]

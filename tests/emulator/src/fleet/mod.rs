@@ -3,16 +3,19 @@
 mod collection;
 mod device;
 mod file;
+mod file_error;
 mod generated;
 mod method;
 mod module;
+mod node;
 mod registry;
 mod twin;
 mod twin_limits;
 
 pub use device::Device;
 pub(crate) use file::parse_device;
-pub use file::{FleetError, parse_fleet};
+pub use file::parse_fleet;
+pub use file_error::FleetError;
 pub use generated::generate_fleet;
 pub(crate) use method::Handler;
 pub use method::{MethodAnswer, MethodBehavior, MethodCall};

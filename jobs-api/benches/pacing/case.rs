@@ -62,15 +62,15 @@ struct Counts {
 
 impl Case {
     /// Runs the case and prints its line. Returns true if the aims are met.
-    pub(crate) fn run(&self, is_real: bool) -> bool {
+    pub(crate) fn run(&self, is_real: bool, seed: Option<u64>) -> bool {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(!is_real).build();
-        runtime.unwrap().block_on(self.simulate())
+        runtime.unwrap().block_on(self.simulate(seed))
     }
 
-    async fn simulate(&self) -> bool {
+    async fn simulate(&self, seed: Option<u64>) -> bool {
         let limits = self.told.map_or(Limits::default(), |(tier, units)| tier.limits(units).unwrap());
-        let (pacer, hub) = (Arc::new(Pacer::new(limits)), Arc::new(Hub::new(self.hub)));
+        let (pacer, hub) = (Arc::new(Pacer::new(limits)), Arc::new(Hub::new(self.hub, seed)));
         let counts = Arc::new(Counts::default());
         let start = Instant::now();
         let rival = self.rival.as_ref().map(|rival| {
@@ -82,7 +82,7 @@ impl Case {
                         let hub = hub.clone();
                         async move { hub.send(false).await }
                     });
-                    next += Duration::from_secs_f64(60.0 / rate);
+                    next += hub.jitter(Duration::from_secs_f64(60.0 / rate));
                     tokio::time::sleep_until(next).await;
                 }
             })

@@ -3,10 +3,13 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
-/// The time that a request or a response takes.
+/// The time that a request or a response takes, on average.
 const WAY: Duration = Duration::from_millis(25);
+/// The part by which that time differs with a seed, up and down.
+const JITTER: f64 = 0.4;
 
 /// The limits of a hub.
 #[derive(Clone, Copy)]
@@ -38,6 +41,8 @@ pub(crate) enum Reply {
 pub(crate) struct Hub {
     settings: HubSettings,
     state: Mutex<State>,
+    /// `None` if every request and response takes the same time.
+    random: Option<Mutex<Rng>>,
 }
 
 struct State {
@@ -48,9 +53,10 @@ struct State {
 }
 
 impl Hub {
-    pub(crate) fn new(settings: HubSettings) -> Self {
+    pub(crate) fn new(settings: HubSettings, seed: Option<u64>) -> Self {
         let state = State { tokens: settings.burst, since: Instant::now(), jobs: Vec::new() };
-        Self { settings, state: Mutex::new(state) }
+        let random = seed.map(|seed| Mutex::new(Rng::with_seed(seed)));
+        Self { settings, state: Mutex::new(state), random }
     }
 
     /// Returns the duration of a job.
@@ -60,10 +66,16 @@ impl Hub {
 
     /// Sends a call to the hub.
     pub(crate) async fn send(&self, is_create: bool) -> Reply {
-        sleep(WAY).await;
+        sleep(self.jitter(WAY)).await;
         let (reply, delay) = self.receive(is_create);
-        sleep(delay + WAY).await;
+        sleep(delay + self.jitter(WAY)).await;
         reply
+    }
+
+    /// Returns a random time that is this one on average, if the hub has a seed.
+    pub(crate) fn jitter(&self, time: Duration) -> Duration {
+        let Some(random) = &self.random else { return time };
+        time.mul_f64(1.0 + JITTER * (2.0 * random.lock().unwrap().f64() - 1.0))
     }
 
     fn receive(&self, is_create: bool) -> (Reply, Duration) {

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p jobs-api --bench pacing` prints it, in simulated time; it ends with an error if an aim is
 //! missed. A part of a case's name selects cases, `RATE=5000` those of a hub with this rate, and `--real-time`
-//! runs them by the real clock. The pacer is the library's own, compiled into this program.
+//! runs them by the real clock. `SEED=1` lets the times of requests, responses and rivals differ at random. The pacer is the library's own, compiled into this program.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints, not a library")]
 
@@ -38,12 +38,13 @@ fn main() -> ExitCode {
     );
     // In real time, for a case or two.
     let is_real = std::env::args().any(|argument| argument == "--real-time");
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let mut missed = 0;
     for case in cases()
         .iter()
         .filter(|case| case.name.contains(&filter) && size.is_none_or(|size| size == case.hub.rate))
     {
-        missed += usize::from(!case.run(is_real));
+        missed += usize::from(!case.run(is_real, seed));
     }
     println!("{missed} aims missed");
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -266,12 +266,19 @@ impl Meter {
                     self.burst = pass.debt.floor();
                 }
                 // A burst that is smaller than it was is no reason to be slower.
+                let mut left = None;
                 if is_burst_spent {
-                    self.share.record_rejected();
+                    left = self.share.record_rejected();
                     warn!(target: PACING, meter = self.name, rate = self.rate(), "the hub throttles: slowing down");
                 }
-                if self.told.is_none() && self.share.value() < WRONG_SHARE {
-                    self.settle(Found::Rate(self.grid.floor(rate * self.share.rejected())), now);
+                // A rate that does not fit what the hub accepts was learned too high.
+                let fitting = match left {
+                    Some(left) => self.grid.nearest(rate * left),
+                    None if self.share.value() < WRONG_SHARE => self.grid.floor(rate * self.share.rejected()),
+                    None => rate,
+                };
+                if self.told.is_none() && fitting < rate {
+                    self.settle(Found::Rate(fitting), now);
                 }
             }
         }

@@ -19,6 +19,11 @@ impl Grid {
         ((rate / self.small).floor() * self.small).max(self.small)
     }
 
+    /// Returns the rate of the grid that is next to `rate`, above or below.
+    pub(super) fn nearest(&self, rate: f64) -> f64 {
+        self.floor(rate + self.small / 2.0)
+    }
+
     /// Returns the next rate of the grid above `rate`: of whole large units, once there is one.
     pub(super) fn above(&self, rate: f64) -> f64 {
         let step = if rate >= self.large { self.large } else { self.small };
@@ -196,5 +201,19 @@ mod tests {
         assert_eq!(look.rate, 400.0);
         assert_eq!(look.record_rejected(), Found::Rate(300.0));
         assert_eq!(Search::look_above(GRID, 5000.0, 0.0).rate, 10_000.0);
+    }
+
+    #[test]
+    fn rates_are_rounded_to_the_grid() {
+        for (rate, floor, nearest) in [
+            (20.0, 100.0, 100.0),
+            (249.0, 200.0, 200.0),
+            (251.0, 200.0, 300.0),
+            (4920.0, 5000.0, 5000.0),
+            (7460.0, 7400.0, 7500.0),
+            (10_120.0, 10_000.0, 10_000.0),
+        ] {
+            assert_eq!((GRID.floor(rate), GRID.nearest(rate)), (floor, nearest), "{rate}");
+        }
     }
 }

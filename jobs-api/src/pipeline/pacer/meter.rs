@@ -330,7 +330,7 @@ impl Meter {
 
     /// Returns the time between two calls at the current pace. While the rate is measured, the lowest rate
     /// of all allows one call in that time.
-    fn interval(&self) -> Duration {
+    pub(crate) fn interval(&self) -> Duration {
         let rate = match self.phase {
             Phase::Open => self.told.unwrap_or(f64::INFINITY),
             Phase::Measure => self.grid.small,

@@ -146,7 +146,15 @@ impl Pacer {
     pub(crate) fn time_to_end(&self, id: &str, devices_left: u32) -> Option<Duration> {
         let now = Instant::now();
         let by_devices = || Some(Duration::from_secs_f64(f64::from(devices_left) / self.devices?));
-        self.slots.read(|slots, _| slots.time_to_end(id, now)).or_else(by_devices)
+        let (time, creates) = self
+            .slots
+            .read(|slots, [creates, _]| (slots.time_to_end(id, now), creates.min(slots.punctual())));
+        // Creates that wait for the ends of these jobs try at the same time: a read stays behind them all.
+        let behind = match creates {
+            0 => Duration::ZERO,
+            creates => self.operations.read(|meter, _| meter.interval()) * creates as u32,
+        };
+        time.map(|time| time + behind).or_else(by_devices)
     }
 
     /// Returns the state of the pacer.

@@ -22,6 +22,9 @@ const FINE_STEP: Duration = Duration::from_millis(200);
 const LONGEST_STEP: Duration = Duration::from_secs(60);
 /// The longest pause that the hub may ask for.
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);
+/// Creates in flight at first, while the number of slots is unknown: all but one are in vain on the smallest
+/// tiers, but one that hangs must not stop the others. As many more go as jobs were seen to start.
+const FIRST: usize = 3;
 /// The part of the time waited so far after which the next try comes, while it is unknown how long jobs run.
 const STEP: f64 = 0.1;
 /// The part of a duration to which it is known well enough.
@@ -99,6 +102,11 @@ impl Slots {
         let job = self.running.iter().find(|job| job.id == id)?;
         let tried = job.seen.saturating_duration_since(job.start);
         Some((job.start + self.duration?.next(tried)).saturating_duration_since(now))
+    }
+
+    /// Returns how many jobs run whose end is known well enough for a create to go at that time.
+    pub(crate) fn punctual(&self) -> usize {
+        if self.duration.is_some_and(|duration| duration.is_exact()) { self.running.len() } else { 0 }
     }
 
     /// Notes that a create which went through the gate has its answer.
@@ -228,8 +236,12 @@ impl Gate for Slots {
         if let Some(hold) = self.hold.filter(|hold| *hold > now) {
             return Opening::At(hold);
         }
-        let taken = self.running.len() + self.in_flight;
-        if !self.is_full && self.limit.is_none_or(|limit| taken < limit) {
+        let running = self.running.len();
+        let is_free = match self.limit {
+            Some(limit) => running + self.in_flight < limit,
+            None => self.in_flight < running.max(FIRST),
+        };
+        if !self.is_full && is_free {
             return Opening::Now;
         }
         // Jobs that ran their time have ended together.

@@ -7,41 +7,24 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{info, warn};
 
+use super::pace::{Pace, Phase, Rates};
 use super::queue::{Gate, Opening};
-use super::search::{Found, Grid, Search};
-use super::share::Share;
 use super::window::Window;
-use crate::targets::PACING;
 
-/// The part of the rate that is used: clocks differ, and a bucket must not run out by rounding.
-const PACE: f64 = 0.995;
 /// The longest hold without a request of the hub, and with one: a hub that asks for a year is asked again.
 const LONGEST_HOLD: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
 /// The lateness of a timer that the next call makes up for.
 const SLACK: Duration = Duration::from_millis(2);
 /// Idle time after which nothing is known about burst, share or a learned rate.
 const MEMORY: Duration = Duration::from_secs(600);
-/// The time between looks above a learned rate: the first, and the longest.
-const LOOKS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
-/// Accepted calls before the first rejection that prove a burst.
-const BURST_PROOF: u32 = 4;
 /// Calls that may be in flight while the rate is measured.
 const MEASURING: f64 = 8.0;
-/// The share below which a learned rate is itself too high.
-const WRONG_SHARE: f64 = 0.7;
-/// Units of the large grid above which a rate no longer binds.
-const MOST_UNITS: f64 = 20.0;
 
 /// A meter of the hub, as far as it is known.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    name: &'static str,
-    grid: Grid,
-    told: Option<f64>,
-    phase: Phase,
-    share: Share,
+    pace: Pace,
     window: Window,
     /// Calls without an answer that were sent since the last rejection.
     in_flight: usize,
@@ -57,27 +40,10 @@ pub(crate) struct Meter {
     late: u32,
     /// The time at which the call was sent that was rejected last.
     since: Instant,
-    /// Calls accepted before the first rejection, and the seconds that they took.
-    at_once: (u32, f64),
     last_sent: Instant,
     /// The time at which the hub's bucket is expected to be full again, and the calls that it holds.
     full_at: Instant,
     burst: f64,
-    /// Counts the rates.
-    pace: u32,
-    next_look: Instant,
-    look_period: Duration,
-}
-
-#[derive(Debug)]
-enum Phase {
-    /// Nothing is known to bind.
-    Open,
-    /// The bucket was found empty: calls accepted until it is empty again yield the rate.
-    Measure,
-    Trial(Search),
-    /// The rate is known, in calls a minute.
-    Known(f64),
 }
 
 /// A call that has started.
@@ -104,17 +70,10 @@ pub(crate) enum Verdict {
     Unknown,
 }
 
-/// The rates of the documentation for a meter: of a unit of the small tiers and of S3, in calls a minute.
-pub(crate) type Rates = [u32; 2];
-
 impl Meter {
     pub(crate) fn new(name: &'static str, rates: Rates, told: Option<f64>, now: Instant) -> Self {
         Self {
-            name,
-            grid: Grid { small: f64::from(rates[0]), large: f64::from(rates[1]) },
-            told,
-            phase: Phase::Open,
-            share: Share::WHOLE,
+            pace: Pace::new(name, rates, told, now),
             window: Window::new(now),
             in_flight: 0,
             epoch: 0,
@@ -124,28 +83,25 @@ impl Meter {
             sent: 0,
             late: 0,
             since: now,
-            at_once: (0, 0.0),
             last_sent: now,
             full_at: now,
             burst: 0.0,
-            pace: 0,
-            next_look: now,
-            look_period: LOOKS.0,
         }
     }
 
     /// Returns the calls a minute at which the meter paces; `None` while nothing is known to bind.
     pub(crate) fn rate(&self) -> Option<f64> {
-        match &self.phase {
-            Phase::Open | Phase::Measure => None,
-            Phase::Trial(search) => Some(search.rate),
-            Phase::Known(rate) => Some(rate * self.share.value()),
-        }
+        self.pace.rate()
+    }
+
+    /// Returns the time between two calls at the current pace.
+    pub(crate) fn interval(&self) -> Duration {
+        self.pace.interval()
     }
 
     /// Returns true if the rate was told, not learned.
     pub(crate) fn is_told(&self) -> bool {
-        self.told.is_some()
+        self.pace.told().is_some()
     }
 
     /// Returns the calls that a full bucket of the hub allows at once, as far as the hub has proved it.
@@ -171,8 +127,8 @@ impl Meter {
     fn accept(&mut self, pass: Pass, now: Instant) {
         (self.accepted, self.setbacks) = (self.accepted.saturating_add(1), 0);
         let latency = now.saturating_duration_since(pass.sent);
-        let most = match &self.phase {
-            Phase::Open => match self.told {
+        let most = match self.pace.phase() {
+            Phase::Open => match self.pace.told() {
                 // Two more than the rate keeps in flight: a full window then finds the end of a burst.
                 Some(rate) => {
                     let in_flight = rate / 60.0 * self.window.base().as_secs_f64();
@@ -191,26 +147,11 @@ impl Meter {
             Phase::Trial(_) | Phase::Known(_) => self.window.size() as f64,
         };
         self.window.record(latency, most, now);
-        if matches!(self.phase, Phase::Open) {
+        if matches!(self.pace.phase(), Phase::Open) {
             self.burst = self.burst.max(pass.debt);
         }
-        match &mut self.phase {
-            Phase::Trial(search) if pass.paced == Some(self.pace) => {
-                let before = search.rate;
-                let found = search.record_accepted();
-                self.pace += u32::from(search.rate != before);
-                self.settle(found, now);
-            }
-            Phase::Known(rate) if pass.paced.is_some() => {
-                let rate = *rate;
-                self.share.record_accepted();
-                if self.told.is_none() && self.share.value() >= 1.0 && now >= self.next_look {
-                    self.look_period = (self.look_period * 2).min(LOOKS.1);
-                    let unused = 4.0 + (1.0 - PACE) * f64::from(self.accepted);
-                    self.change_phase(Phase::Trial(Search::look_above(self.grid, rate, unused)), now);
-                }
-            }
-            _ => {}
+        if self.pace.record_accepted(pass.paced, self.accepted, now) {
+            self.full_at = self.full_at.max(now);
         }
     }
 
@@ -223,64 +164,32 @@ impl Meter {
         let accepted = pass.number + self.late;
         (self.epoch, self.in_flight, self.since) = (self.epoch + 1, 0, pass.sent);
         (self.accepted, self.sent, self.late) = (0, 0, 0);
-        match &mut self.phase {
-            Phase::Open => match self.told {
-                Some(rate) => {
-                    self.burst = self.burst.min(pass.debt).floor();
-                    self.change_phase(Phase::Known(rate), now);
-                }
-                None if (2..BURST_PROOF).contains(&accepted) => {
-                    let search = Search::start(self.grid, f64::from(accepted) / elapsed * 60.0);
-                    self.change_phase(Phase::Trial(search), now);
-                }
-                None => {
-                    self.at_once = (accepted, elapsed);
-                    self.window = self.window.restart();
-                    self.change_phase(Phase::Measure, now);
-                }
-            },
+        let is_binding = match self.pace.phase() {
+            Phase::Open if self.pace.told().is_some() => {
+                self.burst = self.burst.min(pass.debt).floor();
+                true
+            }
+            // A burst that is smaller than it was is no reason to be slower.
+            Phase::Known(_) if pass.debt + 1.0 <= self.burst => {
+                self.burst = pass.debt.floor();
+                false
+            }
             Phase::Measure => {
                 self.setbacks = 0;
-                let bound = |calls: f64| calls.max(0.0) / elapsed * 60.0;
-                let accepted = f64::from(accepted);
-                // A bucket that was full before the hold ended has hidden a higher rate.
-                let (at_once, seconds) = self.at_once;
-                let burst = f64::from(at_once) - accepted / elapsed * seconds;
-                let filled = accepted / elapsed * 60.0 / self.grid.small;
-                let is_exact = filled < 0.8 * burst;
-                let most = if is_exact { bound(accepted + 1.0) } else { f64::INFINITY };
-                let (search, found) = Search::within(self.grid, bound(accepted - 1.0), most);
-                self.phase = Phase::Trial(search);
-                self.settle(found, now);
+                true
             }
-            Phase::Trial(search) => {
-                let found = search.record_rejected();
+            Phase::Trial(_) => {
                 // The lower rate is the reaction; a longer hold is not needed until nothing is accepted.
                 self.setbacks = self.setbacks.saturating_sub(1);
-                self.settle(found, now);
+                true
             }
-            Phase::Known(rate) => {
-                let rate = *rate;
-                let is_burst_spent = pass.debt + 1.0 > self.burst;
-                if !is_burst_spent {
-                    self.burst = pass.debt.floor();
-                }
-                // A burst that is smaller than it was is no reason to be slower.
-                let mut left = None;
-                if is_burst_spent {
-                    left = self.share.record_rejected();
-                    warn!(target: PACING, meter = self.name, rate = self.rate(), "the hub throttles: slowing down");
-                }
-                // A rate that does not fit what the hub accepts was learned too high.
-                let fitting = match left {
-                    Some(left) => self.grid.nearest(rate * left),
-                    None if self.share.value() < WRONG_SHARE => self.grid.floor(rate * self.share.rejected()),
-                    None => rate,
-                };
-                if self.told.is_none() && fitting < rate {
-                    self.settle(Found::Rate(fitting), now);
-                }
-            }
+            _ => true,
+        };
+        if is_binding {
+            self.pace.record_rejected(accepted, elapsed, now);
+        }
+        if matches!(self.pace.phase(), Phase::Measure) {
+            self.window = self.window.restart();
         }
         // The bucket is empty now.
         self.full_at = now + self.interval().mul_f64(self.burst + 1.0);
@@ -289,54 +198,8 @@ impl Meter {
         self.hold_until(now + hold);
     }
 
-    fn settle(&mut self, found: Found, now: Instant) {
-        match found {
-            Found::Trial => {
-                self.full_at = self.full_at.max(now);
-            }
-            Found::Rate(rate) if rate > self.grid.large * MOST_UNITS => {
-                self.share = Share::WHOLE;
-                self.change_phase(Phase::Open, now);
-            }
-            Found::Rate(rate) => {
-                self.share = Share::WHOLE;
-                self.next_look = now + self.look_period;
-                self.change_phase(Phase::Known(rate), now);
-            }
-        }
-    }
-
-    fn change_phase(&mut self, phase: Phase, now: Instant) {
-        self.phase = phase;
-        self.pace += 1;
-        match &self.phase {
-            Phase::Open => info!(target: PACING, meter = self.name, "calls are no longer paced"),
-            Phase::Measure => {
-                info!(target: PACING, meter = self.name, "the hub throttles: measuring its rate")
-            }
-            Phase::Trial(search) => {
-                info!(target: PACING, meter = self.name, rate = search.rate, "trying a rate")
-            }
-            Phase::Known(rate) => {
-                info!(target: PACING, meter = self.name, rate, burst = self.burst, "pacing calls")
-            }
-        }
-        self.full_at = self.full_at.max(now);
-    }
-
     fn hold_until(&mut self, until: Instant) {
         self.hold = Some(self.hold.map_or(until, |hold| hold.max(until)));
-    }
-
-    /// Returns the time between two calls at the current pace. While the rate is measured, the lowest rate
-    /// of all allows one call in that time.
-    pub(crate) fn interval(&self) -> Duration {
-        let rate = match self.phase {
-            Phase::Open => self.told.unwrap_or(f64::INFINITY),
-            Phase::Measure => self.grid.small,
-            Phase::Trial(_) | Phase::Known(_) => self.rate().unwrap_or(f64::INFINITY),
-        };
-        Duration::from_secs_f64(60.0 / (rate * PACE))
     }
 
     /// Returns how many calls the bucket lacks.
@@ -348,13 +211,11 @@ impl Meter {
 
     /// Forgets what an idle time has made doubtful.
     fn forget(&mut self, now: Instant) {
-        self.share = Share::WHOLE;
         self.window = Window::new(now);
         (self.accepted, self.sent, self.late, self.since) = (0, 0, 0, now);
         (self.setbacks, self.burst) = (0, 0.0);
-        self.look_period = LOOKS.0;
-        if !matches!(self.phase, Phase::Open) {
-            self.change_phase(Phase::Open, now);
+        if self.pace.forget() {
+            self.full_at = self.full_at.max(now);
         }
     }
 }
@@ -367,7 +228,7 @@ impl Gate for Meter {
             return Opening::At(hold);
         }
         // A single call tries whether the hub accepts calls again.
-        let most = match self.phase {
+        let most = match self.pace.phase() {
             _ if self.setbacks > 1 => 1,
             Phase::Open | Phase::Measure => self.window.size(),
             Phase::Trial(_) | Phase::Known(_) => usize::MAX,
@@ -376,7 +237,7 @@ impl Gate for Meter {
             let patient = self.last_sent + self.window.patience();
             return if patient > now { Opening::At(patient) } else { Opening::Now };
         }
-        if matches!(self.phase, Phase::Open | Phase::Measure) {
+        if matches!(self.pace.phase(), Phase::Open | Phase::Measure) {
             return Opening::Now;
         }
         let allowed = self.interval().mul_f64(self.burst);
@@ -392,7 +253,7 @@ impl Gate for Meter {
         }
         let interval = self.interval();
         let (debt, number) = (self.debt(now), self.sent);
-        let paced = (now <= self.full_at + interval / 2).then_some(self.pace);
+        let paced = (now <= self.full_at + interval / 2).then_some(self.pace.number());
         let is_punctual = now.saturating_duration_since(self.full_at) < SLACK;
         self.full_at = if is_punctual { self.full_at } else { now } + interval;
         self.in_flight += 1;

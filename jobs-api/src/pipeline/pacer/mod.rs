@@ -4,7 +4,9 @@
 //! what they decide. Nothing here knows HTTP or errors: the pipeline translates.
 
 mod budget;
+mod duration;
 mod meter;
+mod pace;
 pub(crate) mod queue;
 mod search;
 mod share;

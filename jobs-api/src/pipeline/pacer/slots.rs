@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
+use super::duration::Spread;
 use super::queue::{Gate, Opening};
 use crate::limits::JOB_SLOTS;
 use crate::targets::PACING;
@@ -27,9 +28,6 @@ const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 const FIRST: usize = 3;
 /// The part of the time waited so far after which the next try comes, while it is unknown how long jobs run.
 const STEP: f64 = 0.1;
-/// The part of a duration to which it is known well enough.
-const EXACT: f64 = 0.05;
-
 /// The slots of the hub, as far as they are known.
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -57,13 +55,6 @@ struct Running {
     start: Instant,
     /// The last time at which the job was seen to run.
     seen: Instant,
-}
-
-/// A duration between two bounds.
-#[derive(Clone, Copy, Debug)]
-struct Spread {
-    low: Duration,
-    high: Duration,
 }
 
 impl Slots {
@@ -187,13 +178,7 @@ impl Slots {
     fn learn_duration(&mut self, job: &Running, seen: Instant, now: Instant) {
         let after = |time: Instant| time.saturating_duration_since(job.start);
         let new = Spread { low: after(seen), high: after(now) };
-        let Spread { low, high } = new;
-        self.duration = Some(match self.duration {
-            Some(known) if known.low.max(low) < known.high.min(high) => {
-                Spread { low: known.low.max(low), high: known.high.min(high) }
-            }
-            _ => new,
-        });
+        self.duration = Some(self.duration.map_or(new, |known| known.narrow(new)));
     }
 
     /// Returns the time of the next try while all slots are taken.
@@ -210,22 +195,6 @@ impl Slots {
         // Slots may also be more than is known, or be freed by jobs of others.
         let explored = last + waited.clamp(LEAST_STEP, LONGEST_STEP) * 2_u32.pow(self.fruitless);
         if self.is_told { expected.min(last + LONGEST_STEP) } else { expected.min(explored) }
-    }
-}
-
-impl Spread {
-    /// Returns the time after the start of a job at which to look for its end, if it ran at the time `tried`.
-    fn next(&self, tried: Duration) -> Duration {
-        let middle = (self.low + self.high) / 2;
-        match tried {
-            _ if tried < middle && !self.is_exact() => middle,
-            _ if tried < self.high => self.high,
-            _ => tried + tried.mul_f64(EXACT),
-        }
-    }
-
-    fn is_exact(&self) -> bool {
-        self.high.saturating_sub(self.low) < self.high.mul_f64(EXACT)
     }
 }
 
@@ -273,77 +242,4 @@ impl Gate for Slots {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    /// Creates jobs of this duration one after another on a hub of `slots`, and returns how much longer that
-    /// takes than it must.
-    fn overhead(slots: usize, told: bool, duration: Duration, jobs: usize) -> f64 {
-        let start = Instant::now();
-        let mut now = start;
-        let mut core = Slots::new(told.then_some(slots), now);
-        let mut hub: Vec<Instant> = Vec::new();
-        let mut created = 0;
-        while created < jobs {
-            match core.check(now) {
-                Opening::Now => {}
-                Opening::At(time) => {
-                    now = time;
-                    continue;
-                }
-                Opening::Later => unreachable!("no create is under way"),
-            }
-            core.enter(now);
-            hub.retain(|end| *end > now);
-            core.leave();
-            if hub.len() < slots {
-                hub.push(now + duration);
-                core.record_created(&format!("job-{created}"), now);
-                created += 1;
-            } else {
-                core.record_busy(None, now);
-            }
-        }
-        let least = duration * (jobs.div_ceil(slots) - 1) as u32;
-        (now - start).as_secs_f64() / least.as_secs_f64()
-    }
-
-    #[test]
-    fn creates_follow_the_end_of_jobs_closely() {
-        for slots in [1, 5, 10] {
-            for seconds in [2, 10, 30, 120] {
-                for told in [true, false] {
-                    let overhead = overhead(slots, told, seconds * SECOND, 20 * slots);
-                    assert!(overhead < 1.1, "{overhead} for {slots} slots, {seconds} s, told: {told}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn number_of_slots_is_learned() {
-        let now = Instant::now();
-        let mut slots = Slots::new(None, now);
-        for job in ["a", "b", "c", "d", "e"] {
-            assert_eq!(slots.check(now), Opening::Now);
-            slots.record_created(job, now);
-        }
-        slots.record_busy(None, now);
-        assert_eq!(slots.limit(), Some(5));
-    }
-
-    #[test]
-    fn job_that_ends_opens_the_gate_once() {
-        let now = Instant::now();
-        let mut slots = Slots::new(Some(1), now);
-        slots.record_created("a", now);
-        assert!(matches!(slots.check(now), Opening::At(_)));
-        assert!(!slots.record_end("another", now));
-        assert!(slots.record_end("a", now + SECOND));
-        assert_eq!(slots.check(now + SECOND), Opening::Now);
-        slots.enter(now + SECOND);
-        assert_eq!(slots.check(now + SECOND), Opening::Later);
-    }
-}
+mod tests;

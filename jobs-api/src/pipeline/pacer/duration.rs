@@ -35,3 +35,37 @@ impl Spread {
         self.high.saturating_sub(self.low) < self.high.mul_f64(EXACT)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn spread(low: u32, high: u32) -> Spread {
+        Spread { low: low * SECOND, high: high * SECOND }
+    }
+
+    #[test]
+    fn spreads_narrow_each_other_unless_durations_have_changed() {
+        assert_eq!(spread(10, 20).narrow(spread(15, 30)), spread(15, 20));
+        assert_eq!(spread(10, 20).narrow(spread(5, 12)), spread(10, 12));
+        assert_eq!(spread(10, 20).narrow(spread(30, 40)), spread(30, 40));
+        assert_eq!(spread(10, 20).narrow(spread(20, 40)), spread(20, 40));
+    }
+
+    #[test]
+    fn end_is_looked_for_in_the_middle_then_late_then_by_small_steps() {
+        assert_eq!(spread(10, 20).next(Duration::ZERO), 15 * SECOND);
+        assert_eq!(spread(10, 20).next(15 * SECOND), 20 * SECOND);
+        assert_eq!(spread(10, 20).next(20 * SECOND), 21 * SECOND);
+        assert_eq!(spread(10, 20).next(40 * SECOND), 42 * SECOND);
+        assert_eq!(spread(99, 100).next(Duration::ZERO), 100 * SECOND, "known well enough");
+    }
+
+    #[test]
+    fn duration_is_exact_within_a_twentieth() {
+        assert!(spread(96, 100).is_exact());
+        assert!(!spread(95, 100).is_exact() && !spread(50, 100).is_exact());
+    }
+}

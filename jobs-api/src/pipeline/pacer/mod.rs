@@ -228,3 +228,6 @@ impl Drop for SlotPermit<'_> {
         self.0.update(Slots::leave);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,4 +216,25 @@ mod tests {
             assert_eq!((GRID.floor(rate), GRID.nearest(rate)), (floor, nearest), "{rate}");
         }
     }
+
+    #[test]
+    fn rate_between_two_is_near_their_mean_if_it_matters() {
+        assert_eq!(GRID.between(5000.0, 20_000.0), Some(10_000.0));
+        assert_eq!(GRID.between(200.0, 1000.0), Some(400.0));
+        assert_eq!(GRID.between(200.0, 400.0), Some(300.0));
+        assert_eq!(GRID.between(3000.0, 3200.0), None, "less than a tenth");
+        assert_eq!(GRID.between(5000.0, 10_000.0), None);
+    }
+
+    #[test]
+    fn look_needs_more_proofs_for_calls_that_were_left_unused() {
+        for (unused, proofs) in [(0.0, 8), (10.0, 48), (1000.0, 200)] {
+            let mut look = Search::look_above(GRID, 300.0, unused);
+            let needed = (1..).find(|_| {
+                look.record_accepted();
+                look.rate != 400.0
+            });
+            assert_eq!(needed, Some(proofs), "{unused} unused");
+        }
+    }
 }

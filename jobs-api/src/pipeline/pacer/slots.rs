@@ -28,6 +28,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 const FIRST: usize = 3;
 /// The part of the time waited so far after which the next try comes, while it is unknown how long jobs run.
 const STEP: f64 = 0.1;
+
 /// The slots of the hub, as far as they are known.
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -216,7 +217,7 @@ impl Gate for Slots {
         // Jobs that ran their time have ended together.
         let exact = self.duration.filter(Spread::is_exact);
         let has_ended = |job: &&Running| exact.is_some_and(|duration| job.start + duration.high <= now);
-        let is_new = self.last_busy.is_none_or(|busy| busy < now - LEAST_STEP);
+        let is_new = self.last_busy.is_none_or(|busy| now.saturating_duration_since(busy) > LEAST_STEP);
         if is_new && self.in_flight < self.running.iter().filter(has_ended).count() {
             return Opening::Now;
         }

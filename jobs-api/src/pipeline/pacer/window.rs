@@ -68,3 +68,56 @@ impl Window {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    /// Returns a window of this size.
+    fn window(size: usize, latency: Duration, now: Instant) -> Window {
+        let mut window = Window::new(now);
+        (0..100).for_each(|_| window.record(latency, size as f64, now));
+        assert_eq!(window.size(), size);
+        window
+    }
+
+    #[test]
+    fn window_shrinks_when_the_hub_queues_calls() {
+        let now = Instant::now();
+        let mut wide = window(10, 40 * MILLISECOND, now);
+        wide.record(1000 * MILLISECOND, 100.0, now);
+        assert!((wide.size - 9.9).abs() < 1e-9, "{}", wide.size);
+        // A single slow answer in a narrow window is no queue.
+        let mut narrow = window(4, 40 * MILLISECOND, now);
+        narrow.record(1000 * MILLISECOND, 100.0, now);
+        assert_eq!(narrow.size, 4.0);
+        let mut narrow = window(5, 1000 * MILLISECOND, now);
+        narrow.record(5000 * MILLISECOND, 100.0, now);
+        assert_eq!(narrow.size, 5.0, "the hub holds back four calls, which is no more than it may");
+    }
+
+    #[test]
+    fn window_grows_until_answers_take_longer_than_three_times_the_shortest() {
+        let now = Instant::now();
+        let mut window = window(10, 100 * MILLISECOND, now);
+        window.record(400 * MILLISECOND, 100.0, now);
+        assert_eq!(window.size, 11.0);
+        window.record(401 * MILLISECOND, 100.0, now);
+        assert!(window.size < 11.0, "{}", window.size);
+    }
+
+    #[test]
+    fn shortest_latency_is_forgotten_when_a_new_one_was_measured_for_long() {
+        let start = Instant::now();
+        let mut window = Window::new(start);
+        window.record(40 * MILLISECOND, 1.0, start);
+        for age in [1, 2] {
+            window.record(80 * MILLISECOND, 1.0, start + BASE_AGE * age);
+            assert_eq!(window.base(), 40 * MILLISECOND, "it was seen within that time");
+        }
+        window.record(80 * MILLISECOND, 1.0, start + BASE_AGE * 3 + MILLISECOND);
+        assert_eq!(window.base(), 80 * MILLISECOND);
+    }
+}

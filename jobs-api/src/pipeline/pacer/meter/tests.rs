@@ -225,3 +225,126 @@ fn clock_that_jumps_leaves_no_flood() {
         assert!(sent <= 2, "a flood after a pause");
     }
 }
+
+/// Sends so many calls one after another, each accepted, and returns the time after them.
+fn accept(meter: &mut Meter, calls: u32, mut now: Instant) -> Instant {
+    for _ in 0..calls {
+        let pass = meter.enter(now);
+        now += LATENCY;
+        meter.record(pass, Verdict::Accepted, now);
+    }
+    now
+}
+
+/// Returns how many calls go at once.
+fn width(meter: &mut Meter, now: Instant) -> usize {
+    let mut calls = 0;
+    while meter.check(now) == Opening::Now {
+        meter.enter(now);
+        calls += 1;
+        assert!(calls < 1000, "nothing bounds the calls in flight");
+    }
+    calls
+}
+
+#[test]
+fn calls_in_flight_grow_with_what_was_accepted() {
+    // Twice as many as the rate keeps in flight, which is 4 at 100 a second; or a small part of all.
+    for (told, calls, expected) in
+        [(Some(6000.0), 250, 12), (Some(6000.0), 90, 10), (None, 50, 4), (None, 110, 5), (None, 250, 11)]
+    {
+        let start = Instant::now();
+        let mut meter = Meter::new("test", JOB_OPERATIONS, told, start);
+        let now = accept(&mut meter, calls, start);
+        assert_eq!(width(&mut meter, now), expected, "{calls} calls, told: {told:?}");
+    }
+}
+
+#[test]
+fn calls_in_flight_are_few_while_the_rate_is_measured() {
+    let start = Instant::now();
+    for (calls, expected) in [(1, 1), (20, 9), (40, 10)] {
+        let mut meter = Meter::new("test", JOB_OPERATIONS, None, start);
+        let now = accept(&mut meter, 50, start);
+        let pass = meter.enter(now);
+        meter.record(pass, Verdict::Rejected { retry_after: None }, now + LATENCY);
+        assert_eq!(meter.rate(), None);
+        let now = accept(&mut meter, calls, now + SECOND);
+        assert_eq!(width(&mut meter, now), expected, "after {calls}");
+    }
+}
+
+#[test]
+fn proved_burst_is_used_again_until_it_is_found_smaller() {
+    let start = Instant::now();
+    let mut meter = Meter::new("test", JOB_OPERATIONS, Some(100.0), start);
+    let mut hub = Bucket::new(100.0, 30.0, start);
+    let sent = run(&mut meter, &mut hub, 60, no_pause, start);
+    assert!((25..=31).contains(&meter.burst()), "{}", meter.burst());
+    let later = *sent.accepted.last().unwrap() + 300 * SECOND;
+    let burst = width(&mut meter, later);
+    assert!((25..=32).contains(&burst), "{burst} calls at once");
+    // A hub with a smaller burst rejects, which says nothing about the rate.
+    let mut meter = Meter::new("test", JOB_OPERATIONS, Some(100.0), start);
+    let mut hub = Bucket::new(100.0, 30.0, start);
+    let sent = run(&mut meter, &mut hub, 60, no_pause, start);
+    let rate = meter.rate();
+    let later = *sent.accepted.last().unwrap() + 300 * SECOND;
+    for _ in 0..8 {
+        meter.enter(later);
+    }
+    let pass = meter.enter(later);
+    meter.record(pass, Verdict::Rejected { retry_after: None }, later + LATENCY);
+    assert_eq!((meter.burst(), meter.rate()), (8, rate));
+    // One that comes when the burst is spent does.
+    let later = later + 300 * SECOND;
+    let passes: Vec<Pass> = (0..9).map(|_| meter.enter(later)).collect();
+    meter.record(passes[8], Verdict::Rejected { retry_after: None }, later + LATENCY);
+    assert!(meter.rate() < rate, "{:?}", meter.rate());
+}
+
+#[test]
+fn gate_opens_at_the_time_that_it_names() {
+    let start = Instant::now();
+    let mut meter = Meter::new("test", JOB_OPERATIONS, Some(100.0), start);
+    let pass = meter.enter(start);
+    meter.record(pass, Verdict::Rejected { retry_after: Some(7 * SECOND) }, start);
+    assert_eq!(meter.check(start + 7 * SECOND), Opening::Now);
+    let now = start + 7 * SECOND;
+    meter.enter(now);
+    let Opening::At(next) = meter.check(now) else { panic!("the rate is known") };
+    assert!(next > now && next <= now + SECOND);
+    assert_eq!(meter.check(next), Opening::Now);
+}
+
+#[test]
+fn wait_is_known_with_the_rate_and_the_hold() {
+    let start = Instant::now();
+    let mut meter = Meter::new("test", JOB_OPERATIONS, None, start);
+    assert_eq!(meter.wait(1000, start), None);
+    let mut told = Meter::new("test", JOB_OPERATIONS, Some(60.0), start);
+    for meter in [&mut meter, &mut told] {
+        let pass = meter.enter(start);
+        meter.record(pass, Verdict::Rejected { retry_after: Some(5 * SECOND) }, start);
+    }
+    assert_eq!(meter.wait(1000, start), Some(5 * SECOND));
+    assert_eq!(meter.wait(1000, start + 5 * SECOND), None);
+    assert_eq!(told.wait(0, start), Some(5 * SECOND));
+    let wait = told.wait(100, start).unwrap();
+    assert!((100 * SECOND..103 * SECOND).contains(&wait), "{wait:?}");
+}
+
+#[test]
+fn answers_of_an_earlier_time_are_taken() {
+    let start = Instant::now() + 60 * SECOND;
+    for told in [Some(100.0), None] {
+        let mut meter = Meter::new("test", JOB_OPERATIONS, told, start);
+        let passes: Vec<Pass> = (0..4).map(|_| meter.enter(start)).collect();
+        meter.record(passes[0], Verdict::Accepted, start - SECOND);
+        meter.record(passes[1], Verdict::Rejected { retry_after: None }, start - 2 * SECOND);
+        meter.record(passes[2], Verdict::Rejected { retry_after: None }, start - 3 * SECOND);
+        meter.record(passes[3], Verdict::Unknown, start - 4 * SECOND);
+        let Opening::At(next) = meter.check(start - 2 * SECOND) else { panic!("the meter is held") };
+        assert!(next <= start + SECOND);
+    }
+}

@@ -165,3 +165,42 @@ fn calls_of_two_runtimes_share_a_queue() {
     });
     assert_eq!(queue.read(|gate, waiting| (gate.entered, waiting)), (100, [0, 0]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn call_that_does_not_wait_yet_goes_first_only_in_its_order() {
+    let queue = queue();
+    let place = |class, number| Place { class, number };
+    let (change, read) = (|number| place(Class::Change, number), |number| place(Class::Read, number));
+    assert!(queue.state().goes_first(read(9)), "none waits");
+    {
+        let _waiter = queue.state().add(read(5), &queue);
+        for (overtaken, call, expected) in [
+            (0, change(9), true),
+            (0, read(3), true),
+            (0, read(7), false),
+            (OVERTAKING, change(1), false),
+            (OVERTAKING, read(3), true),
+            (OVERTAKING, read(7), false),
+        ] {
+            queue.state().overtaken = overtaken;
+            assert_eq!(queue.state().goes_first(call), expected, "{call:?} after {overtaken}");
+        }
+    }
+    let _waiter = queue.state().add(change(5), &queue);
+    for overtaken in [0, OVERTAKING] {
+        queue.state().overtaken = overtaken;
+        assert!(queue.state().goes_first(change(3)), "no read waits");
+        assert!(!queue.state().goes_first(change(7)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_overtake_only_reads_that_wait() {
+    let queue = queue();
+    for _ in 0..2 * OVERTAKING {
+        queue.turn(Class::Change, None, None).await.unwrap();
+    }
+    let read = join(&queue, Class::Read).await;
+    let change = join(&queue, Class::Change).await;
+    assert!(change.await.unwrap() < read.await.unwrap());
+}

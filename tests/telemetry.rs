@@ -31,6 +31,26 @@ async fn retry_is_an_event_with_its_reason_and_wait() {
 }
 
 #[tokio::test]
+async fn wait_for_a_job_slot_is_reported_once_and_is_no_warning() {
+    let busy = || Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded");
+    for is_paced in [true, false] {
+        let hub = quick_hub().await;
+        let tries = if is_paced { 2 } else { 1 };
+        hub.inject(Route::Create, When::Next(tries), busy().with_header("retry-after", "1"));
+        let policy = RetryPolicy::default().with_slot_deadline(Duration::from_secs(600));
+        let builder = builder(&hub).retry(policy);
+        let client = if is_paced { builder } else { builder.without_pacing() }.build().unwrap();
+        let captured = Captured::start();
+        client.create_scheduled_job("reboot-43", &reboot()).await.unwrap();
+        let text = captured.text();
+        let waits: Vec<_> = text.lines().filter(|line| line.contains("waiting for a job slot")).collect();
+        let [wait] = waits[..] else { panic!("{text}") };
+        assert!(wait.contains(" INFO ") && wait.contains("iothub.job_id=\"reboot-43\""), "{wait}");
+        assert!(!text.contains(" WARN ") && !text.contains("retrying"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn targets_are_public_names() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Next(1), Fault::status(429));

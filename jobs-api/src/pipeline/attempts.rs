@@ -73,11 +73,17 @@ impl Pipeline {
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.authorizer.reject(&token);
             match state.record_failure(&error, scope.is_read, paced) {
+                // The pacer reports a wait for a slot, once for all tries.
+                Decision::AwaitTurn if error.is_job_slot_busy() => trace.count_retry(),
                 Decision::AwaitTurn => trace.record_retry(&error, number, Duration::ZERO),
                 Decision::Wait(_) if self.pacer.as_ref().is_some_and(|pacer| !pacer.take_retry()) => {
                     return Err(error);
                 }
-                Decision::Wait(wait) | Decision::WaitForSlot(wait) => {
+                Decision::WaitForSlot(wait) => {
+                    trace.record_slot_wait(&error, number, wait);
+                    sleep(wait).await;
+                }
+                Decision::Wait(wait) => {
                     trace.record_retry(&error, number, wait);
                     sleep(wait).await;
                 }

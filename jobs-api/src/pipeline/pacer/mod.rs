@@ -15,9 +15,12 @@ pub(crate) mod snapshot;
 pub(crate) mod tier;
 mod window;
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
+use tracing::info;
 
 use self::budget::Budget;
 use self::meter::{Meter, Pass, Verdict};
@@ -26,6 +29,7 @@ use self::slots::Slots;
 use self::snapshot::{MeterState, Pacing, SlotState};
 use self::tier::Limits;
 use crate::limits::{JOB_OPERATIONS, QUERIES};
+use crate::targets::PACING;
 
 /// The pace of a client's calls to its hub.
 #[derive(Debug)]
@@ -47,6 +51,7 @@ pub(crate) struct Call<'a> {
     creates: Option<&'a str>,
     place: Option<Place>,
     slot_place: Option<Place>,
+    has_reported_slot_wait: bool,
 }
 
 /// The times until which a call waits for its turn, and for a slot if it waits for one.
@@ -82,7 +87,7 @@ pub(crate) enum Answer {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(class: Class, is_query: bool, creates: Option<&'a str>) -> Self {
-        Self { class, is_query, creates, place: None, slot_place: None }
+        Self { class, is_query, creates, place: None, slot_place: None, has_reported_slot_wait: false }
     }
 }
 
@@ -107,7 +112,17 @@ impl Pacer {
     ) -> Result<Permit<'p>, Missed> {
         let slot = match (call.creates, deadlines.slot) {
             (Some(_), Some(deadline)) => {
-                let turn = self.slots.turn(call.class, call.slot_place, Some(deadline)).await;
+                let mut turn = pin!(self.slots.turn(call.class, call.slot_place, Some(deadline)));
+                let turn = match turn.as_mut().now_or_never() {
+                    Some(turn) => turn,
+                    None => {
+                        if !call.has_reported_slot_wait {
+                            call.has_reported_slot_wait = true;
+                            self.report_slot_wait(deadline);
+                        }
+                        turn.await
+                    }
+                };
                 let (place, ()) = turn.map_err(|late| Missed { late, rate: None, is_slot: true })?;
                 call.slot_place = Some(place);
                 Some(SlotPermit(&self.slots))
@@ -120,6 +135,20 @@ impl Pacer {
         let (place, pass) = turn.map_err(|late| Missed { late, rate: rate(), is_slot: false })?;
         call.place = Some(place);
         Ok(Permit { pacer: self, meter, pass: Some(pass), creates: call.creates, _slot: slot })
+    }
+
+    /// Reports that a create waits for a slot, within the span of its operation.
+    fn report_slot_wait(&self, deadline: Instant) {
+        self.slots.read(|slots, [waiting, _]| {
+            info!(
+                target: PACING,
+                slots = slots.limit(),
+                running = slots.running(),
+                waiting,
+                longest_s = deadline.saturating_duration_since(Instant::now()).as_secs(),
+                "waiting for a job slot"
+            );
+        });
     }
 
     /// Returns true if a failure other than throttling may be retried.

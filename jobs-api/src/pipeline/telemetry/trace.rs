@@ -103,10 +103,22 @@ impl<'a> Trace<'a> {
         self.throttles += u32::from(error.is_throttled());
     }
 
+    /// Notes that another attempt follows.
+    pub(in crate::pipeline) fn count_retry(&mut self) {
+        self.retries += 1;
+    }
+
+    /// Reports a wait in which a job of the hub may end.
+    pub(in crate::pipeline) fn record_slot_wait(&mut self, error: &Error, attempt: u32, wait: Duration) {
+        self.count_retry();
+        let tracking_id = error.service().and_then(|service| service.tracking_id());
+        info!(target: OPERATION, tracking_id, attempt, wait_ms = to_millis(wait), "waiting for a job slot");
+    }
+
     /// Reports that another attempt follows after a wait.
     pub(in crate::pipeline) fn record_retry(&mut self, error: &Error, attempt: u32, wait: Duration) {
-        self.retries += 1;
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.count_retry();
+        let wait_ms = to_millis(wait);
         match error.service() {
             Some(service) => warn!(
                 target: OPERATION,
@@ -220,6 +232,10 @@ impl Drop for Trace<'_> {
 /// Returns the time, if there is a subscriber.
 fn read_clock() -> Option<Instant> {
     (LevelFilter::current() != LevelFilter::OFF).then(Instant::now)
+}
+
+fn to_millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn elapsed(start: Option<Instant>) -> Duration {

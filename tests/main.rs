@@ -22,6 +22,7 @@ mod malformed_pages;
 mod malformed_responses;
 mod metrics;
 mod pacing;
+mod programs;
 #[cfg(feature = "rustls")]
 mod proxies;
 #[cfg(feature = "rustls")]

@@ -10,7 +10,8 @@
 //! use jobs_api::types::{JobRequest, Twin};
 //! use serde_json::json;
 //!
-//! let client = Client::from_env()?; // IOTHUB_CONNECTION_STRING has the hub's connection string
+//! // Reads the hub's connection string from IOTHUB_CONNECTION_STRING.
+//! let client = Client::from_env()?;
 //! let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
 //! client.create_scheduled_job("interval-30", &JobRequest::twin_update(patch, "*")).await?;
 //!
@@ -50,14 +51,26 @@
 //! # Logs, traces and metrics
 //!
 //! The crate reports through [`tracing`](https://docs.rs/tracing), under targets that filters may rely on.
-//! Without a subscriber that costs next to nothing.
+//! Without a subscriber that costs next to nothing. This logs operations, retries and the pace, and nothing of
+//! single requests:
+//!
+//! ```
+//! use tracing_subscriber::filter::{LevelFilter, Targets};
+//! use tracing_subscriber::fmt;
+//! use tracing_subscriber::prelude::*;
+//!
+//! let levels = Targets::new()
+//!     .with_target("jobs_api", LevelFilter::INFO)
+//!     .with_target("jobs_api::attempt", LevelFilter::OFF);
+//! tracing_subscriber::registry().with(fmt::layer().with_filter(levels)).init();
+//! ```
 //!
 //! | target | reports |
 //! |---|---|
 //! | `jobs_api` | a span for each operation, at INFO; each retry, at WARN; one event for a failure |
 //! | `jobs_api::attempt` | a child span for each request, at INFO; its start and end, at DEBUG |
 //! | `jobs_api::wait` | a span for each wait, around its polls, at INFO |
-//! | `jobs_api::pacing` | changes of the pace, at INFO; throttling, at WARN |
+//! | `jobs_api::pacing` | changes of the pace, and waits for a job slot, at INFO; throttling, at WARN |
 //! | `jobs_api::token` | refreshes of Entra ID tokens, at DEBUG; failed ones, at WARN |
 //! | `jobs_api::metrics` | the metrics of each operation, at TRACE |
 //!
@@ -98,7 +111,7 @@
 //! # Features
 //!
 //! - `rustls` (default) or `native-tls`: the TLS backend; rustls wins if both are on. With neither, set a
-//!   [`reqwest::Client`] yourself.
+//!   [`reqwest::Client`](https://docs.rs/reqwest/latest/reqwest/struct.Client.html) yourself.
 //! - `rustls-no-provider`: rustls with the cryptography that the program installs, such as ring.
 //! - `entra`: `Credential::token` signs with the tokens of an [`azure_core`](https://docs.rs/azure_core) 1.x
 //!   `TokenCredential`, and `Client::from_env` with those of

@@ -6,7 +6,19 @@
 //! no code and no types with any client.
 //!
 //! Start a hub with [`Emulator::builder`]; describe its devices with [`Device`]; let it fail with
-//! [`Emulator::inject`]; meter it with [`Throttle`].
+//! [`Emulator::inject`] until [`Emulator::clear_faults`]; meter it with [`Throttle`].
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! use jobs_emulator::{Device, Emulator, Fault, Route, When};
+//!
+//! let emulator = Emulator::builder().device(Device::new("pump-1")).start().await;
+//! // A client needs these two.
+//! println!("{} {}", emulator.endpoint(), emulator.connection_string());
+//! // The next request that reads a job is answered 503.
+//! emulator.inject(Route::Get, When::Next(1), Fault::status(503));
+//! # }
+//! ```
 //!
 //! Its time is Tokio's, so that a test with a paused clock drives it: a job that is scheduled in an hour
 //! runs as soon as the test has nothing else to do.

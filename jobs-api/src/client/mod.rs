@@ -1,10 +1,12 @@
 //! The client: one short method for each operation.
 
-mod batch;
+// The page of `Client` lists its methods in the order of these: the constructors come first.
 pub(crate) mod builder;
+mod env;
+
+mod batch;
 mod devices;
 mod endpoint;
-mod env;
 mod http;
 
 use std::fmt;
@@ -33,9 +35,7 @@ use crate::pipeline::pacer::snapshot::Pacing;
 use crate::pipeline::retry::RetryPolicy;
 use crate::pipeline::{Pipeline, Response, Scope};
 
-/// A client for the scheduled jobs of one hub.
-///
-/// Clones are cheap and share connections and token.
+/// A client for the scheduled jobs of one hub. Clones are cheap and share connections and token.
 ///
 /// Futures and streams of a client are `Send` and may be dropped at any point. A request that was sent by
 /// then may still take effect: after dropping a create or cancel call, read the job, or repeat the call with
@@ -47,7 +47,8 @@ use crate::pipeline::{Pipeline, Response, Scope};
 /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 ///
 /// let client = Client::from_env()?;
-/// let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'");
+/// let reboot = CloudToDeviceMethod::new("reboot");
+/// let request = JobRequest::device_method(reboot, "tags.building = '43'");
 /// client.create_scheduled_job("reboot-43", &request).await?;
 /// let report = client.wait_for_job("reboot-43").report().await?;
 /// println!("reboot-43: {}", report.outcome());
@@ -93,7 +94,8 @@ impl Client {
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
     /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
     ///
-    /// let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'");
+    /// let reboot = CloudToDeviceMethod::new("reboot");
+    /// let request = JobRequest::device_method(reboot, "tags.building = '43'");
     /// client.ensure_scheduled_job("reboot-43-2026-11-25", &request).await?;
     /// # Ok(())
     /// # }
@@ -141,6 +143,14 @@ impl Client {
     }
 
     /// Returns a client that shares everything with this one except its retries.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// let once = client.with_retry(jobs_api::RetryPolicy::none());
+    /// let job = once.get_scheduled_job("reboot-43").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         Self::new(Pipeline { retry: policy, ..(*self.0).clone() })
     }
@@ -194,6 +204,18 @@ impl Client {
     /// answered with a failure.
     ///
     /// The hub cannot select the latter, so every row of the job is read.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let mut failed = client.failed_devices("reboot-43");
+    /// while let Some(row) = failed.try_next().await? {
+    ///     println!("{}: {:?}", row.id(), row.failure());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn failed_devices(
         &self,
         job_id: &str,
@@ -230,9 +252,10 @@ impl Client {
     /// use jobs_api::types::JobStatus;
     ///
     /// let running = Some(&JobStatus::Running);
-    /// let page = client
-    ///     .call(|api| async move { api.query_scheduled_jobs(running, None, None, Some("100")).await })
-    ///     .await?;
+    /// let list = |api: jobs_api::Operations| async move {
+    ///     api.query_scheduled_jobs(running, None, None, Some("100")).await
+    /// };
+    /// let page = client.call(list).await?;
     /// let next_page = page.headers().get("x-ms-continuation");
     /// # Ok(())
     /// # }

@@ -12,6 +12,13 @@ macro_rules! error_codes {
         /// number is kept as [`UnknownValue`](Self::UnknownValue).
         ///
         /// [page]: https://learn.microsoft.com/azure/iot-hub/troubleshoot-error-codes
+        ///
+        /// ```
+        /// use jobs_api::ErrorCode;
+        ///
+        /// let code = ErrorCode::DeviceNotOnline;
+        /// assert_eq!((code.as_str(), code.number()), ("DeviceNotOnline", Some(404103)));
+        /// ```
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[non_exhaustive]
         pub enum ErrorCode {

@@ -5,6 +5,14 @@ use std::time::Duration;
 
 /// The reason why a call was not sent: the client paces its calls, and the turn of this one does not come
 /// before its [deadline](crate::RetryPolicy::with_deadline).
+///
+/// ```
+/// # fn example(error: jobs_api::Error) {
+/// if let jobs_api::Error::NotInTime(late) = error {
+///     println!("{} calls wait before this one, for {:?}", late.waiting(), late.wait());
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct NotInTime {
     pub(crate) waiting: usize,

@@ -23,6 +23,15 @@ const CORRECTED_SKEW: TimeDelta = TimeDelta::days(1);
 ///
 /// `Display` is one line: the operation, the status, the code, the message, the ids to quote to Azure
 /// support, and a hint if there is one.
+///
+/// ```
+/// # fn example(error: jobs_api::Error) {
+/// if let Some(service) = error.service() {
+///     println!("{}: {}", service.status(), service.message());
+///     println!("tell Azure support: {:?}", service.tracking_id());
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServiceError {
     request: RequestInfo,

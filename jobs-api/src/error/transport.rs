@@ -11,6 +11,18 @@ use crate::runtime::RequestId;
 use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
 
 /// No complete response came.
+///
+/// ```
+/// # fn example(error: jobs_api::Error) {
+/// if let jobs_api::Error::Transport(error) = error {
+///     match error.certificate() {
+///         Some(defect) => println!("certificate: {defect}"),
+///         None if error.is_timeout() => println!("no answer in time"),
+///         None => println!("{error}"),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TransportError {
     pub(super) request: RequestInfo,

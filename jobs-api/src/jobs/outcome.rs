@@ -16,6 +16,18 @@ use crate::pipeline::lost_response::is_cancelled;
 ///
 /// The hub counts a device as succeeded once it was reached, whatever it answered:
 /// [`JobReport`](crate::JobReport) looks into the answers.
+///
+/// ```
+/// # fn example(report: jobs_api::JobReport) {
+/// use jobs_api::JobOutcome;
+///
+/// match report.outcome() {
+///     JobOutcome::Succeeded => println!("done on every device"),
+///     JobOutcome::CompletedWithFailures(count) => println!("{count} devices failed"),
+///     other => println!("{other}"),
+/// }
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -58,6 +70,13 @@ impl fmt::Display for JobOutcome {
 }
 
 /// How many devices of a job are in each state. A count that the hub leaves out is 0.
+///
+/// ```
+/// # fn example(job: jobs_api::types::JobResponse) {
+/// let counts = job.counts();
+/// println!("{} of {} devices reached", counts.succeeded, counts.total);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

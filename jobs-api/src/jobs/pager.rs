@@ -26,6 +26,19 @@ const ITEM_SIZE: usize = 512 * 1024;
 const PAGE_OVERHEAD: usize = 64 * 1024;
 
 /// One page of a listing.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+/// use std::pin::pin;
+/// use futures_util::TryStreamExt;
+///
+/// let mut pages = pin!(client.query_device_jobs("reboot-43").pages());
+/// while let Some(page) = pages.try_next().await? {
+///     println!("{} rows, then {:?}", page.items.len(), page.continuation);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Page<T> {

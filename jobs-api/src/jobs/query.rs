@@ -6,6 +6,15 @@ use crate::generated::types::{DeviceJobStatus, JobStatus, JobType};
 use crate::limits::QUERY_LENGTH;
 
 /// A selection of jobs by type and status; all jobs by default.
+///
+/// ```
+/// use jobs_api::JobFilter;
+/// use jobs_api::types::{JobStatus, JobType};
+///
+/// let failed_updates = JobFilter::default()
+///     .job_type(JobType::ScheduleUpdateTwin)
+///     .status(JobStatus::Failed);
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct JobFilter {
     pub(super) job_type: Option<JobType>,

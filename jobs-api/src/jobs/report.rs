@@ -28,6 +28,20 @@ const CATEGORIES: usize = 100;
 /// The counts are exact, and the memory is bounded: the first 1,000 failed devices are named, and the first
 /// 100 statuses, error codes and answers are counted separately. List the rows for all of them:
 /// [`Client::query_device_jobs`](crate::Client::query_device_jobs).
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+/// let report = client.job_report("reboot-43").await?;
+/// println!("{}: {} of {} devices", report.outcome(), report.succeeded, report.devices);
+/// for (code, count) in &report.by_error_code {
+///     println!("{count} × {code}");
+/// }
+/// for failure in &report.failures {
+///     println!("{}: {}", failure.device_id, failure.reason);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

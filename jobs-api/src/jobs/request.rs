@@ -77,6 +77,16 @@ impl JobRequest {
 
 impl CloudToDeviceMethod {
     /// Creates a call of the method `name` without a payload.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use jobs_api::types::CloudToDeviceMethod;
+    /// use serde_json::json;
+    ///
+    /// let reboot = CloudToDeviceMethod::new("reboot")
+    ///     .with_payload(json!({ "delay": 5 }))
+    ///     .with_response_timeout(Duration::from_secs(60));
+    /// ```
     pub fn new(name: impl Into<String>) -> Self {
         Self { method_name: Some(name.into()), ..Self::default() }
     }
@@ -114,6 +124,15 @@ impl CloudToDeviceMethod {
 
 impl Twin {
     /// Creates an empty patch for any version of the twin.
+    ///
+    /// ```
+    /// use jobs_api::types::Twin;
+    /// use serde_json::json;
+    ///
+    /// let patch = Twin::patch()
+    ///     .with_desired(json!({ "interval": 30, "obsolete": null }))
+    ///     .with_tags(json!({ "ring": "canary" }));
+    /// ```
     pub fn patch() -> Self {
         Self { etag: Some(ANY_ETAG.into()), ..Self::default() }
     }

@@ -12,6 +12,16 @@ use crate::runtime::RequestId;
 use crate::runtime::attempt::Exchange;
 
 /// The value of a successful response, with the facts around it. Dereferences to the value.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+/// let read = |api: jobs_api::Operations| async move { api.get_scheduled_job("reboot-43").await };
+/// let response = client.call(read).await?;
+/// println!("{} in {:?}, attempt {}", response.status(), response.elapsed(), response.attempts());
+/// let job = response.into_inner();
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Response<T> {
     /// Boxed, since a job is large and each layer of a call hands it on.

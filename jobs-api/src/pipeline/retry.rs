@@ -38,7 +38,9 @@ const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 /// use std::time::Duration;
 /// use jobs_api::RetryPolicy;
 ///
-/// let patient = RetryPolicy::default().with_attempts(12).with_slot_deadline(Duration::from_secs(30 * 60));
+/// let patient = RetryPolicy::default()
+///     .with_attempts(12)
+///     .with_slot_deadline(Duration::from_secs(30 * 60));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RetryPolicy {

@@ -19,6 +19,22 @@ const KEPT_TEXT: usize = 64 * 1024;
 /// Each row is read by itself: a device's answer that is not valid for its type, such as JSON nested deeper
 /// than 128 levels, makes its own row unreadable and no other. A list of more than 1,000 rows is an error,
 /// and null is an empty list.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+/// let list = |api: jobs_api::Operations| async move {
+///     api.query_scheduled_jobs(None, None, None, Some("100")).await
+/// };
+/// let jobs = client.call(list).await?.into_inner();
+/// for row in jobs.unreadable() {
+///     println!("{row}");
+/// }
+/// for job in jobs {
+///     println!("{}", job.id());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rows<T> {
     rows: Vec<T>,

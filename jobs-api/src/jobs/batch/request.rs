@@ -40,7 +40,8 @@ impl JobRequest {
     /// use futures_util::{StreamExt, stream};
     /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
     ///
-    /// let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "*").for_devices(ids);
+    /// let reboot = CloudToDeviceMethod::new("reboot");
+    /// let request = JobRequest::device_method(reboot, "*").for_devices(ids);
     /// let mut batch = client.run_jobs(stream::iter([("reboot-2026-11-25", request)]));
     /// while let Some((id, result)) = batch.next().await {
     ///     let report = result?;

@@ -34,6 +34,17 @@ const KEYWORDS: [&str; 24] = [
 ];
 
 /// A path to compare, such as a tag.
+///
+/// ```
+/// use jobs_api::Condition;
+///
+/// let upstairs = Condition::tag("place.floor").ge(3);
+/// let saving = Condition::desired("mode").is_in(["eco", "off"]);
+/// let fans = Condition::reported("2nd fan").is_defined();
+/// assert_eq!(upstairs.to_string(), "tags.place.floor >= 3");
+/// assert_eq!(saving.to_string(), "properties.desired.mode IN ['eco', 'off']");
+/// assert_eq!(fans.to_string(), "IS_DEFINED(properties.reported.[[2nd fan]])");
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a path is not a condition until it is compared"]
 pub struct Attribute(pub(super) Result<String, ConditionError>);

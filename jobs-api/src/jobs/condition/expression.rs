@@ -13,8 +13,9 @@ pub(crate) const UNUSABLE: char = '\0';
 /// ```
 /// use jobs_api::Condition;
 ///
-/// let condition = Condition::tag("building").eq("43")
-///     .and(Condition::reported("firmware.version").lt(7).or(Condition::reported("firmware").is_defined().not()));
+/// let outdated = Condition::reported("firmware.version").lt(7);
+/// let unknown = Condition::reported("firmware").is_defined().not();
+/// let condition = Condition::tag("building").eq("43").and(outdated.or(unknown));
 /// assert_eq!(
 ///     condition.to_string(),
 ///     "tags.building = '43' AND (properties.reported.firmware.version < 7 \

@@ -1,6 +1,13 @@
 //! Values, quoted for conditions.
 
-/// A value in a condition.
+/// A value in a condition. Comparisons take anything that converts into one.
+///
+/// ```
+/// use jobs_api::{Condition, Literal};
+///
+/// assert_eq!(Condition::tag("owner").eq("O'Neil").to_string(), r"tags.owner = 'O\u0027Neil'");
+/// assert_eq!(Condition::tag("floor").ne(Literal::null()).to_string(), "tags.floor != null");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Literal(pub(super) String);
 

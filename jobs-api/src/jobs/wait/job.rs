@@ -32,11 +32,6 @@ use crate::pipeline::telemetry::failure::record_failure;
 /// later is polled again a second before its start; a cancellation is noticed no sooner. An import or
 /// export job, whose status is `unknown`, is returned after three polls.
 ///
-/// # Errors
-///
-/// A poll fails in a way that is not [retryable](Error::is_retryable), such as a job that is not found; or
-/// five consecutive polls fail, each after its retries.
-///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
 /// use std::time::Duration;
@@ -51,6 +46,11 @@ use crate::pipeline::telemetry::failure::record_failure;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+///
+/// A poll fails in a way that is not [retryable](Error::is_retryable), such as a job that is not found; or
+/// five consecutive polls fail, each after its retries.
 #[must_use = "the wait does not begin until this is awaited"]
 pub struct WaitForJob<'a> {
     pipeline: Arc<Pipeline>,

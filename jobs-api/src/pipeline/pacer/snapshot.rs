@@ -9,6 +9,15 @@ use super::queue::{Gate as _, Queue};
 use super::slots::Slots;
 
 /// The state of a client's pacer: [`Client::pacing`](crate::Client::pacing).
+///
+/// ```
+/// # fn example(client: jobs_api::Client) {
+/// if let Some(pacing) = client.pacing() {
+///     let slots = pacing.slots;
+///     println!("{} creates wait for a slot, {} jobs run", slots.waiting, slots.running);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Pacing {

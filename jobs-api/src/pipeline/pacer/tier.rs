@@ -8,6 +8,15 @@ use crate::limits::{DEVICE_OPERATIONS, JOB_OPERATIONS, JOB_SLOTS, QUERIES};
 /// The basic tiers have no jobs: [`ClientBuilder::tier`](crate::ClientBuilder::tier) refuses them.
 ///
 /// [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+///
+/// ```
+/// # fn example(connection_string: &str) -> Result<(), jobs_api::Error> {
+/// use jobs_api::{ClientBuilder, Tier};
+///
+/// let two_units = ClientBuilder::from_connection_string(connection_string)?.tier(Tier::S2, 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Tier {

@@ -38,6 +38,19 @@ impl Emulator {
 }
 
 /// Sets up an [`Emulator`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use jobs_emulator::{Emulator, Throttle, Tier, generate_fleet};
+///
+/// let emulator = Emulator::builder()
+///     .devices(generate_fleet(1000))
+///     .tier(Tier::S2)
+///     .throttle(Throttle::documented())
+///     .start()
+///     .await;
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct EmulatorBuilder {
     host_name: String,

@@ -60,6 +60,19 @@ pub enum When {
 }
 
 /// A fault of the hub or of the network.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use jobs_emulator::{Emulator, Fault, Route, When};
+///
+/// let emulator = Emulator::start().await;
+/// // The hub throttles one request in three.
+/// let throttled = Fault::refusal(429, "ThrottlingException").with_header("retry-after", "1");
+/// emulator.inject(Route::Any, When::Every(3), throttled);
+/// // The response to the next request that creates job-1 is lost, after the job was created.
+/// emulator.inject(Route::Create.of_job("job-1"), When::Next(1), Fault::ResetAfter);
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// This answer in place of the hub's; the request is not carried out.

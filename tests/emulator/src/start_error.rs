@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::tls::TlsError;
 
-/// Reason for which a hub does not start.
+/// The reason why a hub does not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {

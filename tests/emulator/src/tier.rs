@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// Tier of a hub.
+/// The tier of a hub.
 ///
 /// See [IoT Hub quotas and throttling](https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -18,7 +18,7 @@ use crate::limits::CLOCK_TOLERANCE_SECONDS;
 /// Audience of a token for the hubs of every cloud.
 const AUDIENCE: &str = "https://iothubs.azure.net";
 
-/// Role of a caller with a bearer token.
+/// The role of a caller with a bearer token.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Role {
     /// IoT Hub Data Contributor: all operations.

@@ -64,7 +64,7 @@ impl FromStr for Policy {
     }
 }
 
-/// Key of a shared access policy.
+/// A key of a shared access policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PolicyKey {
     /// The primary key.

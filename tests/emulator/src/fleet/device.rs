@@ -15,6 +15,18 @@ static DEFAULT_BEHAVIOR: LazyLock<Arc<MethodBehavior>> = LazyLock::new(Arc::defa
 static NO_MEMBERS: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
 
 /// A simulated device: its twin, whether it is online, and how it answers a method.
+///
+/// ```
+/// use jobs_emulator::{Device, MethodAnswer};
+/// use serde_json::json;
+///
+/// let pump = Device::new("pump-1").with_tags(json!({ "building": "43" }));
+/// let silent = Device::new("pump-2").offline();
+/// let refusing = Device::new("pump-3").answering(|call| MethodAnswer {
+///     status: 404,
+///     payload: json!({ "unknown": call.name }),
+/// });
+/// ```
 #[derive(Clone)]
 pub struct Device {
     pub(super) id: Arc<str>,

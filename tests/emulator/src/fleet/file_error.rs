@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Mistake in a fleet's description.
+/// A mistake in a fleet's description.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FleetError {
     pub(super) place: String,

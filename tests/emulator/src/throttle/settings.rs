@@ -15,6 +15,15 @@ use crate::tier::Tier;
 /// Metered operations pass at once while the burst lasts, then wait in a queue that drains at the rate,
 /// then are answered 429001. The service documents the rates and this order, but neither the burst nor
 /// the queue: by default the burst is what the rate brings in 60 s and the longest wait is 30 s.
+///
+/// ```
+/// use std::time::Duration;
+/// use jobs_emulator::Throttle;
+///
+/// let small_burst = Throttle::documented()
+///     .burst(Duration::from_secs(1))
+///     .queue(Duration::ZERO);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Throttle {
     is_on: bool,

@@ -72,9 +72,15 @@ fn cases() -> Vec<Case> {
             }
         }
     }
-    for (units, rate, calls) in
-        [(1, SMALL, 300), (3, SMALL, 600), (7, SMALL, 1000), (1, LARGE, 1000), (2, LARGE, 6000)]
-    {
+    for (units, rate, calls) in [
+        (1, SMALL, 300),
+        (3, SMALL, 600),
+        (7, SMALL, 1000),
+        (70, SMALL, 5000),
+        (99, SMALL, 5000),
+        (1, LARGE, 1000),
+        (2, LARGE, 6000),
+    ] {
         let rate = rate * f64::from(units);
         for (burst, queue) in shapes(rate) {
             let is_bare = burst <= 1.0 && queue == 0.0;

@@ -289,4 +289,14 @@ mod tests {
         pace.settle(Found::Rate(100_000.0), now);
         assert_eq!(pace.rate(), Some(100_000.0));
     }
+
+    #[test]
+    fn learned_rate_is_corrected_when_rejections_come_soon_after_each_other() {
+        let mut pace = pace(None);
+        pace.phase = Phase::Known(1000.0);
+        pace.record_rejected(0, 1.0, Instant::now());
+        assert!(matches!(pace.phase(), Phase::Known(1000.0)), "one says little");
+        pace.record_rejected(0, 1.0, Instant::now());
+        assert!(matches!(pace.phase(), Phase::Known(700.0)), "{:?}", pace.phase());
+    }
 }

@@ -30,15 +30,16 @@ impl Grid {
         ((rate / step + 1e-6).floor() + 1.0) * step
     }
 
-    /// Returns a rate of the grid strictly between the two, near their geometric mean, if it matters.
-    fn between(&self, low: f64, high: f64) -> Option<f64> {
+    /// Returns a rate of the grid strictly between the two, near their geometric mean, if it matters. Above a
+    /// large unit only whole ones count, unless the search is fine.
+    fn between(&self, low: f64, high: f64, is_fine: bool) -> Option<f64> {
         let mean = (low * high).sqrt();
         let large = (mean / self.large).round() * self.large;
         let inside = |rate: &f64| *rate > low * 1.02 && *rate < high * 0.98;
         let small = self.floor(mean);
         let small = if small > low { small } else { self.above(low).min(small + self.small) };
         // A rate of whole large units is as likely as all others above together.
-        let rates = if low >= self.large { [large, large] } else { [large, small] };
+        let rates = if low >= self.large && !is_fine { [large, large] } else { [large, small] };
         rates.into_iter().find(inside).filter(|_| high / low > 1.08)
     }
 }
@@ -58,6 +59,9 @@ pub(super) struct Search {
     unused: f64,
     /// The first rejection ends the search, since the accepted rate is good.
     is_look: bool,
+    /// The hub has no burst: a rejection comes at once and costs one call, while nothing but the search tells
+    /// the rate. With a burst many more are rejected, and what they measure corrects the rate later.
+    is_fine: bool,
 }
 
 /// The end of a trial.
@@ -80,6 +84,7 @@ impl Search {
             proofs: 0,
             unused: 0.0,
             is_look: false,
+            is_fine: true,
         }
     }
 
@@ -87,14 +92,21 @@ impl Search {
     pub(super) fn within(grid: Grid, accepted: f64, rejected: f64) -> (Self, Found) {
         let accepted = grid.floor(accepted);
         let rejected = if rejected.is_finite() { grid.above(rejected) } else { rejected };
-        let mut search = Self { accepted, rejected, ..Self::start(grid, accepted) };
+        let mut search = Self { accepted, rejected, is_fine: false, ..Self::start(grid, accepted) };
         let found = search.go_on();
         (search, found)
     }
 
     /// Looks above a rate that is accepted, which left about so many calls `unused`.
     pub(super) fn look_above(grid: Grid, rate: f64, unused: f64) -> Self {
-        Self { unused, accepted: rate, rate: grid.above(rate), is_look: true, ..Self::start(grid, rate) }
+        Self {
+            unused,
+            accepted: rate,
+            rate: grid.above(rate),
+            is_look: true,
+            is_fine: false,
+            ..Self::start(grid, rate)
+        }
     }
 
     /// Notes a call that was paced at the rate and accepted.
@@ -132,7 +144,7 @@ impl Search {
     fn go_on(&mut self) -> Found {
         self.proofs = 0;
         let next = match self.rejected.is_finite() {
-            true => self.grid.between(self.accepted, self.rejected),
+            true => self.grid.between(self.accepted, self.rejected, self.is_fine),
             // Doubled, but whole large units are likelier than any other rate nearby.
             false => {
                 let doubled = self.accepted * 2.0;
@@ -219,11 +231,12 @@ mod tests {
 
     #[test]
     fn rate_between_two_is_near_their_mean_if_it_matters() {
-        assert_eq!(GRID.between(5000.0, 20_000.0), Some(10_000.0));
-        assert_eq!(GRID.between(200.0, 1000.0), Some(400.0));
-        assert_eq!(GRID.between(200.0, 400.0), Some(300.0));
-        assert_eq!(GRID.between(3000.0, 3200.0), None, "less than a tenth");
-        assert_eq!(GRID.between(5000.0, 10_000.0), None);
+        assert_eq!(GRID.between(5000.0, 20_000.0, false), Some(10_000.0));
+        assert_eq!(GRID.between(200.0, 1000.0, false), Some(400.0));
+        assert_eq!(GRID.between(200.0, 400.0, false), Some(300.0));
+        assert_eq!(GRID.between(3000.0, 3200.0, false), None, "less than a tenth");
+        assert_eq!(GRID.between(5000.0, 10_000.0, false), None);
+        assert_eq!(GRID.between(5000.0, 10_000.0, true), Some(7000.0));
     }
 
     #[test]

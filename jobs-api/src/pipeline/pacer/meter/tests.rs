@@ -348,3 +348,19 @@ fn answers_of_an_earlier_time_are_taken() {
         assert!(next <= start + SECOND);
     }
 }
+
+#[test]
+fn second_setback_lets_a_single_call_try() {
+    let start = Instant::now();
+    let mut meter = Meter::new("test", JOB_OPERATIONS, Some(6000.0), start);
+    let mut now = start;
+    for setbacks in [1, 2] {
+        let pass = meter.enter(now);
+        meter.record(pass, Verdict::Rejected { retry_after: None }, now);
+        now += SECOND;
+        meter.enter(now);
+        let is_open = meter.check(now + LATENCY) == Opening::Now;
+        assert_eq!(is_open, setbacks == 1, "after {setbacks}");
+        now += SECOND;
+    }
+}

@@ -16,7 +16,7 @@
 //! client.create_scheduled_job("interval-30", &JobRequest::twin_update(patch, "*")).await?;
 //!
 //! let report = client.wait_for_job("interval-30").report().await?;
-//! println!("{}, of {} devices {} succeeded", report.outcome(), report.devices, report.succeeded);
+//! println!("{}: {} of {} devices", report.outcome(), report.succeeded, report.devices);
 //! # Ok(())
 //! # }
 //! ```

@@ -139,16 +139,10 @@ impl Pacer {
 
     /// Reports that a create waits for a slot, within the span of its operation.
     fn report_slot_wait(&self, deadline: Instant) {
-        self.slots.read(|slots, [waiting, _]| {
-            info!(
-                target: PACING,
-                slots = slots.limit(),
-                running = slots.running(),
-                waiting,
-                longest_s = deadline.saturating_duration_since(Instant::now()).as_secs(),
-                "waiting for a job slot"
-            );
-        });
+        // A subscriber is code of the program's: none runs while the queue is locked.
+        let SlotState { limit, running, waiting, .. } = SlotState::read(&self.slots);
+        let longest_s = deadline.saturating_duration_since(Instant::now()).as_secs();
+        info!(target: PACING, slots = limit, running, waiting, longest_s, "waiting for a job slot");
     }
 
     /// Returns true if a failure other than throttling may be retried.

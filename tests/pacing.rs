@@ -28,6 +28,23 @@ async fn hub_that_throttles_everything_is_the_reason_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn hub_that_asks_to_wait_for_a_year_is_the_reason_at_once() {
+    for seconds in ["31536000", "18446744073709551615"] {
+        let hub = quick_hub().await;
+        hub.inject(Route::Any, When::Every(1), throttled().with_header("retry-after", seconds));
+        let client = builder(&hub).tier(Tier::S3, 1).build().unwrap();
+        let start = Instant::now();
+        let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+        assert!(error.is_throttled() && !error.is_outcome_unknown(), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(20));
+        assert_eq!(hub.requests().len(), 1);
+        // All other calls wait for minutes, not for a year.
+        let hold = client.pacing().unwrap().operations.hold.unwrap();
+        assert!((Duration::from_secs(200)..=Duration::from_secs(300)).contains(&hold), "{hold:?}");
+    }
+}
+
+#[tokio::test]
 async fn throttled_call_is_repeated_beyond_its_attempts() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(2), throttled());
@@ -93,6 +110,27 @@ async fn clones_share_the_pace_and_show_it() {
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     assert_eq!(client.pacing().unwrap().operations.waiting_reads, 0);
+}
+
+#[tokio::test]
+async fn clones_dropped_while_they_wait_do_not_stop_the_others() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Next(1), throttled());
+    let client = builder(&hub).operations_per_minute(60).build().unwrap();
+    let first = client.with_retry(RetryPolicy::none()).get_scheduled_job("job").await;
+    assert!(first.unwrap_err().is_throttled());
+    for _ in 0..10 {
+        let clone = client.clone();
+        let call = clone.get_scheduled_job("job");
+        assert!(tokio::time::timeout(Duration::from_millis(5), call).await.is_err(), "it waits");
+    }
+    let waiting = client.clone();
+    drop(client);
+    assert_eq!(waiting.pacing().unwrap().operations.waiting_reads, 0);
+    let error =
+        tokio::time::timeout(Duration::from_secs(30), waiting.get_scheduled_job("job")).await.unwrap();
+    assert!(error.unwrap_err().is_not_found());
+    assert_eq!(hub.requests().len(), 2);
 }
 
 #[tokio::test]

@@ -93,6 +93,9 @@ fn end_of_a_job_is_expected_by_how_long_others_ran() {
     assert_eq!(slots.time_to_end("job-1", now + 20 * SECOND), Some(Duration::ZERO));
     assert_eq!(slots.time_to_end("another", now), None);
     assert_eq!(slots.punctual(), 2);
+    let mut slots = Slots::new(None, now);
+    slots.record_created("job", now);
+    assert_eq!(slots.punctual(), 0, "how long it runs is unknown");
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl HubClock {
     ///
     /// Returns false if the clocks are more than [`MAX_CLOCK_OFFSET`] apart. Such a `Date` changes
     /// neither [`now`](Self::now) nor [`earliest_now`](Self::earliest_now).
-    pub(crate) fn observe(&self, date: DateTime<Utc>, sent: DateTime<Utc>, received: DateTime<Utc>) -> bool {
+    pub(super) fn observe(&self, date: DateTime<Utc>, sent: DateTime<Utc>, received: DateTime<Utc>) -> bool {
         let new = Offset::observe(date, sent, received);
         let is_in_range = new.is_within(MAX_CLOCK_OFFSET);
         let mut observed = self.observed();
@@ -99,7 +99,7 @@ impl HubClock {
     }
 
     /// Returns the time of the local clock.
-    pub(crate) fn local_now(&self) -> DateTime<Utc> {
+    pub(super) fn local_now(&self) -> DateTime<Utc> {
         (self.local)()
     }
 

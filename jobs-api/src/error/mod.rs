@@ -3,6 +3,7 @@
 mod body;
 mod certificate;
 mod code;
+mod display;
 mod from_attempt;
 mod headers;
 mod json_path;
@@ -12,22 +13,16 @@ mod text;
 mod transport;
 mod unreadable_response;
 
-use std::fmt;
-
 use reqwest::StatusCode;
 
 pub use self::certificate::CertificateError;
 pub use self::code::ErrorCode;
 pub use self::not_in_time::NotInTime;
 pub use self::service::{Cause, ServiceError};
-use self::text::one_line;
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
 use crate::auth::{ConnectionStringError, CredentialError};
 use crate::runtime::UnreadableRow;
-
-/// Characters of an unreadable row that a message repeats.
-const SHOWN_ROW: usize = 120;
 
 /// The reason why a client could not be built, or an operation failed.
 ///
@@ -258,66 +253,6 @@ impl Error {
 
     fn has_code(&self, code: &ErrorCode) -> bool {
         self.service().is_some_and(|error| error.has_code(code))
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ConnectionString(error) => error.fmt(f),
-            Self::Credential(CredentialError::NoToken(error)) => write!(f, "not sent: {error}"),
-            Self::Credential(error) => error.fmt(f),
-            Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
-            Self::InvalidRequest { field, rule, target: None } => write!(f, "not sent: {field} {rule}"),
-            Self::InvalidRequest { field, rule, target: Some(target) } => {
-                write!(f, "{target} was not sent: {field} {rule}")
-            }
-            Self::JobConflict { job_id, differences } => {
-                write!(f, "a job with the id {job_id} exists and differs in {}", differences.join(", "))
-            }
-            Self::NotInTime(error) => error.fmt(f),
-            Self::Transport(error) => error.fmt(f),
-            Self::Service(error) => error.fmt(f),
-            Self::UnreadableResponse(error) => error.fmt(f),
-            Self::UnreadableRow(row) => write!(
-                f,
-                "row {} of a page cannot be read: {}; it begins with {:?}",
-                row.index(),
-                one_line(row.reason()),
-                row.text().chars().take(SHOWN_ROW).collect::<String>(),
-            ),
-            Self::OversizedPage { requested, received } => {
-                write!(f, "the hub returned a page of {received} items instead of at most {requested}")
-            }
-            Self::EndlessListing => f.write_str(
-                "the listing would never end: the hub repeats a continuation token that it was sent",
-            ),
-            Self::InvalidPayload(_) => f.write_str("the payload cannot be converted to or from JSON"),
-        }?;
-        if self.is_outcome_unknown() {
-            f.write_str("; the outcome is unknown: read the job before you repeat the call")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::ConnectionString(error) => error.source(),
-            Self::Credential(error) => error.source(),
-            Self::Transport(error) => error.source(),
-            Self::UnreadableResponse(error) => error.source(),
-            Self::InvalidPayload(error) => Some(error),
-            Self::InvalidConfiguration { .. }
-            | Self::InvalidRequest { .. }
-            | Self::JobConflict { .. }
-            | Self::NotInTime(_)
-            | Self::Service(_)
-            | Self::UnreadableRow(_)
-            | Self::EndlessListing
-            | Self::OversizedPage { .. } => None,
-        }
     }
 }
 

@@ -197,6 +197,11 @@ impl<T: Send + 'static> Listing<T> {
         self.pipeline.refuse(self.query.operation(), self.query.job_id(), error)
     }
 
+    fn specification(&self) -> Result<QuerySpecification, Error> {
+        let query = self.query.to_text().map_err(|error| self.refuse(error))?;
+        Ok(QuerySpecification { query: Some(query) })
+    }
+
     fn scope(&self) -> Scope<'_> {
         let body_limit = PAGE_OVERHEAD + usize::from(self.page_size) * ITEM_SIZE;
         Scope {
@@ -227,8 +232,7 @@ impl Listing<JobResponse> {
 
 impl Listing<DeviceJob> {
     async fn read_device_jobs(&self) -> Result<(Page<DeviceJob>, CycleDetector), Error> {
-        let query = self.query.to_text().map_err(|error| self.refuse(error))?;
-        let query = &QuerySpecification { query: Some(query) };
+        let query = &self.specification()?;
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
         let read = |api: Api| async move { api.query_device_jobs(continuation, Some(size), query).await };
         self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
@@ -237,8 +241,7 @@ impl Listing<DeviceJob> {
 
 impl Listing<DeviceRow> {
     async fn read_devices(&self) -> Result<(Page<DeviceRow>, CycleDetector), Error> {
-        let query = self.query.to_text().map_err(|error| self.refuse(error))?;
-        let query = &QuerySpecification { query: Some(query) };
+        let query = &self.specification()?;
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
         let read = |api: Api| async move { api.query_devices(continuation, Some(size), query).await };
         self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await

@@ -1,5 +1,6 @@
 //! The queries of listings: what they select, in the hub's query language where they are sent in it.
 
+use super::condition::names_collection;
 use super::validate::{check_condition, check_job_id};
 use crate::error::Error;
 use crate::generated::types::{DeviceJobStatus, JobStatus, JobType};
@@ -107,10 +108,7 @@ fn devices(select: Select, condition: &str) -> Result<String, Error> {
     };
     let source = match condition {
         "*" => "FROM devices".to_owned(),
-        // A condition on modules names its collection.
-        _ if condition.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("FROM ")) => {
-            condition.to_owned()
-        }
+        _ if names_collection(condition) => condition.to_owned(),
         _ => format!("FROM devices WHERE {condition}"),
     };
     let text = format!("SELECT {columns} {source}");

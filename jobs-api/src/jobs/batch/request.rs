@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::generated::types::JobRequest;
-use crate::jobs::condition::Condition;
+use crate::jobs::condition::{Condition, names_collection};
 use crate::jobs::validate::{check_condition, prepare};
 use crate::limits::{CONDITION_LENGTH, JOB_ID_LENGTH};
 
@@ -125,8 +125,7 @@ fn around_list(condition: &str) -> (String, String) {
     if condition == "*" {
         return Default::default();
     }
-    let is_from = condition.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("FROM "));
-    if !is_from {
+    if !names_collection(condition) {
         return (String::new(), format!(" AND ({condition})"));
     }
     // The collection of modules, and their condition.

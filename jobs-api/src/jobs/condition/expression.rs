@@ -8,6 +8,11 @@ use crate::limits::CONDITION_LENGTH;
 /// The start of a text that stands for a condition that cannot be used.
 pub(crate) const UNUSABLE: char = '\0';
 
+/// Returns true if the text of a condition names the collection that it selects from, as one on modules does.
+pub(crate) fn names_collection(condition: &str) -> bool {
+    condition.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("FROM "))
+}
+
 /// A condition that selects devices.
 ///
 /// ```

@@ -15,5 +15,5 @@ mod tests;
 pub use self::attribute::Attribute;
 pub use self::error::ConditionError;
 pub use self::expression::Condition;
-pub(crate) use self::expression::UNUSABLE;
+pub(crate) use self::expression::{UNUSABLE, names_collection};
 pub use self::literal::Literal;

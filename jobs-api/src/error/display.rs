@@ -1,0 +1,70 @@
+//! The texts of errors, and the layers below them.
+
+use std::fmt;
+
+use super::Error;
+use super::text::one_line;
+use crate::auth::CredentialError;
+
+/// Characters of an unreadable row that a message repeats.
+const SHOWN_ROW: usize = 120;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectionString(error) => error.fmt(f),
+            Self::Credential(CredentialError::NoToken(error)) => write!(f, "not sent: {error}"),
+            Self::Credential(error) => error.fmt(f),
+            Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
+            Self::InvalidRequest { field, rule, target: None } => write!(f, "not sent: {field} {rule}"),
+            Self::InvalidRequest { field, rule, target: Some(target) } => {
+                write!(f, "{target} was not sent: {field} {rule}")
+            }
+            Self::JobConflict { job_id, differences } => {
+                write!(f, "a job with the id {job_id} exists and differs in {}", differences.join(", "))
+            }
+            Self::NotInTime(error) => error.fmt(f),
+            Self::Transport(error) => error.fmt(f),
+            Self::Service(error) => error.fmt(f),
+            Self::UnreadableResponse(error) => error.fmt(f),
+            Self::UnreadableRow(row) => write!(
+                f,
+                "row {} of a page cannot be read: {}; it begins with {:?}",
+                row.index(),
+                one_line(row.reason()),
+                row.text().chars().take(SHOWN_ROW).collect::<String>(),
+            ),
+            Self::OversizedPage { requested, received } => {
+                write!(f, "the hub returned a page of {received} items instead of at most {requested}")
+            }
+            Self::EndlessListing => f.write_str(
+                "the listing would never end: the hub repeats a continuation token that it was sent",
+            ),
+            Self::InvalidPayload(_) => f.write_str("the payload cannot be converted to or from JSON"),
+        }?;
+        if self.is_outcome_unknown() {
+            f.write_str("; the outcome is unknown: read the job before you repeat the call")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::ConnectionString(error) => error.source(),
+            Self::Credential(error) => error.source(),
+            Self::Transport(error) => error.source(),
+            Self::UnreadableResponse(error) => error.source(),
+            Self::InvalidPayload(error) => Some(error),
+            Self::InvalidConfiguration { .. }
+            | Self::InvalidRequest { .. }
+            | Self::JobConflict { .. }
+            | Self::NotInTime(_)
+            | Self::Service(_)
+            | Self::UnreadableRow(_)
+            | Self::EndlessListing
+            | Self::OversizedPage { .. } => None,
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus};
-use jobs_api::{Client, JobOutcome, RetryPolicy};
+use jobs_api::{Client, JobOutcome, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
 use crate::support::clock::FrozenClock;
@@ -97,6 +97,42 @@ async fn job_scheduled_for_later_is_not_polled_until_its_start() {
     clock.advance(Duration::from_secs(700)).await;
     clock.advance_until(|| wait.is_finished()).await;
     assert_eq!(wait.await.unwrap().unwrap().outcome(), JobOutcome::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn change_of_status_is_followed_by_another_poll_soon() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let show = |status: &str| {
+        let body = format!(r#"{{"jobId":"job","status":"{status}"}}"#);
+        hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(body));
+    };
+    show("queued");
+    let wait = tokio::spawn(client(&hub).wait_for_job("job").into_future());
+    clock.advance_until(|| get_count(&hub) == 12).await;
+    hub.clear_faults();
+    show("running");
+    clock.advance_until(|| get_count(&hub) == 13).await;
+    clock.advance(Duration::from_millis(600)).await;
+    assert_eq!(get_count(&hub), 14, "the interval is half a second again");
+    wait.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_are_polled_when_the_first_of_them_is_expected_to_end() {
+    let clock = FrozenClock::new();
+    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_secs(3600) };
+    let devices = (0..80).map(|n| Device::new(format!("d{n}")));
+    let hub = Emulator::builder().devices(devices).pace(pace).start().await;
+    let client = builder(&hub).tier(Tier::S1, 1).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let wait = tokio::spawn(client.wait_for_jobs(["job"]).into_future());
+    clock.run_until(|| get_count(&hub) == 1).await;
+    clock.advance(Duration::from_secs(7)).await;
+    assert_eq!(get_count(&hub), 1, "80 devices take 8 s at 10 a second");
+    clock.advance(Duration::from_secs(2)).await;
+    assert_eq!(get_count(&hub), 2);
+    wait.abort();
 }
 
 #[tokio::test]

@@ -136,6 +136,58 @@ mod tests {
         assert!(observation.is_final() && observation.take_error().is_some());
     }
 
+    /// Returns a running job of 100 devices, so many of which are done.
+    fn with_done(done: u32) -> Result<JobResponse, Error> {
+        let json = format!(
+            r#"{{"status":"running","deviceJobStatistics":{{"deviceCount":100,"succeededCount":{done}}}}}"#
+        );
+        Ok(serde_json::from_str(&json).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn end_is_expected_by_how_fast_devices_are_done() {
+        let mut observation = Observation::default();
+        for (done, time_to_end) in [(10, None), (30, Some(70)), (50, Some(50))] {
+            observation.add(with_done(done));
+            assert_eq!(
+                observation.time_to_end(),
+                time_to_end.map(Duration::from_secs),
+                "{done} devices done"
+            );
+            tokio::time::advance(Duration::from_secs(20)).await;
+        }
+    }
+
+    #[test]
+    fn start_that_is_ahead_is_waited_for_unless_the_job_runs() {
+        let now = DateTime::UNIX_EPOCH;
+        for (status, time_to_start) in [("scheduled", 60), ("queued", 60), ("running", 0)] {
+            let mut observation = Observation::default();
+            let json = format!(r#"{{"status":"{status}","startTime":"1970-01-01T00:01:00Z"}}"#);
+            observation.add(Ok(serde_json::from_str(&json).unwrap()));
+            assert_eq!(observation.time_to_start(now), Duration::from_secs(time_to_start), "{status}");
+        }
+    }
+
+    #[test]
+    fn only_unknown_states_in_a_row_end_the_wait() {
+        let mut observation = Observation::default();
+        for _ in 0..UNKNOWN_POLLS {
+            observation.add(running());
+        }
+        assert!(!observation.is_final());
+        for _ in 0..UNKNOWN_POLLS {
+            observation.add(Ok(JobResponse::default()));
+        }
+        assert!(observation.is_final());
+    }
+
+    #[test]
+    fn job_that_was_never_polled_has_its_id() {
+        let job = Observation::default().into_result("reboot-43".to_owned()).unwrap();
+        assert_eq!(job.job_id.as_deref(), Some("reboot-43"));
+    }
+
     #[test]
     fn permanent_failure_ends_the_wait_at_once() {
         let mut observation = Observation::default();

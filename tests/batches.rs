@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobStatus};
-use jobs_api::{Client, Error, JobFilter, JobOutcome, JobReport, RetryPolicy, RunJobs};
+use jobs_api::{BatchError, Client, Error, JobFilter, JobOutcome, JobReport, RetryPolicy, RunJobs};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Request, Route, When};
 
 use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
@@ -14,7 +14,7 @@ use crate::support::{
     builder, client, fast_retries, fast_retry_client, reboot, slow_hub, wait_for, wait_for_end,
 };
 
-type Results = BTreeMap<String, Result<JobReport, Error>>;
+type Results = BTreeMap<String, Result<JobReport, BatchError>>;
 
 /// Starts a hub with this many slots, on which each job runs for this long on two devices.
 async fn hub_with_slots(slots: usize, running: Duration) -> Emulator {
@@ -38,7 +38,7 @@ fn batch<'a>(
 }
 
 /// Collects the results of a batch, whose ids differ.
-async fn results(batch: impl Stream<Item = (String, Result<JobReport, Error>)>) -> Results {
+async fn results(batch: impl Stream<Item = (String, Result<JobReport, BatchError>)>) -> Results {
     let pairs: Vec<_> = tokio::time::timeout(TEST_TIMEOUT, batch.collect()).await.unwrap();
     let count = pairs.len();
     let results = Results::from_iter(pairs);
@@ -117,7 +117,10 @@ async fn slot_deadline_is_the_error_of_a_job() {
     let client = client(&hub);
     client.create_scheduled_job("other", &reboot()).await.unwrap();
     let results = results(batch(&client, requests(2)).slot_deadline(Duration::from_secs(1))).await;
-    assert!(results.values().all(|result| result.as_ref().unwrap_err().is_job_slot_busy()), "{results:?}");
+    assert!(
+        results.values().all(|result| result.as_ref().unwrap_err().first_error().is_job_slot_busy()),
+        "{results:?}"
+    );
     assert_eq!(created(&hub).await, 1);
 }
 
@@ -176,10 +179,12 @@ async fn error_of_a_job_does_not_end_the_others() {
     for id in ["job-0", "job-2", "job-3"] {
         assert_eq!(results[id].as_ref().unwrap().outcome(), JobOutcome::Succeeded);
     }
-    let Err(Error::JobConflict { differences, .. }) = &results["job-1"] else { panic!("{results:?}") };
+    let conflict = results["job-1"].as_ref().unwrap_err().first_error();
+    let Error::JobConflict { differences, .. } = conflict else { panic!("{results:?}") };
     assert_eq!(differences[..], ["startTime"]);
     for id in ["no/id", "no-method"] {
-        assert!(matches!(results[id], Err(Error::InvalidRequest { .. })), "{results:?}");
+        let error = results[id].as_ref().unwrap_err().first_error();
+        assert!(matches!(error, Error::InvalidRequest { .. }), "{results:?}");
     }
     let failed = results["failing"].as_ref().unwrap();
     assert_eq!(failed.outcome(), JobOutcome::Failed);
@@ -268,7 +273,7 @@ async fn batch_resumes_with_jobs_done_running_and_in_conflict() {
     }
     // The slot is taken by job-1: what ended before needs none.
     assert_eq!(early["job-0"].as_ref().unwrap().outcome(), JobOutcome::Succeeded);
-    assert!(early["job-2"].as_ref().unwrap_err().is_already_exists());
+    assert!(early["job-2"].as_ref().unwrap_err().first_error().is_already_exists());
     assert_eq!(created(&hub).await, created_before);
     hub.advance_clock(Duration::from_secs(4000)).await;
     late.extend(tokio::time::timeout(TEST_TIMEOUT, batch.next()).await.unwrap());
@@ -293,7 +298,8 @@ async fn duplicate_id_is_the_same_job_or_a_conflict() {
     let twice = [("job".to_owned(), reboot()), ("job".to_owned(), reboot()), ("job".to_owned(), later)];
     let results: Vec<_> = batch(&client, twice).concurrency(1).collect().await;
     let results: Vec<_> = results.into_iter().map(|(_, result)| result).collect();
-    let [Ok(first), Ok(second), Err(Error::JobConflict { .. })] = &results[..] else { panic!("{results:?}") };
+    let [Ok(first), Ok(second), Err(error)] = &results[..] else { panic!("{results:?}") };
+    assert!(matches!(error.first_error(), Error::JobConflict { .. }), "{error}");
     assert_eq!(first.job, second.job);
     assert_eq!(created(&hub).await, 1);
     let at_once = [("twin".to_owned(), reboot()), ("twin".to_owned(), reboot())];

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{BatchRequest, Client, Error, JobFilter, JobOutcome, JobReport};
+use jobs_api::{
+    BatchError, BatchRequest, Client, Error, JobFailure, JobFilter, JobOutcome, JobReport, RetryPolicy,
+};
 use jobs_emulator::{Device, Emulator, Fault, Module, Pace, Route, When};
 use serde_json::json;
 
@@ -18,7 +20,7 @@ async fn hub_with(devices: impl IntoIterator<Item = Device>) -> Emulator {
 }
 
 /// Runs a batch of one request.
-async fn run(client: &Client, id: &str, request: BatchRequest) -> Result<JobReport, Error> {
+async fn run(client: &Client, id: &str, request: BatchRequest) -> Result<JobReport, BatchError> {
     let intervals = Duration::from_millis(10)..=Duration::from_millis(50);
     let batch = client.run_jobs(stream::iter([(id, request)])).poll_intervals(intervals);
     let mut results: Vec<_> = tokio::time::timeout(TEST_TIMEOUT * 4, batch.collect()).await.unwrap();
@@ -33,6 +35,11 @@ async fn job_ids(client: &Client) -> Vec<String> {
     let mut ids: Vec<String> = jobs.map_ok(|job| job.job_id.unwrap()).try_collect().await.unwrap();
     ids.sort();
     ids
+}
+
+/// Returns how many creations reached the hub.
+fn creations(hub: &Emulator) -> usize {
+    hub.requests().iter().filter(|request| request.method == "PUT").count()
 }
 
 fn device_id(n: usize) -> String {
@@ -57,7 +64,7 @@ async fn ten_thousand_devices_are_one_report() {
     assert_eq!((report.job.id(), report.job.counts().total), ("reboot", 10_000));
     let ids = job_ids(&client).await;
     assert_eq!(ids.len(), 20);
-    assert!(ids.contains(&"reboot-1-of-20".to_owned()) && ids.contains(&"reboot-20-of-20".to_owned()));
+    assert!(ids.contains(&"reboot".to_owned()) && ids.contains(&"reboot-part-20".to_owned()));
 }
 
 /// Returns the ids of devices that take three jobs, and a hub that has them.
@@ -72,16 +79,105 @@ async fn list_resumes_with_the_jobs_that_are_missing() {
     let first = client(&hub);
     hub.inject(Route::Create, When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
     let error = run(&first, "job", reboot().for_devices(&ids)).await.unwrap_err();
-    assert_eq!(error.status().unwrap().as_u16(), 403, "{error}");
+    assert_eq!(error.first_error().status().unwrap().as_u16(), 403, "{error}");
     assert_eq!(job_ids(&first).await.len(), 2, "the other jobs were created");
-    let before = hub.requests().iter().filter(|request| request.method == "PUT").count();
+    let before = creations(&hub);
 
     let shuffled = ids.iter().rev().chain(&ids);
     let report = run(&client(&hub), "job", reboot().for_devices(shuffled)).await.unwrap();
     assert_eq!((report.devices, report.succeeded), (1200, 1200));
-    assert_eq!(job_ids(&first).await, ["job-1-of-3", "job-2-of-3", "job-3-of-3"]);
-    let after = hub.requests().iter().filter(|request| request.method == "PUT").count();
-    assert_eq!(after - before, 1);
+    assert_eq!(job_ids(&first).await, ["job", "job-part-2", "job-part-3"]);
+    assert_eq!(creations(&hub) - before, 1);
+}
+
+#[tokio::test]
+async fn failed_jobs_leave_the_report_of_the_others() {
+    let (hub, ids) = hub_with_long_list().await;
+    hub.inject(Route::Create.of_job("job"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    hub.inject(Route::Create.of_job("job-part-2"), When::Next(1), Fault::ResetAfter);
+    let client = client(&hub);
+    let hasty = client.with_retry(RetryPolicy::none());
+    let error = run(&hasty, "job", reboot().for_devices(&ids)).await.unwrap_err();
+    let [refused, unknown] = &error.failures().collect::<Vec<_>>()[..] else { panic!("{error:?}") };
+    assert_eq!((refused.job_id.as_str(), unknown.job_id.as_str()), ("job", "job-part-2"));
+    assert_eq!(refused.error.status().unwrap().as_u16(), 403);
+    assert!(!refused.error.is_outcome_unknown());
+    assert!(unknown.error.is_outcome_unknown() && error.is_outcome_unknown());
+    let failed = refused.devices.len() + unknown.devices.len();
+    assert_eq!([&refused.devices[..], &unknown.devices].concat(), ids[..failed]);
+    let report = error.report().unwrap();
+    assert_eq!((report.job.id(), report.succeeded), ("job", (ids.len() - failed) as u64));
+    let text = error.to_string();
+    let last = &ids[refused.devices.len() - 1];
+    let start = format!(
+        "2 of 3 jobs have no report: job ({} devices: device-00000 to {last}): ",
+        refused.devices.len()
+    );
+    assert!(text.starts_with(&start) && text.contains("403 IotHubQuotaExceeded"), "{text}");
+
+    // The job whose outcome was unknown exists.
+    let before = creations(&hub);
+    let report = run(&client, "job", reboot().for_devices(&ids)).await.unwrap();
+    assert_eq!((report.devices, report.succeeded), (1200, 1200));
+    assert_eq!(creations(&hub) - before, 1);
+}
+
+/// Returns the ids of the failed jobs and of those with which they are in conflict.
+fn conflicts(error: &BatchError) -> Vec<(&str, &str, &[&str])> {
+    error.failures().map(conflict).collect()
+}
+
+fn conflict(failure: &JobFailure) -> (&str, &str, &[&str]) {
+    match &failure.error {
+        Error::JobConflict { job_id, differences } => (&failure.job_id, job_id, differences),
+        error => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn changed_list_creates_nothing() {
+    let (hub, ids) = hub_with_long_list().await;
+    let client = client(&hub);
+    run(&client, "job", reboot().for_devices(&ids[..900])).await.unwrap();
+    assert_eq!(job_ids(&client).await, ["job", "job-part-2"]);
+    let before = creations(&hub);
+    let member = &["queryCondition"][..];
+
+    let error = run(&client, "job", reboot().for_devices(&ids)).await.unwrap_err();
+    assert_eq!(
+        conflicts(&error),
+        [("job-part-2", "job-part-2", member), ("job-part-3", "job-part-2", member)]
+    );
+    assert_eq!(
+        error.report().unwrap().devices,
+        ids.len() as u64 - error.failures().map(|job| job.devices.len() as u64).sum::<u64>()
+    );
+
+    let error = run(&client, "job", reboot().for_devices(&ids[1..])).await.unwrap_err();
+    let expected =
+        [("job", "job", member), ("job-part-2", "job-part-2", member), ("job-part-3", "job", member)];
+    assert_eq!(conflicts(&error), expected);
+    assert!(error.report().is_none() && error.first_error().is_already_exists());
+
+    let other_work = JobRequest::device_method(CloudToDeviceMethod::new("other"), "*").for_devices(&ids);
+    let error = run(&client, "job", other_work).await.unwrap_err();
+    assert_eq!(conflicts(&error)[2], ("job-part-3", "job", &["cloudToDeviceMethod"][..]));
+
+    let error = run(&client, "job", reboot().for_devices(&ids[..2])).await.unwrap_err();
+    assert_eq!(conflicts(&error), [("job", "job", member)]);
+    assert_eq!((job_ids(&client).await.len(), creations(&hub)), (2, before));
+}
+
+#[tokio::test]
+async fn list_that_grows_by_whole_jobs_goes_on() {
+    let (hub, ids) = hub_with_long_list().await;
+    let client = client(&hub);
+    hub.inject(Route::Create.of_job("probe"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let error = run(&client, "probe", reboot().for_devices(&ids)).await.unwrap_err();
+    let first = error.failures().next().unwrap().devices.clone();
+    run(&client, "job", reboot().for_devices(&first)).await.unwrap();
+    let report = run(&client, "job", reboot().for_devices(&ids)).await.unwrap();
+    assert_eq!((report.devices, report.succeeded), (1200, 1200));
 }
 
 #[tokio::test]
@@ -136,7 +232,8 @@ async fn unusable_list_creates_nothing() {
         (JobRequest::default().for_devices(["a"]), "must not be empty"),
     ] {
         let error = run(&client, "job", request).await.unwrap_err();
-        assert!(matches!(error, Error::InvalidRequest { .. }), "{error}");
+        assert!(matches!(error.first_error(), Error::InvalidRequest { .. }), "{error}");
+        assert!(error.report().is_none() && error.failures().all(|failure| failure.devices.is_empty()));
         assert!(error.to_string().starts_with("run_jobs of job was not sent: queryCondition "), "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }

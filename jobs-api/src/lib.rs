@@ -70,6 +70,7 @@
 //! | `jobs_api` | a span for each operation, at INFO; each retry, at WARN; one event for a failure |
 //! | `jobs_api::attempt` | a child span for each request, at INFO; its start and end, at DEBUG |
 //! | `jobs_api::wait` | a span for each wait, around its polls, at INFO |
+//! | `jobs_api::batch` | a span for each batch and for each of its jobs, and the end of each job, at INFO |
 //! | `jobs_api::pacing` | changes of the pace, and waits for a job slot, at INFO; throttling, at WARN |
 //! | `jobs_api::token` | refreshes of Entra ID tokens, at DEBUG; failed ones, at WARN |
 //! | `jobs_api::metrics` | the metrics of each operation, at TRACE |
@@ -154,7 +155,7 @@ pub use error::{
 pub use generated::Client as Operations;
 #[doc(inline)]
 pub use generated::types;
-pub use jobs::batch::{BatchRequest, RunJobs};
+pub use jobs::batch::{BatchError, BatchRequest, JobFailure, RunJobs};
 pub use jobs::condition::{Attribute, Condition, ConditionError, Literal};
 pub use jobs::id::JobId;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};

@@ -44,3 +44,11 @@ pub(crate) fn description(span: &SpanData) -> Option<&str> {
         _ => None,
     }
 }
+
+/// Returns the attributes of each event of a span that has this message, as `name=value`.
+pub(crate) fn events(span: &SpanData, message: &str) -> Vec<Vec<String>> {
+    let attributes = |event: &Event| {
+        event.attributes.iter().map(|attribute| format!("{}={}", attribute.key, attribute.value)).collect()
+    };
+    span.events.iter().filter(|event| event.name == message).map(attributes).collect()
+}

@@ -1,4 +1,4 @@
-//! Creating a job unless it exists.
+//! Creating a job unless it exists, and comparing it with the one requested.
 
 use super::validate::prepare;
 use crate::error::Error;
@@ -18,4 +18,16 @@ pub(crate) async fn ensure_job(
     let body = &prepare(id, request).map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
     pipeline.execute_ensure(name, id, body, first, create).await.map(|job| *job)
+}
+
+/// Reads a job and returns the members in which it differs from the request. Returns `None` if the hub has no such
+/// job, or does not show it.
+pub(crate) async fn compare_job(
+    pipeline: &Pipeline,
+    id: &str,
+    request: &JobRequest,
+) -> Result<Option<Vec<&'static str>>, Error> {
+    let name = "get_scheduled_job";
+    let body = &prepare(id, request).map_err(|error| pipeline.refuse(name, Some(id), error))?;
+    pipeline.execute_compare(name, id, body).await
 }

@@ -90,6 +90,29 @@ impl Pipeline {
         result
     }
 
+    /// Runs an operation that reads the job `id`, and returns the members in which it differs from `request`, the
+    /// one that would be sent. Returns `None` if the hub has no such job, or does not show it.
+    pub(crate) async fn execute_compare(
+        &self,
+        name: &'static str,
+        id: &str,
+        request: &JobRequest,
+    ) -> Result<Option<Vec<&'static str>>, Error> {
+        let mut trace = Trace::start(&self.host_name, Some(name), Some(id));
+        let mut state = RetryState::start(&self.retry);
+        let span = trace.span();
+        let result = match pin!(self.look(id, &mut state, &mut trace)).instrument(span).await {
+            Ok(job) if is_shown(&job) => {
+                self.record_state(id, &job);
+                Ok(Some(differences(&job, request).collect()))
+            }
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(None),
+        };
+        trace.end(result.as_ref().err());
+        result
+    }
+
     /// Returns the job `id`, which exists, if it is the one that `request` asks for.
     fn found(
         &self,

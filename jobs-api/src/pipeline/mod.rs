@@ -2,7 +2,7 @@
 //!
 //! [`Pipeline::execute`] runs any operation. [`Pipeline::execute_change`] runs one that creates or cancels a
 //! job, and reads the job when a response was lost. [`Pipeline::execute_ensure`] runs one that creates a job
-//! unless it exists.
+//! unless it exists, and [`Pipeline::execute_compare`] compares a job with the one requested.
 
 mod attempts;
 pub(crate) mod change;

@@ -1,8 +1,14 @@
 //! Batches: many jobs, created as the hub has slots, each followed to its end.
 
+mod comparison;
+mod error;
+mod job;
+mod list;
 mod request;
 mod results;
 mod run;
+mod trace;
 
+pub use self::error::{BatchError, JobFailure};
 pub use self::request::BatchRequest;
 pub use self::run::RunJobs;

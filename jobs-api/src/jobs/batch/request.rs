@@ -1,13 +1,11 @@
 //! Requests of a batch, and the jobs that each takes.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
+use super::job::Job;
+use super::list::List;
 use crate::error::Error;
 use crate::generated::types::JobRequest;
-use crate::jobs::condition::{Condition, names_collection};
-use crate::jobs::validate::{check_condition, prepare};
-use crate::limits::{CONDITION_LENGTH, JOB_ID_LENGTH};
 
 /// A request of a batch: a [`JobRequest`], or one for a list of devices, which may take several jobs.
 ///
@@ -30,13 +28,14 @@ impl JobRequest {
     /// [`Client::run_jobs`](crate::Client::run_jobs): those that its condition selects, all with `*`.
     ///
     /// A condition has at most 8,192 characters, some 500 ids of 12 characters. A longer list is split into the
-    /// fewest jobs, with ids such as `reboot-1-of-20`, and one report sums up all of them. Order and duplicates
-    /// do not matter: the same devices give the same jobs, so that the batch can be resumed.
+    /// fewest jobs, in the order of the ids: `reboot`, `reboot-part-2`, `reboot-part-3` and so on. One report sums
+    /// up all of them; if a job has none, the result is a [`BatchError`](crate::BatchError), which names the job and
+    /// its devices and keeps what the others reported.
     ///
     /// An empty list, and an id that does not fit into a condition, make the request invalid: no job is created.
     ///
     /// ```
-    /// # async fn example(client: jobs_api::Client, ids: Vec<String>) -> Result<(), jobs_api::Error> {
+    /// # async fn example(client: jobs_api::Client, ids: Vec<String>) -> Result<(), jobs_api::BatchError> {
     /// use futures_util::{StreamExt, stream};
     /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
     ///
@@ -50,98 +49,30 @@ impl JobRequest {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Resuming
+    ///
+    /// Repeat the batch with the same devices; order and duplicates do not matter. Save the list if it comes from a
+    /// query: the next answer may differ.
+    ///
+    /// A list with other devices needs another id, since the same id would distribute the devices over its jobs in
+    /// another way. Before the first job is created, all jobs of the list are therefore compared with those of the
+    /// hub. If one exists and differs, as after a change of the devices or of the work, none is created: each job that
+    /// differs or is missing ends with an [`Error::JobConflict`], and those that exist as requested are followed.
+    /// Devices that only fill further jobs at the end are no conflict.
     pub fn for_devices<I: IntoIterator<Item: Into<String>>>(self, ids: I) -> BatchRequest {
         let devices = ids.into_iter().map(Into::into).collect();
         BatchRequest { request: self, devices: Some(devices) }
     }
 }
 
-/// A job of a request.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) id: String,
-    request: Arc<JobRequest>,
-    condition: String,
-}
-
 impl BatchRequest {
     /// Returns the jobs of the request `id`, checked as far as they do not differ.
     pub(super) fn into_jobs(self, id: &str) -> Result<Vec<Job>, Error> {
-        let Self { mut request, devices } = self;
-        let condition = request.query_condition.take().unwrap_or_default();
-        let conditions = match devices {
-            None => vec![condition],
-            Some(devices) => split(&condition, &devices)?,
-        };
-        if let Some(condition) = conditions.first() {
-            prepare(id, &JobRequest { query_condition: Some(condition.clone()), ..request.clone() })?;
-        }
-        let count = conditions.len();
-        check_id_of_parts(id, count)?;
-        request.job_id = None;
-        let request = Arc::new(request);
-        let jobs = (1..).zip(conditions).map(|(number, condition)| {
-            let id = format!("{id}{}", suffix(number, count));
-            Job { id, request: request.clone(), condition }
-        });
-        Ok(jobs.collect())
-    }
-}
-
-/// Returns the part of a job's id that tells it from the others of its request.
-fn suffix(number: usize, count: usize) -> String {
-    if count == 1 { String::new() } else { format!("-{number}-of-{count}") }
-}
-
-fn check_id_of_parts(id: &str, count: usize) -> Result<(), Error> {
-    let longest = JOB_ID_LENGTH.end().saturating_sub(suffix(count, count).len());
-    if id.len() > longest {
-        let rule = format!("must have at most {longest} characters: the list of devices takes {count} jobs");
-        return Err(Error::invalid_request("jobId", rule));
-    }
-    Ok(())
-}
-
-/// Returns the conditions that select the devices which `condition` does, each for a part of the list.
-fn split(condition: &str, devices: &BTreeSet<String>) -> Result<Vec<String>, Error> {
-    check_condition(Some(condition))?;
-    if devices.is_empty() {
-        let rule = "must not be for an empty list of devices; `*` without a list selects every device";
-        return Err(Error::invalid_request("queryCondition", rule));
-    }
-    let (before, after) = around_list(condition.trim());
-    let overhead = before.chars().count() + after.chars().count();
-    let parts = Condition::split_device_ids_within(devices, CONDITION_LENGTH.saturating_sub(overhead));
-    let conditions: Vec<String> = parts.iter().map(|part| format!("{before}{part}{after}")).collect();
-    if conditions.iter().any(|condition| condition.chars().count() > CONDITION_LENGTH) {
-        let rule = format!("has no room for one of the device ids in its {CONDITION_LENGTH} characters");
-        return Err(Error::invalid_request("queryCondition", rule));
-    }
-    Ok(conditions)
-}
-
-/// Returns the texts that come before and after the list of devices in a condition.
-fn around_list(condition: &str) -> (String, String) {
-    if condition == "*" {
-        return Default::default();
-    }
-    if !names_collection(condition) {
-        return (String::new(), format!(" AND ({condition})"));
-    }
-    // The collection of modules, and their condition.
-    match condition.to_ascii_uppercase().find(" WHERE ") {
-        Some(end) => {
-            let (source, condition) = condition.split_at(end);
-            (format!("{source} WHERE "), format!(" AND ({})", condition[" WHERE ".len()..].trim()))
-        }
-        None => (format!("{condition} WHERE "), String::new()),
-    }
-}
-
-impl Job {
-    /// Returns the request, which is as large as its payload.
-    pub(super) fn to_request(&self) -> JobRequest {
-        JobRequest { query_condition: Some(self.condition.clone()), ..(*self.request).clone() }
+        let Self { request, devices } = self;
+        let condition = request.query_condition.as_deref().unwrap_or_default();
+        let list = devices.map(|devices| List::split(condition, devices)).transpose()?;
+        Job::all_of(id, request, list)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The results of a batch: those of a request's jobs become one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::error::Error;
+use super::error::{BatchError, JobFailure};
 use crate::jobs::report::JobReport;
 
 /// The requests of which some jobs have ended, by their numbers.
@@ -24,8 +24,8 @@ pub(super) struct Origin {
 struct Partial {
     ended: usize,
     report: Option<JobReport>,
-    /// The error of the first job that has one, and its index.
-    error: Option<(usize, Error)>,
+    /// By the index of the job.
+    failures: BTreeMap<usize, JobFailure>,
 }
 
 impl Results {
@@ -34,34 +34,27 @@ impl Results {
         &mut self,
         origin: Origin,
         index: usize,
-        result: Result<JobReport, Error>,
-    ) -> Option<(String, Result<JobReport, Error>)> {
-        if origin.jobs <= 1 {
-            return Some((origin.id, result));
-        }
+        result: Result<JobReport, JobFailure>,
+    ) -> Option<(String, Result<JobReport, BatchError>)> {
         let partial = self.0.entry(origin.number).or_default();
         partial.ended += 1;
         match (result, &mut partial.report) {
             (Ok(report), Some(merged)) => merged.merge(report),
             (Ok(report), None) => partial.report = Some(report),
-            (Err(error), _) => {
-                if partial.error.as_ref().is_none_or(|(first, _)| index < *first) {
-                    partial.error = Some((index, error));
-                }
-            }
+            (Err(failure), _) => drop(partial.failures.insert(index, failure)),
         }
         if partial.ended < origin.jobs {
             return None;
         }
-        let Partial { report, error, .. } = self.0.remove(&origin.number)?;
-        let result = match error {
-            Some((_, error)) => Err(error),
-            None => {
-                let mut report = report?;
-                report.job.job_id = Some(origin.id.clone());
-                report.job.query_condition = None;
-                Ok(report)
-            }
+        let Partial { mut report, failures, .. } = self.0.remove(&origin.number)?;
+        if let Some(report) = report.as_mut().filter(|_| origin.jobs > 1) {
+            report.job.job_id = Some(origin.id.clone());
+            report.job.query_condition = None;
+        }
+        let result = if failures.is_empty() {
+            Ok(report?)
+        } else {
+            Err(BatchError::new(origin.jobs, failures.into_values(), report)?)
         };
         Some((origin.id, result))
     }
@@ -70,13 +63,19 @@ impl Results {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn origin(number: usize) -> Origin {
         Origin { number, id: format!("request-{number}"), jobs: 3 }
     }
 
-    fn report(devices: u64) -> Result<JobReport, Error> {
+    fn report(devices: u64) -> Result<JobReport, JobFailure> {
         Ok(JobReport { devices, ..JobReport::default() })
+    }
+
+    fn failure(job_id: &str, devices: &[&str], error: Error) -> Result<JobReport, JobFailure> {
+        let devices = devices.iter().map(|id| (*id).to_owned()).collect();
+        Err(JobFailure { job_id: job_id.to_owned(), devices, error })
     }
 
     #[test]
@@ -93,17 +92,31 @@ mod tests {
     }
 
     #[test]
-    fn error_of_the_first_job_is_returned_when_all_have_ended() {
+    fn error_has_each_failure_and_the_report_of_the_others() {
         let mut results = Results::default();
-        assert!(results.add(origin(0), 2, Err(Error::EndlessListing)).is_none());
-        assert!(results.add(origin(0), 1, Err(Error::from_status(403, ""))).is_none());
-        let error = results.add(origin(0), 0, report(1)).unwrap().1.unwrap_err();
-        assert_eq!(error.status().unwrap().as_u16(), 403);
+        let refused = || Error::from_status(403, "");
+        assert!(results.add(origin(0), 2, failure("c", &["y", "z"], Error::EndlessListing)).is_none());
+        assert!(results.add(origin(0), 1, report(7)).is_none());
+        let (id, result) = results.add(origin(0), 0, failure("a", &["x"], refused())).unwrap();
+        let error = result.unwrap_err();
+        assert_eq!(error.failures().map(|failure| failure.job_id.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(error.first_error().status().unwrap().as_u16(), 403);
+        let report = error.report().unwrap();
+        assert_eq!((report.devices, report.job.id()), (7, id.as_str()));
+        let text = format!("2 of 3 jobs have no report: a (1 device: x): {}", refused());
+        assert_eq!(error.to_string(), text);
+        let last = error.failures().last().unwrap().to_string();
+        assert!(last.starts_with("c (2 devices: y to z): the listing would never end"), "{last}");
     }
 
     #[test]
-    fn single_job_keeps_its_report() {
-        let single = Origin { jobs: 1, ..origin(0) };
-        assert_eq!(Results::default().add(single, 0, report(7)).unwrap().1.unwrap().job.job_id, None);
+    fn single_job_keeps_its_report_and_its_error() {
+        let single = || Origin { jobs: 1, ..origin(0) };
+        let mut results = Results::default();
+        assert_eq!(results.add(single(), 0, report(7)).unwrap().1.unwrap().job.job_id, None);
+        let error =
+            results.add(single(), 0, failure("a", &[], Error::EndlessListing)).unwrap().1.unwrap_err();
+        assert_eq!(error.to_string(), Error::EndlessListing.to_string());
+        assert!(error.report().is_none() && results.0.is_empty());
     }
 }

@@ -9,13 +9,19 @@ use std::time::Duration;
 
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use tracing::Instrument as _;
 
-use super::request::{BatchRequest, Job};
+use super::comparison::Found;
+use super::error::{BatchError, JobFailure};
+use super::job::Job;
+use super::request::BatchRequest;
 use super::results::{Origin, Results};
+use super::trace::{BatchTrace, record_job_end};
 use crate::error::Error;
 use crate::jobs::ensure::ensure_job;
 use crate::jobs::report::JobReport;
 use crate::jobs::wait::{INTERVALS, WaitForJob};
+use crate::limits::is_job_id;
 use crate::pipeline::Pipeline;
 use crate::pipeline::change::First;
 
@@ -37,9 +43,11 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The error of a job, such as an invalid request or an [`Error::JobConflict`], does not end the others. A
 /// job that failed, or did on some devices, is no error: see [`JobReport::outcome`].
 ///
+/// The target `jobs_api::batch` reports the end of each job at INFO, with its outcome and the progress of the batch.
+///
 /// A [list of devices](crate::types::JobRequest::for_devices) may take several jobs, which count separately. Its
-/// report sums them up when all have ended; if one has an error, that is the result instead, and repeating the
-/// batch creates only what is missing.
+/// report sums them up when all have ended. If one has an error, the [`BatchError`] names it with its devices and has
+/// the report of the others; repeating the batch creates only what is missing.
 ///
 /// Jobs proceed only while the stream is polled. Dropping it creates no further job; those that were created go
 /// on in the hub, and the next batch with the same ids follows them.
@@ -67,23 +75,31 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[must_use = "a batch does nothing until it is polled"]
 pub struct RunJobs<'a> {
     runner: Runner,
-    concurrency: usize,
     slot_deadline: Duration,
-    requests: BoxStream<'a, (String, BatchRequest)>,
-    results: Option<BoxStream<'a, (String, Result<JobReport, Error>)>>,
+    state: State<'a>,
+}
+
+type Requests<'a> = BoxStream<'a, (String, BatchRequest)>;
+type BatchResults<'a> = BoxStream<'a, (String, Result<JobReport, BatchError>)>;
+
+enum State<'a> {
+    New(Requests<'a>),
+    Running(BatchResults<'a>, Arc<BatchTrace>),
+    Ended,
 }
 
 /// The way of each job of a batch.
 #[derive(Clone)]
 struct Runner {
     pipeline: Arc<Pipeline>,
+    concurrency: usize,
     intervals: RangeInclusive<Duration>,
 }
 
 impl<'a> RunJobs<'a> {
     pub(crate) fn new(pipeline: Arc<Pipeline>, requests: BoxStream<'a, (String, BatchRequest)>) -> Self {
-        let runner = Runner { pipeline, intervals: INTERVALS };
-        Self { runner, concurrency: CONCURRENCY, slot_deadline: SLOT_DEADLINE, requests, results: None }
+        let runner = Runner { pipeline, concurrency: CONCURRENCY, intervals: INTERVALS };
+        Self { runner, slot_deadline: SLOT_DEADLINE, state: State::New(requests) }
     }
 
     /// Sets how many jobs are in progress at a time, 20 by default: they wait for a slot, run in the hub, or
@@ -91,7 +107,7 @@ impl<'a> RunJobs<'a> {
     ///
     /// A job that starts later is in progress until its end.
     pub fn concurrency(mut self, jobs: usize) -> Self {
-        self.concurrency = jobs.max(1);
+        self.runner.concurrency = jobs.max(1);
         self
     }
 
@@ -109,82 +125,111 @@ impl<'a> RunJobs<'a> {
         self
     }
 
-    /// Takes the requests, and returns the stream of results.
-    fn start(&mut self) -> BoxStream<'a, (String, Result<JobReport, Error>)> {
+    /// Starts to run the requests.
+    fn start(&self, requests: Requests<'a>) -> State<'a> {
         let mut runner = self.runner.clone();
         let retry = runner.pipeline.retry.with_slot_deadline(self.slot_deadline);
         runner.pipeline = Arc::new(Pipeline { retry, ..(*runner.pipeline).clone() });
-        let requests = std::mem::replace(&mut self.requests, stream::empty().boxed());
+        let trace = Arc::new(BatchTrace::start(&runner.pipeline.host_name));
+        let (concurrency, request_trace, job_trace) = (runner.concurrency, trace.clone(), trace.clone());
         let jobs = requests.enumerate().flat_map(move |(number, (id, request))| {
-            let runner = runner.clone();
-            let jobs = runner.jobs(number, id, request);
-            stream::iter(jobs).map(move |(origin, index, job)| runner.clone().run(origin, index, job))
+            let (runner, trace) = (runner.clone(), request_trace.clone());
+            let jobs = trace.span().in_scope(|| runner.jobs(number, id, request));
+            trace.record_request(jobs.len());
+            stream::iter(jobs).map(move |(origin, index, job)| {
+                let (runner, trace) = (runner.clone(), trace.clone());
+                async move {
+                    let result = runner.run(&trace, job).await;
+                    (origin, index, result)
+                }
+            })
         });
         let mut results = Results::default();
-        let results = jobs
-            .buffer_unordered(self.concurrency)
-            .filter_map(move |(origin, index, result)| ready(results.add(origin, index, result)));
-        results.boxed()
+        let results = jobs.buffer_unordered(concurrency).filter_map(move |(origin, index, result)| {
+            let result = results.add(origin, index, result);
+            if let Some((_, result)) = &result {
+                job_trace.record_result(result);
+            }
+            ready(result)
+        });
+        State::Running(results.boxed(), trace)
     }
 }
 
 impl Runner {
-    /// Returns the jobs of a request with their indices; the error of an invalid request as its only job.
+    /// Returns the jobs of a request with their indices; the failure of an invalid request as its only job.
     fn jobs(
         &self,
         number: usize,
         id: String,
         request: BatchRequest,
-    ) -> Vec<(Origin, usize, Result<Job, Error>)> {
-        let jobs = request.into_jobs(&id).map_err(|error| self.pipeline.refuse("run_jobs", Some(&id), error));
-        let jobs: Vec<_> = match jobs {
+    ) -> Vec<(Origin, usize, Result<Job, JobFailure>)> {
+        let jobs: Vec<_> = match request.into_jobs(&id) {
             Ok(jobs) => jobs.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error)],
+            Err(error) => {
+                let error = self.pipeline.refuse("run_jobs", Some(&id), error);
+                // An invalid id may be anything, such as a key by mistake.
+                let job_id = if is_job_id(&id) { id.clone() } else { String::new() };
+                vec![Err(JobFailure { job_id, devices: Vec::new(), error })]
+            }
         };
         let origin = Origin { number, id, jobs: jobs.len() };
         jobs.into_iter().enumerate().map(|(index, job)| (origin.clone(), index, job)).collect()
     }
 
-    async fn run(
-        self,
-        origin: Origin,
-        index: usize,
-        job: Result<Job, Error>,
-    ) -> (Origin, usize, Result<JobReport, Error>) {
-        let result = match job {
-            Ok(job) => self.run_job(&job).await,
-            Err(error) => Err(error),
-        };
-        (origin, index, result)
+    /// Runs a job to its end, in a span of its own.
+    async fn run(self, trace: &BatchTrace, job: Result<Job, JobFailure>) -> Result<JobReport, JobFailure> {
+        let job = job.inspect_err(|failure| trace.record_job(&failure.job_id, Err(&failure.error)))?;
+        let id = job.id();
+        let span = trace.job_span(&id);
+        let result = self.run_job(&job, &id).instrument(span.clone()).await;
+        record_job_end(&span, result.as_ref());
+        trace.record_job(&id, result.as_ref());
+        result.map_err(|error| JobFailure { job_id: id, devices: job.devices().to_vec(), error })
     }
 
     /// Creates the job unless it exists, waits for its end, and reads its report.
-    async fn run_job(&self, job: &Job) -> Result<JobReport, Error> {
-        ensure_job(&self.pipeline, &job.id, &job.to_request(), First::Read).await?;
-        let wait = WaitForJob::new(self.pipeline.clone(), &job.id).poll_intervals(self.intervals.clone());
+    async fn run_job(&self, job: &Job, id: &str) -> Result<JobReport, Error> {
+        let first = match job.find(&self.pipeline, self.concurrency).await? {
+            None => Some(First::Read),
+            Some(Found::Missing) => Some(First::Create),
+            Some(Found::Same) => None,
+        };
+        if let Some(first) = first {
+            ensure_job(&self.pipeline, id, &job.to_request(), first).await?;
+        }
+        let wait = WaitForJob::new(self.pipeline.clone(), id).poll_intervals(self.intervals.clone());
         wait.report().await
     }
 }
 
 impl Stream for RunJobs<'_> {
-    type Item = (String, Result<JobReport, Error>);
+    type Item = (String, Result<JobReport, BatchError>);
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.results.is_none() {
-            self.results = Some(self.start());
-        }
-        match &mut self.results {
-            Some(results) => results.poll_next_unpin(context),
-            None => Poll::Ready(None),
+        loop {
+            match std::mem::replace(&mut self.state, State::Ended) {
+                State::New(requests) => self.state = self.start(requests),
+                State::Running(mut results, trace) => {
+                    let item = results.poll_next_unpin(context);
+                    match item {
+                        // The spans end now, not when the stream is dropped.
+                        Poll::Ready(None) => trace.end(),
+                        _ => self.state = State::Running(results, trace),
+                    }
+                    return item;
+                }
+                State::Ended => return Poll::Ready(None),
+            }
         }
     }
 }
 
 impl fmt::Debug for RunJobs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { concurrency, slot_deadline, .. } = self;
+        let Self { runner, slot_deadline, .. } = self;
         f.debug_struct("RunJobs")
-            .field("concurrency", concurrency)
+            .field("concurrency", &runner.concurrency)
             .field("slot_deadline", slot_deadline)
             .finish_non_exhaustive()
     }

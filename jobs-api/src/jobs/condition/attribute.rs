@@ -1,5 +1,7 @@
 //! Paths and their comparisons with values.
 
+use std::ops::Range;
+
 use super::error::ConditionError;
 use super::expression::Condition;
 use super::literal::Literal;
@@ -129,29 +131,9 @@ impl Condition {
     ///
     /// [`JobRequest::for_devices`](crate::types::JobRequest::for_devices) does this for a batch, with one report.
     pub fn split_device_ids<I: IntoIterator<Item: AsRef<str>>>(ids: I) -> Vec<Self> {
-        Self::split_device_ids_within(ids, CONDITION_LENGTH)
-    }
-
-    /// Splits a list of device ids into the fewest conditions of at most `length` characters. An id that is longer
-    /// has a condition of its own.
-    pub(crate) fn split_device_ids_within<I: IntoIterator<Item: AsRef<str>>>(
-        ids: I,
-        length: usize,
-    ) -> Vec<Self> {
-        let empty = "deviceId IN []".len();
-        let mut parts: Vec<(Vec<Literal>, usize)> = Vec::new();
-        for id in ids {
-            let literal = Literal::from(id.as_ref());
-            let added = literal.0.chars().count();
-            match parts.last_mut() {
-                Some((literals, total)) if *total + ", ".len() + added <= length => {
-                    literals.push(literal);
-                    *total += ", ".len() + added;
-                }
-                _ => parts.push((vec![literal], empty + added)),
-            }
-        }
-        parts.into_iter().map(|(literals, _)| Self::device_id().is_in(literals)).collect()
+        let ids: Vec<I::Item> = ids.into_iter().collect();
+        let parts = split_device_ids_within(&ids, CONDITION_LENGTH).into_iter();
+        parts.map(|part| Self::device_ids(ids.get(part).unwrap_or_default())).collect()
     }
 
     /// Refers to the id of the device.
@@ -186,4 +168,26 @@ fn is_plain(name: &str) -> bool {
     letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !KEYWORDS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// Splits a list of device ids into the fewest parts of which each fits into a condition of at most `length`
+/// characters. An id that is longer is a part of its own.
+pub(crate) fn split_device_ids_within<S: AsRef<str>>(ids: &[S], length: usize) -> Vec<Range<usize>> {
+    let empty = "deviceId IN []".len();
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut total = 0;
+    for (index, id) in ids.iter().enumerate() {
+        let added = Literal::from(id.as_ref()).0.chars().count();
+        match parts.last_mut() {
+            Some(part) if total + ", ".len() + added <= length => {
+                part.end = index + 1;
+                total += ", ".len() + added;
+            }
+            _ => {
+                parts.push(index..index + 1);
+                total = empty + added;
+            }
+        }
+    }
+    parts
 }

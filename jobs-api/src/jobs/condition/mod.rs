@@ -13,6 +13,7 @@ mod literal;
 mod tests;
 
 pub use self::attribute::Attribute;
+pub(crate) use self::attribute::split_device_ids_within;
 pub use self::error::ConditionError;
 pub use self::expression::Condition;
 pub(crate) use self::expression::{UNUSABLE, names_collection};

@@ -57,7 +57,7 @@ pub(super) fn root_cause(error: &Error) -> Option<&(dyn std::error::Error + 'sta
 }
 
 /// The HTTP status by which the hub refused or failed, else the kind of the error.
-pub(super) struct ErrorType<'a>(pub(super) &'a Error);
+pub(crate) struct ErrorType<'a>(pub(crate) &'a Error);
 
 impl fmt::Display for ErrorType<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

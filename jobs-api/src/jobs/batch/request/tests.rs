@@ -1,5 +1,7 @@
 use super::*;
 use crate::generated::types::CloudToDeviceMethod;
+use crate::jobs::condition::Condition;
+use crate::limits::CONDITION_LENGTH;
 
 fn reboot(condition: impl Into<String>) -> JobRequest {
     JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition)
@@ -8,7 +10,7 @@ fn reboot(condition: impl Into<String>) -> JobRequest {
 /// Returns the ids and conditions of the jobs.
 fn jobs(id: &str, request: impl Into<BatchRequest>) -> Vec<(String, String)> {
     let jobs = request.into().into_jobs(id).unwrap();
-    jobs.into_iter().map(|job| (job.id.clone(), job.to_request().query_condition.unwrap())).collect()
+    jobs.into_iter().map(|job| (job.id(), job.to_request().query_condition.unwrap())).collect()
 }
 
 fn refusal(id: &str, request: impl Into<BatchRequest>) -> String {
@@ -27,13 +29,35 @@ fn long_list_is_split_into_the_fewest_jobs() {
     let ids: Vec<String> = (0..10_000).map(|n| format!("device-{n:05}")).collect();
     let jobs = jobs("reboot", reboot("*").for_devices(&ids));
     assert_eq!(jobs.len(), 20);
-    assert_eq!((jobs[0].0.as_str(), jobs[19].0.as_str()), ("reboot-1-of-20", "reboot-20-of-20"));
+    assert_eq!((jobs[0].0.as_str(), jobs[19].0.as_str()), ("reboot", "reboot-part-20"));
     let room = CONDITION_LENGTH - "'device-00000', ".len();
     for (_, condition) in &jobs[..19] {
         assert!((room..=CONDITION_LENGTH).contains(&condition.len()), "{} characters", condition.len());
     }
     let listed: usize = jobs.iter().map(|(_, condition)| condition.matches("'device-").count()).sum();
     assert_eq!(listed, 10_000);
+}
+
+#[test]
+fn jobs_share_out_the_devices() {
+    let ids: Vec<String> = (0..1200).map(|n| format!("device-{n:05}")).collect();
+    let jobs = reboot("*").for_devices(&ids).into_jobs("reboot").unwrap();
+    assert_eq!(jobs.iter().flat_map(Job::devices).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
+    for job in &jobs {
+        let condition = job.to_request().query_condition.unwrap();
+        let [first, .., last] = job.devices() else { panic!("{job:?}") };
+        assert!(condition.starts_with(&format!("deviceId IN ['{first}', ")), "{condition}");
+        assert!(condition.ends_with(&format!(", '{last}']")), "{condition}");
+    }
+    assert_eq!(BatchRequest::from(reboot("*")).into_jobs("job").unwrap()[0].devices(), [""; 0]);
+}
+
+#[test]
+fn ids_of_jobs_do_not_depend_on_their_number() {
+    let ids = |count| (0..count).map(|n| format!("device-{n:05}"));
+    let [one, two, three] = [400, 600, 1200].map(|count| jobs("reboot", reboot("*").for_devices(ids(count))));
+    assert_eq!([&one, &two, &three].map(Vec::len), [1, 2, 3]);
+    assert_eq!((&one[0].0, &two[0], &two[1].0), (&three[0].0, &three[0], &three[1].0));
 }
 
 #[test]
@@ -88,11 +112,11 @@ fn id_that_does_not_fit_makes_the_whole_request_invalid() {
 #[test]
 fn id_of_a_split_request_leaves_room_for_the_number() {
     let ids = || (0..10_000).map(|n| format!("device-{n:05}"));
-    let longest = "x".repeat(64 - "-20-of-20".len());
+    let longest = "x".repeat(64 - "-part-20".len());
     assert_eq!(jobs(&longest, reboot("*").for_devices(ids())).len(), 20);
     let error = refusal(&format!("{longest}x"), reboot("*").for_devices(ids()));
     assert!(
-        error.contains("jobId must have at most 55 characters: the list of devices takes 20 jobs"),
+        error.contains("jobId must have at most 56 characters: the list of devices takes 20 jobs"),
         "{error}"
     );
     assert_eq!(jobs(&"x".repeat(64), reboot("*").for_devices(["a"])).len(), 1);

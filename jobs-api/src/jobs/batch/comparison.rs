@@ -1,0 +1,69 @@
+//! Comparison of a list's jobs with those of the hub.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::error::Error;
+use crate::generated::types::JobRequest;
+use crate::jobs::ensure::compare_job;
+use crate::pipeline::Pipeline;
+
+/// The states of a list's jobs before the first of them is created.
+#[derive(Debug)]
+pub(super) struct Comparison(Vec<State>);
+
+/// The state of a job that may be followed or created.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Found {
+    /// The job exists as requested.
+    Same,
+    /// The hub has no job of this id.
+    Missing,
+}
+
+#[derive(Debug)]
+enum State {
+    Found(Found),
+    /// The job exists, and differs in these members.
+    Differs(Vec<&'static str>),
+}
+
+impl Comparison {
+    /// Reads the jobs of these ids, so many at a time.
+    pub(super) async fn read(
+        pipeline: Arc<Pipeline>,
+        jobs: impl Iterator<Item = (String, JobRequest)>,
+        concurrency: usize,
+    ) -> Result<Self, Error> {
+        let states = stream::iter(jobs).map(|(id, request)| {
+            let pipeline = pipeline.clone();
+            async move {
+                let differences = compare_job(&pipeline, &id, &request).await?;
+                Ok::<_, Error>(match differences {
+                    None => State::Found(Found::Missing),
+                    Some(differences) if differences.is_empty() => State::Found(Found::Same),
+                    Some(differences) => State::Differs(differences),
+                })
+            }
+        });
+        Ok(Self(states.buffered(concurrency).try_collect().await?))
+    }
+
+    /// Returns the state of a job, or the index and the differences of the job that stands in its way: itself,
+    /// or, for one that is missing, the first one that differs.
+    pub(super) fn find(&self, index: usize) -> Result<Found, (usize, Vec<&'static str>)> {
+        match self.0.get(index) {
+            Some(State::Differs(differences)) => Err((index, differences.clone())),
+            Some(State::Found(Found::Same)) => Ok(Found::Same),
+            _ => {
+                let mut states = self.0.iter().enumerate();
+                let conflict = states.find_map(|(index, state)| match state {
+                    State::Differs(differences) => Some((index, differences.clone())),
+                    State::Found(_) => None,
+                });
+                conflict.map_or(Ok(Found::Missing), Err)
+            }
+        }
+    }
+}

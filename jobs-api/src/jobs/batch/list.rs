@@ -1,0 +1,74 @@
+//! Lists of devices, and the conditions that select their parts.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::error::Error;
+use crate::jobs::condition::{Condition, names_collection, split_device_ids_within};
+use crate::jobs::validate::check_condition;
+use crate::limits::CONDITION_LENGTH;
+
+/// A list of devices, in as few parts as fit into conditions: there is at least one.
+#[derive(Debug)]
+pub(super) struct List {
+    devices: Vec<String>,
+    parts: Vec<Range<usize>>,
+    /// The texts that come before and after the ids in each condition.
+    around: (String, String),
+}
+
+impl List {
+    /// Splits the list for those of its devices that `condition` selects.
+    pub(super) fn split(condition: &str, devices: BTreeSet<String>) -> Result<Self, Error> {
+        check_condition(Some(condition))?;
+        if devices.is_empty() {
+            let rule = "must not be for an empty list of devices; `*` without a list selects every device";
+            return Err(Error::invalid_request("queryCondition", rule));
+        }
+        let around = around_list(condition.trim());
+        let overhead = around.0.chars().count() + around.1.chars().count();
+        let devices = Vec::from_iter(devices);
+        let parts = split_device_ids_within(&devices, CONDITION_LENGTH.saturating_sub(overhead));
+        let list = Self { devices, parts, around };
+        if (0..list.len()).any(|part| list.condition(part).chars().count() > CONDITION_LENGTH) {
+            let rule = format!("has no room for one of the device ids in its {CONDITION_LENGTH} characters");
+            return Err(Error::invalid_request("queryCondition", rule));
+        }
+        Ok(list)
+    }
+
+    /// Returns the number of parts.
+    pub(super) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Returns the devices of a part, in the order of their ids.
+    pub(super) fn devices(&self, part: usize) -> &[String] {
+        let range = self.parts.get(part).cloned();
+        range.and_then(|range| self.devices.get(range)).unwrap_or_default()
+    }
+
+    /// Returns the condition that selects the devices of a part.
+    pub(super) fn condition(&self, part: usize) -> String {
+        let (before, after) = &self.around;
+        format!("{before}{}{after}", Condition::device_ids(self.devices(part)))
+    }
+}
+
+/// Returns the texts that come before and after the list of devices in a condition.
+fn around_list(condition: &str) -> (String, String) {
+    if condition == "*" {
+        return Default::default();
+    }
+    if !names_collection(condition) {
+        return (String::new(), format!(" AND ({condition})"));
+    }
+    // The collection of modules, and their condition.
+    match condition.to_ascii_uppercase().find(" WHERE ") {
+        Some(end) => {
+            let (source, condition) = condition.split_at(end);
+            (format!("{source} WHERE "), format!(" AND ({})", condition[" WHERE ".len()..].trim()))
+        }
+        None => (format!("{condition} WHERE "), String::new()),
+    }
+}

@@ -1,0 +1,198 @@
+//! Spans of batches and their jobs, and the events that show their progress.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+use jobs_api::{BatchError, BatchRequest, Client, JobReport};
+use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
+use opentelemetry::trace::Status;
+use opentelemetry_sdk::trace::SpanData;
+use tracing::{Instrument as _, info_span};
+
+use crate::support::capture::Captured;
+use crate::support::span::{attribute, children, description, events, failures, find_span, names};
+use crate::support::{client, quick_hub, reboot};
+
+/// Runs a batch, one job at a time.
+async fn run(
+    client: &Client,
+    requests: impl IntoIterator<Item = (&'static str, BatchRequest), IntoIter: Send>,
+) -> Vec<(String, Result<JobReport, BatchError>)> {
+    let intervals = Duration::from_millis(10)..=Duration::from_millis(50);
+    let batch = client.run_jobs(stream::iter(requests)).poll_intervals(intervals).concurrency(1);
+    batch.collect().await
+}
+
+#[track_caller]
+fn assert_attributes(span: &SpanData, expected: &[(&str, Option<&str>)]) {
+    for (name, value) in expected {
+        assert_eq!(attribute(span, name).as_deref(), *value, "{name} of {}", span.name);
+    }
+}
+
+#[tokio::test]
+async fn batch_is_the_parent_of_its_jobs_and_they_of_their_operations() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let captured = Captured::start();
+    let requests = [("job-0", reboot().into()), ("job-1", reboot().into())];
+    run(&client, requests).instrument(info_span!("program")).await;
+
+    let spans = captured.spans();
+    let batch = find_span(&spans, "run_jobs");
+    assert_eq!(batch.parent_span_id, find_span(&spans, "program").span_context.span_id());
+    assert_eq!(batch.status, Status::Unset);
+    assert_attributes(
+        batch,
+        &[
+            ("iothub.hub", Some("emulator.localhost")),
+            ("iothub.requests", Some("2")),
+            ("iothub.requests_ended", Some("2")),
+            ("iothub.requests_failed", Some("0")),
+            ("iothub.jobs", Some("2")),
+            ("iothub.jobs_ended", Some("2")),
+            ("iothub.jobs_failed", Some("0")),
+            ("iothub.devices", Some("2")),
+            ("iothub.devices_failed", Some("0")),
+            ("iothub.dropped", None),
+            ("error.type", None),
+        ],
+    );
+    let jobs = children(&spans, batch.span_context.span_id());
+    assert_eq!(jobs.iter().map(|job| &*job.name).collect::<Vec<_>>(), ["run_job"; 2]);
+    for (job, id) in jobs.into_iter().zip(["job-0", "job-1"]) {
+        assert_attributes(
+            job,
+            &[
+                ("iothub.job_id", Some(id)),
+                ("iothub.job_outcome", Some("succeeded")),
+                ("iothub.devices", Some("1")),
+                ("iothub.devices_failed", Some("0")),
+            ],
+        );
+        let operations = children(&spans, job.span_context.span_id());
+        let operations: Vec<&str> = operations.iter().map(|operation| &*operation.name).collect();
+        assert_eq!(operations, ["ensure_scheduled_job", "wait_for_job", "query_device_jobs"]);
+    }
+}
+
+#[tokio::test]
+async fn each_end_of_a_job_is_an_event_with_the_progress() {
+    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+    let devices = [Device::new("a"), Device::new("b").offline()];
+    let hub = Emulator::builder().pace(pace).devices(devices).start().await;
+    hub.inject(Route::Create.of_job("refused"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let client = client(&hub);
+    let captured = Captured::start();
+    let limited = || reboot().with_max_execution_time(Duration::from_secs(1));
+    let no_method = JobRequest::device_method(CloudToDeviceMethod::new(""), "*");
+    let requests = [
+        ("job", limited().into()),
+        ("refused", limited().into()),
+        ("invalid", no_method.into()),
+        ("one", limited().for_devices(["a"])),
+    ];
+    let results = run(&client, requests).await;
+
+    let refused = results[1].1.as_ref().unwrap_err();
+    let spans = captured.spans();
+    let batches: Vec<_> = spans.iter().filter(|span| attribute(span, "iothub.requests").is_some()).collect();
+    let [batch] = batches[..] else { panic!("{:?}", names(&spans)) };
+    assert_eq!(description(batch), Some(&*refused.to_string()), "the first failure");
+    assert_attributes(
+        batch,
+        &[
+            ("error.type", Some("403")),
+            ("iothub.requests", Some("4")),
+            ("iothub.requests_ended", Some("4")),
+            ("iothub.requests_failed", Some("2")),
+            ("iothub.jobs_failed", Some("2")),
+            ("iothub.devices", Some("3")),
+            ("iothub.devices_failed", Some("1")),
+        ],
+    );
+    let ends = events(batch, "a job ended");
+    let expected = [
+        "job_id=job outcome=completed with 1 failed device devices=2 devices_failed=1 jobs_ended=1 jobs_failed=0",
+        "job_id=refused outcome=no report error.type=403 jobs_ended=2 jobs_failed=1",
+        "job_id=invalid outcome=no report error.type=invalid_request jobs_ended=3 jobs_failed=2",
+        "job_id=one outcome=succeeded devices=1 devices_failed=0 jobs_ended=4 jobs_failed=2",
+    ];
+    assert_eq!(ends.len(), expected.len());
+    for (end, expected) in ends.iter().zip(expected) {
+        assert!(end.contains(&"level=INFO".to_owned()), "{end:?}");
+        let shown = |field: &&String| {
+            !["level", "target", "code.", "jobs="].iter().any(|name| field.starts_with(name))
+        };
+        let end: Vec<&str> = end.iter().filter(shown).map(String::as_str).collect();
+        assert_eq!(end.join(" "), expected);
+    }
+    assert_eq!(failures(batch), [], "the operation has reported it");
+    assert_eq!(failures(find_job(&spans, "refused")), []);
+    assert_eq!(description(find_job(&spans, "refused")), Some(&*refused.to_string()));
+}
+
+/// Returns the span of a job of a batch.
+fn find_job<'a>(spans: &'a [SpanData], id: &str) -> &'a SpanData {
+    let is_job =
+        |span: &&SpanData| span.name == "run_job" && attribute(span, "iothub.job_id").as_deref() == Some(id);
+    spans.iter().find(is_job).unwrap()
+}
+
+#[tokio::test]
+async fn jobs_of_a_list_have_a_span_each() {
+    let ids: Vec<String> = (0..600).map(|n| format!("device-{n:05}")).collect();
+    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+    let hub = Emulator::builder().pace(pace).devices(ids.iter().map(Device::new)).start().await;
+    let client = client(&hub);
+    let captured = Captured::start();
+    run(&client, [("job", reboot().for_devices(&ids))]).await;
+    let spans = captured.spans();
+    let batch = find_span(&spans, "run_jobs");
+    assert_attributes(
+        batch,
+        &[
+            ("iothub.requests", Some("1")),
+            ("iothub.requests_ended", Some("1")),
+            ("iothub.jobs", Some("2")),
+            ("iothub.jobs_ended", Some("2")),
+            ("iothub.devices", Some("600")),
+        ],
+    );
+    let mut jobs = children(&spans, batch.span_context.span_id()).into_iter();
+    assert_eq!(
+        jobs.clone().filter_map(|job| attribute(job, "iothub.job_id")).collect::<Vec<_>>(),
+        ["job", "job-part-2"]
+    );
+    // The comparison with the hub's jobs, of which the hub has none: no failure.
+    let first = children(&spans, jobs.next().unwrap().span_context.span_id());
+    let comparisons: Vec<_> = first.iter().filter(|span| span.name == "get_scheduled_job").collect();
+    assert_eq!(comparisons.len(), 2, "{:?}", names(&spans));
+    for comparison in comparisons {
+        assert_eq!((&comparison.status, failures(comparison)), (&Status::Unset, vec![]));
+    }
+}
+
+#[tokio::test]
+async fn span_ends_with_the_batch_and_shows_whether_it_was_dropped() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let requests = || stream::iter(["job-0", "job-1", "job-2"].map(|id| (id, reboot())));
+    let captured = Captured::start();
+    let mut batch = client.run_jobs(requests()).concurrency(1);
+    assert!(batch.next().await.is_some());
+    assert!(captured.spans().iter().all(|span| span.name != "run_jobs"));
+    drop(batch);
+    let spans = captured.spans();
+    let dropped = find_span(&spans, "run_jobs");
+    assert_attributes(dropped, &[("iothub.dropped", Some("true")), ("iothub.requests_ended", Some("1"))]);
+
+    let captured = Captured::start();
+    let mut batch = client.run_jobs(requests());
+    while batch.next().await.is_some() {}
+    let spans = captured.spans();
+    let ended = find_span(&spans, "run_jobs");
+    assert_attributes(ended, &[("iothub.dropped", None), ("iothub.requests_ended", Some("3"))]);
+    assert!(batch.next().await.is_none(), "the stream stays at its end");
+}

@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(job_id: String) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator } = Hub::connect(false).await?;
+    let Hub { client, emulator } = Hub::connect(12, false).await?;
     if emulator.is_some() {
         let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "*");
         let request = request.starting_at(Utc::now() + TimeDelta::hours(1));

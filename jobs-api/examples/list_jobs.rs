@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(filter: JobFilter) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator } = Hub::connect(false).await?;
+    let Hub { client, emulator } = Hub::connect(12, false).await?;
     if emulator.is_some() {
         schedule_some(&client).await?;
     }

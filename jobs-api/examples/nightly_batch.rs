@@ -51,23 +51,28 @@ async fn main() -> ExitCode {
 }
 
 async fn run(Arguments { crash_after, mut floors }: Arguments) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator: _emulator } = Hub::connect(false).await?;
+    let Hub { client, emulator: _emulator } = Hub::connect(12, false).await?;
     if floors.is_empty() {
         floors.extend(1..=4);
     }
+    let today = Utc::now().format("%Y-%m-%d").to_string();
     if let Some(results) = crash_after {
-        run_batch(&client, &floors, results).await?;
+        run_batch(&client, &today, &floors, results).await?;
         println!("Crashed after {results} results; running the same batch again.");
     }
     tokio::select! {
-        result = run_batch(&client, &floors, usize::MAX) => result,
+        result = run_batch(&client, &today, &floors, usize::MAX) => result,
         _ = ctrl_c() => Err("interrupted: the running job goes on; run this again today to resume".into()),
     }
 }
 
-/// Runs the jobs of today, up to this many results.
-async fn run_batch(client: &Client, floors: &[i32], results: usize) -> Result<(), Box<dyn Error>> {
-    let today = Utc::now().format("%Y-%m-%d");
+/// Runs the jobs of a day, up to this many results.
+async fn run_batch(
+    client: &Client,
+    today: &str,
+    floors: &[i32],
+    results: usize,
+) -> Result<(), Box<dyn Error>> {
     let requests = floors.iter().map(|floor| {
         let condition = Condition::tag("floor").eq(*floor);
         let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
@@ -89,4 +94,29 @@ async fn run_batch(client: &Client, floors: &[i32], results: usize) -> Result<()
         }
     }
     if unfinished == 0 { Ok(()) } else { Err(format!("{unfinished} jobs did not succeed everywhere").into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::TryStreamExt as _;
+    use jobs_api::JobFilter;
+    use jobs_emulator::Pace;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn batch_goes_on_after_a_crash() {
+        let pace =
+            Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(100) };
+        let Hub { client, emulator: _emulator } = Hub::emulate(12, false, pace).await.unwrap();
+        run_batch(&client, "2030-01-01", &[1, 2, 3, 4], 2).await.unwrap();
+        run_batch(&client, "2030-01-01", &[1, 2, 3, 4], usize::MAX).await.unwrap();
+        let jobs: Vec<_> = client.query_scheduled_jobs(JobFilter::default()).try_collect().await.unwrap();
+        let mut ids: Vec<_> = jobs.iter().map(|job| job.id()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [1, 2, 3, 4].map(|floor| format!("reboot-2030-01-01-floor-{floor}")));
+        assert!(jobs.iter().all(|job| job.counts().succeeded == 3), "{jobs:?}");
+    }
 }

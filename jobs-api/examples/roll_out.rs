@@ -1,7 +1,8 @@
 //! Rolls a setting out in waves: 1 % of the devices, 10 %, then the rest; a wave with failures ends the roll-out.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 12 devices. With
-//! `--troubled` two of them are offline, and the roll-out stops.
+//! The name of the roll-out makes the ids of its jobs: with the same name it resumes after a crash, and updates no
+//! device again. Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 150
+//! devices. With `--troubled` two of them are offline, and the roll-out stops after ten.
 //!
 //! ```sh
 //! cargo run --example roll_out
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use bpaf::{OptionParser, Parser, construct, long};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{JobRequest, Twin};
-use jobs_api::{Client, JobId, JobOutcome};
+use jobs_api::{Client, JobOutcome};
 use serde_json::json;
 
 use exit::exit_code;
@@ -31,17 +32,23 @@ const WAVES: [usize; 3] = [1, 10, 100];
 
 struct Arguments {
     troubled: bool,
+    name: String,
     condition: String,
 }
 
 fn command_line() -> OptionParser<Arguments> {
     let troubled = long("troubled").help("Let two devices of the emulated hub be offline").switch();
+    let name = long("name")
+        .help("Name of the roll-out: the same one resumes it; after a failed wave choose another")
+        .argument("NAME")
+        .fallback("interval-30".to_owned())
+        .display_fallback();
     let condition = long("condition")
         .help("Condition that selects the devices; * selects all")
         .argument("CONDITION")
         .fallback("tags.building = '43'".to_owned())
         .display_fallback();
-    construct!(Arguments { troubled, condition })
+    construct!(Arguments { troubled, name, condition })
         .to_options()
         .descr("Sets the desired interval of devices in waves of 1 %, 10 % and the rest.")
         .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
@@ -52,17 +59,21 @@ async fn main() -> ExitCode {
     exit_code(run(command_line().run()).await)
 }
 
-async fn run(Arguments { troubled, condition }: Arguments) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator: _emulator } = Hub::connect(troubled).await?;
-    let mut devices: Vec<String> = client.devices(&condition).try_collect().await?;
-    // In a fixed order a repeated roll-out begins with the same devices.
+async fn run(Arguments { troubled, name, condition }: Arguments) -> Result<(), Box<dyn Error>> {
+    let Hub { client, emulator: _emulator } = Hub::connect(150, troubled).await?;
+    roll_out(&client, &name, &condition).await
+}
+
+async fn roll_out(client: &Client, name: &str, condition: &str) -> Result<(), Box<dyn Error>> {
+    let mut devices: Vec<String> = client.devices(condition).try_collect().await?;
+    // In a fixed order a resumed roll-out has the same waves.
     devices.sort_unstable();
     let mut done = 0;
     for percent in WAVES {
         let end = (devices.len() * percent).div_ceil(100);
         if end > done {
             println!("Up to {percent} %: devices {} to {end} of {}.", done + 1, devices.len());
-            run_wave(&client, &devices[done..end]).await?;
+            run_wave(client, &format!("{name}-wave-{percent}"), &devices[done..end]).await?;
             done = end;
         }
     }
@@ -70,17 +81,63 @@ async fn run(Arguments { troubled, condition }: Arguments) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// Updates these devices. A list that is too long for a single job takes several.
-async fn run_wave(client: &Client, devices: &[String]) -> Result<(), Box<dyn Error>> {
+/// Updates these devices. A wave that is done is reported again, and one that runs is followed.
+async fn run_wave(client: &Client, id: &str, devices: &[String]) -> Result<(), Box<dyn Error>> {
     let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
+    // A list that is too long for a single job takes several.
     let request = JobRequest::twin_update(patch, "*").for_devices(devices);
-    let requests = stream::iter([(JobId::unique("interval-30")?, request)]);
-    let (id, result) = client.run_jobs(requests).next().await.ok_or("the wave has no result")?;
+    let mut batch = client.run_jobs(stream::iter([(id, request)]));
+    let (_, result) = batch.next().await.ok_or("the wave has no result")?;
     let report = result?;
     println!("{id}: {}, {} of {} devices updated", report.outcome(), report.succeeded, report.devices);
     report.failures.iter().for_each(|failure| println!("  {failure}"));
     match report.outcome() {
         JobOutcome::Succeeded => Ok(()),
         outcome => Err(format!("the roll-out stops: this wave {outcome}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jobs_emulator::{Emulator, Pace};
+
+    use super::*;
+
+    const QUICK: Pace =
+        Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(100) };
+
+    /// Returns how many pumps have the setting.
+    fn updated(emulator: &Emulator) -> usize {
+        let twins = (1..=150).filter_map(|number| emulator.twin(&format!("pump-{number:03}")));
+        twins.filter(|twin| twin["properties"]["desired"]["interval"] == 30).count()
+    }
+
+    /// Returns the last segments of the paths of all creations.
+    fn creations(emulator: &Emulator) -> Vec<String> {
+        let requests = emulator.requests().into_iter().filter(|request| request.method == "PUT");
+        requests.filter_map(|request| Some(request.path.rsplit('/').next()?.to_owned())).collect()
+    }
+
+    #[tokio::test]
+    async fn healthy_devices_are_updated_in_three_waves_and_only_once() {
+        let hub = Hub::emulate(150, false, QUICK).await.unwrap();
+        let emulator = hub.emulator.unwrap();
+        for _ in 0..2 {
+            roll_out(&hub.client, "interval", "tags.building = '43'").await.unwrap();
+            assert_eq!(updated(&emulator), 100);
+        }
+        assert_eq!(creations(&emulator), ["interval-wave-1", "interval-wave-10", "interval-wave-100"]);
+    }
+
+    #[tokio::test]
+    async fn wave_with_failures_ends_the_roll_out() {
+        let hub = Hub::emulate(150, true, QUICK).await.unwrap();
+        let emulator = hub.emulator.unwrap();
+        let error = roll_out(&hub.client, "interval", "tags.building = '43'").await.unwrap_err();
+        assert_eq!(error.to_string(), "the roll-out stops: this wave completed with 2 failed devices");
+        assert_eq!(updated(&emulator), 8);
+        assert_eq!(creations(&emulator), ["interval-wave-1", "interval-wave-10"]);
     }
 }

@@ -59,7 +59,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Box<dyn Error>> {
-    let hub = Hub::connect(false).await?;
+    let hub = Hub::connect(12, false).await?;
     if let (true, Some(emulator)) = (flaky, &hub.emulator) {
         emulator.inject(Route::Any, When::Every(3), Fault::status(503));
         println!("It fails one request in three.");

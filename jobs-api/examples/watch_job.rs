@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(job_id: String) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator } = Hub::connect(true).await?;
+    let Hub { client, emulator } = Hub::connect(12, true).await?;
     if emulator.is_some() {
         let condition = Condition::tag("building").eq("43").build()?;
         let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);

@@ -16,34 +16,44 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Connects to the hub of `IOTHUB_CONNECTION_STRING`, or to an emulated one with 12 pumps if that is
-    /// not set.
-    ///
-    /// With `troubled`, two pumps in building 43 are offline and one does not know the method.
-    pub(crate) async fn connect(troubled: bool) -> Result<Self, Box<dyn Error>> {
+    /// Connects to the hub of `IOTHUB_CONNECTION_STRING`, or to an emulated one with so many pumps if that is
+    /// not set: see [`emulate`](Self::emulate).
+    pub(crate) async fn connect(pumps: usize, troubled: bool) -> Result<Self, Box<dyn Error>> {
         if std::env::var("IOTHUB_CONNECTION_STRING").is_ok_and(|text| !text.trim().is_empty()) {
             let client = Client::from_env()?;
             println!("Using the hub of IOTHUB_CONNECTION_STRING.");
             return Ok(Self { client, emulator: None });
         }
-        let emulator = Emulator::builder()
-            .devices((1..=12).map(|number| pump(number, troubled)))
-            .pace(Pace { running: Duration::from_secs(2), ..Pace::default() })
-            .start()
-            .await;
         println!(
-            "IOTHUB_CONNECTION_STRING is not set: using an emulated hub with 12 devices, 8 of them in building 43."
+            "IOTHUB_CONNECTION_STRING is not set: using an emulated hub with {pumps} devices, {} of them in \
+             building 43.",
+            in_building_43(pumps)
         );
+        let pace = Pace { running: Duration::from_secs(2), ..Pace::default() };
+        Self::emulate(pumps, troubled, pace).await
+    }
+
+    /// Starts an emulated hub with so many pumps, two thirds of them in building 43, and connects to it.
+    ///
+    /// With `troubled`, two pumps in building 43 are offline and one does not know the method.
+    pub(crate) async fn emulate(pumps: usize, troubled: bool, pace: Pace) -> Result<Self, Box<dyn Error>> {
+        let devices = (1..=pumps).map(|number| pump(number, pumps, troubled));
+        let emulator = Emulator::builder().devices(devices).pace(pace).start().await;
         let builder = ClientBuilder::from_connection_string(&emulator.connection_string())?;
         let client = builder.endpoint(emulator.endpoint()).build()?;
         Ok(Self { client, emulator: Some(emulator) })
     }
 }
 
-fn pump(number: u32, troubled: bool) -> Device {
-    let building = if number <= 8 { "43" } else { "44" };
+fn in_building_43(pumps: usize) -> usize {
+    pumps * 2 / 3
+}
+
+fn pump(number: usize, pumps: usize, troubled: bool) -> Device {
+    let building = if number <= in_building_43(pumps) { "43" } else { "44" };
     let tags = json!({ "building": building, "floor": (number - 1) % 4 + 1 });
-    let device = Device::new(format!("pump-{number}")).with_tags(tags);
+    let digits = pumps.to_string().len();
+    let device = Device::new(format!("pump-{number:0digits$}")).with_tags(tags);
     match number {
         2 | 5 if troubled => device.offline(),
         7 if troubled => device.answering(|call| MethodAnswer {

@@ -134,6 +134,22 @@ fn exit_codes_tell_what_is_wrong() {
 }
 
 #[test]
+fn help_for_a_reader_that_is_gone_ends_quietly() {
+    for flag in ["--help", "--version", "--nonsense"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(PROGRAM);
+        let output = match flag {
+            "--nonsense" => command.arg(flag).stderr(writer).output(),
+            _ => command.arg(flag).stdout(writer).output(),
+        };
+        let output = output.unwrap();
+        let code = if flag == "--nonsense" { 2 } else { 0 };
+        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr)), (Some(code), "".into()));
+    }
+}
+
+#[test]
 fn kept_authority_is_the_same_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");

@@ -1,31 +1,17 @@
-//! The program's flags.
+//! The flags of a hub.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bpaf::{Args, OptionParser, ParseFailure, Parser, construct, long};
+use bpaf::{Parser, construct, long};
 use chrono::{DateTime, Utc};
 use jobs_emulator::{Pace, Throttle, Tier};
 
-use crate::failure::BAD_FLAG;
-
 /// Primary key of the policy `iothubowner` unless `--key` replaces it. It is published: not a secret.
 const PUBLISHED_KEY: &[u8] = b"jobs-emulator: not a secret key!";
-
-/// Columns of the help text.
-const HELP_WIDTH: usize = 100;
-
-/// The task of the program.
-#[derive(Clone)]
-pub(crate) enum Command {
-    Run(Box<Arguments>),
-    /// Check the hub of this ready file.
-    Check(PathBuf),
-}
 
 /// Flags of a hub. They hold a key, so they are not for `Debug`.
 #[derive(Clone)]
@@ -69,39 +55,8 @@ pub(crate) enum Fleet {
     File(PathBuf),
 }
 
-/// Parses the command line; the error is the exit code, after help or a mistake was written.
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "help and mistakes belong there")]
-pub(crate) fn parse() -> Result<Command, ExitCode> {
-    command().run_inner(Args::current_args()).map_err(|failure| match failure {
-        ParseFailure::Stdout(help, full) => {
-            println!("{}", help.monochrome(full));
-            ExitCode::SUCCESS
-        }
-        ParseFailure::Completion(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        ParseFailure::Stderr(mistake) => {
-            eprintln!("jobs-emulator: {}", mistake.monochrome(true));
-            BAD_FLAG.into()
-        }
-    })
-}
-
-fn command() -> OptionParser<Command> {
-    let check = long("check")
-        .help("Ask the hub of this ready file whether it runs, and exit with 0 if it does")
-        .argument::<PathBuf>("FILE")
-        .map(Command::Check);
-    let run = arguments().map(|arguments| Command::Run(Box::new(arguments)));
-    construct!([check, run])
-        .to_options()
-        .descr("An emulated Azure IoT Hub for its scheduled jobs")
-        .version(env!("CARGO_PKG_VERSION"))
-        .max_width(HELP_WIDTH)
-}
-
-fn arguments() -> impl Parser<Arguments> {
+/// Parses the flags of a hub.
+pub(crate) fn arguments() -> impl Parser<Arguments> {
     let host = long("host")
         .help("Address to listen at: 127.0.0.1 by default, 0.0.0.0 for all")
         .argument::<IpAddr>("ADDRESS")
@@ -237,80 +192,5 @@ fn parse_pace(text: String) -> Result<Pace, String> {
             Ok(Pace { queued, scheduled, running })
         }
         _ => Err("must be three numbers of milliseconds, such as 50,50,200".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(flags: &[&str]) -> Result<Command, ParseFailure> {
-        command().run_inner(flags)
-    }
-
-    #[test]
-    fn flags_of_the_manual_are_understood() {
-        command().check_invariants(false);
-        let flags = [
-            "--host",
-            "0.0.0.0",
-            "--port",
-            "0",
-            "--http",
-            "--hub-name",
-            "h",
-            "--ca-out",
-            "ca.pem",
-            "--key",
-            "AAAA",
-            "--devices",
-            "5",
-            "--tier",
-            "s2",
-            "--units",
-            "3",
-            "--throttle",
-            "off",
-            "--burst",
-            "5",
-            "--queue",
-            "0",
-            "--pace",
-            "0,0,0",
-            "--clock",
-            "2030-01-01T00:00:00Z",
-            "--seed",
-            "1",
-            "--record",
-            "9",
-            "--strict-api-version",
-            "2021-04-12",
-            "--ready-file",
-            "r",
-            "-v",
-        ];
-        let Ok(Command::Run(arguments)) = run(&flags) else { panic!("understood") };
-        assert_eq!((arguments.tier, arguments.units, arguments.port), (Tier::S2, 3, 0));
-        assert!(matches!(run(&["--check", "r"]), Ok(Command::Check(_))));
-        assert!(matches!(run(&["--help"]), Err(ParseFailure::Stdout(..))));
-    }
-
-    #[test]
-    fn mistakes_are_refused() {
-        for flags in [
-            &["--port", "70000"][..],
-            &["--tier", "s4"],
-            &["--throttle", "maybe"],
-            &["--pace", "1,2"],
-            &["--cert", "a"],
-            &["--cert", "a", "--cert-key", "b", "--ca-out", "c"],
-            &["--devices", "1", "--fleet", "f"],
-            &["--key", "?"],
-            &["--key", ""],
-            &["--clock", "soon"],
-            &["--nonsense"],
-        ] {
-            assert!(matches!(run(flags), Err(ParseFailure::Stderr(_))), "{flags:?}");
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,9 +32,9 @@ impl Failure {
     }
 
     /// Writes the reason to the standard error and returns the exit code.
-    #[allow(clippy::print_stderr, reason = "a program's last word")]
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("jobs-emulator: {}", self.message);
+        // The reader may be gone.
+        let _ = writeln!(io::stderr(), "jobs-emulator: {}", self.message);
         self.code.into()
     }
 }

@@ -2,16 +2,17 @@
 
 mod arguments;
 mod check;
+mod command;
 mod failure;
 mod ready;
 mod run;
 
 use std::process::ExitCode;
 
-use crate::arguments::Command;
+use crate::command::Command;
 
 fn main() -> ExitCode {
-    let result = match arguments::parse() {
+    let result = match command::parse() {
         Ok(Command::Run(arguments)) => run::run(*arguments),
         Ok(Command::Check(ready_file)) => check::check(&ready_file),
         Err(code) => return code,

@@ -1,0 +1,135 @@
+//! The command line of the program.
+
+use std::fmt::Arguments as Text;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bpaf::{Args, OptionParser, ParseFailure, Parser, construct, long};
+
+use crate::arguments::{Arguments, arguments};
+use crate::failure::BAD_FLAG;
+
+/// Columns of the help text.
+const HELP_WIDTH: usize = 100;
+
+/// The task of the program.
+#[derive(Clone)]
+pub(crate) enum Command {
+    Run(Box<Arguments>),
+    /// Check the hub of this ready file.
+    Check(PathBuf),
+}
+
+/// Parses the command line; the error is the exit code, after help or a mistake was written.
+pub(crate) fn parse() -> Result<Command, ExitCode> {
+    command().run_inner(Args::current_args()).map_err(|failure| match failure {
+        ParseFailure::Stdout(help, full) => {
+            write(io::stdout(), format_args!("{}\n", help.monochrome(full)));
+            ExitCode::SUCCESS
+        }
+        ParseFailure::Completion(text) => {
+            write(io::stdout(), format_args!("{text}"));
+            ExitCode::SUCCESS
+        }
+        ParseFailure::Stderr(mistake) => {
+            write(io::stderr(), format_args!("jobs-emulator: {}\n", mistake.monochrome(true)));
+            BAD_FLAG.into()
+        }
+    })
+}
+
+fn command() -> OptionParser<Command> {
+    let check = long("check")
+        .help("Ask the hub of this ready file whether it runs, and exit with 0 if it does")
+        .argument::<PathBuf>("FILE")
+        .map(Command::Check);
+    let run = arguments().map(|arguments| Command::Run(Box::new(arguments)));
+    construct!([check, run])
+        .to_options()
+        .descr("An emulated Azure IoT Hub for its scheduled jobs")
+        .version(env!("CARGO_PKG_VERSION"))
+        .max_width(HELP_WIDTH)
+}
+
+/// Writes a text as far as it is read: a reader such as `head` may be gone before its end.
+fn write(mut output: impl Write, text: Text<'_>) {
+    let _ = output.write_fmt(text).and_then(|()| output.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use jobs_emulator::Tier;
+
+    use super::*;
+
+    fn run(flags: &[&str]) -> Result<Command, ParseFailure> {
+        command().run_inner(flags)
+    }
+
+    #[test]
+    fn flags_of_the_manual_are_understood() {
+        command().check_invariants(false);
+        let flags = [
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "0",
+            "--http",
+            "--hub-name",
+            "h",
+            "--ca-out",
+            "ca.pem",
+            "--key",
+            "AAAA",
+            "--devices",
+            "5",
+            "--tier",
+            "s2",
+            "--units",
+            "3",
+            "--throttle",
+            "off",
+            "--burst",
+            "5",
+            "--queue",
+            "0",
+            "--pace",
+            "0,0,0",
+            "--clock",
+            "2030-01-01T00:00:00Z",
+            "--seed",
+            "1",
+            "--record",
+            "9",
+            "--strict-api-version",
+            "2021-04-12",
+            "--ready-file",
+            "r",
+            "-v",
+        ];
+        let Ok(Command::Run(arguments)) = run(&flags) else { panic!("understood") };
+        assert_eq!((arguments.tier, arguments.units, arguments.port), (Tier::S2, 3, 0));
+        assert!(matches!(run(&["--check", "r"]), Ok(Command::Check(_))));
+        assert!(matches!(run(&["--help"]), Err(ParseFailure::Stdout(..))));
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        for flags in [
+            &["--port", "70000"][..],
+            &["--tier", "s4"],
+            &["--throttle", "maybe"],
+            &["--pace", "1,2"],
+            &["--cert", "a"],
+            &["--cert", "a", "--cert-key", "b", "--ca-out", "c"],
+            &["--devices", "1", "--fleet", "f"],
+            &["--key", "?"],
+            &["--key", ""],
+            &["--clock", "soon"],
+            &["--nonsense"],
+        ] {
+            assert!(matches!(run(flags), Err(ParseFailure::Stderr(_))), "{flags:?}");
+        }
+    }
+}

@@ -180,22 +180,22 @@ impl ClientBuilder {
     /// The map has the headers of [`Client::with_header`]. Headers that the client sets itself, such as
     /// `Authorization`, are not in it, and are left out if they are added.
     ///
-    /// This sends the trace context, with the crates `opentelemetry`, `opentelemetry-http` and
-    /// `tracing-opentelemetry`:
+    /// This sends the trace context. With the crates `opentelemetry` and `tracing-opentelemetry`, `inject` lets
+    /// the global propagator inject `Span::current().context()` into the map:
     ///
-    /// ```ignore
+    /// ```
+    /// use std::collections::HashMap;
     /// use jobs_api::ClientBuilder;
-    /// use opentelemetry::global::get_text_map_propagator;
-    /// use opentelemetry_http::HeaderInjector;
-    /// use tracing::Span;
-    /// use tracing_opentelemetry::OpenTelemetrySpanExt as _;
     ///
-    /// fn traced(builder: ClientBuilder) -> ClientBuilder {
-    ///     builder.on_request(|headers| {
-    ///         let context = Span::current().context();
-    ///         get_text_map_propagator(|propagator| {
-    ///             propagator.inject_context(&context, &mut HeaderInjector(headers));
-    ///         });
+    /// fn traced(builder: ClientBuilder, inject: fn(&mut HashMap<String, String>)) -> ClientBuilder {
+    ///     builder.on_request(move |headers| {
+    ///         let mut context = HashMap::new();
+    ///         inject(&mut context);
+    ///         for name in ["traceparent", "tracestate"] {
+    ///             if let Some(Ok(value)) = context.get(name).map(|text| text.parse()) {
+    ///                 headers.insert(name, value);
+    ///             }
+    ///         }
     ///     })
     /// }
     /// ```

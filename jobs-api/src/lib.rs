@@ -123,6 +123,9 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// The pages of types list their methods in the order of these: constructors and accessors come first.
+mod jobs;
+
 mod auth;
 mod client;
 mod error;
@@ -137,7 +140,6 @@ mod error;
 #[doc(hidden)]
 #[rustfmt::skip]
 pub mod generated;
-mod jobs;
 mod limits;
 mod pipeline;
 mod runtime;
@@ -151,8 +153,32 @@ pub use client::builder::ClientBuilder;
 pub use error::{
     Cause, CertificateError, Error, ErrorCode, NotInTime, ServiceError, TransportError, UnreadableResponse,
 };
+/// The operations of the spec, one method for each: [`Client::call`] runs them, with credential, retries and errors.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+/// let read = |api: jobs_api::Operations| async move { api.get_scheduled_job("reboot-43").await };
+/// let job = client.call(read).await?;
+/// println!("{} in {:?}", job.outcome(), job.elapsed());
+/// # Ok(())
+/// # }
+/// ```
 #[doc(inline)]
 pub use generated::Client as Operations;
+/// Requests and responses, generated from the spec.
+///
+/// A [`JobRequest`](types::JobRequest) is made by `JobRequest::device_method` or `JobRequest::twin_update`, of a
+/// [`CloudToDeviceMethod`](types::CloudToDeviceMethod) or a [`Twin`](types::Twin). A
+/// [`JobResponse`](types::JobResponse) is a job, a [`DeviceJob`](types::DeviceJob) its result on one device. Enums
+/// are open: a value outside the spec is an `UnknownValue`.
+///
+/// ```
+/// use jobs_api::types::JobStatus;
+///
+/// let status: JobStatus = "archived".parse().unwrap();
+/// assert!(!status.is_known());
+/// assert_eq!(status.as_str(), "archived");
+/// ```
 #[doc(inline)]
 pub use generated::types;
 pub use jobs::batch::{BatchError, BatchRequest, JobFailure, RunJobs};

@@ -180,16 +180,16 @@ impl ClientBuilder {
     /// The map has the headers of [`Client::with_header`]. Headers that the client sets itself, such as
     /// `Authorization`, are not in it, and are left out if they are added.
     ///
-    /// This sends the trace context. With the crates `opentelemetry` and `tracing-opentelemetry`, `inject` lets
-    /// the global propagator inject `Span::current().context()` into the map:
+    /// This sends the trace context. With `opentelemetry` and `tracing-opentelemetry`, `inject` lets the global
+    /// propagator inject `Span::current().context()` into the map:
     ///
     /// ```
-    /// use std::collections::HashMap;
     /// use jobs_api::ClientBuilder;
     ///
-    /// fn traced(builder: ClientBuilder, inject: fn(&mut HashMap<String, String>)) -> ClientBuilder {
+    /// type Context = std::collections::HashMap<String, String>;
+    /// fn traced(builder: ClientBuilder, inject: fn(&mut Context)) -> ClientBuilder {
     ///     builder.on_request(move |headers| {
-    ///         let mut context = HashMap::new();
+    ///         let mut context = Context::new();
     ///         inject(&mut context);
     ///         for name in ["traceparent", "tracestate"] {
     ///             if let Some(Ok(value)) = context.get(name).map(|text| text.parse()) {

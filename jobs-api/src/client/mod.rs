@@ -1,39 +1,21 @@
 //! The client: one short method for each operation.
 
-// The page of `Client` lists its methods in the order of these: the constructors come first.
+// The page of `Client` lists its methods in the order of these.
 pub(crate) mod builder;
 mod env;
+mod operations;
 
 mod batch;
 mod devices;
+mod options;
+
 mod endpoint;
 mod http;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::stream::{Stream, TryStreamExt as _};
-use progenitor_client::{Error as GeneratedError, ResponseValue};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-
-use crate::error::Error;
-use crate::generated::Client as Api;
-use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
-use crate::jobs::ensure::ensure_job;
-use crate::jobs::pager::Pager;
-use crate::jobs::query::JobFilter;
-use crate::jobs::read::read_job;
-use crate::jobs::report::JobReport;
-use crate::jobs::validate::{check_job_id, prepare};
-use crate::jobs::wait::{WaitForJob, WaitForJobs};
-use crate::pipeline::change::First;
-use crate::pipeline::hooks::RESERVED_HEADERS;
-use crate::pipeline::lost_response::Change;
-use crate::pipeline::pacer::snapshot::Pacing;
-use crate::pipeline::retry::RetryPolicy;
-use crate::pipeline::{Pipeline, Response, Scope};
+use crate::pipeline::Pipeline;
 
 /// A client for the scheduled jobs of one hub. Clones are cheap and share connections and token.
 ///
@@ -62,229 +44,6 @@ impl Client {
     pub(crate) fn new(pipeline: Pipeline) -> Self {
         Self(Arc::new(pipeline))
     }
-
-    /// Creates a job that starts now or later: [Create Scheduled Job][page].
-    ///
-    /// The response has the id, the type and the status `queued`;
-    /// [`get_scheduled_job`](Self::get_scheduled_job) reads the whole job. After a lost response it has the
-    /// whole job too, since the job is then read: see [`RetryPolicy`](crate::RetryPolicy).
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::InvalidRequest`] if the id or the request breaks a rule of the service; nothing is sent.
-    /// - [`Error::is_already_exists`] if the id is taken.
-    /// - [`Error::is_job_slot_busy`] if the hub runs as many jobs as its tier allows.
-    /// - [`Error::is_outcome_unknown`] if the job may exist although the call failed.
-    ///
-    /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
-    #[doc(alias("scheduleDeviceMethod", "scheduleTwinUpdate"))]
-    pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        let name = "create_scheduled_job";
-        let body = &prepare(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
-        let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-        self.0.execute_change(name, id, Change::Create(body), create).await.map(|job| *job)
-    }
-
-    /// Creates a job unless it exists: the call may be repeated, after a crash too.
-    ///
-    /// Returns the new job, or the job of this id if it is the one requested: same type, condition, work,
-    /// and, as far as the request sets them, start and time limit.
-    ///
-    /// ```
-    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-    /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-    ///
-    /// let reboot = CloudToDeviceMethod::new("reboot");
-    /// let request = JobRequest::device_method(reboot, "tags.building = '43'");
-    /// client.ensure_scheduled_job("reboot-43-2026-11-25", &request).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::JobConflict`] if a job of this id exists that is not the one requested; else those of
-    /// [`create_scheduled_job`](Self::create_scheduled_job).
-    pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        ensure_job(&self.0, id, request, First::Create).await
-    }
-
-    /// Reads a job, with its status and how many devices are in which state: [Get Scheduled Job][page].
-    ///
-    /// An import or export job, which belongs to older operations, has the status `unknown` and little
-    /// else.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::is_not_found`] if the hub does not know the id.
-    ///
-    /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
-    #[doc(alias("getJob", "GetJobAsync"))]
-    pub async fn get_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        read_job(&self.0, id).await
-    }
-
-    /// Cancels a job that is not running yet: [Cancel Scheduled Job][page].
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::is_not_cancellable`] if the job is running, by design; most likely also if it has ended,
-    ///   which is not documented.
-    /// - [`Error::is_not_found`] if the hub does not know the id.
-    /// - [`Error::is_outcome_unknown`] if the job may have been cancelled although the call failed.
-    ///
-    /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
-    #[doc(alias("cancelJob", "CancelJobAsync"))]
-    pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        let name = "cancel_scheduled_job";
-        check_job_id(id).map_err(|error| self.0.refuse(name, Some(id), error))?;
-        let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
-        self.0.execute_change(name, id, Change::Cancel, cancel).await.map(|job| *job)
-    }
-
-    /// Returns a client that shares everything with this one except its retries.
-    ///
-    /// ```
-    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-    /// let once = client.with_retry(jobs_api::RetryPolicy::none());
-    /// let job = once.get_scheduled_job("reboot-43").await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn with_retry(&self, policy: RetryPolicy) -> Self {
-        Self::new(Pipeline { retry: policy, ..(*self.0).clone() })
-    }
-
-    /// Returns a client that shares everything with this one except the duration of an attempt: see
-    /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout).
-    pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
-        Self::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() })
-    }
-
-    /// Returns a client that shares everything with this one and sends a header with every request.
-    /// [`ClientBuilder::on_request`](crate::ClientBuilder::on_request) sets headers of each attempt, such as
-    /// `traceparent`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidConfiguration`] if the name or the value is not valid for a header, or the header is
-    /// one that the client sets itself.
-    pub fn with_header(&self, name: &str, value: &str) -> Result<Self, Error> {
-        let headers = add_header(&self.0.headers, name, value)?;
-        Ok(Self::new(Pipeline { headers: Arc::new(headers), ..(*self.0).clone() }))
-    }
-
-    /// Waits for a job to end: see [`WaitForJob`].
-    pub fn wait_for_job<'a>(&self, id: &str) -> WaitForJob<'a> {
-        WaitForJob::new(self.0.clone(), id)
-    }
-
-    /// Waits for many jobs to end, a hundred to a request where that is cheaper: see [`WaitForJobs`].
-    pub fn wait_for_jobs<'a, I: IntoIterator<Item: Into<String>>>(&self, ids: I) -> WaitForJobs<'a> {
-        WaitForJobs::new(self.0.clone(), ids.into_iter().map(Into::into).collect())
-    }
-
-    /// Lists the hub's jobs of the last 30 days, in an unspecified order: [Query Scheduled Jobs][page].
-    ///
-    /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/query-scheduled-jobs
-    #[doc(alias("createQuery", "CreateQuery", "queryJobResponse"))]
-    pub fn query_scheduled_jobs(&self, filter: JobFilter) -> Pager<JobResponse> {
-        Pager::of_jobs(self.0.clone(), filter)
-    }
-
-    /// Lists the rows of a job, one for each device: [Query jobs][page].
-    ///
-    /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
-    #[doc(alias("queryDeviceJob", "DeviceJob"))]
-    pub fn query_device_jobs(&self, job_id: &str) -> Pager<DeviceJob> {
-        Pager::of_device_jobs(self.0.clone(), job_id)
-    }
-
-    /// Lists the rows of the devices on which a job failed: those that it did not reach, and those that
-    /// answered with a failure.
-    ///
-    /// The hub cannot select the latter, so every row of the job is read.
-    ///
-    /// ```
-    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-    /// use futures_util::TryStreamExt;
-    ///
-    /// let mut failed = client.failed_devices("reboot-43");
-    /// while let Some(row) = failed.try_next().await? {
-    ///     println!("{}: {:?}", row.id(), row.failure());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn failed_devices(
-        &self,
-        job_id: &str,
-    ) -> impl Stream<Item = Result<DeviceJob, Error>> + Send + Unpin + use<> {
-        let rows = self.query_device_jobs(job_id);
-        rows.try_filter(|row| std::future::ready(row.failure().is_some()))
-    }
-
-    /// Reads a job and counts its rows by status, by error and by the devices' answers.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`get_scheduled_job`](Self::get_scheduled_job) and
-    /// [`query_device_jobs`](Self::query_device_jobs).
-    pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
-        JobReport::read(&self.0, id).await
-    }
-
-    /// Returns the state of the pacer that all clones of this client share: rates, waiting calls, slots.
-    /// `None` if calls are not paced.
-    pub fn pacing(&self) -> Option<Pacing> {
-        self.0.pacer.as_ref().map(|pacer| pacer.snapshot())
-    }
-
-    /// Runs any [operation](crate::Operations) of the spec with this client's credential, retries and
-    /// errors.
-    ///
-    /// The closure is called once for each attempt, with the operations for that attempt, also after a lost
-    /// response: for an operation that must not run twice, use [`RetryPolicy::none`](crate::RetryPolicy::none).
-    /// The request is not validated.
-    ///
-    /// ```
-    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-    /// use jobs_api::types::JobStatus;
-    ///
-    /// let running = Some(&JobStatus::Running);
-    /// let list = |api: jobs_api::Operations| async move {
-    ///     api.query_scheduled_jobs(running, None, None, Some("100")).await
-    /// };
-    /// let page = client.call(list).await?;
-    /// let next_page = page.headers().get("x-ms-continuation");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of the operation.
-    pub async fn call<T, E, F, Fut>(&self, operation: F) -> Result<Response<T>, Error>
-    where
-        F: Fn(Api) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, GeneratedError<E>>>,
-    {
-        self.0.execute(Scope::default(), operation, Ok).await
-    }
-}
-
-/// Returns the headers with another one, unless the client sets that itself.
-fn add_header(headers: &HeaderMap, name: &str, value: &str) -> Result<HeaderMap, Error> {
-    let invalid = |rule: String| Error::InvalidConfiguration { setting: "Client::with_header", rule };
-    let name: HeaderName = name.parse().map_err(|_| invalid("the name is not valid for a header".into()))?;
-    if RESERVED_HEADERS.contains(&name.as_str()) {
-        return Err(invalid(format!("the client sets {name} itself")));
-    }
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| invalid(format!("the value of {name} is not valid for a header")))?;
-    let mut headers = headers.clone();
-    headers.insert(name, value);
-    Ok(headers)
 }
 
 impl fmt::Debug for Client {

@@ -1,5 +1,8 @@
 //! Jobs beyond single calls: requests, their validation, outcomes, listings, reports, waiting, batches.
 
+// Before `batch`: the page of `JobRequest` lists its methods in the order of these.
+mod request;
+
 pub(crate) mod batch;
 pub(crate) mod condition;
 mod cycle;
@@ -11,6 +14,5 @@ pub(crate) mod pager;
 pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod report;
-mod request;
 pub(crate) mod validate;
 pub(crate) mod wait;

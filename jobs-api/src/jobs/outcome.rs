@@ -113,6 +113,18 @@ impl JobResponse {
     }
 
     /// Returns the outcome by the status and the statistics: see [`JobOutcome`] for what these leave out.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// let job = client.get_scheduled_job("reboot-43").await?;
+    /// if job.outcome().is_final() {
+    ///     println!("{}: {}", job.id(), job.outcome());
+    /// } else {
+    ///     println!("{}: {} devices left", job.id(), job.counts().pending + job.counts().running);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn outcome(&self) -> JobOutcome {
         match &self.status {
             status if is_cancelled(status.as_ref()) => JobOutcome::Cancelled,
@@ -149,6 +161,22 @@ impl DeviceJob {
     ///
     /// The row is `completed`, which says that the device was reached; and the device's own status, if it
     /// answered a method, is 200 to 299.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let mut rows = client.query_device_jobs("reboot-43");
+    /// while let Some(row) = rows.try_next().await? {
+    ///     if row.is_success() {
+    ///         println!("{}: {:?}", row.id(), row.method_response());
+    ///     } else if let Some(reason) = row.failure() {
+    ///         println!("{}: {reason}", row.id());
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_success(&self) -> bool {
         let status = self.method_response().and_then(|response| response.status);
         self.status == Some(DeviceJobStatus::Completed)
@@ -182,6 +210,20 @@ impl DeviceJob {
 
 impl CloudToDeviceMethodResult {
     /// Reads the payload as a value of `T`; an absent payload reads as null.
+    ///
+    /// ```
+    /// # fn example(row: jobs_api::types::DeviceJob) -> Result<(), jobs_api::Error> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Rebooted {
+    ///     uptime: u64,
+    /// }
+    ///
+    /// if let Some(response) = row.method_response() {
+    ///     println!("up for {} seconds", response.payload_as::<Rebooted>()?.uptime);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -5,6 +5,14 @@ use std::fmt::{self, Write as _};
 /// The id that a request carries in its header `Request-Id`: a random UUID of version 4.
 ///
 /// It is unique enough to find a request in logs, and not meant to be unpredictable.
+///
+/// ```
+/// # fn example(error: jobs_api::Error) {
+/// if let Some(refused) = error.service() {
+///     println!("for the support: {} and {:?}", refused.request_id(), refused.tracking_id());
+/// }
+/// # }
+/// ```
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct RequestId(u128);
 

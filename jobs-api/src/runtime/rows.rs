@@ -42,6 +42,24 @@ pub struct Rows<T> {
 }
 
 /// A row that is not what the spec describes.
+///
+/// A listing yields it as an error, and continues with the next row:
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) {
+/// use futures_util::StreamExt;
+/// use jobs_api::Error;
+///
+/// let mut rows = client.query_device_jobs("reboot-43");
+/// while let Some(row) = rows.next().await {
+///     match row {
+///         Ok(row) => println!("{}", row.id()),
+///         Err(Error::UnreadableRow(row)) => println!("row {}: {}", row.index(), row.reason()),
+///         Err(error) => println!("the listing ends: {error}"),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UnreadableRow {
     index: usize,

@@ -36,6 +36,19 @@ pub struct BatchError {
 }
 
 /// A job of a batch that has no report, and the reason.
+///
+/// Its devices make another request, under another id, if the same batch is not to be repeated:
+///
+/// ```
+/// # fn example(error: jobs_api::BatchError, reboot: jobs_api::types::CloudToDeviceMethod) {
+/// use jobs_api::types::JobRequest;
+///
+/// // A job whose outcome is unknown may exist.
+/// let refused = error.failures().filter(|failure| !failure.error.is_outcome_unknown());
+/// let devices = refused.flat_map(|failure| &failure.devices);
+/// let request = JobRequest::device_method(reboot, "*").for_devices(devices);
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct JobFailure {

@@ -9,7 +9,26 @@ use crate::generated::types::JobRequest;
 
 /// A request of a batch: a [`JobRequest`], or one for a list of devices, which may take several jobs.
 ///
-/// [`JobRequest::for_devices`] makes one of a list; [`Client::run_jobs`](crate::Client::run_jobs) takes both.
+/// [`JobRequest::for_devices`] makes one of a list; [`Client::run_jobs`](crate::Client::run_jobs) takes both. A batch
+/// of both converts the others:
+///
+/// ```
+/// # fn example(client: jobs_api::Client, ids: Vec<String>) {
+/// use futures_util::stream;
+/// use jobs_api::BatchRequest;
+/// use jobs_api::types::{JobRequest, Twin};
+/// use serde_json::json;
+///
+/// let update = |interval: u32, condition: &str| {
+///     JobRequest::twin_update(Twin::patch().with_desired(json!({ "interval": interval })), condition)
+/// };
+/// let requests: [(&str, BatchRequest); 2] = [
+///     ("interval-60", update(60, "tags.building = '43'").into()),
+///     ("interval-30", update(30, "*").for_devices(ids)),
+/// ];
+/// let batch = client.run_jobs(stream::iter(requests));
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a request does nothing until it is run in a batch"]
 pub struct BatchRequest {

@@ -43,14 +43,14 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The error of a job, such as an invalid request or an [`Error::JobConflict`], does not end the others. A
 /// job that failed, or did on some devices, is no error: see [`JobReport::outcome`].
 ///
-/// The target `jobs_api::batch` reports the end of each job at INFO, with its outcome and the progress of the batch.
-///
 /// A [list of devices](crate::types::JobRequest::for_devices) may take several jobs, which count separately. Its
 /// report sums them up when all have ended. If one has an error, the [`BatchError`] names it with its devices and has
 /// the report of the others; repeating the batch creates only what is missing.
 ///
 /// Jobs proceed only while the stream is polled. Dropping it creates no further job; those that were created go
 /// on in the hub, and the next batch with the same ids follows them.
+///
+/// The target `jobs_api::batch` reports the end of each job at INFO, with its outcome and the progress of the batch.
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) {

@@ -3,6 +3,17 @@
 use std::time::Duration;
 
 /// Durations of a job's states.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::time::Duration;
+/// use jobs_emulator::{Device, Emulator, Pace};
+///
+/// // Jobs end at once.
+/// let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+/// let emulator = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pace {
     /// Time from creation until the job is scheduled.

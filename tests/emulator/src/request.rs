@@ -8,6 +8,16 @@ use hyper::{HeaderMap, Method};
 use crate::mutex::Mutex;
 
 /// A request as it arrived.
+///
+/// ```
+/// # fn example(emulator: jobs_emulator::Emulator) {
+/// let requests = emulator.requests();
+/// let creations = requests.iter().filter(|request| request.method == "PUT");
+/// for creation in creations {
+///     println!("{}: {}", creation.path, creation.json()["queryCondition"]);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.

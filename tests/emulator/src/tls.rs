@@ -18,6 +18,17 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
 /// A certificate to serve with. Clients must refuse all but the good one.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use jobs_emulator::{Certificate, Emulator};
+///
+/// let expired = Emulator::builder().tls(Certificate::Expired).start().await;
+/// let good = Emulator::builder().tls(Certificate::Good).start().await;
+/// // Clients trust this authority.
+/// println!("{:?}", good.authority_path());
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Certificate {
     /// For the hub's host name, `localhost` and `127.0.0.1`.

@@ -61,6 +61,17 @@ impl Role {
 /// Issues JSON web tokens that the hub it belongs to accepts.
 ///
 /// It keeps the machine's time, not the hub's, which may be off.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::time::Duration;
+/// use jobs_emulator::{Emulator, Role};
+///
+/// let issuer = Emulator::start().await.issuer();
+/// let bearer = issuer.token(Duration::from_secs(3600));
+/// let reader = issuer.token_with_role(Role::DataReader, Duration::from_secs(3600));
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Issuer {
     key: [u8; 32],

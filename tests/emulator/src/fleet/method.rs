@@ -27,6 +27,17 @@ pub struct MethodAnswer {
 }
 
 /// Answers of a device to direct methods, with the time each takes on the hub's clock.
+///
+/// ```
+/// use std::time::Duration;
+/// use jobs_emulator::{Device, MethodBehavior};
+/// use serde_json::json;
+///
+/// let delay = Duration::from_secs(1)..=Duration::from_secs(5);
+/// let behavior = MethodBehavior::new(404, json!("no such method"))
+///     .with_method("reboot", 200, json!({ "uptime": 0 }), delay);
+/// let device = Device::new("pump-1").with_behavior(behavior);
+/// ```
 #[derive(Clone, Debug)]
 pub struct MethodBehavior {
     others: Arc<Reply>,

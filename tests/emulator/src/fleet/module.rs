@@ -7,6 +7,14 @@ use serde_json::{Map, Value};
 use super::collection::{Collection, members};
 
 /// A module of a device, with a twin of its own.
+///
+/// ```
+/// use jobs_emulator::{Device, Module};
+/// use serde_json::json;
+///
+/// let filter = Module::new("filter").with_tags(json!({ "ring": "canary" }));
+/// let edge = Device::new("edge-1").iot_edge().with_module(filter);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Module {
     pub(super) id: String,

@@ -157,7 +157,9 @@ pub use error::{
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-/// let read = |api: jobs_api::Operations| async move { api.get_scheduled_job("reboot-43").await };
+/// use jobs_api::Operations;
+///
+/// let read = |api: Operations| async move { api.get_scheduled_job("reboot-43").await };
 /// let job = client.call(read).await?;
 /// println!("{} in {:?}", job.outcome(), job.elapsed());
 /// # Ok(())

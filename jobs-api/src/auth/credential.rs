@@ -182,7 +182,8 @@ impl fmt::Debug for Credential {
 /// # fn example(primary: &str, secondary: &str) -> Result<(), jobs_api::Error> {
 /// use jobs_api::{Client, Credential, RotatingCredential};
 ///
-/// let handle = RotatingCredential::new(Credential::shared_access_key("iothubowner", primary)?);
+/// let primary = Credential::shared_access_key("iothubowner", primary)?;
+/// let handle = RotatingCredential::new(primary);
 /// let client = Client::builder("contoso.azure-devices.net")
 ///     .credential(Credential::rotating(&handle))
 ///     .build()?;

@@ -120,7 +120,8 @@ impl JobResponse {
     /// if job.outcome().is_final() {
     ///     println!("{}: {}", job.id(), job.outcome());
     /// } else {
-    ///     println!("{}: {} devices left", job.id(), job.counts().pending + job.counts().running);
+    ///     let counts = job.counts();
+    ///     println!("{}: {} devices left", job.id(), counts.pending + counts.running);
     /// }
     /// # Ok(())
     /// # }

@@ -62,7 +62,8 @@ pub struct Page<T> {
 /// use jobs_api::JobFilter;
 /// use jobs_api::types::JobStatus;
 ///
-/// let mut running = client.query_scheduled_jobs(JobFilter::default().status(JobStatus::Running));
+/// let filter = JobFilter::default().status(JobStatus::Running);
+/// let mut running = client.query_scheduled_jobs(filter);
 /// while let Some(job) = running.try_next().await? {
 ///     println!("{}", job.id());
 /// }

@@ -15,9 +15,11 @@ use crate::runtime::attempt::Exchange;
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-/// let read = |api: jobs_api::Operations| async move { api.get_scheduled_job("reboot-43").await };
+/// use jobs_api::Operations;
+///
+/// let read = |api: Operations| async move { api.get_scheduled_job("reboot-43").await };
 /// let response = client.call(read).await?;
-/// println!("{} in {:?}, attempt {}", response.status(), response.elapsed(), response.attempts());
+/// println!("{} in {:?}", response.status(), response.elapsed());
 /// let job = response.into_inner();
 /// # Ok(())
 /// # }

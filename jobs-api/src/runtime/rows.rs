@@ -54,7 +54,7 @@ pub struct Rows<T> {
 /// while let Some(row) = rows.next().await {
 ///     match row {
 ///         Ok(row) => println!("{}", row.id()),
-///         Err(Error::UnreadableRow(row)) => println!("row {}: {}", row.index(), row.reason()),
+///         Err(Error::UnreadableRow(row)) => println!("skipped: {}", row.reason()),
 ///         Err(error) => println!("the listing ends: {error}"),
 ///     }
 /// }

@@ -9,8 +9,8 @@ use std::time::Duration;
 /// use std::time::Duration;
 /// use jobs_emulator::{Device, Emulator, Pace};
 ///
-/// // Jobs end at once.
-/// let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+/// // Jobs run for a second.
+/// let pace = Pace { running: Duration::from_secs(1), ..Pace::default() };
 /// let emulator = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
 /// # }
 /// ```

@@ -19,13 +19,11 @@ use crate::generated::types::JobRequest;
 /// use jobs_api::types::{JobRequest, Twin};
 /// use serde_json::json;
 ///
-/// let update = |interval: u32, condition: &str| {
-///     JobRequest::twin_update(Twin::patch().with_desired(json!({ "interval": interval })), condition)
-/// };
-/// let requests: [(&str, BatchRequest); 2] = [
-///     ("interval-60", update(60, "tags.building = '43'").into()),
-///     ("interval-30", update(30, "*").for_devices(ids)),
-/// ];
+/// let patch = |interval: u32| Twin::patch().with_desired(json!({ "interval": interval }));
+/// let building = JobRequest::twin_update(patch(60), "tags.building = '43'");
+/// let listed = JobRequest::twin_update(patch(30), "*").for_devices(ids);
+/// let requests: [(&str, BatchRequest); 2] =
+///     [("interval-60", building.into()), ("interval-30", listed)];
 /// let batch = client.run_jobs(stream::iter(requests));
 /// # }
 /// ```

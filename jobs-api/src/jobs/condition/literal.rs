@@ -5,7 +5,8 @@
 /// ```
 /// use jobs_api::{Condition, Literal};
 ///
-/// assert_eq!(Condition::tag("owner").eq("O'Neil").to_string(), r"tags.owner = 'O\u0027Neil'");
+/// let owned = Condition::tag("owner").eq("O'Neil");
+/// assert_eq!(owned.to_string(), r"tags.owner = 'O\u0027Neil'");
 /// assert_eq!(Condition::tag("floor").ne(Literal::null()).to_string(), "tags.floor != null");
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]

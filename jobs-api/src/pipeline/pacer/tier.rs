@@ -13,7 +13,8 @@ use crate::limits::{DEVICE_OPERATIONS, JOB_OPERATIONS, JOB_SLOTS, QUERIES};
 /// # fn example(connection_string: &str) -> Result<(), jobs_api::Error> {
 /// use jobs_api::{ClientBuilder, Tier};
 ///
-/// let two_units = ClientBuilder::from_connection_string(connection_string)?.tier(Tier::S2, 2);
+/// let builder = ClientBuilder::from_connection_string(connection_string)?;
+/// let two_units = builder.tier(Tier::S2, 2);
 /// # Ok(())
 /// # }
 /// ```

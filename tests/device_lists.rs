@@ -169,6 +169,29 @@ async fn changed_list_creates_nothing() {
 }
 
 #[tokio::test]
+async fn jobs_of_a_list_fail_together_in_an_outage() {
+    let (hub, ids) = hub_with_long_list().await;
+    let retry = RetryPolicy::default().with_base(Duration::from_millis(1)).with_attempts(2);
+    let client = client(&hub).with_retry(retry);
+    hub.inject(Route::Get, When::Every(1), Fault::status(503));
+    let error = run(&client, "job", reboot().for_devices(&ids)).await.unwrap_err();
+    assert_eq!(error.failures().count(), 3);
+    assert!(error.failures().all(|failure| failure.error.status().unwrap().as_u16() == 503), "{error:?}");
+    // One comparison of three jobs, and a read by each of the others: two attempts each.
+    assert!(hub.requests().len() <= 2 * (3 + 2), "{} requests", hub.requests().len());
+
+    assert_eq!(creations(&hub), 0);
+
+    // Over after the comparison: the other jobs compare again, and go on.
+    hub.clear_faults();
+    hub.inject(Route::Get.of_job("job"), When::Next(2), Fault::status(503));
+    let error = run(&client, "job", reboot().for_devices(&ids)).await.unwrap_err();
+    assert_eq!(error.failures().map(|failure| failure.job_id.as_str()).collect::<Vec<_>>(), ["job"]);
+    assert_eq!(job_ids(&client).await, ["job-part-2", "job-part-3"]);
+    assert_eq!(run(&client, "job", reboot().for_devices(&ids)).await.unwrap().succeeded, 1200);
+}
+
+#[tokio::test]
 async fn list_that_grows_by_whole_jobs_goes_on() {
     let (hub, ids) = hub_with_long_list().await;
     let client = client(&hub);

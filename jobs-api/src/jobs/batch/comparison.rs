@@ -50,8 +50,8 @@ impl Comparison {
         Ok(Self(states.buffered(concurrency).try_collect().await?))
     }
 
-    /// Returns the state of a job, or the index and the differences of the job that stands in its way: itself,
-    /// or, for one that is missing, the first one that differs.
+    /// Returns the state of a job, or a conflict as an index and differences: those of the job itself, or, if it
+    /// is missing, of the first one that differs.
     pub(super) fn find(&self, index: usize) -> Result<Found, (usize, Vec<&'static str>)> {
         match self.0.get(index) {
             Some(State::Differs(differences)) => Err((index, differences.clone())),

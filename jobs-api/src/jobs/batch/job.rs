@@ -1,6 +1,7 @@
 //! Jobs of a request: one, or as many as its list of devices takes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::OnceCell;
 
@@ -8,6 +9,7 @@ use super::comparison::{Comparison, Found};
 use super::list::List;
 use crate::error::Error;
 use crate::generated::types::JobRequest;
+use crate::jobs::ensure::compare_job;
 use crate::jobs::validate::prepare;
 use crate::limits::JOB_ID_LENGTH;
 use crate::pipeline::Pipeline;
@@ -26,13 +28,16 @@ struct Work {
     request: JobRequest,
     list: Option<List>,
     comparison: OnceCell<Comparison>,
+    /// Comparisons that failed.
+    failures: AtomicUsize,
 }
 
 impl Job {
     /// Returns the jobs of the request `id`, checked as far as they do not differ.
     pub(super) fn all_of(id: &str, request: JobRequest, list: Option<List>) -> Result<Vec<Self>, Error> {
-        let count = list.as_ref().map_or(1, List::len);
-        let mut work = Work { id: id.to_owned(), request, list, comparison: OnceCell::new() };
+        let (comparison, failures) = Default::default();
+        let mut work = Work { id: id.to_owned(), request, list, comparison, failures };
+        let count = work.count();
         prepare(id, &work.request(0))?;
         check_id_of_jobs(id, count)?;
         // From now on it is that of each job.
@@ -71,11 +76,17 @@ impl Job {
         concurrency: usize,
     ) -> Result<Option<Found>, Error> {
         let work = &self.work;
-        let Some(list) = work.list.as_ref().filter(|list| list.len() > 1) else { return Ok(None) };
-        let jobs = (0..list.len()).map(|index| (work.id_of(index), work.request(index)));
-        let read = || Comparison::read(pipeline.clone(), jobs, concurrency);
-        let found = work.comparison.get_or_try_init(read).await?.find(self.index);
-        let found = found.map_err(|(index, differences)| {
+        if work.count() <= 1 {
+            return Ok(None);
+        }
+        let comparison = loop {
+            if let Some(comparison) = work.compare(pipeline, concurrency).await? {
+                break comparison;
+            }
+            // In an outage the jobs fail at the same time, each at a read of its own.
+            compare_job(pipeline, &self.id(), &self.to_request()).await?;
+        };
+        let found = comparison.find(self.index).map_err(|(index, differences)| {
             let conflict = Error::JobConflict { job_id: work.id_of(index), differences };
             pipeline.refuse("run_jobs", Some(&self.id()), conflict)
         });
@@ -84,6 +95,37 @@ impl Job {
 }
 
 impl Work {
+    /// Returns the number of jobs.
+    fn count(&self) -> usize {
+        self.list.as_ref().map_or(1, List::len)
+    }
+
+    /// Returns the comparison of all jobs, which is made once. Returns `None` if it failed meanwhile for another
+    /// job.
+    async fn compare(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        concurrency: usize,
+    ) -> Result<Option<&Comparison>, Error> {
+        let failures = self.failures.load(Ordering::Relaxed);
+        let read = || async {
+            if self.failures.load(Ordering::Relaxed) != failures {
+                return Err(None);
+            }
+            let jobs = (0..self.count()).map(|index| (self.id_of(index), self.request(index)));
+            let comparison = Comparison::read(pipeline.clone(), jobs, concurrency).await;
+            comparison.map_err(|error| {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                Some(error)
+            })
+        };
+        match self.comparison.get_or_try_init(read).await {
+            Ok(comparison) => Ok(Some(comparison)),
+            Err(Some(error)) => Err(error),
+            Err(None) => Ok(None),
+        }
+    }
+
     fn id_of(&self, index: usize) -> String {
         format!("{}{}", self.id, suffix(index))
     }

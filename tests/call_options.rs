@@ -1,11 +1,12 @@
 //! Options of single calls.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jobs_api::reqwest::header::HeaderValue;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{Condition, Error, RetryPolicy};
+use jobs_api::{Condition, Error, Operations, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
 use tokio::time::timeout;
 
@@ -32,6 +33,15 @@ async fn attempt_timeout_of_a_single_call_can_be_changed() {
     let call = timeout(Duration::from_secs(15), hasty.get_scheduled_job("job"));
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(&error, Error::Transport(transport) if transport.is_timeout()), "{error}");
+}
+
+#[tokio::test]
+async fn attempt_without_any_time_is_not_sent() {
+    let hub = quick_hub().await;
+    let client = client(&hub).with_attempt_timeout(Duration::ZERO).with_retry(RetryPolicy::none());
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    assert!(matches!(&error, Error::Transport(transport) if transport.is_timeout()), "{error}");
+    assert!(hub.requests().is_empty());
 }
 
 #[tokio::test]
@@ -76,6 +86,22 @@ async fn response_reports_status_request_id_and_attempts() {
     assert_eq!(response.request_id().to_string(), last.header("request-id").unwrap());
     assert_eq!((response.status().as_u16(), response.attempts(), response.id()), (200, 2, "job"));
     assert!(response.elapsed() > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn operation_of_a_user_reads_the_headers_of_its_response() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let seen = &Mutex::new(None);
+    let read = |api: Operations| async move {
+        let result = api.get_scheduled_job("job").await;
+        *seen.lock().unwrap() = result.as_ref().ok().map(|job| job.headers().clone());
+        result
+    };
+    let response = client.call(read).await.unwrap();
+    assert!(response.headers().contains_key("content-type"));
+    assert_eq!(seen.lock().unwrap().as_ref(), Some(response.headers()));
 }
 
 #[tokio::test]

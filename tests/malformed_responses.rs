@@ -119,6 +119,45 @@ async fn silent_hub_is_a_timeout() {
 }
 
 #[tokio::test]
+async fn response_that_does_not_end_in_time_keeps_the_part_that_came() {
+    for (status, parts) in
+        [(200, &["{\"jobId\":"][..]), (200, &["{\"jobId\"", ":"]), (503, &["{\"Message\":"])]
+    {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let head = format!("HTTP/1.1 {status} OK\r\nx-ms-request-id: 7\r\ncontent-length: 900\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            for part in parts {
+                stream.write_all(part.as_bytes()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            std::future::pending::<()>().await;
+        });
+        let client = builder(endpoint).attempt_timeout(Duration::from_secs(1)).build().unwrap();
+        let error = client.get_scheduled_job("job").await.unwrap_err();
+        let sent = parts.concat();
+        match &error {
+            Error::Transport(late) => {
+                assert!(status == 200 && late.is_timeout() && !late.is_connect(), "{error}");
+                assert_eq!(
+                    (late.body(), &late.headers().unwrap()["x-ms-request-id"]),
+                    (sent, &"7".parse().unwrap())
+                );
+                assert!(error.to_string().contains("did not end in time; its status is 200"), "{error}");
+            }
+            Error::Service(refused) => {
+                assert_eq!((refused.status().as_u16(), refused.body()), (status, &*sent))
+            }
+            _ => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn response_over_the_size_limit_is_not_read_further() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());

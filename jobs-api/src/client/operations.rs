@@ -196,6 +196,7 @@ impl Client {
         F: Fn(Api) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, GeneratedError<E>>>,
     {
-        self.0.execute(Scope::default(), operation, Ok).await
+        let scope = Scope { exposes_headers: true, ..Scope::default() };
+        self.0.execute(scope, operation, Ok).await
     }
 }

@@ -11,7 +11,7 @@ use super::service::ServiceError;
 use super::transport::TransportError;
 use super::unreadable_response::UnreadableResponse;
 use crate::auth::{AccessToken, REDACTED};
-use crate::runtime::attempt::{Exchange, ReceivedResponse};
+use crate::runtime::attempt::{Exchange, ReceivedResponse, RequestInfo};
 
 impl Error {
     /// Makes the error of an attempt from the generated client's error.
@@ -27,10 +27,7 @@ impl Error {
             (
                 GeneratedError::CommunicationError(source) | GeneratedError::ResponseBodyError(source),
                 response,
-            ) => {
-                let is_outcome_unknown = false;
-                Self::Transport(Box::new(TransportError { request, response, source, is_outcome_unknown }))
-            }
+            ) => Self::from_incomplete(request, response, Some(source)),
             (GeneratedError::InvalidResponsePayload(body, cause), Some(response)) => {
                 let unreadable = UnreadableResponse::new(request, response).with_cause(&body, cause, token);
                 Self::UnreadableResponse(Box::new(unreadable))
@@ -44,26 +41,41 @@ impl Error {
 
     /// Makes the error of an attempt whose response [must not be used](Exchange::is_unusable).
     pub(crate) fn from_unusable(exchange: Exchange, token: &AccessToken) -> Self {
-        let (Some(request), Some(response)) = (exchange.request, exchange.response) else {
-            return Self::invalid_request("request", "it was not sent");
-        };
-        match &response.redirected_to {
-            Some(host) => {
+        let Exchange { request, response, is_late, .. } = exchange;
+        let response = response.map(|response| redact(response, token));
+        match (request, response) {
+            (_, Some(ReceivedResponse { redirected_to: Some(host), .. })) => {
                 let rule =
                     format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`");
                 Self::InvalidConfiguration { setting: "ClientBuilder::http_client", rule }
             }
-            None => {
-                let response = redact(response, token);
+            (Some(request), response) if is_late => Self::from_incomplete(request, response, None),
+            (Some(request), Some(response)) => {
                 Self::UnreadableResponse(Box::new(UnreadableResponse::new(request, response)))
             }
+            _ => Self::invalid_request("request", "it was not sent"),
+        }
+    }
+
+    /// Makes the error of a response that did not come to its end: it is the hub's refusal or failure, if its
+    /// status says so. Without a `source` the time ran out.
+    fn from_incomplete(
+        request: RequestInfo,
+        response: Option<ReceivedResponse>,
+        source: Option<reqwest::Error>,
+    ) -> Self {
+        match response {
+            Some(response) if !response.status.is_success() => {
+                Self::Service(Box::new(ServiceError::new(request, &response)))
+            }
+            response => Self::Transport(Box::new(TransportError::new(request, response, source))),
         }
     }
 
     /// Makes the error that a response of this status and body leads to.
     #[cfg(test)]
     pub(crate) fn from_status(status: u16, body: &str) -> Self {
-        use crate::runtime::attempt::{BodyExtent, RequestInfo};
+        use crate::runtime::attempt::BodyExtent;
 
         let response = ReceivedResponse {
             status: reqwest::StatusCode::from_u16(status).unwrap(),

@@ -26,28 +26,37 @@ use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
 #[derive(Debug)]
 pub struct TransportError {
     pub(super) request: RequestInfo,
-    pub(super) response: Option<ReceivedResponse>,
-    pub(super) source: reqwest::Error,
+    response: Option<ReceivedResponse>,
+    /// `None` if the time ran out.
+    source: Option<reqwest::Error>,
     pub(super) is_outcome_unknown: bool,
 }
 
 impl TransportError {
+    pub(super) fn new(
+        request: RequestInfo,
+        response: Option<ReceivedResponse>,
+        source: Option<reqwest::Error>,
+    ) -> Self {
+        Self { request, response, source, is_outcome_unknown: false }
+    }
+
     /// Returns true if the hub could not be reached: nothing was sent.
     pub fn is_connect(&self) -> bool {
-        self.source.is_connect()
+        self.source.as_ref().is_some_and(reqwest::Error::is_connect)
     }
 
     /// Returns the defect of the server's certificate, if that is why there is no connection. The attempt
     /// is not repeated: another would meet the same certificate.
     pub fn certificate(&self) -> Option<CertificateError> {
-        CertificateError::find(&self.source)
+        CertificateError::find(self.source.as_ref()?)
     }
 
     /// Returns true if the attempt took longer than
     /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout) allows, or than was left of
     /// the [`RetryPolicy`](crate::RetryPolicy)'s deadline.
     pub fn is_timeout(&self) -> bool {
-        self.source.is_timeout()
+        self.source.as_ref().is_none_or(reqwest::Error::is_timeout)
     }
 
     /// Returns the HTTP status, if a response began to arrive.
@@ -78,7 +87,7 @@ impl TransportError {
 
     /// Returns the host that the request was for, with its port if that is not the default.
     fn host(&self) -> &str {
-        self.source.url().map_or("the hub", Url::authority)
+        self.source.as_ref().and_then(reqwest::Error::url).map_or("the hub", Url::authority)
     }
 }
 
@@ -113,6 +122,6 @@ impl fmt::Display for TransportError {
 
 impl std::error::Error for TransportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+        self.source.as_ref().map(|source| source as _)
     }
 }

@@ -128,12 +128,12 @@ impl Pipeline {
         state: &RetryState,
         rejected: Option<&AccessToken>,
     ) -> Result<AccessToken, CredentialError> {
-        let limit = state.token_timeout(self.attempt_timeout);
         let mut token = pin!(self.authorizer.token(rejected));
         if let Some(token) = token.as_mut().now_or_never() {
             // A key signs at once: no timer is needed.
             return token;
         }
+        let limit = state.token_timeout(self.attempt_timeout);
         let token = timeout(limit, token).await;
         token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::timeout(limit))))
     }
@@ -158,6 +158,7 @@ impl Pipeline {
             request_id,
             number,
             timeout: state.remaining().min(self.attempt_timeout),
+            exposes_headers: scope.exposes_headers,
             body_limit: scope.body_limit.map_or(self.body_limit, |limit| limit.min(self.body_limit)),
             headers: self.headers.clone(),
             on_request: self.on_request.clone(),

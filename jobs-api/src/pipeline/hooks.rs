@@ -4,15 +4,19 @@
 //! code's own errors, which forget the status of a response whose body they cannot read.
 
 use std::mem;
+use std::pin::pin;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use reqwest::{Method, Request, Response, ResponseBuilderExt as _};
+use tokio::time::sleep;
 use tracing::{Instrument as _, Span};
 
+use super::body::read_body;
 use super::telemetry::attempt::{attempt_span, record_request, record_response};
 use crate::generated::Client;
 use crate::runtime::Attempt;
@@ -34,20 +38,23 @@ pub(crate) const RESERVED_HEADERS: [&str; 11] = [
     "x-ms-continuation",
     "x-ms-max-item-count",
 ];
+/// The headers of a request that has none of the user's.
+const SENT_HEADERS: usize = 8;
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const PRODUCT: HeaderValue = HeaderValue::from_static(concat!("jobs-api/", env!("CARGO_PKG_VERSION")));
 
 impl ClientHooks<Attempt> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        let Settings { authorization, request_id, number, timeout, .. } = self.inner().settings();
+        let Settings { authorization, request_id, number, .. } = self.inner().settings();
         request.url_mut().query_pairs_mut().append_pair(API_VERSION, Self::api_version());
-        *request.timeout_mut() = Some(*timeout);
         let span = attempt_span(request, *request_id, *number);
         add_own_headers(request.headers_mut(), self.inner().settings(), &span);
         let expects_body = matches!(*request.method(), Method::POST | Method::PUT);
         let has_body = request.body().is_some();
         let headers = request.headers_mut();
+        // Room at once for those below and those of the HTTP client.
+        headers.reserve(SENT_HEADERS);
         headers.remove(API_VERSION);
         headers.insert(AUTHORIZATION, authorization.clone());
         headers.insert(USER_AGENT, PRODUCT);
@@ -75,27 +82,42 @@ impl ClientHooks<Attempt> for Client {
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let requested = request.url().clone();
         let span = self.inner().exchange().span.clone().unwrap_or_else(Span::none);
-        let mut response = self.client().execute(request).instrument(span.clone()).await?;
-        let redirected_to = (*response.url() != requested).then(|| response.url().authority().to_owned());
-        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
-        // Recorded before the body is read: an interrupted response keeps its status and headers.
-        self.inner().exchange().response = Some(ReceivedResponse {
-            status,
-            headers: headers.clone(),
-            body: Bytes::new(),
-            extent: BodyExtent::Interrupted,
-            redirected_to,
-        });
-        let read = read_body(self.inner(), &mut response).instrument(span.clone());
-        let body = read.await?;
-        record_response(&span, status, body.len());
-        let (mut parts, ()) =
-            http::Response::builder().url(requested).body(()).unwrap_or_default().into_parts();
-        (parts.status, parts.headers) = (status, headers);
-        Ok(http::Response::from_parts(parts, body).into())
+        let limit = pin!(sleep(self.inner().settings().timeout));
+        let exchange = pin!(send(self, request, &span).instrument(span.clone()));
+        // The limit is checked first: an attempt that has no time left is not sent.
+        match select(limit, exchange).await {
+            Either::Right((response, _)) => response,
+            Either::Left(_) => {
+                self.inner().exchange().is_late = true;
+                Ok(http::Response::new("").into())
+            }
+        }
     }
+}
+
+/// Sends the request, reads the response, and records it.
+async fn send(api: &Client, request: Request, span: &Span) -> reqwest::Result<Response> {
+    let (attempt, requested) = (api.inner(), request.url().clone());
+    let mut response = api.client().execute(request).await?;
+    let redirected_to = (*response.url() != requested).then(|| response.url().authority().to_owned());
+    let (status, headers) = (response.status(), mem::take(response.headers_mut()));
+    let (mut parts, ()) = http::Response::builder().url(requested).body(()).unwrap_or_default().into_parts();
+    parts.status = status;
+    if attempt.settings().exposes_headers {
+        parts.headers = headers.clone();
+    }
+    // Recorded before the body is read: an interrupted response keeps its status and headers.
+    attempt.exchange().response = Some(ReceivedResponse {
+        status,
+        headers,
+        body: Bytes::new(),
+        extent: BodyExtent::Interrupted,
+        redirected_to,
+    });
+    let body = read_body(attempt, &mut response).await?;
+    record_response(span, status, body.len());
+    Ok(http::Response::from_parts(parts, body).into())
 }
 
 /// Adds the headers of the user, except those that the client or its HTTP client sets.
@@ -110,44 +132,4 @@ fn add_own_headers(headers: &mut HeaderMap, settings: &Settings, span: &Span) {
         own.remove(name);
     }
     headers.extend(own);
-}
-
-/// Reads the body up to the limit of the attempt, and records it.
-async fn read_body(attempt: &Attempt, response: &mut Response) -> reqwest::Result<Bytes> {
-    let limit = attempt.settings().body_limit;
-    let record = |body: Bytes, extent| {
-        if let Some(response) = &mut attempt.exchange().response {
-            (response.body, response.extent) = (body, extent);
-        }
-    };
-    // A body of one chunk, as most are, is not copied.
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    loop {
-        let chunk = match response.chunk().await {
-            Ok(Some(chunk)) => chunk,
-            Ok(None) => {
-                let body = if rest.is_empty() { first } else { rest.freeze() };
-                record(body.clone(), BodyExtent::Complete);
-                return Ok(body);
-            }
-            Err(error) => {
-                record(if rest.is_empty() { first } else { rest.freeze() }, BodyExtent::Interrupted);
-                return Err(error);
-            }
-        };
-        if first.is_empty() && rest.is_empty() && chunk.len() <= limit {
-            first = chunk;
-            continue;
-        }
-        if rest.is_empty() {
-            rest.extend_from_slice(&first);
-        }
-        let room = limit - rest.len();
-        rest.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            record(rest.freeze(), BodyExtent::OverLimit(limit));
-            return Ok(Bytes::new());
-        }
-    }
 }

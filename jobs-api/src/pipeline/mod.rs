@@ -5,6 +5,7 @@
 //! unless it exists, and [`Pipeline::execute_compare`] compares a job with the one requested.
 
 mod attempts;
+mod body;
 pub(crate) mod change;
 pub(crate) mod hooks;
 pub(crate) mod lost_response;
@@ -71,6 +72,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) is_query: bool,
     /// The operation starts the job, which takes a slot at once.
     pub(crate) starts_job: bool,
+    /// The operation is a user's, which may read the headers of its response.
+    pub(crate) exposes_headers: bool,
     /// Bytes of a response body that are read, if fewer than the client's limit.
     pub(crate) body_limit: Option<usize>,
 }

@@ -31,7 +31,10 @@ pub(crate) struct Settings {
     pub(crate) request_id: RequestId,
     /// Counts the attempts at the operation, from 1.
     pub(crate) number: u32,
+    /// How long the attempt may take.
     pub(crate) timeout: Duration,
+    /// The generated client's response has the headers too, for the operation of a user.
+    pub(crate) exposes_headers: bool,
     /// Bytes of a response body that are read.
     pub(crate) body_limit: usize,
     /// Headers of the user.
@@ -44,6 +47,8 @@ pub(crate) struct Settings {
 pub(crate) struct Exchange {
     pub(crate) request: Option<RequestInfo>,
     pub(crate) response: Option<ReceivedResponse>,
+    /// The attempt took longer than it may.
+    pub(crate) is_late: bool,
     /// The span of the attempt.
     pub(crate) span: Option<Span>,
 }
@@ -95,13 +100,14 @@ impl Attempt {
 }
 
 impl Exchange {
-    /// Returns true if the generated client's reading of the response must not be used: it came from
-    /// another host, or is a success whose body was not read to its end.
+    /// Returns true if the generated client's reading of the response must not be used: it did not come in
+    /// time, came from another host, or is a success whose body was not read to its end.
     pub(crate) fn is_unusable(&self) -> bool {
-        self.response.as_ref().is_some_and(|response| {
-            let is_over_limit = matches!(response.extent, BodyExtent::OverLimit(_));
-            response.redirected_to.is_some() || is_over_limit && response.status.is_success()
-        })
+        self.is_late
+            || self.response.as_ref().is_some_and(|response| {
+                let is_over_limit = matches!(response.extent, BodyExtent::OverLimit(_));
+                response.redirected_to.is_some() || is_over_limit && response.status.is_success()
+            })
     }
 }
 

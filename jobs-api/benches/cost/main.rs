@@ -30,7 +30,7 @@ mod sides;
 use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
-use futures_util::future::join_all;
+use tokio::task::JoinSet;
 
 use self::server::Server;
 use self::sides::Sides;
@@ -53,7 +53,8 @@ async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let rounds = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(ROUNDS);
     let filter = arguments.iter().find(|argument| argument.parse::<usize>().is_err());
-    let sides = Sides::new(&Server::start());
+    // The tasks of all rounds refer to it.
+    let sides: &Sides = Box::leak(Box::new(Sides::new(&Server::start())));
     println!("{:<48} {:>9} {:>9} {:>7} {:>11}", "row", "µs CPU", "µs CPU", "CPU ×", "throughput ×");
     macro_rules! row {
         ($name:literal, $calls:expr, $ours:ident, $other:ident) => {
@@ -81,15 +82,23 @@ async fn main() {
     row!("404: client / reqwest", CALLS, not_found, not_found_reqwest);
 }
 
-/// Runs the calls of one side, so many at once.
-async fn run<Fut: Future<Output = ()>>(calls: usize, call: impl Fn() -> Fut) -> Cost {
+/// Runs the calls of one side, so many at once, each in a task of its own as in a service.
+async fn run<Fut>(calls: usize, call: impl Fn() -> Fut + Copy + Send + 'static) -> Cost
+where
+    Fut: Future<Output = ()> + Send,
+{
     let (cpu, wall) = (ThreadTime::now(), Instant::now());
-    let lane = || async {
-        for _ in 0..calls / IN_FLIGHT {
-            call().await;
-        }
-    };
-    join_all((0..IN_FLIGHT).map(|_| lane())).await;
+    let mut lanes = JoinSet::new();
+    for _ in 0..IN_FLIGHT {
+        lanes.spawn(async move {
+            for _ in 0..calls / IN_FLIGHT {
+                call().await;
+            }
+        });
+    }
+    while let Some(lane) = lanes.join_next().await {
+        lane.unwrap();
+    }
     Cost { cpu: cpu.elapsed(), wall: wall.elapsed() }
 }
 

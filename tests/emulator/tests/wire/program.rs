@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::{Caller, Identity, VERSION, method_job};
 
@@ -15,16 +16,20 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_jobs-emulator");
 struct Program {
     child: Child,
     ready: Value,
+    /// The certificate authority lies in it, which a killed program leaves behind.
+    _temporary: TempDir,
 }
 
 impl Program {
     /// Starts the program on a free port and waits until it is ready.
     fn start(flags: &[&str]) -> Self {
-        let mut child = command(flags).stdout(Stdio::piped()).spawn().unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let mut command = command(flags);
+        let mut child = command.env("TMPDIR", temporary.path()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-        Self { child, ready }
+        Self { child, ready, _temporary: temporary }
     }
 
     fn address(&self) -> SocketAddr {

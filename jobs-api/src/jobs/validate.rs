@@ -13,8 +13,8 @@ use crate::limits::{
     CONDITION_LENGTH, CONNECT_TIMEOUT, JOB_ID_LENGTH, PAYLOAD_SIZE, RESPONSE_TIMEOUT, TWIN_DEPTH, is_job_id,
 };
 
-/// Checks the request for the job `id` and fills in the values that the service requires.
-pub(crate) fn prepare(id: &str, request: &JobRequest) -> Result<JobRequest, Error> {
+/// Checks the request for the job `id`.
+pub(crate) fn check_request(id: &str, request: &JobRequest) -> Result<(), Error> {
     check_job_id(id)?;
     if request.job_id.as_deref().is_some_and(|own| own != id) {
         return Err(Error::invalid_request("jobId", "must equal the id under which the job is created"));
@@ -27,13 +27,18 @@ pub(crate) fn prepare(id: &str, request: &JobRequest) -> Result<JobRequest, Erro
     if request.start_time.as_ref().is_some_and(|start| start.to_utc().is_none()) {
         return Err(Error::invalid_request("startTime", "must be a time between the years 2 and 9999"));
     }
+    Ok(())
+}
+
+/// Returns the request as it is sent: with the values that the service requires.
+pub(crate) fn complete_request(id: &str, request: &JobRequest) -> JobRequest {
     let mut request = request.clone();
     request.job_id = Some(id.to_owned());
     request.start_time = request.start_time.map(|start| start.truncate_to_millis());
     if let Some(twin) = &mut request.update_twin {
         twin.etag.get_or_insert_with(|| ANY_ETAG.into());
     }
-    Ok(request)
+    request
 }
 
 /// Checks the id of a job.

@@ -84,9 +84,9 @@ impl ClientHooks<Attempt> for Client {
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
         let span = self.inner().exchange().span.clone().unwrap_or_else(Span::none);
         let limit = pin!(sleep(self.inner().settings().timeout));
-        let exchange = pin!(send(self, request, &span).instrument(span.clone()));
+        let exchange = pin!(send(self, request, &span));
         // The limit is checked first: an attempt that has no time left is not sent.
-        match select(limit, exchange).await {
+        match select(limit, exchange.instrument(span.clone())).await {
             Either::Right((response, _)) => response,
             Either::Left(_) => {
                 self.inner().exchange().is_late = true;

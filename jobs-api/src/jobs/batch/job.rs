@@ -10,7 +10,7 @@ use super::list::List;
 use crate::error::Error;
 use crate::generated::types::JobRequest;
 use crate::jobs::ensure::compare_job;
-use crate::jobs::validate::prepare;
+use crate::jobs::validate::check_request;
 use crate::limits::JOB_ID_LENGTH;
 use crate::pipeline::Pipeline;
 
@@ -38,7 +38,7 @@ impl Job {
         let (comparison, failures) = Default::default();
         let mut work = Work { id: id.to_owned(), request, list, comparison, failures };
         let count = work.count();
-        prepare(id, &work.request(0))?;
+        check_request(id, &work.request(0))?;
         check_id_of_jobs(id, count)?;
         // From now on it is that of each job.
         work.request.job_id = None;

@@ -16,12 +16,13 @@ fn twin() -> JobRequest {
 }
 
 fn sent(request: &JobRequest) -> Value {
-    serde_json::to_value(prepare("job", request).unwrap()).unwrap()
+    check_request("job", request).unwrap();
+    serde_json::to_value(complete_request("job", request)).unwrap()
 }
 
 #[track_caller]
 fn assert_refused(request: JobRequest, field: &str, rule: &str) {
-    match prepare("job", &request).unwrap_err() {
+    match check_request("job", &request).unwrap_err() {
         Error::InvalidRequest { field: f, rule: r, .. } => {
             assert_eq!(f, field);
             assert!(r.contains(rule), "{r}");
@@ -137,7 +138,7 @@ fn condition_is_a_where_clause_of_at_most_8192_characters() {
     assert_refused(condition(" select * FROM devices"), "queryCondition", "the part after WHERE");
     assert_refused(condition("SELECT"), "queryCondition", "the part after WHERE");
     for text in ["*", "selected = 1", "tags.select = 1", &"é".repeat(8192)] {
-        assert!(prepare("job", &condition(text)).is_ok());
+        assert!(check_request("job", &condition(text)).is_ok());
     }
 }
 
@@ -151,7 +152,7 @@ fn method_has_a_name_a_bounded_payload_and_bounded_timeouts() {
         "must not be empty",
     );
     let of_size = |size: usize| call(CloudToDeviceMethod::new("m").with_payload("x".repeat(size - 2)));
-    assert!(prepare("job", &of_size(PAYLOAD_SIZE)).is_ok());
+    assert!(check_request("job", &of_size(PAYLOAD_SIZE)).is_ok());
     assert_refused(of_size(PAYLOAD_SIZE + 1), "cloudToDeviceMethod.payload", "it is 131073");
     for seconds in [0, 4, 301, u64::MAX] {
         let method = CloudToDeviceMethod::new("m").with_response_timeout(Duration::from_secs(seconds));
@@ -170,7 +171,7 @@ fn twin_patch_writes_tags_or_desired_properties() {
     for twin in [Twin::patch(), Twin { properties: Some(reported), ..Twin::patch() }] {
         assert_refused(patch(twin), "updateTwin", "must have tags or properties.desired");
     }
-    assert!(prepare("job", &patch(Twin::patch().with_tags(json!({ "a": null })))).is_ok());
+    assert!(check_request("job", &patch(Twin::patch().with_tags(json!({ "a": null })))).is_ok());
     assert_refused(patch(Twin::patch().with_desired(7)), "updateTwin.properties.desired", "a JSON object");
     assert_refused(patch(Twin::patch().with_tags("a")), "updateTwin.tags", "a JSON object");
 }
@@ -179,7 +180,7 @@ fn twin_patch_writes_tags_or_desired_properties() {
 fn twin_patch_nests_at_most_10_objects() {
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!({ "a": [inner] }));
     let patch = |depth| JobRequest::twin_update(Twin::patch().with_tags(json!({ "a": nested(depth) })), "*");
-    assert!(prepare("job", &patch(10)).is_ok());
+    assert!(check_request("job", &patch(10)).is_ok());
     assert_refused(patch(11), "updateTwin.tags", "deeper than 10");
 }
 
@@ -187,7 +188,7 @@ fn twin_patch_nests_at_most_10_objects() {
 fn start_and_time_limit_are_bounded() {
     let limit = |seconds| JobRequest { max_execution_time_in_seconds: Some(seconds), ..method() };
     assert_refused(limit(-1), "maxExecutionTimeInSeconds", "must not be negative");
-    assert!(prepare("job", &limit(0)).is_ok());
+    assert!(check_request("job", &limit(0)).is_ok());
     for start in ["", "tomorrow", "0001-01-01T00:00:00", "9999-12-31T23:59:59Z"] {
         let request = JobRequest { start_time: Some(Timestamp::from(start)), ..method() };
         assert_refused(request, "startTime", "must be a time");

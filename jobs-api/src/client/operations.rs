@@ -173,7 +173,8 @@ impl Client {
     ///
     /// The closure is called once for each attempt, with the operations for that attempt, also after a lost
     /// response: for an operation that must not run twice, use [`RetryPolicy::none`](crate::RetryPolicy::none).
-    /// The request is not validated.
+    /// The request is not validated. It awaits its turn among creates and cancels, since its method is not known
+    /// before.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {

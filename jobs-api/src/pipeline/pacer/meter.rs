@@ -8,50 +8,44 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::bucket::Bucket;
+use super::epoch::{Epoch, Serial};
+use super::jitter::Jitter;
 use super::pace::{Pace, Phase, Rates};
 use super::queue::{Gate, Opening};
 use super::window::Window;
 
 /// The longest hold without a request of the hub, and with one: a hub that asks for a year is asked again.
 const LONGEST_HOLD: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
-/// The lateness of a timer that the next call makes up for.
-const SLACK: Duration = Duration::from_millis(2);
 /// Idle time after which nothing is known about burst, share or a learned rate.
 const MEMORY: Duration = Duration::from_secs(600);
-/// Calls that may be in flight while the rate is measured.
-const MEASURING: f64 = 8.0;
+/// The unit of timers. Calls that arrive more evenly than this are sent less evenly.
+const TIMER: Duration = Duration::from_millis(1);
+/// Accepted calls between two rejections that let the second pass for a call that arrived early: calls that
+/// are rejected more often are too many.
+const ISOLATED: u32 = 5;
+/// The part of the calls that may be rejected since they arrive at uneven times: if the rate is told, and if
+/// it is learned, where rejections also say what the rate is.
+const TOLERATED: (f64, f64) = (0.007, 0.03);
 
 /// A meter of the hub, as far as it is known.
 #[derive(Debug)]
 pub(crate) struct Meter {
     pace: Pace,
     window: Window,
-    /// Calls without an answer that were sent since the last rejection.
-    in_flight: usize,
-    /// Counts rejections: the answer to a call that was sent before one says nothing new.
-    epoch: u64,
+    epoch: Epoch,
     hold: Option<Instant>,
     /// Rejections without an accepted call between them.
     setbacks: u32,
-    /// Calls accepted since the last rejection, or since the start.
-    accepted: u32,
-    /// Calls sent since then, and calls sent before then which were accepted later.
-    sent: u32,
-    late: u32,
-    /// The time at which the call was sent that was rejected last.
-    since: Instant,
     last_sent: Instant,
-    /// The time at which the hub's bucket is expected to be full again, and the calls that it holds.
-    full_at: Instant,
-    burst: f64,
+    bucket: Bucket,
+    jitter: Jitter,
 }
 
 /// A call that has started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
-    epoch: u64,
-    /// Calls sent before it in its epoch.
-    number: u32,
+    serial: Serial,
     sent: Instant,
     /// Calls that the hub's bucket lacked before it.
     debt: f64,
@@ -75,17 +69,12 @@ impl Meter {
         Self {
             pace: Pace::new(name, rates, told, now),
             window: Window::new(now),
-            in_flight: 0,
-            epoch: 0,
+            epoch: Epoch::new(now),
             hold: None,
             setbacks: 0,
-            accepted: 0,
-            sent: 0,
-            late: 0,
-            since: now,
             last_sent: now,
-            full_at: now,
-            burst: 0.0,
+            bucket: Bucket::new(now),
+            jitter: Jitter::new(if told.is_some() { TOLERATED.0 } else { TOLERATED.1 }),
         }
     }
 
@@ -96,7 +85,22 @@ impl Meter {
 
     /// Returns the time between two calls at the current pace.
     pub(crate) fn interval(&self) -> Duration {
-        self.pace.interval()
+        self.pace.interval() + self.margin()
+    }
+
+    /// Returns the time between two calls beyond the interval of the rate.
+    fn margin(&self) -> Duration {
+        self.pace.margin(self.unevenness())
+    }
+
+    /// Returns true if the hub has shown no burst.
+    fn is_bare(&self) -> bool {
+        self.pace.is_bare() && self.bucket.burst() < 1.0
+    }
+
+    /// Returns the part of the jitter for which no proved burst makes up.
+    fn unevenness(&self) -> Duration {
+        self.jitter.margin().saturating_sub(self.pace.interval().mul_f64(self.bucket.burst()))
     }
 
     /// Returns true if the rate was told, not learned.
@@ -106,18 +110,27 @@ impl Meter {
 
     /// Returns the calls that a full bucket of the hub allows at once, as far as the hub has proved it.
     pub(crate) fn burst(&self) -> u32 {
-        self.burst as u32
+        self.bucket.burst() as u32
+    }
+
+    /// Returns the calls that a bucket must keep to make up for calls that arrive at uneven times. It remembers
+    /// the latest of many, so that twice the margin between two is needed.
+    fn reserve(&self) -> f64 {
+        let interval = self.pace.interval().as_secs_f64();
+        if interval > 0.0 { 2.0 * self.jitter.margin().as_secs_f64() / interval } else { 0.0 }
     }
 
     /// Notes the answer to a call.
     pub(crate) fn record(&mut self, pass: Pass, verdict: Verdict, now: Instant) {
-        let is_current = pass.epoch == self.epoch;
-        if is_current {
-            self.in_flight = self.in_flight.saturating_sub(1);
+        self.bucket.fill(self.interval(), now);
+        let latency = now.saturating_duration_since(pass.sent);
+        if !matches!(verdict, Verdict::Unknown) && !self.window.is_slow(latency) {
+            self.jitter.record(latency);
         }
+        let is_current = self.epoch.record_end(pass.serial);
         match verdict {
             Verdict::Accepted if is_current => self.accept(pass, now),
-            Verdict::Accepted => self.late += 1,
+            Verdict::Accepted => self.epoch.record_late(),
             Verdict::Rejected { retry_after } if is_current => self.reject(pass, retry_after, now),
             Verdict::Rejected { retry_after: Some(wait) } => self.hold_until(now + wait.min(LONGEST_HOLD.1)),
             _ => {}
@@ -125,53 +138,46 @@ impl Meter {
     }
 
     fn accept(&mut self, pass: Pass, now: Instant) {
-        (self.accepted, self.setbacks) = (self.accepted.saturating_add(1), 0);
+        self.epoch.record_accepted();
+        self.setbacks = 0;
+        let accepted = self.epoch.accepted();
         let latency = now.saturating_duration_since(pass.sent);
-        let most = match self.pace.phase() {
-            Phase::Open => match self.pace.told() {
-                // Two more than the rate keeps in flight: a full window then finds the end of a burst.
-                Some(rate) => {
-                    let in_flight = rate / 60.0 * self.window.base().as_secs_f64();
-                    2.0 + 2.0 * in_flight + f64::from(self.accepted) / 100.0
-                }
-                // The rejections at the end of a burst are a small part of it.
-                None => {
-                    let accepted = f64::from(self.accepted);
-                    (4.0 + accepted / 96.0 + (accepted - 100.0).max(0.0) / 24.0).min(8.0 + accepted / 64.0)
-                }
-            },
-            Phase::Measure => match self.accepted {
-                0..2 => 1.0,
-                accepted => MEASURING + f64::from(accepted) / 16.0,
-            },
-            Phase::Trial(_) | Phase::Known(_) => self.window.size() as f64,
-        };
-        self.window.record(latency, most, now);
+        let most = self.pace.most_in_flight(accepted, self.window.base());
+        self.window.record(latency, most.unwrap_or(self.window.size() as f64), now);
         if matches!(self.pace.phase(), Phase::Open) {
-            self.burst = self.burst.max(pass.debt);
+            self.bucket.record_accepted(pass.debt);
+            self.pace.record_start(pass.serial.number, self.epoch.elapsed(pass.sent));
         }
-        if self.pace.record_accepted(pass.paced, self.accepted, now) {
-            self.full_at = self.full_at.max(now);
+        if pass.paced.is_some() {
+            self.jitter.record_accepted();
+        }
+        if self.pace.record_accepted(pass.paced, accepted, self.unevenness(), now) {
+            self.bucket.settle();
         }
     }
 
     fn reject(&mut self, pass: Pass, retry_after: Option<Duration>, now: Instant) {
-        let elapsed = pass.sent.saturating_duration_since(self.since).as_secs_f64().max(1e-3);
-        if self.accepted == 0 {
+        let elapsed = self.epoch.elapsed(pass.sent).as_secs_f64().max(1e-3);
+        if self.epoch.accepted() == 0 {
             self.setbacks += 1;
         }
-        // Between two rejections the hub's bucket was filled by as many calls as it accepted.
-        let accepted = pass.number + self.late;
-        (self.epoch, self.in_flight, self.since) = (self.epoch + 1, 0, pass.sent);
-        (self.accepted, self.sent, self.late) = (0, 0, 0);
+        let accepted = self.epoch.end(pass.serial, pass.sent);
+        if accepted >= ISOLATED && self.is_early() {
+            // The hub has counted nothing, and the next call comes in time. What it asks for is left to the
+            // rejection after this one, if the rate is known to be right.
+            if let Some(wait) = retry_after.filter(|_| !self.is_told()) {
+                self.hold_until(now + wait.min(LONGEST_HOLD.1));
+            }
+            return;
+        }
         let is_binding = match self.pace.phase() {
             Phase::Open if self.pace.told().is_some() => {
-                self.burst = self.burst.min(pass.debt).floor();
+                self.bucket.record_rejected(pass.debt);
                 true
             }
             // A burst that is smaller than it was is no reason to be slower.
-            Phase::Known(_) if pass.debt + 1.0 <= self.burst => {
-                self.burst = pass.debt.floor();
+            Phase::Known(_) if pass.debt + 1.0 + self.reserve() <= self.bucket.burst() => {
+                self.bucket.record_rejected(pass.debt);
                 false
             }
             Phase::Measure => {
@@ -186,36 +192,40 @@ impl Meter {
             _ => true,
         };
         if is_binding {
-            self.pace.record_rejected(accepted, elapsed, now);
+            self.pace.record_rejected(accepted, elapsed, self.unevenness(), now);
         }
         if matches!(self.pace.phase(), Phase::Measure) {
             self.window = self.window.restart();
         }
-        // The bucket is empty now.
-        self.full_at = now + self.interval().mul_f64(self.burst + 1.0);
+        match self.is_bare() {
+            true => self.bucket.empty(0.0, now),
+            // Until then calls arrive that are on their way, and leave nothing in it.
+            false => self.bucket.empty(self.reserve(), now + self.window.base() / 2),
+        }
         let longest = self.interval().saturating_mul(2_u32.saturating_pow(self.setbacks));
         let hold = retry_after.map_or(longest.min(LONGEST_HOLD.0), |wait| wait.min(LONGEST_HOLD.1));
         self.hold_until(now + hold);
+    }
+
+    /// Returns true if a call may have been rejected since it arrived too early at a hub of the known rate.
+    fn is_early(&mut self) -> bool {
+        matches!(self.pace.phase(), Phase::Known(_))
+            && self.margin() >= TIMER
+            && self.jitter.record_rejected()
     }
 
     fn hold_until(&mut self, until: Instant) {
         self.hold = Some(self.hold.map_or(until, |hold| hold.max(until)));
     }
 
-    /// Returns how many calls the bucket lacks.
-    fn debt(&self, now: Instant) -> f64 {
-        let interval = self.interval().as_secs_f64();
-        let time = self.full_at.saturating_duration_since(now).as_secs_f64();
-        if interval > 0.0 { time / interval } else { 0.0 }
-    }
-
     /// Forgets what an idle time has made doubtful.
     fn forget(&mut self, now: Instant) {
         self.window = Window::new(now);
-        (self.accepted, self.sent, self.late, self.since) = (0, 0, 0, now);
-        (self.setbacks, self.burst) = (0, 0.0);
+        self.epoch.forget(now);
+        self.setbacks = 0;
+        self.bucket.forget();
         if self.pace.forget() {
-            self.full_at = self.full_at.max(now);
+            self.bucket.settle();
         }
     }
 }
@@ -233,33 +243,30 @@ impl Gate for Meter {
             Phase::Open | Phase::Measure => self.window.size(),
             Phase::Trial(_) | Phase::Known(_) => usize::MAX,
         };
-        if self.in_flight >= most {
+        if self.epoch.in_flight() >= most {
             let patient = self.last_sent + self.window.patience();
             return if patient > now { Opening::At(patient) } else { Opening::Now };
         }
         if matches!(self.pace.phase(), Phase::Open | Phase::Measure) {
             return Opening::Now;
         }
-        let allowed = self.interval().mul_f64(self.burst);
-        match self.full_at.checked_sub(allowed).filter(|time| *time > now) {
-            Some(time) => Opening::At(time),
-            None => Opening::Now,
-        }
+        let interval = self.interval();
+        // A bucket that holds one call makes up for no timer that was late before.
+        let least = if self.is_bare() { self.last_sent + self.pace.shortest() } else { now };
+        let opening = self.bucket.opening(interval, self.reserve(), now).unwrap_or(now).max(least);
+        if opening > now { Opening::At(opening) } else { Opening::Now }
     }
 
     fn enter(&mut self, now: Instant) -> Pass {
-        if now.saturating_duration_since(self.last_sent) > MEMORY && self.in_flight == 0 {
+        if now.saturating_duration_since(self.last_sent) > MEMORY && self.epoch.in_flight() == 0 {
             self.forget(now);
         }
         let interval = self.interval();
-        let (debt, number) = (self.debt(now), self.sent);
-        let paced = (now <= self.full_at + interval / 2).then_some(self.pace.number());
-        let is_punctual = now.saturating_duration_since(self.full_at) < SLACK;
-        self.full_at = if is_punctual { self.full_at } else { now } + interval;
-        self.in_flight += 1;
-        self.sent += 1;
+        let debt = self.bucket.debt(interval, now);
+        let paced = self.bucket.is_drawn_on(interval, now).then_some(self.pace.number());
+        self.bucket.take(interval, now);
         self.last_sent = now;
-        Pass { epoch: self.epoch, number, sent: now, debt, paced }
+        Pass { serial: self.epoch.send(), sent: now, debt, paced }
     }
 
     fn hold(&self) -> Option<Instant> {
@@ -271,7 +278,7 @@ impl Gate for Meter {
         if self.rate().is_none() {
             return (!hold.is_zero()).then_some(hold);
         }
-        let calls = self.debt(now) - self.burst + ahead as f64;
+        let calls = self.bucket.debt(self.interval(), now) - self.bucket.burst() + ahead as f64;
         Some(hold.max(self.interval().mul_f64(calls.max(0.0))))
     }
 }

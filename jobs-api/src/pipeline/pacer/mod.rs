@@ -3,8 +3,11 @@
 //! [`Meter`] and [`Slots`] decide, without a clock or a runtime of their own; [`Queue`] makes calls wait for
 //! what they decide. Nothing here knows HTTP or errors: the pipeline translates.
 
+mod bucket;
 mod budget;
 mod duration;
+mod epoch;
+mod jitter;
 mod meter;
 mod pace;
 pub(crate) mod queue;
@@ -12,6 +15,7 @@ mod search;
 mod share;
 mod slots;
 pub(crate) mod snapshot;
+mod start;
 pub(crate) mod tier;
 mod window;
 

@@ -5,16 +5,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::search::{Found, Grid, Search};
+use super::search::{Found, Grid, Search, is_faster};
 use super::share::Share;
+use super::start::Start;
 use crate::targets::PACING;
 
 /// The part of the rate that is used: clocks differ, and a bucket must not run out by rounding.
 const USED: f64 = 0.995;
 /// The time between looks above a learned rate: the first, and the longest.
 const LOOKS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
-/// Accepted calls before the first rejection that prove a burst.
-const BURST_PROOF: u32 = 4;
+/// Calls that may be in flight while the rate is measured.
+const MEASURING: f64 = 8.0;
 /// The share below which a learned rate is itself too high.
 const WRONG_SHARE: f64 = 0.7;
 /// Units of the large grid above which a rate no longer binds.
@@ -30,8 +31,7 @@ pub(super) struct Pace {
     share: Share,
     /// Counts the rates.
     number: u32,
-    /// Calls accepted before the first rejection, and the seconds that they took.
-    at_once: (u32, f64),
+    start: Start,
     next_look: Instant,
     look_period: Duration,
 }
@@ -59,7 +59,7 @@ impl Pace {
             phase: Phase::Open,
             share: Share::WHOLE,
             number: 0,
-            at_once: (0, 0.0),
+            start: Start::new(),
             next_look: now,
             look_period: LOOKS.0,
         }
@@ -72,6 +72,24 @@ impl Pace {
     /// Returns the rate that was told, in calls a minute.
     pub(super) fn told(&self) -> Option<f64> {
         self.told
+    }
+
+    /// Returns true if the hub has shown no burst, as far as that is known from learning its rate.
+    pub(super) fn is_bare(&self) -> bool {
+        match self.rate() {
+            _ if self.told.is_some() => true,
+            Some(rate) => self.start.is_bare(rate),
+            None => false,
+        }
+    }
+
+    /// Returns the time between two calls beyond the interval of the rate, if calls arrive as unevenly as
+    /// that: a bucket of one call rejects those that come too early.
+    pub(super) fn margin(&self, unevenness: Duration) -> Duration {
+        match self.phase {
+            Phase::Trial(_) | Phase::Known(_) if self.is_bare() => unevenness,
+            _ => Duration::ZERO,
+        }
     }
 
     /// Returns the number of the current rate, which differs from that of every earlier one.
@@ -99,13 +117,49 @@ impl Pace {
         Duration::from_secs_f64(60.0 / (rate * USED))
     }
 
+    /// Returns the time between two calls at the whole of the rate.
+    pub(super) fn shortest(&self) -> Duration {
+        self.interval().mul_f64(USED)
+    }
+
+    /// Returns how many calls may be in flight at most after so many were accepted, with answers that take
+    /// `latency`; `None` once calls are paced.
+    pub(super) fn most_in_flight(&self, accepted: u32, latency: Duration) -> Option<f64> {
+        let calls = f64::from(accepted);
+        match (&self.phase, self.told) {
+            // Two more than the rate keeps in flight: a full window then finds the end of a burst.
+            (Phase::Open, Some(rate)) => {
+                Some(2.0 + 2.0 * rate / 60.0 * latency.as_secs_f64() + calls / 100.0)
+            }
+            // The rejections at the end of a burst are a small part of it.
+            (Phase::Open, None) => {
+                Some((4.0 + calls / 96.0 + (calls - 100.0).max(0.0) / 24.0).min(8.0 + calls / 64.0))
+            }
+            (Phase::Measure, _) if accepted < 2 => Some(1.0),
+            (Phase::Measure, _) => Some(MEASURING + calls / 16.0),
+            (Phase::Trial(_) | Phase::Known(_), _) => None,
+        }
+    }
+
+    /// Notes a call that was accepted before the first rejection: the calls sent before it, and since when.
+    pub(super) fn record_start(&mut self, number: u32, elapsed: Duration) {
+        self.start.record_accepted(number, elapsed);
+    }
+
     /// Notes a call that was accepted: the rate whose number it was `paced` at, and how many were `accepted`
     /// since the last rejection. Returns true if the rate may have changed.
-    pub(super) fn record_accepted(&mut self, paced: Option<u32>, accepted: u32, now: Instant) -> bool {
+    pub(super) fn record_accepted(
+        &mut self,
+        paced: Option<u32>,
+        accepted: u32,
+        unevenness: Duration,
+        now: Instant,
+    ) -> bool {
+        let margin = self.margin(unevenness);
         match &mut self.phase {
             Phase::Trial(search) if paced == Some(self.number) => {
                 let before = search.rate;
-                let found = search.record_accepted();
+                let found = search.record_accepted(margin);
                 self.number += u32::from(search.rate != before);
                 self.settle(found, now);
                 true
@@ -113,7 +167,10 @@ impl Pace {
             Phase::Known(rate) if paced.is_some() => {
                 let rate = *rate;
                 self.share.record_accepted();
-                let is_look = self.told.is_none() && self.share.value() >= 1.0 && now >= self.next_look;
+                let is_look = self.told.is_none()
+                    && self.share.value() >= 1.0
+                    && now >= self.next_look
+                    && is_faster(rate, self.grid.above(rate), margin);
                 if is_look {
                     self.look_period = (self.look_period * 2).min(LOOKS.1);
                     let unused = 4.0 + (1.0 - USED) * f64::from(accepted);
@@ -126,26 +183,30 @@ impl Pace {
     }
 
     /// Notes a rejection, and the calls that were accepted in so many seconds since the one before.
-    pub(super) fn record_rejected(&mut self, accepted: u32, elapsed: f64, now: Instant) {
+    pub(super) fn record_rejected(
+        &mut self,
+        accepted: u32,
+        elapsed: f64,
+        unevenness: Duration,
+        now: Instant,
+    ) {
+        let margin = self.margin(unevenness);
         match &mut self.phase {
             Phase::Open => match self.told {
                 Some(rate) => self.change_phase(Phase::Known(rate)),
-                None if (2..BURST_PROOF).contains(&accepted) => {
+                None if self.start.record_rejected(accepted, elapsed) => {
                     let search = Search::start(self.grid, f64::from(accepted) / elapsed * 60.0);
                     self.change_phase(Phase::Trial(search));
                 }
-                None => {
-                    self.at_once = (accepted, elapsed);
-                    self.change_phase(Phase::Measure);
-                }
+                None => self.change_phase(Phase::Measure),
             },
             Phase::Measure => {
-                let (search, found) = self.measure(f64::from(accepted), elapsed);
+                let (search, found) = self.measure(f64::from(accepted), elapsed, unevenness);
                 self.phase = Phase::Trial(search);
                 self.settle(found, now);
             }
             Phase::Trial(search) => {
-                let found = search.record_rejected();
+                let found = search.record_rejected(margin);
                 self.settle(found, now);
             }
             Phase::Known(rate) => {
@@ -154,9 +215,9 @@ impl Pace {
                 warn!(target: PACING, meter = self.name, rate = self.rate(), "the hub throttles: slowing down");
                 // A rate that does not fit what the hub accepts was learned too high.
                 let fitting = match left {
-                    Some(left) => self.grid.nearest(rate * left),
-                    None if self.share.value() < WRONG_SHARE => self.grid.floor(rate * self.share.rejected()),
-                    None => rate,
+                    Some(left) if margin.is_zero() => self.grid.nearest(rate * left),
+                    _ if self.share.value() < WRONG_SHARE => self.grid.floor(rate * self.share.rejected()),
+                    _ => rate,
                 };
                 if self.told.is_none() && fitting < rate {
                     self.settle(Found::Rate(fitting), now);
@@ -169,6 +230,7 @@ impl Pace {
     pub(super) fn forget(&mut self) -> bool {
         self.share = Share::WHOLE;
         self.look_period = LOOKS.0;
+        self.start = Start::new();
         let is_paced = !matches!(self.phase, Phase::Open);
         if is_paced {
             self.change_phase(Phase::Open);
@@ -177,15 +239,13 @@ impl Pace {
     }
 
     /// Starts the search around the rate at which calls were accepted since the bucket was empty.
-    fn measure(&self, accepted: f64, elapsed: f64) -> (Search, Found) {
+    fn measure(&mut self, accepted: f64, elapsed: f64, unevenness: Duration) -> (Search, Found) {
         let bound = |calls: f64| calls.max(0.0) / elapsed * 60.0;
+        let burst = self.start.record_measured(accepted, elapsed, self.interval(), unevenness);
         // A bucket that was full before the hold ended has hidden a higher rate.
-        let (at_once, seconds) = self.at_once;
-        let burst = f64::from(at_once) - accepted / elapsed * seconds;
-        let filled = accepted / elapsed * 60.0 / self.grid.small;
-        let is_exact = filled < 0.8 * burst;
+        let is_exact = burst.is_some_and(|burst| bound(accepted) / self.grid.small < 0.8 * burst);
         let most = if is_exact { bound(accepted + 1.0) } else { f64::INFINITY };
-        Search::within(self.grid, bound(accepted - 1.0), most)
+        Search::within(self.grid, bound(accepted - 1.0), most, burst.is_none())
     }
 
     fn settle(&mut self, found: Found, now: Instant) {

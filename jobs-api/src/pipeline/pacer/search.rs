@@ -1,5 +1,17 @@
 //! The search for an unknown rate among those that the documentation names.
 
+use std::time::Duration;
+
+/// The gain of a higher rate below which it is not searched for.
+const GAIN: f64 = 1.08;
+
+/// Returns true if calls are much faster at the higher of two rates, with this margin between them beyond
+/// the interval of a rate.
+pub(super) fn is_faster(low: f64, high: f64, margin: Duration) -> bool {
+    let gap = |rate: f64| 60.0 / rate + margin.as_secs_f64();
+    gap(low) / gap(high) > GAIN
+}
+
 /// The multiples of which every rate is one: of a unit of the small tiers, and of the large one. Calls a
 /// minute.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +44,7 @@ impl Grid {
 
     /// Returns a rate of the grid strictly between the two, near their geometric mean, if it matters. Above a
     /// large unit only whole ones count, unless the search is fine.
-    fn between(&self, low: f64, high: f64, is_fine: bool) -> Option<f64> {
+    fn between(&self, low: f64, high: f64, is_fine: bool, margin: Duration) -> Option<f64> {
         let mean = (low * high).sqrt();
         let large = (mean / self.large).round() * self.large;
         let inside = |rate: &f64| *rate > low * 1.02 && *rate < high * 0.98;
@@ -40,7 +52,7 @@ impl Grid {
         let small = if small > low { small } else { self.above(low).min(small + self.small) };
         // A rate of whole large units is as likely as all others above together.
         let rates = if low >= self.large && !is_fine { [large, large] } else { [large, small] };
-        rates.into_iter().find(inside).filter(|_| high / low > 1.08)
+        rates.into_iter().find(inside).filter(|_| is_faster(low, high, margin))
     }
 }
 
@@ -89,11 +101,11 @@ impl Search {
     }
 
     /// Starts between a rate that is accepted and one that is not, both as measured.
-    pub(super) fn within(grid: Grid, accepted: f64, rejected: f64) -> (Self, Found) {
+    pub(super) fn within(grid: Grid, accepted: f64, rejected: f64, is_fine: bool) -> (Self, Found) {
         let accepted = grid.floor(accepted);
         let rejected = if rejected.is_finite() { grid.above(rejected) } else { rejected };
-        let mut search = Self { accepted, rejected, is_fine: false, ..Self::start(grid, accepted) };
-        let found = search.go_on();
+        let mut search = Self { accepted, rejected, is_fine, ..Self::start(grid, accepted) };
+        let found = search.go_on(Duration::ZERO);
         (search, found)
     }
 
@@ -110,17 +122,17 @@ impl Search {
     }
 
     /// Notes a call that was paced at the rate and accepted.
-    pub(super) fn record_accepted(&mut self) -> Found {
+    pub(super) fn record_accepted(&mut self, margin: Duration) -> Found {
         self.proofs += 1;
         if f64::from(self.proofs) < self.proofs_needed() {
             return Found::Trial;
         }
         self.accepted = self.rate;
-        self.go_on()
+        self.go_on(margin)
     }
 
     /// Notes that the rate was rejected.
-    pub(super) fn record_rejected(&mut self) -> Found {
+    pub(super) fn record_rejected(&mut self, margin: Duration) -> Found {
         self.rejected = self.rate;
         if self.accepted >= self.rejected {
             self.accepted = self.grid.small;
@@ -128,7 +140,7 @@ impl Search {
         if self.is_look {
             return Found::Rate(self.accepted);
         }
-        self.go_on()
+        self.go_on(margin)
     }
 
     /// Returns how many calls at the rate the hub must accept. The less it exceeds the accepted rate, the
@@ -141,16 +153,17 @@ impl Search {
         }
     }
 
-    fn go_on(&mut self) -> Found {
+    fn go_on(&mut self, margin: Duration) -> Found {
         self.proofs = 0;
         let next = match self.rejected.is_finite() {
-            true => self.grid.between(self.accepted, self.rejected, self.is_fine),
+            true => self.grid.between(self.accepted, self.rejected, self.is_fine, margin),
             // Doubled, but whole large units are likelier than any other rate nearby.
             false => {
                 let doubled = self.accepted * 2.0;
                 let large = (doubled / self.grid.large).round() * self.grid.large;
                 let is_near = large > self.accepted && (0.8..1.25).contains(&(doubled / large));
                 Some(if is_near { large } else { self.grid.floor(doubled) })
+                    .filter(|rate| is_faster(self.accepted, *rate, margin))
             }
         };
         match next {

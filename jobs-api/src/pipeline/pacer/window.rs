@@ -49,6 +49,11 @@ impl Window {
         self.smooth.saturating_mul(4).max(PATIENCE)
     }
 
+    /// Returns true if an answer takes so much longer than the shortest did that the hub holds it back.
+    pub(super) fn is_slow(&self, latency: Duration) -> bool {
+        self.base.is_some_and(|base| latency > base * 3 + Duration::from_millis(100))
+    }
+
     /// Notes an answer. The window grows to no more than `most`.
     pub(super) fn record(&mut self, latency: Duration, most: f64, now: Instant) {
         self.next_base = self.next_base.min(latency);
@@ -58,7 +63,7 @@ impl Window {
             (base, self.next_base, self.base_start) = (self.next_base, Duration::MAX, now);
         }
         self.base = Some(base);
-        let is_slow = latency > base * 3 + Duration::from_millis(100);
+        let is_slow = self.is_slow(latency);
         let queued = self.size * (1.0 - base.as_secs_f64() / latency.as_secs_f64().max(1e-9));
         self.size = match is_slow {
             // By one in a round of answers, not by one for each.

@@ -1,6 +1,8 @@
 use super::*;
 use crate::limits::JOB_OPERATIONS;
 
+mod uneven;
+
 const SECOND: Duration = Duration::from_secs(1);
 /// The time from a request to its answer.
 const LATENCY: Duration = Duration::from_millis(40);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::print;
 use crate::hub::{Hub, HubSettings, Reply};
 use crate::pacer::queue::Class;
 use crate::pacer::tier::{Limits, Tier};
@@ -23,6 +24,8 @@ pub(crate) struct Case {
     pub(crate) calls: usize,
     /// The end of each job is seen, by polls that expect it.
     pub(crate) is_watched: bool,
+    /// Lets the times of requests, responses and rivals differ at random.
+    pub(crate) seed: Option<u64>,
     pub(crate) aim: Aim,
 }
 
@@ -46,6 +49,7 @@ impl Default for Case {
             callers: 1,
             calls: 1,
             is_watched: false,
+            seed: None,
             aim: Aim { ratio: 1.0, rejected: 0.0 },
         }
     }
@@ -62,15 +66,15 @@ struct Counts {
 
 impl Case {
     /// Runs the case and prints its line. Returns true if the aims are met.
-    pub(crate) fn run(&self, is_real: bool, seed: Option<u64>) -> bool {
+    pub(crate) fn run(&self, is_real: bool) -> bool {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(!is_real).build();
-        runtime.unwrap().block_on(self.simulate(seed))
+        runtime.unwrap().block_on(self.simulate())
     }
 
-    async fn simulate(&self, seed: Option<u64>) -> bool {
+    async fn simulate(&self) -> bool {
         let limits = self.told.map_or(Limits::default(), |(tier, units)| tier.limits(units).unwrap());
-        let (pacer, hub) = (Arc::new(Pacer::new(limits)), Arc::new(Hub::new(self.hub, seed)));
+        let (pacer, hub) = (Arc::new(Pacer::new(limits)), Arc::new(Hub::new(self.hub, self.seed)));
         let counts = Arc::new(Counts::default());
         let start = Instant::now();
         let rival = self.rival.as_ref().map(|rival| {
@@ -115,18 +119,36 @@ impl Case {
         if let Some(rival) = rival {
             rival.abort();
         }
-        self.report(
-            took,
-            hub.least(self.calls, self.callers, 1.0 - self.rival.as_ref().map_or(0.0, |rival| rival.share)),
-            &counts,
-        )
+        self.report(took, &hub, &counts)
     }
 
-    fn report(&self, took: Duration, least: Duration, counts: &Counts) -> bool {
-        let HubSettings { rate, burst, queue, slots, job } = self.hub;
+    fn report(&self, took: Duration, hub: &Hub, counts: &Counts) -> bool {
         let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        let share = 1.0 - self.rival.as_ref().map_or(0.0, |rival| rival.share);
+        let least = hub.least(self.calls, self.callers, hub.interval() / share);
+        // The least time that the way to the hub allows.
+        let possible = hub.least(self.calls, self.callers, hub.gap(self.aim.rejected) / share);
         let ratio = took.as_secs_f64() / least.as_secs_f64();
+        let aim = self.aim.ratio * possible.as_secs_f64() / least.as_secs_f64();
         let rejected = count(&counts.rejected) as f64 / count(&counts.sent) as f64;
+        let lost = count(&counts.lost);
+        let is_met = ratio <= aim && rejected <= self.aim.rejected && lost == 0;
+        print(format_args!(
+            "{:<9} {:<40} {:>7} {:>6} {:>9.2} {:>9.2} {ratio:>6.3} {aim:>6.3} {:>7.2} % {lost:>5}{}",
+            self.name,
+            self.describe_hub(),
+            self.callers,
+            self.calls,
+            least.as_secs_f64(),
+            took.as_secs_f64(),
+            rejected * 100.0,
+            if is_met { "" } else { "  MISSED" },
+        ));
+        is_met
+    }
+
+    fn describe_hub(&self) -> String {
+        let HubSettings { rate, burst, queue, slots, job } = self.hub;
         let mut hub = format!("{rate:.0}/min");
         if burst > 1.0 {
             hub += &format!(", burst {burst:.0}");
@@ -144,19 +166,10 @@ impl Case {
                 if self.is_watched { ", seen" } else { "" }
             );
         }
-        let lost = count(&counts.lost);
-        let is_met = ratio <= self.aim.ratio && rejected <= self.aim.rejected && lost == 0;
-        println!(
-            "{:<9} {hub:<34} {:>7} {:>6} {:>9.2} {:>9.2} {ratio:>6.3} {:>7.2} % {lost:>5}{}",
-            self.name,
-            self.callers,
-            self.calls,
-            least.as_secs_f64(),
-            took.as_secs_f64(),
-            rejected * 100.0,
-            if is_met { "" } else { "  MISSED" },
-        );
-        is_met
+        if self.seed.is_some() {
+            hub += ", uneven";
+        }
+        hub
     }
 }
 

@@ -66,10 +66,15 @@ impl Hub {
 
     /// Sends a call to the hub.
     pub(crate) async fn send(&self, is_create: bool) -> Reply {
-        sleep(self.jitter(WAY)).await;
+        sleep(self.way()).await;
         let (reply, delay) = self.receive(is_create);
-        sleep(delay + self.jitter(WAY)).await;
+        sleep(delay + self.way()).await;
         reply
+    }
+
+    /// Returns the time of a request or a response: of whole milliseconds, since timers round up to them.
+    fn way(&self) -> Duration {
+        Duration::from_millis((self.jitter(WAY).as_secs_f64() * 1000.0).round() as u64)
     }
 
     /// Returns a random time that is this one on average, if the hub has a seed.
@@ -101,10 +106,37 @@ impl Hub {
         (Reply::Accepted, delay)
     }
 
-    /// Returns the least time that so many calls of so many callers take, with this share of the rate.
-    pub(crate) fn least(&self, calls: usize, callers: usize, share: f64) -> Duration {
-        let HubSettings { rate, burst, slots, job, .. } = self.settings;
-        let metered = (calls as f64 - burst).max(0.0) / (rate / 60.0 * share);
+    /// Returns the least seconds between two accepted calls, if that part of them is rejected.
+    ///
+    /// A hub without burst and queue accepts a call T after the one that it accepted before, and timers count
+    /// whole milliseconds: T is rounded up. If each call takes one of n successive milliseconds on its way, as
+    /// likely as any other, then (n - k)(n - k + 1)/2n² of them are faster than the one before by k or more,
+    /// and arrive too early if they are sent T + k - 1 after it. The k of a part p that is rejected yields
+    /// (T + k - 1)/(1 - p). No uneven pace does better, since the part is convex in k.
+    pub(crate) fn gap(&self, rejected: f64) -> f64 {
+        let HubSettings { burst, queue, .. } = self.settings;
+        let interval = self.interval();
+        if burst > 1.0 || queue > 0.0 {
+            return interval;
+        }
+        let milliseconds = (interval * 1000.0 - 1e-6).ceil();
+        if self.random.is_none() {
+            return milliseconds / 1000.0;
+        }
+        let ways = 2.0 * JITTER * WAY.as_secs_f64() * 1000.0 + 1.0;
+        let slower = ((1.0 + 8.0 * ways * ways * rejected).sqrt() - 1.0) / 2.0;
+        (milliseconds + ways - slower - 1.0) / 1000.0 / (1.0 - rejected)
+    }
+
+    /// Returns the seconds between two calls at the rate.
+    pub(crate) fn interval(&self) -> f64 {
+        60.0 / self.settings.rate
+    }
+
+    /// Returns the least time that so many calls of so many callers take, with so many seconds between them.
+    pub(crate) fn least(&self, calls: usize, callers: usize, gap: f64) -> Duration {
+        let HubSettings { burst, slots, job, .. } = self.settings;
+        let metered = (calls as f64 - burst).max(0.0) * gap;
         let by_callers = calls as f64 / callers as f64 * (WAY * 2).as_secs_f64();
         let by_slots =
             if slots < usize::MAX { (calls.div_ceil(slots) - 1) as f64 * job.as_secs_f64() } else { 0.0 };

@@ -31,6 +31,12 @@ impl Default for HubSettings {
     }
 }
 
+/// Returns the shortest and the longest time of a request or a response with a seed, in milliseconds.
+fn ways() -> (u64, u64) {
+    let milliseconds = |factor| (WAY.mul_f64(factor).as_secs_f64() * 1000.0).round() as u64;
+    (milliseconds(1.0 - JITTER), milliseconds(1.0 + JITTER))
+}
+
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Reply {
     Accepted,
@@ -72,9 +78,13 @@ impl Hub {
         reply
     }
 
-    /// Returns the time of a request or a response: of whole milliseconds, since timers round up to them.
+    /// Returns the time of a request or a response, of whole milliseconds: timers round up to them.
     fn way(&self) -> Duration {
-        Duration::from_millis((self.jitter(WAY).as_secs_f64() * 1000.0).round() as u64)
+        let (least, most) = ways();
+        match &self.random {
+            Some(random) => Duration::from_millis(random.lock().unwrap().u64(least..=most)),
+            None => WAY,
+        }
     }
 
     /// Returns a random time that is this one on average, if the hub has a seed.
@@ -123,7 +133,8 @@ impl Hub {
         if self.random.is_none() {
             return milliseconds / 1000.0;
         }
-        let ways = 2.0 * JITTER * WAY.as_secs_f64() * 1000.0 + 1.0;
+        let (least, most) = ways();
+        let ways = (most - least + 1) as f64;
         let slower = ((1.0 + 8.0 * ways * ways * rejected).sqrt() - 1.0) / 2.0;
         (milliseconds + ways - slower - 1.0) / 1000.0 / (1.0 - rejected)
     }

@@ -24,9 +24,10 @@ const TIMER: Duration = Duration::from_millis(1);
 /// Accepted calls between two rejections that let the second pass for a call that arrived early: calls that
 /// are rejected more often are too many.
 const ISOLATED: u32 = 5;
-/// The part of the calls that may be rejected since they arrive at uneven times: if the rate is told, and if
-/// it is learned, where rejections also say what the rate is.
-const TOLERATED: (f64, f64) = (0.007, 0.03);
+/// The part of the calls that may be rejected since they arrive at uneven times. If the rate is told it stays
+/// below one in a hundred, together with what it costs to learn how uneven that is. If it is learned, rejections
+/// also say what it is, and three in a hundred let calls be a tenth faster.
+const TOLERATED: (f64, f64) = (0.0085, 0.03);
 
 /// A meter of the hub, as far as it is known.
 #[derive(Debug)]
@@ -148,7 +149,7 @@ impl Meter {
             self.bucket.record_accepted(pass.debt);
             self.pace.record_start(pass.serial.number, self.epoch.elapsed(pass.sent));
         }
-        if pass.paced.is_some() {
+        if pass.paced.is_some() && !self.margin().is_zero() {
             self.jitter.record_accepted();
         }
         if self.pace.record_accepted(pass.paced, accepted, self.unevenness(), now) {

@@ -100,3 +100,43 @@ fn call_that_came_early_holds_no_others_at_a_told_rate() {
         }
     }
 }
+
+#[test]
+fn calls_on_their_way_at_the_end_of_a_burst_are_awaited() {
+    let start = Instant::now();
+    let mut meter = Meter::new("test", JOB_OPERATIONS, Some(6000.0), start);
+    let passes: Vec<Pass> = (0..6).map(|_| meter.enter(start)).collect();
+    let now = start + LATENCY;
+    passes[..5].iter().for_each(|pass| meter.record(*pass, Verdict::Accepted, now));
+    meter.record(passes[5], Verdict::Rejected { retry_after: None }, now);
+    // Half of the latency, then the 10 ms of a call.
+    let Opening::At(next) = meter.check(now + LATENCY / 2) else { panic!("the bucket is empty") };
+    assert!((now + 3 * LATENCY / 4..now + LATENCY).contains(&next), "{:?}", next - now);
+}
+
+/// Returns the rate told as 6,000 after a hub without a burst has accepted a hundred calls with latencies
+/// that differ by so much, then rejected one.
+fn rate_after_a_rejection(difference: Duration) -> Option<f64> {
+    let start = Instant::now();
+    let mut meter = Meter::new("test", JOB_OPERATIONS, Some(6000.0), start);
+    let pass = meter.enter(start);
+    meter.record(pass, Verdict::Rejected { retry_after: None }, start + LATENCY);
+    let mut now = start + SECOND;
+    for number in 0..=100 {
+        let pass = meter.enter(now);
+        let verdict = if number < 100 { Verdict::Accepted } else { Verdict::Rejected { retry_after: None } };
+        meter.record(pass, verdict, now + LATENCY + difference * (number % 2));
+        now += meter.interval();
+    }
+    meter.rate()
+}
+
+#[test]
+fn rejection_lowers_the_rate_unless_the_way_is_uneven() {
+    let millisecond = Duration::from_millis(1);
+    assert_eq!(rate_after_a_rejection(4 * millisecond), Some(6000.0));
+    // Timers are no more even than this.
+    assert!(rate_after_a_rejection(millisecond / 10) < Some(6000.0));
+    // The hub holds these back, which says nothing about the way.
+    assert!(rate_after_a_rejection(SECOND) < Some(6000.0));
+}

@@ -4,12 +4,14 @@
 //! missed. All cases run twice: with requests and responses that take the same time, then with times that
 //! differ by up to 40 % at random, by another seed with `SEED=2`. A part of a case's name selects cases,
 //! `RATE=5000` those of a hub with this rate, `CALLERS=100` those of so many callers, and `--real-time` runs
-//! them by the real clock. `--trace` prints what the pacer reports. The pacer is the library's own, compiled into this program.
+//! them by the real clock, whose timers are late: the aims are those of simulated time, and a hub without burst
+//! and queue misses them. `--trace` prints what the pacer reports. The pacer is the library's own, compiled
+//! into this program.
 //!
 //! The aims are ratios to the least time. A hub without burst and queue accepts no more than calls that arrive
 //! unevenly, or by timers of a millisecond, allow: there the aim is raised by that, see `Hub::gap`.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints, not a library")]
+#![allow(clippy::unwrap_used, reason = "a program that prints, not a library")]
 
 mod case;
 mod hub;

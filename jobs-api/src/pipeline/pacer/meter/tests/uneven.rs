@@ -140,3 +140,25 @@ fn rejection_lowers_the_rate_unless_the_way_is_uneven() {
     // The hub holds these back, which says nothing about the way.
     assert!(rate_after_a_rejection(SECOND) < Some(6000.0));
 }
+
+#[test]
+fn timer_that_is_late_is_made_up_for_by_a_burst_alone() {
+    for burst in [0, 5] {
+        let start = Instant::now();
+        let mut meter = Meter::new("test", JOB_OPERATIONS, Some(6000.0), start);
+        let passes: Vec<Pass> = (0..=burst).map(|_| meter.enter(start)).collect();
+        let (last, first) = passes.split_last().unwrap();
+        first.iter().for_each(|pass| meter.record(*pass, Verdict::Accepted, start + LATENCY));
+        meter.record(*last, Verdict::Rejected { retry_after: None }, start + LATENCY);
+        let mut now = start + LATENCY;
+        // The second call is late by a millisecond and a half.
+        for late in [0, 1500] {
+            let Opening::At(next) = meter.check(now) else { panic!("calls are paced") };
+            now = next + Duration::from_micros(late);
+            meter.enter(now);
+        }
+        let Opening::At(third) = meter.check(now) else { panic!("calls are paced") };
+        let is_made_up = third - now < Duration::from_millis(9);
+        assert_eq!(is_made_up, burst > 0, "burst {burst}: {:?}", third - now);
+    }
+}

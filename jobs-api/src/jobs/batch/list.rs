@@ -25,6 +25,11 @@ impl List {
             let rule = "must not be for an empty list of devices; `*` without a list selects every device";
             return Err(Error::invalid_request("queryCondition", rule));
         }
+        if !is_balanced(condition) {
+            let rule =
+                "must have its parentheses and quotes in pairs: others would extend it beyond the list";
+            return Err(Error::invalid_request("queryCondition", rule));
+        }
         let around = around_list(condition.trim());
         let overhead = around.0.chars().count() + around.1.chars().count();
         let devices = Vec::from_iter(devices);
@@ -71,4 +76,22 @@ fn around_list(condition: &str) -> (String, String) {
         }
         None => (format!("{condition} WHERE "), String::new()),
     }
+}
+
+/// Returns true if parentheses and quotes are in pairs, so that the condition in parentheses is one operand.
+fn is_balanced(condition: &str) -> bool {
+    let (mut depth, mut quote) = (0_u32, None);
+    let mut characters = condition.chars();
+    while let Some(c) = characters.next() {
+        match (quote, c) {
+            (Some(_), '\\') => drop(characters.next()),
+            (Some(open), _) => quote = quote.filter(|_| c != open),
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') if depth == 0 => return false,
+            (None, ')') => depth -= 1,
+            (None, _) => {}
+        }
+    }
+    depth == 0 && quote.is_none()
 }

@@ -49,7 +49,8 @@ impl JobRequest {
     /// up all of them; if a job has none, the result is a [`BatchError`](crate::BatchError), which names the job and
     /// its devices and keeps what the others reported.
     ///
-    /// An empty list, and an id that does not fit into a condition, make the request invalid: no job is created.
+    /// An empty list, an id that does not fit into a condition, and a condition with a parenthesis or a quote that is
+    /// not in a pair make the request invalid: no job is created.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client, ids: Vec<String>) -> Result<(), jobs_api::BatchError> {

@@ -100,6 +100,24 @@ fn empty_list_is_never_all_devices() {
 }
 
 #[test]
+fn condition_cannot_end_before_its_parenthesis() {
+    for condition in [
+        "tags.a = 1) OR (tags.b = 2",
+        "FROM devices.modules WHERE tags.a = 1) OR (tags.b = 2",
+        "(tags.a = 1",
+        "tags.a = ')",
+    ] {
+        let error = refusal("job", reboot(condition).for_devices(["d"]));
+        assert!(error.contains("parentheses and quotes in pairs"), "{condition}: {error}");
+    }
+    for condition in
+        ["(a = 1 OR (b = 2)) AND c = 3", "a = ')('", r"a = 'it\'s (' AND b = 2", r#"a = "')" OR b = 'x''('"#]
+    {
+        assert_eq!(jobs("job", reboot(condition).for_devices(["d"])).len(), 1, "{condition}");
+    }
+}
+
+#[test]
 fn id_that_does_not_fit_makes_the_whole_request_invalid() {
     let fits = "x".repeat(CONDITION_LENGTH - "deviceId IN ['']".len());
     assert_eq!(jobs("job", reboot("*").for_devices([fits.as_str(), "a"])).len(), 2);

@@ -105,6 +105,27 @@ async fn operation_of_a_user_reads_the_headers_of_its_response() {
 }
 
 #[tokio::test]
+async fn last_operation_of_a_closure_decides() {
+    let hub = quick_hub().await;
+    let client = client(&hub).with_attempt_timeout(Duration::from_secs(1)).with_retry(RetryPolicy::none());
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    hub.inject(Route::Get.of_job("late"), When::Every(1), Fault::Delay(Duration::from_secs(60)));
+    let get_both = async |first, second| {
+        let both = |api: Operations| async move {
+            let _ = api.get_scheduled_job(first).await;
+            api.get_scheduled_job(second).await
+        };
+        client.call(both).await
+    };
+    assert_eq!(get_both("late", "job").await.unwrap().id(), "job");
+    let error = get_both("job", "late").await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Transport(late) if late.is_timeout() && late.status().is_none()),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn request_takes_a_condition() {
     let hub = quick_hub().await;
     let client = client(&hub);

@@ -20,7 +20,7 @@ use super::body::read_body;
 use super::telemetry::attempt::{attempt_span, record_request, record_response};
 use crate::generated::Client;
 use crate::runtime::Attempt;
-use crate::runtime::attempt::{BodyExtent, ReceivedResponse, RequestInfo, Settings};
+use crate::runtime::attempt::{BodyExtent, Exchange, ReceivedResponse, RequestInfo, Settings};
 
 /// The generated code sends a header of this name; the service reads a query parameter.
 const API_VERSION: &str = "api-version";
@@ -69,15 +69,16 @@ impl ClientHooks<Attempt> for Client {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         }
         record_request(&span, request);
-        let mut exchange = self.inner().exchange();
-        exchange.request = Some(RequestInfo {
+        let request = RequestInfo {
             operation: info.operation_id,
             method: request.method().clone(),
             path: request.url().path().to_owned(),
             request_id: *request_id,
             attempt: *number,
-        });
-        exchange.span = Some(span);
+        };
+        // A user's closure may run several operations: the record is that of the last one.
+        *self.inner().exchange() =
+            Exchange { request: Some(request), span: Some(span), ..Exchange::default() };
         Ok(())
     }
 

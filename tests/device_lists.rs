@@ -192,6 +192,20 @@ async fn jobs_of_a_list_fail_together_in_an_outage() {
 }
 
 #[tokio::test]
+async fn single_job_that_cannot_be_read_is_read_once_for_each_other() {
+    let hub = hub_with([Device::new("a")]).await;
+    let client = client(&hub).with_retry(RetryPolicy::none());
+    hub.inject(Route::Get.of_job("job-part-20"), When::Every(1), Fault::status(500));
+    let request = reboot().for_devices((0..10_000).map(device_id));
+    let results: Vec<_> = client.run_jobs(stream::iter([("job", request)])).concurrency(5).collect().await;
+    let error = results[0].1.as_ref().unwrap_err();
+    assert_eq!(error.failures().count(), 20);
+    assert!(error.failures().all(|failure| failure.error.status().unwrap().as_u16() == 500), "{error:?}");
+    // One comparison of all, and a read by each job but the first.
+    assert_eq!((hub.requests().len(), creations(&hub)), (20 + 19, 0));
+}
+
+#[tokio::test]
 async fn list_that_grows_by_whole_jobs_goes_on() {
     let (hub, ids) = hub_with_long_list().await;
     let client = client(&hub);

@@ -30,17 +30,22 @@ enum State {
 }
 
 impl Comparison {
-    /// Reads the jobs of these ids, so many at a time.
+    /// Reads the jobs of these ids, as many at a time as the concurrency.
+    ///
+    /// # Errors
+    ///
+    /// That of a job which cannot be read, with its index.
     pub(super) async fn read(
         pipeline: Arc<Pipeline>,
         jobs: impl Iterator<Item = (String, JobRequest)>,
         concurrency: usize,
-    ) -> Result<Self, Error> {
-        let states = stream::iter(jobs).map(|(id, request)| {
+    ) -> Result<Self, (usize, Error)> {
+        let states = stream::iter(jobs.enumerate()).map(|(index, (id, request))| {
             let pipeline = pipeline.clone();
             async move {
-                let differences = compare_job(&pipeline, &id, &request).await?;
-                Ok::<_, Error>(match differences {
+                let differences =
+                    compare_job(&pipeline, &id, &request).await.map_err(|error| (index, error))?;
+                Ok::<_, (usize, Error)>(match differences {
                     None => State::Found(Found::Missing),
                     Some(differences) if differences.is_empty() => State::Found(Found::Same),
                     Some(differences) => State::Differs(differences),

@@ -30,13 +30,15 @@ struct Work {
     comparison: OnceCell<Comparison>,
     /// Comparisons that failed.
     failures: AtomicUsize,
+    /// The index of the job that the last of them could not read.
+    unread: AtomicUsize,
 }
 
 impl Job {
     /// Returns the jobs of the request `id`, checked as far as they do not differ.
     pub(super) fn all_of(id: &str, request: JobRequest, list: Option<List>) -> Result<Vec<Self>, Error> {
-        let (comparison, failures) = Default::default();
-        let mut work = Work { id: id.to_owned(), request, list, comparison, failures };
+        let (comparison, failures, unread) = Default::default();
+        let mut work = Work { id: id.to_owned(), request, list, comparison, failures, unread };
         let count = work.count();
         check_request(id, &work.request(0))?;
         check_id_of_jobs(id, count)?;
@@ -80,11 +82,13 @@ impl Job {
             return Ok(None);
         }
         let comparison = loop {
+            // While a job cannot be read, the others fail at the same time, not at one comparison after another.
+            if let Some(unread) = work.unread() {
+                compare_job(pipeline, &work.id_of(unread), &work.request(unread)).await?;
+            }
             if let Some(comparison) = work.compare(pipeline, concurrency).await? {
                 break comparison;
             }
-            // In an outage the jobs fail at the same time, each at a read of its own.
-            compare_job(pipeline, &self.id(), &self.to_request()).await?;
         };
         let found = comparison.find(self.index).map_err(|(index, differences)| {
             let conflict = Error::JobConflict { job_id: work.id_of(index), differences };
@@ -98,6 +102,12 @@ impl Work {
     /// Returns the number of jobs.
     fn count(&self) -> usize {
         self.list.as_ref().map_or(1, List::len)
+    }
+
+    /// Returns the index of the job that could not be read, if the comparison has failed and was not repeated.
+    fn unread(&self) -> Option<usize> {
+        let has_failed = self.failures.load(Ordering::Relaxed) > 0 && !self.comparison.initialized();
+        has_failed.then(|| self.unread.load(Ordering::Relaxed))
     }
 
     /// Returns the comparison of all jobs, which is made once. Returns `None` if it failed meanwhile for another
@@ -114,7 +124,8 @@ impl Work {
             }
             let jobs = (0..self.count()).map(|index| (self.id_of(index), self.request(index)));
             let comparison = Comparison::read(pipeline.clone(), jobs, concurrency).await;
-            comparison.map_err(|error| {
+            comparison.map_err(|(index, error)| {
+                self.unread.store(index, Ordering::Relaxed);
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 Some(error)
             })

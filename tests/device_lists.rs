@@ -122,6 +122,21 @@ async fn failed_jobs_leave_the_report_of_the_others() {
     assert_eq!(creations(&hub) - before, 1);
 }
 
+#[tokio::test]
+async fn job_that_ran_may_lack_its_report() {
+    let hub = hub_with(["a", "b"].map(Device::new)).await;
+    let client = client(&hub);
+    hub.inject(Route::QueryDevices, When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let error = run(&client, "job", reboot().for_devices(["a", "b"])).await.unwrap_err();
+    let failure = error.failures().next().unwrap();
+    assert_eq!((failure.job_id.as_str(), &failure.devices[..]), ("job", &["a", "b"].map(String::from)[..]));
+    assert!(!failure.error.is_outcome_unknown(), "the creation succeeded");
+    assert_eq!(client.get_scheduled_job("job").await.unwrap().counts().succeeded, 2);
+    // Repeated, the batch reads the report.
+    assert_eq!(run(&client, "job", reboot().for_devices(["a", "b"])).await.unwrap().succeeded, 2);
+    assert_eq!(creations(&hub), 1);
+}
+
 /// Returns the ids of the failed jobs and of those with which they are in conflict.
 fn conflicts(error: &BatchError) -> Vec<(&str, &str, &[&str])> {
     error.failures().map(conflict).collect()

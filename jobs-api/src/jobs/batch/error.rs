@@ -37,15 +37,22 @@ pub struct BatchError {
 
 /// A job of a batch that has no report, and the reason.
 ///
-/// Its devices make another request, under another id, if the same batch is not to be repeated:
+/// The job may have run, whatever the error: reading its report may fail too. Its devices make another request, under
+/// another id, if the same batch is not to be repeated. Read the job before:
 ///
 /// ```
-/// # fn example(error: jobs_api::BatchError, reboot: jobs_api::types::CloudToDeviceMethod) {
-/// use jobs_api::types::JobRequest;
+/// # async fn example(client: jobs_api::Client, error: jobs_api::BatchError) {
+/// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 ///
-/// // A job whose outcome is unknown may exist.
-/// let refused = error.failures().filter(|failure| !failure.error.is_outcome_unknown());
-/// let devices = refused.flat_map(|failure| &failure.devices);
+/// let mut devices = Vec::new();
+/// // A creation whose outcome is unknown may still take effect.
+/// for failure in error.failures().filter(|failure| !failure.error.is_outcome_unknown()) {
+///     let job = client.get_scheduled_job(&failure.job_id).await;
+///     if job.is_err_and(|error| error.is_not_found()) {
+///         devices.extend(&failure.devices);
+///     }
+/// }
+/// let reboot = CloudToDeviceMethod::new("reboot");
 /// let request = JobRequest::device_method(reboot, "*").for_devices(devices);
 /// # }
 /// ```

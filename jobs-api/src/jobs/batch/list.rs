@@ -69,13 +69,21 @@ fn around_list(condition: &str) -> (String, String) {
         return (String::new(), format!(" AND ({condition})"));
     }
     // The collection of modules, and their condition.
-    match condition.to_ascii_uppercase().find(" WHERE ") {
-        Some(end) => {
-            let (source, condition) = condition.split_at(end);
-            (format!("{source} WHERE "), format!(" AND ({})", condition[" WHERE ".len()..].trim()))
-        }
+    match split_at_where(condition) {
+        Some((source, condition)) => (format!("{source} WHERE "), format!(" AND ({condition})")),
         None => (format!("{condition} WHERE "), String::new()),
     }
+}
+
+/// Returns the texts before and after the first `WHERE`, with any whitespace around it.
+fn split_at_where(condition: &str) -> Option<(&str, &str)> {
+    let is_end = |c: char| c.is_whitespace() || c == '(';
+    let upper = condition.to_ascii_uppercase();
+    let mut words = upper.match_indices("WHERE").map(|(start, word)| (start, start + word.len()));
+    let (start, end) = words.find(|(start, end)| {
+        condition[..*start].ends_with(char::is_whitespace) && condition[*end..].starts_with(is_end)
+    })?;
+    Some((condition[..start].trim_end(), condition[end..].trim()))
 }
 
 /// Returns true if parentheses and quotes are in pairs, so that the condition in parentheses is one operand.

@@ -76,6 +76,14 @@ fn condition_of_the_request_holds_for_the_list_too() {
             "FROM devices.modules WHERE deviceId IN ['d'] AND (tags.a = 1)",
         ),
         ("from devices.modules", "from devices.modules WHERE deviceId IN ['d']"),
+        (
+            "FROM devices.modules\nwhere\ttags.a = ' WHERE '",
+            "FROM devices.modules WHERE deviceId IN ['d'] AND (tags.a = ' WHERE ')",
+        ),
+        (
+            "FROM devices.modules WHERE(tags.a = 1)",
+            "FROM devices.modules WHERE deviceId IN ['d'] AND ((tags.a = 1))",
+        ),
     ] {
         assert_eq!(jobs("job", reboot(condition).for_devices(["d"])), [("job".into(), expected.into())]);
     }

@@ -9,7 +9,7 @@ mod headers;
 mod json_path;
 mod not_in_time;
 mod service;
-mod text;
+pub(crate) mod text;
 mod transport;
 mod unreadable_response;
 

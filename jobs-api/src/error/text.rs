@@ -1,4 +1,4 @@
-//! Texts of responses, bounded and safe to print on one line.
+//! Texts of responses and requests, bounded and safe to print on one line.
 
 use bytes::Bytes;
 
@@ -15,7 +15,7 @@ pub(super) fn body_text(body: &Bytes) -> String {
 
 /// Returns a text of any shape and size as part of one line: without characters that would move the
 /// cursor, hide text or change its direction.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let visible = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c));
     let visible: String = visible.collect();
     let mut line = visible.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::error::text::one_line;
 use crate::jobs::report::JobReport;
 
 /// The reason why a request of a batch has no complete report: at least one of its jobs has none.
@@ -118,14 +119,15 @@ impl std::error::Error for BatchError {
     }
 }
 
-/// Shows the job's id and devices if these are of a list, and the error.
+/// Shows the job's id and devices if these are of a list, and the error, on one line.
 impl fmt::Display for JobFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.devices[..] {
             [] => {}
-            [device] => write!(f, "{} (1 device: {device}): ", self.job_id)?,
+            [device] => write!(f, "{} (1 device: {}): ", self.job_id, one_line(device))?,
             [first, .., last] => {
-                write!(f, "{} ({} devices: {first} to {last}): ", self.job_id, self.devices.len())?;
+                let (count, first, last) = (self.devices.len(), one_line(first), one_line(last));
+                write!(f, "{} ({count} devices: {first} to {last}): ", self.job_id)?;
             }
         }
         self.error.fmt(f)

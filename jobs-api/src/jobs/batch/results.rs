@@ -110,6 +110,14 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_devices_keep_the_error_on_one_line() {
+        for devices in [&["a\n\u{1B}[1mb"][..], &["a\r\nb", "c\u{202E}d"]] {
+            let text = failure("job", devices, Error::EndlessListing).unwrap_err().to_string();
+            assert!(!text.contains(|c: char| c.is_control() || c == '\u{202E}'), "{text:?}");
+        }
+    }
+
+    #[test]
     fn single_job_keeps_its_report_and_its_error() {
         let single = || Origin { jobs: 1, ..origin(0) };
         let mut results = Results::default();

@@ -9,8 +9,8 @@ use crate::generated::types::JobRequest;
 
 /// A request of a batch: a [`JobRequest`], or one for a list of devices, which may take several jobs.
 ///
-/// [`JobRequest::for_devices`] makes one of a list; [`Client::run_jobs`](crate::Client::run_jobs) takes both. A batch
-/// of both converts the others:
+/// [`JobRequest::for_devices`] makes one of a list; [`Client::run_jobs`](crate::Client::run_jobs) takes both. In a
+/// batch of both, convert each [`JobRequest`]:
 ///
 /// ```
 /// # fn example(client: jobs_api::Client, ids: Vec<String>) {
@@ -77,7 +77,8 @@ impl JobRequest {
     /// another way. Before the first job is created, all jobs of the list are therefore compared with those of the
     /// hub. If one exists and differs, as after a change of the devices or of the work, none is created: each job that
     /// differs or is missing ends with an [`Error::JobConflict`], and those that exist as requested are followed.
-    /// Devices that only fill further jobs at the end are no conflict.
+    /// Devices that only fill further jobs at the end are no conflict. Two lists under one id in the same batch are not
+    /// compared with each other.
     pub fn for_devices<I: IntoIterator<Item: Into<String>>>(self, ids: I) -> BatchRequest {
         let devices = ids.into_iter().map(Into::into).collect();
         BatchRequest { request: self, devices: Some(devices) }

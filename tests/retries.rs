@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use jobs_api::types::{JobStatus, QuerySpecification};
-use jobs_api::{Credential, RetryPolicy};
+use jobs_api::{Credential, Error, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
+use tokio::time::timeout;
 
 use crate::support::clock::FrozenClock;
 use crate::support::{builder, client, fast_retries, fast_retry_client, quick_hub, reboot, received_methods};
@@ -96,6 +97,17 @@ async fn redirect_is_an_error_and_is_not_followed() {
     let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 307);
     assert_eq!((hub.requests().len(), other.requests().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn timeout_of_a_custom_http_client_ends_an_attempt() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Every(1), Fault::Delay(Duration::from_secs(60)));
+    let hasty = reqwest::Client::builder().no_proxy().timeout(Duration::from_millis(200)).build().unwrap();
+    let client = builder(&hub).http_client(hasty).retry(RetryPolicy::none());
+    let client = client.attempt_timeout(Duration::from_secs(600)).build().unwrap();
+    let error = timeout(Duration::from_secs(20), client.get_scheduled_job("job")).await.unwrap().unwrap_err();
+    assert!(matches!(&error, Error::Transport(late) if late.is_timeout()), "{error}");
 }
 
 #[tokio::test]

@@ -110,6 +110,9 @@ impl ClientBuilder {
     /// The default speaks HTTP/1.1 over TLS 1.2 or later, connects within 10 seconds, and uses the
     /// environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) except for loopback addresses.
     ///
+    /// A timeout that this client has ends an attempt too, if it passes before the
+    /// [`attempt_timeout`](Self::attempt_timeout).
+    ///
     /// HTTP/1.1 closes a connection on which a response timed out. An HTTP/2 connection that has gone silent
     /// carries every retry too, unless the client detects it: with HTTP/2, set `http2_keep_alive_interval`
     /// and `http2_keep_alive_timeout` to a few seconds.

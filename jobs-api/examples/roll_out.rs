@@ -1,8 +1,10 @@
 //! Rolls a setting out in waves: 1 % of the devices, 10 %, then the rest; a wave with failures ends the roll-out.
 //!
 //! The name of the roll-out makes the ids of its jobs: with the same name it resumes after a crash, and updates no
-//! device again. Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 150
-//! devices. With `--troubled` two of them are offline, and the roll-out stops after ten.
+//! device again. A wave that has other devices by then is a conflict, and ends it.
+//!
+//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 150 devices. With
+//! `--troubled` two of them are offline, and the roll-out stops after ten.
 //!
 //! ```sh
 //! cargo run --example roll_out

@@ -11,7 +11,7 @@ use super::service::ServiceError;
 use super::transport::TransportError;
 use super::unreadable_response::UnreadableResponse;
 use crate::auth::{AccessToken, REDACTED};
-use crate::runtime::attempt::{Exchange, ReceivedResponse, RequestInfo};
+use crate::runtime::attempt::{Exchange, ReceivedResponse};
 
 impl Error {
     /// Makes the error of an attempt from the generated client's error.
@@ -27,7 +27,7 @@ impl Error {
             (
                 GeneratedError::CommunicationError(source) | GeneratedError::ResponseBodyError(source),
                 response,
-            ) => Self::from_incomplete(request, response, Some(source)),
+            ) => Self::Transport(Box::new(TransportError::new(request, response, Some(source)))),
             (GeneratedError::InvalidResponsePayload(body, cause), Some(response)) => {
                 let unreadable = UnreadableResponse::new(request, response).with_cause(&body, cause, token);
                 Self::UnreadableResponse(Box::new(unreadable))
@@ -49,7 +49,13 @@ impl Error {
                     format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`");
                 Self::InvalidConfiguration { setting: "ClientBuilder::http_client", rule }
             }
-            (Some(request), response) if is_late => Self::from_incomplete(request, response, None),
+            // Even without its end a response is the hub's refusal or failure, if its status says so.
+            (Some(request), Some(response)) if is_late && !response.status.is_success() => {
+                Self::Service(Box::new(ServiceError::new(request, &response)))
+            }
+            (Some(request), response) if is_late => {
+                Self::Transport(Box::new(TransportError::new(request, response, None)))
+            }
             (Some(request), Some(response)) => {
                 Self::UnreadableResponse(Box::new(UnreadableResponse::new(request, response)))
             }
@@ -57,25 +63,10 @@ impl Error {
         }
     }
 
-    /// Makes the error of a response that did not come to its end: it is the hub's refusal or failure, if its
-    /// status says so. Without a `source` the time ran out.
-    fn from_incomplete(
-        request: RequestInfo,
-        response: Option<ReceivedResponse>,
-        source: Option<reqwest::Error>,
-    ) -> Self {
-        match response {
-            Some(response) if !response.status.is_success() => {
-                Self::Service(Box::new(ServiceError::new(request, &response)))
-            }
-            response => Self::Transport(Box::new(TransportError::new(request, response, source))),
-        }
-    }
-
     /// Makes the error that a response of this status and body leads to.
     #[cfg(test)]
     pub(crate) fn from_status(status: u16, body: &str) -> Self {
-        use crate::runtime::attempt::BodyExtent;
+        use crate::runtime::attempt::{BodyExtent, RequestInfo};
 
         let response = ReceivedResponse {
             status: reqwest::StatusCode::from_u16(status).unwrap(),

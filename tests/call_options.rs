@@ -38,10 +38,18 @@ async fn attempt_timeout_of_a_single_call_can_be_changed() {
 #[tokio::test]
 async fn attempt_without_any_time_is_not_sent() {
     let hub = quick_hub().await;
-    let client = client(&hub).with_attempt_timeout(Duration::ZERO).with_retry(RetryPolicy::none());
-    let error = client.get_scheduled_job("job").await.unwrap_err();
-    assert!(matches!(&error, Error::Transport(transport) if transport.is_timeout()), "{error}");
-    assert!(hub.requests().is_empty());
+    let client = client(&hub);
+    // A connection is open from now on.
+    client.create_scheduled_job("other", &reboot()).await.unwrap();
+    let client = client.with_attempt_timeout(Duration::ZERO).with_retry(RetryPolicy::none());
+    let read = client.get_scheduled_job("job").await.unwrap_err();
+    let creation = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+    for error in [read, creation] {
+        assert!(matches!(&error, Error::Transport(transport) if transport.is_timeout()), "{error}");
+        assert!(error.to_string().contains("not sent: no time was left"), "{error}");
+        assert!(!error.is_outcome_unknown(), "{error}");
+    }
+    assert_eq!(hub.requests().len(), 1);
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ impl Error {
 
     /// Makes the error of an attempt whose response [must not be used](Exchange::is_unusable).
     pub(crate) fn from_unusable(exchange: Exchange, token: &AccessToken) -> Self {
-        let Exchange { request, response, is_late, .. } = exchange;
+        let Exchange { request, response, is_sent, is_late, .. } = exchange;
         let response = response.map(|response| redact(response, token));
         match (request, response) {
             (_, Some(ReceivedResponse { redirected_to: Some(host), .. })) => {
@@ -54,7 +54,9 @@ impl Error {
                 Self::Service(Box::new(ServiceError::new(request, &response)))
             }
             (Some(request), response) if is_late => {
-                Self::Transport(Box::new(TransportError::new(request, response, None)))
+                let mut late = TransportError::new(request, response, None);
+                late.is_sent = is_sent;
+                Self::Transport(Box::new(late))
             }
             (Some(request), Some(response)) => {
                 Self::UnreadableResponse(Box::new(UnreadableResponse::new(request, response)))

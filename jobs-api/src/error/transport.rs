@@ -29,6 +29,8 @@ pub struct TransportError {
     response: Option<ReceivedResponse>,
     /// `None` if the time ran out.
     source: Option<reqwest::Error>,
+    /// False if no time was left to send the request.
+    pub(super) is_sent: bool,
     pub(super) is_outcome_unknown: bool,
 }
 
@@ -38,7 +40,7 @@ impl TransportError {
         response: Option<ReceivedResponse>,
         source: Option<reqwest::Error>,
     ) -> Self {
-        Self { request, response, source, is_outcome_unknown: false }
+        Self { request, response, source, is_sent: true, is_outcome_unknown: false }
     }
 
     /// Returns true if the hub could not be reached: nothing was sent.
@@ -97,6 +99,7 @@ impl fmt::Display for TransportError {
         write!(f, "{request}: ")?;
         match self.status() {
             None if self.is_connect() => write!(f, "no connection to {}", self.host())?,
+            None if !self.is_sent => f.write_str("not sent: no time was left")?,
             None if self.is_timeout() => f.write_str("no response in time")?,
             None => f.write_str("the connection ended before a response came")?,
             Some(status) => {

@@ -84,22 +84,24 @@ impl ClientHooks<Attempt> for Client {
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
         let span = self.inner().exchange().span.clone().unwrap_or_else(Span::none);
-        let limit = pin!(sleep(self.inner().settings().timeout));
-        let exchange = pin!(send(self, request, &span));
-        // The limit is checked first: an attempt that has no time left is not sent.
-        match select(limit, exchange.instrument(span.clone())).await {
-            Either::Right((response, _)) => response,
-            Either::Left(_) => {
-                self.inner().exchange().is_late = true;
-                Ok(http::Response::new("").into())
+        let timeout = self.inner().settings().timeout;
+        // A timer of no length ends a moment later, when the request is sent.
+        if !timeout.is_zero() {
+            let exchange = pin!(send(self, request, &span));
+            let limit = pin!(sleep(timeout));
+            if let Either::Right((response, _)) = select(limit, exchange.instrument(span.clone())).await {
+                return response;
             }
         }
+        self.inner().exchange().is_late = true;
+        Ok(http::Response::new("").into())
     }
 }
 
 /// Sends the request, reads the response, and records it.
 async fn send(api: &Client, request: Request, span: &Span) -> reqwest::Result<Response> {
     let (attempt, requested) = (api.inner(), request.url().clone());
+    attempt.exchange().is_sent = true;
     let mut response = api.client().execute(request).await?;
     let redirected_to = (*response.url() != requested).then(|| response.url().authority().to_owned());
     let (status, headers) = (response.status(), mem::take(response.headers_mut()));

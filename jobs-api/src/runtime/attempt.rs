@@ -47,6 +47,8 @@ pub(crate) struct Settings {
 pub(crate) struct Exchange {
     pub(crate) request: Option<RequestInfo>,
     pub(crate) response: Option<ReceivedResponse>,
+    /// The HTTP client has the request.
+    pub(crate) is_sent: bool,
     /// The attempt took longer than it may.
     pub(crate) is_late: bool,
     /// The span of the attempt.

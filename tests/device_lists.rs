@@ -273,6 +273,19 @@ async fn condition_restricts_the_list() {
 }
 
 #[tokio::test]
+async fn second_list_under_one_id_creates_nothing() {
+    let (hub, ids) = hub_with_long_list().await;
+    let (first, second) = ids.split_at(100);
+    let lists = [first, second].map(|devices| ("job", reboot().for_devices(devices)));
+    let batch = client(&hub).run_jobs(stream::iter(lists));
+    let results: Vec<_> = tokio::time::timeout(TEST_TIMEOUT, batch.collect()).await.unwrap();
+    let refusals: Vec<_> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
+    let [refusal] = &refusals[..] else { panic!("{results:?}") };
+    assert!(refusal.to_string().contains("jobId must not be that of another list of the batch"), "{refusal}");
+    assert_eq!(job_ids(&client(&hub)).await, ["job"]);
+}
+
+#[tokio::test]
 async fn unusable_list_creates_nothing() {
     let hub = hub_with([Device::new("a")]).await;
     let client = client(&hub);
@@ -280,6 +293,7 @@ async fn unusable_list_creates_nothing() {
     let long = "x".repeat(8190);
     for (request, words) in [
         (reboot().for_devices(none), "must not be for an empty list of devices"),
+        (reboot().for_devices(["a", ""]), "must not be for a device without an id"),
         (reboot().for_devices(["a", &long]), "has no room for one of the device ids"),
         (JobRequest::default().for_devices(["a"]), "must not be empty"),
     ] {

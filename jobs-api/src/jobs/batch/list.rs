@@ -25,6 +25,10 @@ impl List {
             let rule = "must not be for an empty list of devices; `*` without a list selects every device";
             return Err(Error::invalid_request("queryCondition", rule));
         }
+        if devices.first().is_some_and(String::is_empty) {
+            let rule = "must not be for a device without an id: the list has an empty one";
+            return Err(Error::invalid_request("queryCondition", rule));
+        }
         if !is_balanced(condition) {
             let rule =
                 "must have its parentheses and quotes in pairs: others would extend it beyond the list";

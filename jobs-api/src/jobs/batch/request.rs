@@ -49,8 +49,8 @@ impl JobRequest {
     /// up all of them; if a job has none, the result is a [`BatchError`](crate::BatchError), which names the job and
     /// its devices and keeps what the others reported.
     ///
-    /// An empty list, an id that does not fit into a condition, and a condition with a parenthesis or a quote that is
-    /// not in a pair make the request invalid: no job is created.
+    /// An empty list or id, an id that does not fit into a condition, and a condition with a parenthesis or a
+    /// quote that is not in a pair make the request invalid: no job is created.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client, ids: Vec<String>) -> Result<(), jobs_api::BatchError> {
@@ -73,12 +73,12 @@ impl JobRequest {
     /// Repeat the batch with the same devices; order and duplicates do not matter. Save the list if it comes from a
     /// query: the next answer may differ.
     ///
-    /// A list with other devices needs another id, since the same id would distribute the devices over its jobs in
-    /// another way. Before the first job is created, all jobs of the list are therefore compared with those of the
-    /// hub. If one exists and differs, as after a change of the devices or of the work, none is created: each job that
-    /// differs or is missing ends with an [`Error::JobConflict`], and those that exist as requested are followed.
-    /// Devices that only fill further jobs at the end are no conflict. Two lists under one id in the same batch are not
-    /// compared with each other.
+    /// A list with other devices needs another id, since the same id would distribute the devices over its jobs
+    /// in another way. Before the first job is created, all jobs of the list are therefore compared with those of
+    /// the hub. If one exists and differs, as after a change of the devices or of the work, none is created: each
+    /// job that differs or is missing ends with an [`Error::JobConflict`], and those that exist as requested are
+    /// followed. Devices that only fill further jobs at the end are no conflict. Of two lists under one id in the
+    /// same batch the second is invalid.
     pub fn for_devices<I: IntoIterator<Item: Into<String>>>(self, ids: I) -> BatchRequest {
         let devices = ids.into_iter().map(Into::into).collect();
         BatchRequest { request: self, devices: Some(devices) }
@@ -86,6 +86,11 @@ impl JobRequest {
 }
 
 impl BatchRequest {
+    /// Returns true if the request is for a list of devices.
+    pub(super) fn has_list(&self) -> bool {
+        self.devices.is_some()
+    }
+
     /// Returns the jobs of the request `id`, checked as far as they do not differ.
     pub(super) fn into_jobs(self, id: &str) -> Result<Vec<Job>, Error> {
         let Self { request, devices } = self;

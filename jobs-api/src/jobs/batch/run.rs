@@ -1,5 +1,6 @@
 //! Running a batch: its jobs in order, as many at a time as are allowed.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -44,13 +45,14 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// job that failed, or did on some devices, is no error: see [`JobReport::outcome`].
 ///
 /// A [list of devices](crate::types::JobRequest::for_devices) may take several jobs, which count separately. Its
-/// report sums them up when all have ended. If one has an error, the [`BatchError`] names it with its devices and has
-/// the report of the others; repeating the batch creates only what is missing.
+/// report sums them up when all have ended. If one has an error, the [`BatchError`] names it with its devices and
+/// has the report of the others; repeating the batch creates only what is missing.
 ///
 /// Jobs proceed only while the stream is polled. Dropping it creates no further job; those that were created go
 /// on in the hub, and the next batch with the same ids follows them.
 ///
-/// The target `jobs_api::batch` reports the end of each job at INFO, with its outcome and the progress of the batch.
+/// The target `jobs_api::batch` reports the end of each job at INFO, with its outcome and the progress of the
+/// batch.
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) {
@@ -132,9 +134,15 @@ impl<'a> RunJobs<'a> {
         runner.pipeline = Arc::new(Pipeline { retry, ..(*runner.pipeline).clone() });
         let trace = Arc::new(BatchTrace::start(&runner.pipeline.host_name));
         let (concurrency, request_trace, job_trace) = (runner.concurrency, trace.clone(), trace.clone());
+        let mut lists = HashSet::new();
         let jobs = requests.enumerate().flat_map(move |(number, (id, request))| {
             let (runner, trace) = (runner.clone(), request_trace.clone());
-            let jobs = trace.span().in_scope(|| runner.jobs(number, id, request));
+            let is_repeated = request.has_list() && !lists.insert(id.clone());
+            let jobs = match is_repeated {
+                true => Err(Error::invalid_request("jobId", "must not be that of another list of the batch")),
+                false => request.into_jobs(&id),
+            };
+            let jobs = trace.span().in_scope(|| runner.enumerate(number, id, jobs));
             trace.record_request(jobs.len());
             stream::iter(jobs).map(move |(origin, index, job)| {
                 let (runner, trace) = (runner.clone(), trace.clone());
@@ -158,13 +166,13 @@ impl<'a> RunJobs<'a> {
 
 impl Runner {
     /// Returns the jobs of a request with their indices; the failure of an invalid request as its only job.
-    fn jobs(
+    fn enumerate(
         &self,
         number: usize,
         id: String,
-        request: BatchRequest,
+        jobs: Result<Vec<Job>, Error>,
     ) -> Vec<(Origin, usize, Result<Job, JobFailure>)> {
-        let jobs: Vec<_> = match request.into_jobs(&id) {
+        let jobs: Vec<_> = match jobs {
             Ok(jobs) => jobs.into_iter().map(Ok).collect(),
             Err(error) => {
                 let error = self.pipeline.refuse("run_jobs", Some(&id), error);

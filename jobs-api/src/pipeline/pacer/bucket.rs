@@ -54,8 +54,8 @@ impl Bucket {
         self.lacking = self.lacking.max(0.0);
     }
 
-    /// Notes that nothing is left of it at this time. A reserve of so many calls is filled before the next one goes, even if
-    /// no burst was proved that would hold it.
+    /// Notes that nothing is left of it at this time. A reserve of so many calls is filled before the next one
+    /// goes, even if no burst was proved that would hold it.
     pub(super) fn empty(&mut self, reserve: f64, now: Instant) {
         (self.lacking, self.since) = (1.0 + self.burst.max(reserve), now);
     }

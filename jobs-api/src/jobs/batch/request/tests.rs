@@ -103,6 +103,7 @@ fn odd_ids_are_quoted() {
 #[test]
 fn empty_list_is_never_all_devices() {
     assert!(refusal("job", reboot("*").for_devices([""; 0])).contains("must not be for an empty list"));
+    assert!(refusal("job", reboot("*").for_devices(["a", ""])).contains("the list has an empty one"));
     assert!(refusal("job", reboot("").for_devices(["a"])).contains("must not be empty"));
     assert!(refusal("job", JobRequest::default().for_devices(["a"])).contains("must not be empty"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jobs_api::{Client, ClientBuilder, Credential, Error, RetryPolicy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 fn builder(endpoint: String) -> ClientBuilder {
     let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
@@ -24,6 +24,21 @@ async fn client_of(response: &'static [u8]) -> Client {
         }
     });
     builder(endpoint).build().unwrap()
+}
+
+/// Starts a server that answers one request by `respond`. Returns its endpoint.
+async fn serve_one<F: Future<Output = ()> + Send>(
+    respond: impl FnOnce(TcpStream) -> F + Send + 'static,
+) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await;
+        respond(stream).await;
+    });
+    endpoint
 }
 
 /// Returns the error that a call gets for `response`.
@@ -123,12 +138,7 @@ async fn response_that_does_not_end_in_time_keeps_the_part_that_came() {
     for (status, parts) in
         [(200, &["{\"jobId\":"][..]), (200, &["{\"jobId\"", ":"]), (503, &["{\"Message\":"])]
     {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request).await;
+        let endpoint = serve_one(move |mut stream| async move {
             let head = format!("HTTP/1.1 {status} OK\r\nx-ms-request-id: 7\r\ncontent-length: 900\r\n\r\n");
             stream.write_all(head.as_bytes()).await.unwrap();
             for part in parts {
@@ -136,7 +146,8 @@ async fn response_that_does_not_end_in_time_keeps_the_part_that_came() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             std::future::pending::<()>().await;
-        });
+        })
+        .await;
         let client = builder(endpoint).attempt_timeout(Duration::from_secs(1)).build().unwrap();
         let error = client.get_scheduled_job("job").await.unwrap_err();
         let sent = parts.concat();
@@ -159,15 +170,11 @@ async fn response_that_does_not_end_in_time_keeps_the_part_that_came() {
 
 #[tokio::test]
 async fn response_over_the_size_limit_is_not_read_further() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = [0; 4096];
-        let _ = stream.read(&mut request).await;
+    let endpoint = serve_one(|mut stream| async move {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
         while stream.write_all(&[b' '; 4096]).await.is_ok() {}
-    });
+    })
+    .await;
     let client = builder(endpoint).max_response_size(100_000).build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     assert!(error.to_string().contains("it is larger than 100000 bytes"), "{error}");

@@ -34,7 +34,7 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// That of a job which cannot be read, with its index.
+    /// The error of a job that cannot be read, with the index of the job.
     pub(super) async fn read(
         pipeline: Arc<Pipeline>,
         jobs: impl Iterator<Item = (String, JobRequest)>,

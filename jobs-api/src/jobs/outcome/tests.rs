@@ -1,0 +1,78 @@
+use serde_json::json;
+
+use super::*;
+use crate::generated::types::CloudToDeviceMethod;
+
+fn job(body: Value) -> JobOutcome {
+    serde_json::from_value::<JobResponse>(body).unwrap().outcome()
+}
+
+fn row(body: Value) -> DeviceJob {
+    serde_json::from_value(body).unwrap()
+}
+
+#[test]
+fn outcome_follows_from_status_and_statistics() {
+    let completed =
+        |failed| json!({ "status": "completed", "deviceJobStatistics": { "failedCount": failed } });
+    assert_eq!(job(completed(0)), JobOutcome::Succeeded);
+    assert_eq!(job(json!({ "status": "completed" })), JobOutcome::Succeeded);
+    assert_eq!(job(completed(3)), JobOutcome::CompletedWithFailures(3));
+    assert_eq!(job(json!({ "status": "failed" })), JobOutcome::Failed);
+    for status in ["cancelled", "canceled"] {
+        assert_eq!(job(json!({ "status": status })), JobOutcome::Cancelled);
+    }
+    for status in ["queued", "enqueued", "scheduled", "running", "paused"] {
+        assert_eq!(job(json!({ "status": status })), JobOutcome::Pending);
+    }
+    for unknown in [json!({}), json!({ "status": "unknown" })] {
+        assert_eq!(job(unknown), JobOutcome::Unknown);
+    }
+}
+
+#[test]
+fn device_that_answers_404_is_no_success() {
+    let answered = |status| json!({ "status": "completed", "outcome": { "deviceMethodResponse": { "status": status, "payload": "no" } } });
+    assert!(row(answered(200)).is_success());
+    assert!(!row(answered(404)).is_success());
+    assert_eq!(row(answered(404)).failure().unwrap(), "the device answered 404: \"no\"");
+    let bare = row(json!({ "status": "completed", "outcome": { "status": 500, "payload": null } }));
+    assert_eq!(bare.failure().unwrap(), "the device answered 500");
+    for outcome in [json!({}), json!({ "deviceMethodResponse": null }), json!(null)] {
+        assert!(row(json!({ "status": "completed", "outcome": outcome })).is_success());
+    }
+}
+
+#[test]
+fn failed_row_has_a_reason() {
+    let error = json!({ "code": "JobRunPreconditionFailed", "description": "offline" });
+    let failed = row(json!({ "status": "failed", "outcome": {}, "error": error }));
+    assert_eq!(failed.failure().unwrap(), "JobRunPreconditionFailed: offline");
+    assert_eq!(row(json!({ "status": "failed" })).failure().unwrap(), "the hub gives no reason");
+    assert_eq!(row(json!({ "status": "pending" })).failure(), None);
+    assert!(
+        row(json!({ "status": "canceled" })).is_cancelled()
+            && row(json!({ "status": "Cancelled" })).is_cancelled()
+    );
+    for status in [json!("completed"), json!("failed"), json!("paused"), json!(null)] {
+        assert!(!row(json!({ "status": status })).is_cancelled(), "{status}");
+    }
+}
+
+#[test]
+fn payload_is_written_as_json() {
+    let method = CloudToDeviceMethod::new("m").with_payload_of(&[Some(1), None]).unwrap();
+    assert_eq!(method.payload, Some(json!([1, null])));
+    let unwritable = std::collections::BTreeMap::from([((1, 2), 3)]);
+    assert!(CloudToDeviceMethod::new("m").with_payload_of(&unwritable).is_err());
+}
+
+#[test]
+fn payload_is_read_as_a_type() {
+    let response =
+        row(json!({ "outcome": { "deviceMethodResponse": { "payload": [1, 2] } } })).method_response();
+    let response = response.unwrap();
+    assert_eq!(response.payload_as::<Vec<i32>>().unwrap(), [1, 2]);
+    assert!(response.payload_as::<String>().is_err());
+    assert_eq!(CloudToDeviceMethodResult::default().payload_as::<Option<i32>>().unwrap(), None);
+}

@@ -5,14 +5,16 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{BatchError, BatchRequest, Client, JobReport};
-use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
+use jobs_emulator::{Device, Emulator, Fault, Route, When};
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
 use tracing::{Instrument as _, info_span};
 
 use crate::support::capture::Captured;
-use crate::support::span::{attribute, children, description, events, failures, find_span, names};
-use crate::support::{client, quick_hub, reboot};
+use crate::support::span::{
+    assert_attributes, attribute, children, description, events, failures, find_span, names,
+};
+use crate::support::{AT_ONCE, client, quick_hub, reboot};
 
 /// Runs a batch, one job at a time.
 async fn run(
@@ -22,13 +24,6 @@ async fn run(
     let intervals = Duration::from_millis(10)..=Duration::from_millis(50);
     let batch = client.run_jobs(stream::iter(requests)).poll_intervals(intervals).concurrency(1);
     batch.collect().await
-}
-
-#[track_caller]
-fn assert_attributes(span: &SpanData, expected: &[(&str, Option<&str>)]) {
-    for (name, value) in expected {
-        assert_eq!(attribute(span, name).as_deref(), *value, "{name} of {}", span.name);
-    }
 }
 
 #[tokio::test]
@@ -79,9 +74,8 @@ async fn batch_is_the_parent_of_its_jobs_and_they_of_their_operations() {
 
 #[tokio::test]
 async fn each_end_of_a_job_is_an_event_with_the_progress() {
-    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
     let devices = [Device::new("a"), Device::new("b").offline()];
-    let hub = Emulator::builder().pace(pace).devices(devices).start().await;
+    let hub = Emulator::builder().pace(AT_ONCE).devices(devices).start().await;
     hub.inject(Route::Create.of_job("refused"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
     let client = client(&hub);
     let captured = Captured::start();
@@ -143,8 +137,7 @@ fn find_job<'a>(spans: &'a [SpanData], id: &str) -> &'a SpanData {
 #[tokio::test]
 async fn jobs_of_a_list_have_a_span_each() {
     let ids: Vec<String> = (0..600).map(|n| format!("device-{n:05}")).collect();
-    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
-    let hub = Emulator::builder().pace(pace).devices(ids.iter().map(Device::new)).start().await;
+    let hub = Emulator::builder().pace(AT_ONCE).devices(ids.iter().map(Device::new)).start().await;
     let client = client(&hub);
     let captured = Captured::start();
     run(&client, [("job", reboot().for_devices(&ids))]).await;

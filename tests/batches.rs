@@ -11,14 +11,14 @@ use jobs_emulator::{Device, Emulator, Fault, Pace, Request, Route, When};
 
 use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
 use crate::support::{
-    builder, client, fast_retries, fast_retry_client, reboot, slow_hub, wait_for, wait_for_end,
+    AT_ONCE, builder, client, fast_retries, fast_retry_client, reboot, slow_hub, wait_for, wait_for_end,
 };
 
 type Results = BTreeMap<String, Result<JobReport, BatchError>>;
 
 /// Starts a hub with this many slots, on which each job runs for this long on two devices.
 async fn hub_with_slots(slots: usize, running: Duration) -> Emulator {
-    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running };
+    let pace = Pace { running, ..AT_ONCE };
     let devices = ["pump-1", "pump-2"].map(Device::new);
     Emulator::builder().pace(pace).devices(devices).concurrent_jobs(slots).start().await
 }

@@ -7,16 +7,15 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{
     BatchError, BatchRequest, Client, Error, JobFailure, JobFilter, JobOutcome, JobReport, RetryPolicy,
 };
-use jobs_emulator::{Device, Emulator, Fault, Module, Pace, Route, When};
+use jobs_emulator::{Device, Emulator, Fault, Module, Route, When};
 use serde_json::json;
 
 use crate::support::clock::TEST_TIMEOUT;
-use crate::support::{client, reboot};
+use crate::support::{AT_ONCE, client, reboot};
 
 /// Starts a hub with these devices and five slots, on which jobs end at once.
 async fn hub_with(devices: impl IntoIterator<Item = Device>) -> Emulator {
-    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
-    Emulator::builder().pace(pace).devices(devices).concurrent_jobs(5).start().await
+    Emulator::builder().pace(AT_ONCE).devices(devices).concurrent_jobs(5).start().await
 }
 
 /// Runs a batch of one request.

@@ -11,7 +11,7 @@ use jobs_api::{Client, Timestamp};
 use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
 use serde_json::json;
 
-use crate::support::{client, quick_hub, reboot, slow_hub, wait_for, wait_for_end};
+use crate::support::{AT_ONCE, client, quick_hub, reboot, slow_hub, wait_for, wait_for_end};
 
 /// Returns the rows of the job, one per device.
 async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
@@ -90,8 +90,7 @@ async fn offline_device_fails_while_the_job_completes() {
 
 #[tokio::test]
 async fn statistics_sum_to_the_device_count_throughout() {
-    let pace =
-        Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(300) };
+    let pace = Pace { running: Duration::from_millis(300), ..AT_ONCE };
     let devices = (0..37).map(|n| Device::new(format!("d{n}")));
     let hub = Emulator::builder().devices(devices).pace(pace).start().await;
     let client = client(&hub);
@@ -138,7 +137,7 @@ async fn job_at_its_time_limit_completes_with_the_remaining_devices_failed() {
 
 #[tokio::test]
 async fn jobs_with_the_same_start_run_one_after_another() {
-    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(50) };
+    let pace = Pace { running: Duration::from_millis(50), ..AT_ONCE };
     let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
     let client = client(&hub);
     let start = Utc::now() + TimeDelta::hours(1);

@@ -5,16 +5,14 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{DeviceJobStatus, JobStatus, JobType};
 use jobs_api::{Client, Error, JobFilter, Pager, RetryPolicy};
-use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Pace, Request, Route, When};
+use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Request, Route, When};
 use serde_json::json;
 
-use crate::support::{builder, client, quick_hub, reboot, set_interval, wait_for_end};
-
-const QUICK: Pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+use crate::support::{AT_ONCE, builder, client, quick_hub, reboot, set_interval, wait_for_end};
 
 /// Starts a hub with `count` completed jobs.
 async fn hub_with_jobs(count: usize) -> (Emulator, Client) {
-    let hub = Emulator::builder().pace(QUICK).concurrent_jobs(usize::MAX).start().await;
+    let hub = Emulator::builder().pace(AT_ONCE).concurrent_jobs(usize::MAX).start().await;
     let client = client(&hub);
     for n in 0..count {
         let request = if n % 2 == 0 { reboot() } else { set_interval() };
@@ -147,7 +145,7 @@ async fn hub_with_failures() -> (Emulator, Client) {
             .answering(|_| MethodAnswer { status: 404, payload: json!("no such method") }),
         _ => Device::new(format!("on-{n}")),
     });
-    let hub = Emulator::builder().pace(QUICK).devices(devices).start().await;
+    let hub = Emulator::builder().pace(AT_ONCE).devices(devices).start().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     wait_for_end(&client, "job").await;

@@ -7,7 +7,9 @@ use futures_util::StreamExt as _;
 use jobs_api::{Client, Error, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, Throttle, When};
 
-use crate::support::{builder, client, fast_retries, quick_hub, reboot, received_methods, wait_for_end};
+use crate::support::{
+    AT_ONCE, builder, client, fast_retries, quick_hub, reboot, received_methods, wait_for_end,
+};
 
 fn throttled() -> Fault {
     Fault::refusal(429, "ThrottlingException")
@@ -145,7 +147,7 @@ async fn client_without_pacing_retries_by_itself() {
 
 #[tokio::test]
 async fn create_goes_as_soon_as_a_job_was_seen_to_end() {
-    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_secs(2) };
+    let pace = Pace { running: Duration::from_secs(2), ..AT_ONCE };
     let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
     let policy = RetryPolicy::default().with_slot_deadline(Duration::from_secs(60));
     let client = builder(&hub).retry(policy).tier(Tier::S1, 1).build().unwrap();

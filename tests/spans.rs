@@ -14,7 +14,7 @@ use tracing::{Instrument as _, Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::support::capture::Captured;
-use crate::support::span::{attribute, children, description, failures, find_span, names};
+use crate::support::span::{assert_attributes, attribute, children, description, failures, find_span, names};
 use crate::support::{builder, client, fast_retries, fast_retry_client, quick_hub, reboot, set_interval};
 
 #[tokio::test]
@@ -28,16 +28,17 @@ async fn operation_has_a_child_span_for_each_attempt() {
     let spans = captured.spans();
     let operation = find_span(&spans, "create_scheduled_job");
     assert_eq!((&operation.span_kind, &operation.status), (&SpanKind::Internal, &Status::Unset));
-    for (name, value) in [
-        ("iothub.hub", Some("emulator.localhost")),
-        ("iothub.job_id", Some("reboot-43")),
-        ("iothub.operation", Some("create_scheduled_job")),
-        ("iothub.attempts", Some("3")),
-        ("http.request.method", None),
-        ("error.type", None),
-    ] {
-        assert_eq!(attribute(operation, name).as_deref(), value, "{name}");
-    }
+    assert_attributes(
+        operation,
+        &[
+            ("iothub.hub", Some("emulator.localhost")),
+            ("iothub.job_id", Some("reboot-43")),
+            ("iothub.operation", Some("create_scheduled_job")),
+            ("iothub.attempts", Some("3")),
+            ("http.request.method", None),
+            ("error.type", None),
+        ],
+    );
 
     let attempts = children(&spans, operation.span_context.span_id());
     assert_eq!((attempts.len(), spans.len()), (3, 4));
@@ -49,20 +50,24 @@ async fn operation_has_a_child_span_for_each_attempt() {
         assert_eq!((&*attempt.name, &attempt.span_kind), ("PUT", &SpanKind::Client));
         assert_eq!(description(attempt).is_some(), has_failed);
         let resend_count = (number > 0).then(|| number.to_string());
-        for (name, value) in [
-            ("http.request.method", Some("PUT")),
-            ("http.request.resend_count", resend_count.as_deref()),
-            ("http.response.status_code", Some(status)),
-            ("http.request.body.size", Some(&*request.body.len().to_string())),
-            ("error.type", has_failed.then_some(status)),
-            ("server.address", Some("127.0.0.1")),
-            ("server.port", Some(&*port)),
-            ("url.full", Some(&*format!("http://127.0.0.1:{port}/jobs/v2/reboot-43?api-version=2021-04-12"))),
-            ("iothub.request_id", request.header("request-id")),
-            ("iothub.job_id", None),
-        ] {
-            assert_eq!(attribute(attempt, name).as_deref(), value, "{name} of attempt {number}");
-        }
+        assert_attributes(
+            attempt,
+            &[
+                ("http.request.method", Some("PUT")),
+                ("http.request.resend_count", resend_count.as_deref()),
+                ("http.response.status_code", Some(status)),
+                ("http.request.body.size", Some(&*request.body.len().to_string())),
+                ("error.type", has_failed.then_some(status)),
+                ("server.address", Some("127.0.0.1")),
+                ("server.port", Some(&*port)),
+                (
+                    "url.full",
+                    Some(&*format!("http://127.0.0.1:{port}/jobs/v2/reboot-43?api-version=2021-04-12")),
+                ),
+                ("iothub.request_id", request.header("request-id")),
+                ("iothub.job_id", None),
+            ],
+        );
     }
 }
 
@@ -76,14 +81,15 @@ async fn refused_operation_has_a_status_and_one_warning() {
     assert_eq!(description(operation), Some(&*error.to_string()));
     assert_eq!(failures(operation), [("WARN".to_owned(), error.to_string())]);
     let tracking_id = error.service().unwrap().tracking_id();
-    for (name, value) in [
-        ("error.type", Some("404")),
-        ("iothub.error_code", Some("JobNotFound")),
-        ("iothub.tracking_id", tracking_id),
-        ("iothub.outcome_unknown", None),
-    ] {
-        assert_eq!(attribute(operation, name).as_deref(), value, "{name}");
-    }
+    assert_attributes(
+        operation,
+        &[
+            ("error.type", Some("404")),
+            ("iothub.error_code", Some("JobNotFound")),
+            ("iothub.tracking_id", tracking_id),
+            ("iothub.outcome_unknown", None),
+        ],
+    );
     let attempt = find_span(&spans, "GET");
     assert_eq!(attempt.parent_span_id, operation.span_context.span_id());
     assert_eq!(description(attempt), Some(""));
@@ -202,10 +208,14 @@ async fn wait_is_the_parent_of_its_polls() {
     let wait = find_span(&spans, "wait_for_job");
     assert_eq!(wait.parent_span_id, find_span(&spans, "program").span_context.span_id());
     assert_eq!(wait.status, Status::Unset);
-    for (name, value) in [("iothub.job_id", "job"), ("iothub.jobs", "1"), ("iothub.job_status", "completed")]
-    {
-        assert_eq!(attribute(wait, name).as_deref(), Some(value), "{name}");
-    }
+    assert_attributes(
+        wait,
+        &[
+            ("iothub.job_id", Some("job")),
+            ("iothub.jobs", Some("1")),
+            ("iothub.job_status", Some("completed")),
+        ],
+    );
     let polls = children(&spans, wait.span_context.span_id());
     assert!(polls.len() > 1, "{:?}", names(&spans));
     for poll in polls {
@@ -245,9 +255,10 @@ async fn wait_for_many_counts_its_jobs() {
     let spans = captured.spans();
     let wait = find_span(&spans, "wait_for_jobs");
     assert_eq!(description(wait), Some(&*error.to_string()));
-    for (name, value) in [("iothub.jobs", "3"), ("iothub.jobs_ended", "2"), ("iothub.jobs_failed", "1")] {
-        assert_eq!(attribute(wait, name).as_deref(), Some(value), "{name}");
-    }
+    assert_attributes(
+        wait,
+        &[("iothub.jobs", Some("3")), ("iothub.jobs_ended", Some("2")), ("iothub.jobs_failed", Some("1"))],
+    );
     let polls = children(&spans, wait.span_context.span_id());
     assert!(polls.iter().any(|poll| poll.name == "query_scheduled_jobs"), "{:?}", names(&spans));
 }

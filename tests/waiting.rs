@@ -10,7 +10,7 @@ use jobs_api::{Client, JobOutcome, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
 use crate::support::clock::FrozenClock;
-use crate::support::{builder, client, quick_hub, reboot, slow_hub, wait_for};
+use crate::support::{AT_ONCE, builder, client, quick_hub, reboot, slow_hub, wait_for};
 
 /// Returns the number of GET requests that reached the hub.
 fn get_count(hub: &Emulator) -> usize {
@@ -121,7 +121,7 @@ async fn change_of_status_is_followed_by_another_poll_soon() {
 #[tokio::test(start_paused = true)]
 async fn jobs_are_polled_when_the_first_of_them_is_expected_to_end() {
     let clock = FrozenClock::new();
-    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_secs(3600) };
+    let pace = Pace { running: Duration::from_secs(3600), ..AT_ONCE };
     let devices = (0..80).map(|n| Device::new(format!("d{n}")));
     let hub = Emulator::builder().devices(devices).pace(pace).start().await;
     let client = builder(&hub).tier(Tier::S1, 1).build().unwrap();

@@ -21,6 +21,10 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 #[cfg(feature = "entra")]
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
+/// The pace of a hub on which jobs complete at once.
+pub(crate) const AT_ONCE: Pace =
+    Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+
 /// Returns a client of the hub with its connection string.
 pub(crate) fn client(hub: &Emulator) -> Client {
     builder(hub).build().unwrap()
@@ -34,13 +38,12 @@ pub(crate) fn builder(hub: &Emulator) -> ClientBuilder {
 
 /// Starts a hub with one device, on which jobs complete at once.
 pub(crate) async fn quick_hub() -> Emulator {
-    let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
-    Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await
+    Emulator::builder().pace(AT_ONCE).device(Device::new("pump-1")).start().await
 }
 
 /// Starts a hub with one device, on which jobs spend an hour in the state that `slow` selects.
 pub(crate) async fn slow_hub(slow: impl FnOnce(&mut Pace) -> &mut Duration) -> Emulator {
-    let mut pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+    let mut pace = AT_ONCE;
     *slow(&mut pace) = Duration::from_secs(3600);
     Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await
 }

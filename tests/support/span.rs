@@ -9,6 +9,14 @@ pub(crate) fn attribute(span: &SpanData, name: &str) -> Option<String> {
     found.map(|attribute| attribute.value.to_string())
 }
 
+/// Asserts that attributes have these values, or are absent.
+#[track_caller]
+pub(crate) fn assert_attributes(span: &SpanData, expected: &[(&str, Option<&str>)]) {
+    for (name, value) in expected {
+        assert_eq!(attribute(span, name).as_deref(), *value, "{name} of {}", span.name);
+    }
+}
+
 /// Returns the spans below `parent`, in the order of their ends.
 pub(crate) fn children(spans: &[SpanData], parent: SpanId) -> Vec<&SpanData> {
     spans.iter().filter(|span| span.parent_span_id == parent).collect()

@@ -39,7 +39,9 @@ impl List {
         let devices = Vec::from_iter(devices);
         let parts = split_device_ids_within(&devices, CONDITION_LENGTH.saturating_sub(overhead));
         let list = Self { devices, parts, around };
-        if (0..list.len()).any(|part| list.condition(part).chars().count() > CONDITION_LENGTH) {
+        // An id that does not fit is a part of its own.
+        let mut single = (0..list.len()).filter(|part| list.devices(*part).len() == 1);
+        if single.any(|part| list.condition(part).chars().count() > CONDITION_LENGTH) {
             let rule = format!("has no room for one of the device ids in its {CONDITION_LENGTH} characters");
             return Err(Error::invalid_request("queryCondition", rule));
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jobs_api::{CertificateError, ClientBuilder, Error, RetryPolicy};
-use jobs_emulator::{Certificate, Emulator};
+use jobs_emulator::{Certificate, Emulator, Fault, Route, When};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -45,13 +45,29 @@ fn assert_reports(error: &Error, certificate: CertificateError, words: &str) {
 async fn private_authority_is_trusted_when_configured() {
     let hub = Emulator::builder().tls(Certificate::Good).start().await;
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
+    let authority = authority(&hub);
     let client = builder
         .endpoint(hub.endpoint())
-        .http_client(private_http_client(&hub).build().unwrap())
+        .configure_http(move |http| http.tls_certs_only([authority.clone()]))
         .build()
         .unwrap();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     assert_eq!(client.get_scheduled_job("job").await.unwrap().job_id.as_deref(), Some("job"));
+}
+
+#[tokio::test]
+async fn configured_http_client_follows_no_redirect() {
+    let hub = Emulator::builder().tls(Certificate::Good).start().await;
+    let other = Emulator::start().await;
+    hub.inject(Route::Any, When::Next(1), Fault::redirect(&other.endpoint()));
+    let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
+    let authority = authority(&hub);
+    let builder = builder.endpoint(hub.endpoint()).retry(RetryPolicy::none());
+    let client =
+        builder.configure_http(move |http| http.tls_certs_only([authority.clone()])).build().unwrap();
+    let error = client.get_scheduled_job("job").await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 307);
+    assert!(other.requests().is_empty(), "no token was sent");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 
 use super::Client;
 use super::endpoint::parse_endpoint;
-use super::http::build_http_client;
+use super::http::HttpClient;
 use crate::auth::{Authorizer, ConnectionString, Credential, HOST_NAME_RULE, is_host_name, is_resource};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
@@ -43,7 +43,7 @@ pub struct ClientBuilder {
     endpoint: Option<String>,
     audience: Option<String>,
     credential: Option<Credential>,
-    http_client: Option<reqwest::Client>,
+    http: HttpClient,
     retry: RetryPolicy,
     limits: Result<Limits, (&'static str, &'static str)>,
     is_paced: bool,
@@ -59,7 +59,7 @@ impl ClientBuilder {
             endpoint: None,
             audience: None,
             credential: None,
-            http_client: None,
+            http: HttpClient::Default(None),
             retry: RetryPolicy::default(),
             limits: Ok(Limits::default()),
             is_paced: true,
@@ -105,10 +105,27 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the HTTP client, with a proxy, a certificate authority or a connection pool of your choice.
+    /// Changes the default HTTP client, such as its proxy or the certificate authorities that it trusts.
     ///
-    /// The default speaks HTTP/1.1 over TLS 1.2 or later, connects within 10 seconds, and uses the
+    /// It speaks HTTP/1.1 over TLS 1.2 or later, follows no redirect, connects within 10 seconds, and uses the
     /// environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) except for loopback addresses.
+    ///
+    /// ```
+    /// use jobs_api::{Client, ClientBuilder, Error, reqwest};
+    ///
+    /// fn build(builder: ClientBuilder, authority: reqwest::Certificate) -> Result<Client, Error> {
+    ///     builder.configure_http(move |http| http.tls_certs_merge([authority.clone()])).build()
+    /// }
+    /// ```
+    pub fn configure_http(
+        mut self,
+        configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.http = HttpClient::Default(Some(Arc::new(configure)));
+        self
+    }
+
+    /// Sets the HTTP client, in place of the default one: to share connections with other parts of a program.
     ///
     /// A timeout that this client has ends an attempt too, if it passes before the
     /// [`attempt_timeout`](Self::attempt_timeout).
@@ -120,7 +137,7 @@ impl ClientBuilder {
     /// Build the client with [`redirect::Policy::none()`](reqwest::redirect::Policy::none). Otherwise the
     /// target of a redirect receives the request, token included, before the error is returned.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
-        self.http_client = Some(client);
+        self.http = HttpClient::Own(client);
         self
     }
 
@@ -225,7 +242,7 @@ impl ClientBuilder {
         let limits = self.limits.map_err(|(setting, rule)| invalid(setting, rule))?;
         let pacer = self.is_paced.then(|| Arc::new(Pacer::new(limits)));
         let authorizer = Arc::new(Authorizer::new(credential, audience)?);
-        let http = self.http_client.map_or_else(|| build_http_client(&endpoint), Ok)?;
+        let http = self.http.build(&endpoint)?;
         let Self { host_name, retry, attempt_timeout, body_limit, on_request, .. } = self;
         let pipeline = Pipeline {
             host_name,

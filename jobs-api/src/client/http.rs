@@ -1,5 +1,6 @@
-//! The default HTTP client.
+//! The HTTP client: the default one, which a user may change, or one of the user's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -10,22 +11,50 @@ use crate::error::Error;
 
 /// The duration of connecting: name resolution, TCP and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const HTTP_CLIENT: &str = "ClientBuilder::http_client";
 
-/// Builds the HTTP client that is used if none is set.
-pub(super) fn build_http_client(endpoint: &Url) -> Result<reqwest::Client, Error> {
+/// The HTTP client of a client to be built.
+#[derive(Clone)]
+pub(super) enum HttpClient {
+    Own(reqwest::Client),
+    Default(Option<Configure>),
+}
+
+/// A function of the user that changes the default HTTP client.
+pub(super) type Configure = Arc<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
+
+impl HttpClient {
+    pub(super) fn build(self, endpoint: &Url) -> Result<reqwest::Client, Error> {
+        let configure = match self {
+            Self::Own(client) => return Ok(client),
+            Self::Default(configure) => configure,
+        };
+        let (setting, builder) = match configure {
+            Some(configure) => ("ClientBuilder::configure_http", configure(default_builder(endpoint)?)),
+            None => (HTTP_CLIENT, default_builder(endpoint)?),
+        };
+        builder.build().map_err(|error| invalid(setting, format!("it cannot be built: {error}")))
+    }
+}
+
+fn default_builder(endpoint: &Url) -> Result<reqwest::ClientBuilder, Error> {
     if endpoint.scheme() == "https" && !cfg!(any(feature = "rustls-no-provider", feature = "native-tls")) {
         let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
-        return Err(invalid(rule));
+        return Err(invalid(HTTP_CLIENT, rule));
     }
     #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // reqwest would panic.
         let rule =
             "rustls has no cryptography: install a `CryptoProvider` first, or enable the feature `rustls`";
-        return Err(invalid(rule));
+        return Err(invalid(HTTP_CLIENT, rule));
     }
-    let mut builder =
-        reqwest::Client::builder().http1_only().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
+    let mut builder = reqwest::Client::builder()
+        .http1_only()
+        .redirect(Policy::none())
+        // The only ones are those of HTTP/2; a copy of each request would be kept for them.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
+        .connect_timeout(CONNECT_TIMEOUT);
     if is_loopback(endpoint) {
         // A proxy must not receive a token that is for this machine.
         builder = builder.no_proxy();
@@ -34,11 +63,11 @@ pub(super) fn build_http_client(endpoint: &Url) -> Result<reqwest::Client, Error
     let builder = builder.tls_backend_rustls();
     #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
     let builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
-    builder.build().map_err(|error| invalid(format!("it cannot be built: {error}")))
+    Ok(builder)
 }
 
-fn invalid(rule: impl Into<String>) -> Error {
-    Error::InvalidConfiguration { setting: "ClientBuilder::http_client", rule: rule.into() }
+fn invalid(setting: &'static str, rule: impl Into<String>) -> Error {
+    Error::InvalidConfiguration { setting, rule: rule.into() }
 }
 
 #[cfg(all(test, not(any(feature = "rustls", feature = "native-tls"))))]
@@ -48,7 +77,7 @@ mod tests {
     #[test]
     fn build_without_tls_or_cryptography_is_refused_with_the_way_out() {
         let endpoint = Url::parse("https://contoso.azure-devices.net").unwrap();
-        let error = build_http_client(&endpoint).unwrap_err().to_string();
+        let error = default_builder(&endpoint).unwrap_err().to_string();
         let reason =
             if cfg!(feature = "rustls-no-provider") { "install a `CryptoProvider`" } else { "no TLS" };
         assert!(error.contains(reason) && error.contains("enable the feature `rustls`"), "{error}");
@@ -58,6 +87,6 @@ mod tests {
     #[test]
     fn build_without_tls_reaches_an_emulated_hub() {
         let endpoint = Url::parse("http://127.0.0.1:1").unwrap();
-        assert!(build_http_client(&endpoint).is_ok());
+        assert!(default_builder(&endpoint).is_ok());
     }
 }

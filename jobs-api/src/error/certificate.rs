@@ -46,7 +46,7 @@ impl CertificateError {
     /// Returns the advice for an operator.
     pub(super) fn hint(self) -> Option<&'static str> {
         match self {
-            Self::UnknownIssuer => Some("trust its issuer in the client given to ClientBuilder::http_client"),
+            Self::UnknownIssuer => Some("trust its issuer with ClientBuilder::configure_http"),
             Self::CaAsServer => Some("use a certificate that an authority signed, and trust that authority"),
             Self::Expired | Self::NotValidYet => Some("check the clock of this machine too"),
             Self::NameMismatch | Self::Revoked | Self::Other => None,

@@ -17,6 +17,11 @@ fn assert_refused(builder: ClientBuilder, setting: &str) {
 }
 
 #[test]
+fn default_http_client_that_cannot_be_built_is_refused() {
+    assert_refused(builder().configure_http(|http| http.user_agent("a\nb")), "ClientBuilder::configure_http");
+}
+
+#[test]
 fn plain_http_is_for_loopback_only() {
     for url in ["http://127.0.0.1:8080", "http://localhost/", "http://[::1]:1/base", "http://127.9.9.9"] {
         assert!(builder().endpoint(url).build().is_ok(), "{url}");

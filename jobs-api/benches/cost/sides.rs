@@ -69,17 +69,17 @@ struct Failure {
 impl Sides {
     pub(crate) fn new(server: &Server) -> Self {
         let url = format!("https://{}", server.address);
-        let http = || {
-            let certificate = reqwest::Certificate::from_der(&server.certificate).unwrap();
-            reqwest::Client::builder().http1_only().tls_certs_only([certificate]).no_proxy()
-        };
+        let certificate = reqwest::Certificate::from_der(&server.certificate).unwrap();
         let builder = |credential| {
-            Client::builder(HOST).credential(credential).endpoint(&url).http_client(http().build().unwrap())
+            let certificate = certificate.clone();
+            let builder = Client::builder(HOST).credential(credential).endpoint(&url);
+            builder.configure_http(move |http| http.tls_certs_only([certificate.clone()]))
         };
         let rotation = RotatingCredential::new(key(0));
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static(TOKEN));
-        let with_token = http().default_headers(headers).build().unwrap();
+        let http = reqwest::Client::builder().http1_only().tls_certs_only([certificate.clone()]).no_proxy();
+        let with_token = http.default_headers(headers).build().unwrap();
         let attempt = Attempt::new(Settings {
             authorization: HeaderValue::from_static(TOKEN),
             request_id: RequestId::random(),

@@ -45,6 +45,9 @@ impl Authorizer {
     ///
     /// Fails if the signature has expired, or if the token credential fails.
     pub(crate) async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
+        if !self.credential.is_replaceable() {
+            return self.source().token(&self.audience, &self.clock, rejected).await;
+        }
         loop {
             // Subscribe before reading the issuer: a replacement in between must end the wait below.
             let replacement = pin!(self.credential.wait_for_replacement());

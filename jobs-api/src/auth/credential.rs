@@ -147,6 +147,11 @@ impl Credential {
         }
     }
 
+    /// Returns true if the issuer may be replaced.
+    pub(super) fn is_replaceable(&self) -> bool {
+        matches!(self.0, Kind::Rotating(_))
+    }
+
     /// Waits until the current issuer is replaced.
     ///
     /// "Current" is as of this call, not as of the first poll.

@@ -151,13 +151,14 @@ impl Pipeline {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
+        let start = Instant::now();
         let request_id = RequestId::random();
         let number = state.next_attempt();
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
             request_id,
             number,
-            timeout: state.remaining().min(self.attempt_timeout),
+            timeout: state.remaining_at(start).min(self.attempt_timeout),
             exposes_headers: scope.exposes_headers,
             body_limit: scope.body_limit.map_or(self.body_limit, |limit| limit.min(self.body_limit)),
             headers: self.headers.clone(),
@@ -165,10 +166,10 @@ impl Pipeline {
         });
         let endpoint = self.endpoint.as_str().trim_end_matches('/');
         let api = generated::Client::new_with_client(endpoint, self.http.clone(), attempt.clone());
-        let start = Instant::now();
         state.record_start(start);
         let result = pin!(operation(api)).await;
-        let elapsed = start.elapsed();
+        let end = Instant::now();
+        let elapsed = end - start;
         let mut exchange = std::mem::take(&mut *attempt.exchange());
         let span = exchange.span.take();
         trace.record_attempt(exchange.request.as_ref().map(|request| request.operation));
@@ -177,7 +178,7 @@ impl Pipeline {
         }
         let result = match result {
             _ if exchange.is_unusable() => Err(Error::from_unusable(exchange, token)),
-            Ok(response) => Ok(Response::new(response, exchange, request_id, number, state.elapsed())),
+            Ok(response) => Ok(Response::new(response, exchange, request_id, number, state.elapsed(end))),
             Err(error) => Err(Error::from_attempt(error, exchange, token)),
         };
         attempt::record_end(span.as_ref(), result.as_ref().err(), elapsed);

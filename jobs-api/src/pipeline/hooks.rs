@@ -12,7 +12,7 @@ use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
-use reqwest::{Method, Request, Response, ResponseBuilderExt as _};
+use reqwest::{Method, Request, Response, ResponseBuilderExt as _, Url};
 use tokio::time::sleep;
 use tracing::{Instrument as _, Span};
 
@@ -58,7 +58,7 @@ impl ClientHooks<Attempt> for Client {
         headers.remove(API_VERSION);
         headers.insert(AUTHORIZATION, authorization.clone());
         headers.insert(USER_AGENT, PRODUCT);
-        headers.insert(REQUEST_ID, HeaderValue::from_bytes(&request_id.text())?);
+        headers.insert(REQUEST_ID, HeaderValue::from_maybe_shared(Bytes::from_owner(request_id.text()))?);
         if has_body {
             // The official clients name the charset; a media type other than JSON is the operation's own.
             if headers.get(CONTENT_TYPE).is_none_or(|media_type| media_type == "application/json") {
@@ -99,28 +99,41 @@ impl ClientHooks<Attempt> for Client {
 }
 
 /// Sends the request, reads the response, and records it.
-async fn send(api: &Client, request: Request, span: &Span) -> reqwest::Result<Response> {
+fn send<'a>(
+    api: &'a Client,
+    request: Request,
+    span: &'a Span,
+) -> impl Future<Output = reqwest::Result<Response>> + 'a {
     let (attempt, requested) = (api.inner(), request.url().clone());
     attempt.exchange().is_sent = true;
-    let mut response = api.client().execute(request).await?;
-    let redirected_to = (*response.url() != requested).then(|| response.url().authority().to_owned());
-    let (status, headers) = (response.status(), mem::take(response.headers_mut()));
-    let (mut parts, ()) = http::Response::builder().url(requested).body(()).unwrap_or_default().into_parts();
-    parts.status = status;
-    if attempt.settings().exposes_headers {
-        parts.headers = headers.clone();
+    // Handed over now, so that the future below does not hold the request.
+    let response = api.client().execute(request);
+    async move {
+        let mut response = response.await?;
+        record_head(attempt, &mut response, &requested);
+        let body = read_body(attempt, &mut response).await?;
+        record_response(span, response.status(), body.len());
+        let mut read = http::Response::builder().url(requested).body(body).unwrap_or_default();
+        *read.status_mut() = response.status();
+        if let Some(recorded) = &attempt.exchange().response
+            && attempt.settings().exposes_headers
+        {
+            *read.headers_mut() = recorded.headers.clone();
+        }
+        Ok(read.into())
     }
-    // Recorded before the body is read: an interrupted response keeps its status and headers.
+}
+
+/// Records a response before its body is read: an interrupted one keeps its status and headers.
+fn record_head(attempt: &Attempt, response: &mut Response, requested: &Url) {
+    let redirected_to = (response.url() != requested).then(|| response.url().authority().to_owned());
     attempt.exchange().response = Some(ReceivedResponse {
-        status,
-        headers,
+        status: response.status(),
+        headers: mem::take(response.headers_mut()),
         body: Bytes::new(),
         extent: BodyExtent::Interrupted,
         redirected_to,
     });
-    let body = read_body(attempt, &mut response).await?;
-    record_response(span, status, body.len());
-    Ok(http::Response::from_parts(parts, body).into())
 }
 
 /// Adds the headers of the user, except those that the client or its HTTP client sets.

@@ -53,14 +53,19 @@ impl RetryState {
         Self { is_look: true, ..Self::at(self.policy.with_attempts(attempts), self.start) }
     }
 
-    /// Returns how long the operation has taken.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+    /// Returns how long the operation has taken at this time.
+    pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.start)
     }
 
     /// Returns how long the operation may still take.
     pub(super) fn remaining(&self) -> Duration {
-        self.policy.total().saturating_sub(self.elapsed())
+        self.remaining_at(Instant::now())
+    }
+
+    /// Returns how long the operation may still take from this time on.
+    pub(super) fn remaining_at(&self, now: Instant) -> Duration {
+        self.policy.total().saturating_sub(self.elapsed(now))
     }
 
     /// Returns the times until which an attempt waits for its turn, and for a slot if it waits for one. A call
@@ -116,7 +121,7 @@ impl RetryState {
             // No attempt so far can have changed anything.
             self.first_attempt = None;
         }
-        self.history.elapsed = self.elapsed();
+        self.history.elapsed = self.elapsed(Instant::now());
         self.history.attempts += 1;
         let decision = match self.policy.decide(Failure::from(error), &self.history, fastrand::f64()) {
             Decision::WaitForSlot(_) if pace.slots => Decision::AwaitTurn,

@@ -91,7 +91,7 @@ impl Meter {
 
     /// Returns the time between two calls beyond the interval of the rate.
     fn margin(&self) -> Duration {
-        self.pace.margin(self.unevenness())
+        self.pace.margin(|| self.unevenness())
     }
 
     /// Returns true if the hub has shown no burst.
@@ -152,7 +152,7 @@ impl Meter {
         if pass.paced.is_some() && !self.margin().is_zero() {
             self.jitter.record_accepted();
         }
-        if self.pace.record_accepted(pass.paced, accepted, self.unevenness(), now) {
+        if self.pace.record_accepted(pass.paced, accepted, self.margin(), now) {
             self.bucket.settle();
         }
     }

@@ -85,9 +85,9 @@ impl Pace {
 
     /// Returns the time between two calls beyond the interval of the rate, if calls arrive as unevenly as
     /// that: a bucket of one call rejects those that come too early.
-    pub(super) fn margin(&self, unevenness: Duration) -> Duration {
+    pub(super) fn margin(&self, unevenness: impl FnOnce() -> Duration) -> Duration {
         match self.phase {
-            Phase::Trial(_) | Phase::Known(_) if self.is_bare() => unevenness,
+            Phase::Trial(_) | Phase::Known(_) if self.is_bare() => unevenness(),
             _ => Duration::ZERO,
         }
     }
@@ -110,11 +110,11 @@ impl Pace {
     /// of all allows one call in that time.
     pub(super) fn interval(&self) -> Duration {
         let rate = match self.phase {
-            Phase::Open => self.told.unwrap_or(f64::INFINITY),
-            Phase::Measure => self.grid.small,
-            Phase::Trial(_) | Phase::Known(_) => self.rate().unwrap_or(f64::INFINITY),
+            Phase::Open => self.told,
+            Phase::Measure => Some(self.grid.small),
+            Phase::Trial(_) | Phase::Known(_) => self.rate(),
         };
-        Duration::from_secs_f64(60.0 / (rate * USED))
+        rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(60.0 / (rate * USED)))
     }
 
     /// Returns the time between two calls at the whole of the rate.
@@ -152,10 +152,9 @@ impl Pace {
         &mut self,
         paced: Option<u32>,
         accepted: u32,
-        unevenness: Duration,
+        margin: Duration,
         now: Instant,
     ) -> bool {
-        let margin = self.margin(unevenness);
         match &mut self.phase {
             Phase::Trial(search) if paced == Some(self.number) => {
                 let before = search.rate;
@@ -190,7 +189,7 @@ impl Pace {
         unevenness: Duration,
         now: Instant,
     ) {
-        let margin = self.margin(unevenness);
+        let margin = self.margin(|| unevenness);
         match &mut self.phase {
             Phase::Open => match self.told {
                 Some(rate) => self.change_phase(Phase::Known(rate)),

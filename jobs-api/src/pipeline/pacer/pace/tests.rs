@@ -83,20 +83,20 @@ fn learned_rate_is_corrected_when_rejections_come_soon_after_each_other() {
 fn margin_is_kept_at_a_hub_without_a_burst() {
     let uneven = Duration::from_millis(20);
     let mut told = pace(Some(5000.0));
-    assert_eq!(told.margin(uneven), Duration::ZERO, "nothing is known to bind");
+    assert_eq!(told.margin(|| uneven), Duration::ZERO, "nothing is known to bind");
     told.record_rejected(1, 0.1, EVEN, Instant::now());
-    assert_eq!(told.margin(uneven), uneven);
+    assert_eq!(told.margin(|| uneven), uneven);
     for (at_once, expected) in [(6, uneven), (200, Duration::ZERO)] {
         let mut learned = pace(None);
         learned.record_rejected(at_once, 0.1, uneven, Instant::now());
-        assert_eq!(learned.margin(uneven), Duration::ZERO, "the rate is measured");
+        assert_eq!(learned.margin(|| uneven), Duration::ZERO, "the rate is measured");
         learned.record_rejected(14, 0.7, uneven, Instant::now());
         // At 100 a second, calls that arrive so unevenly pass without a burst.
         while learned.rate().unwrap() < 6000.0 && expected > Duration::ZERO {
             assert!(matches!(learned.phase(), Phase::Trial(_)));
-            learned.record_accepted(Some(learned.number()), 1, uneven, Instant::now());
+            learned.record_accepted(Some(learned.number()), 1, learned.margin(|| uneven), Instant::now());
         }
-        assert_eq!(learned.margin(uneven), expected, "after {at_once} at once");
+        assert_eq!(learned.margin(|| uneven), expected, "after {at_once} at once");
     }
 }
 
@@ -107,6 +107,10 @@ fn rate_is_not_looked_above_if_calls_would_be_no_faster() {
         pace.phase = Phase::Known(rate);
         let later = Instant::now() + LOOKS.1;
         let uneven = Duration::from_millis(100);
-        assert_eq!(pace.record_accepted(Some(pace.number()), 1, uneven, later), is_searched, "{rate}");
+        assert_eq!(
+            pace.record_accepted(Some(pace.number()), 1, pace.margin(|| uneven), later),
+            is_searched,
+            "{rate}"
+        );
     }
 }

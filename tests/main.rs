@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
 
 mod architecture;
+mod batch_resumes;
 mod batch_spans;
 mod batches;
 mod call_options;

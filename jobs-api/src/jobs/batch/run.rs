@@ -96,11 +96,12 @@ struct Runner {
     pipeline: Arc<Pipeline>,
     concurrency: usize,
     intervals: RangeInclusive<Duration>,
+    wait_timeout: Option<Duration>,
 }
 
 impl<'a> RunJobs<'a> {
     pub(crate) fn new(pipeline: Arc<Pipeline>, requests: BoxStream<'a, (String, BatchRequest)>) -> Self {
-        let runner = Runner { pipeline, concurrency: CONCURRENCY, intervals: INTERVALS };
+        let runner = Runner { pipeline, concurrency: CONCURRENCY, intervals: INTERVALS, wait_timeout: None };
         Self { runner, slot_deadline: SLOT_DEADLINE, state: State::New(requests) }
     }
 
@@ -117,6 +118,16 @@ impl<'a> RunJobs<'a> {
     /// true to [`Error::is_job_slot_busy`] or [`Error::is_throttled`].
     pub fn slot_deadline(mut self, slot_deadline: Duration) -> Self {
         self.slot_deadline = slot_deadline.min(SLOT_DEADLINE);
+        self
+    }
+
+    /// Sets how long the end of a job is waited for, once it exists; unlimited by default. After that its report is
+    /// read as it is, with the outcome [`Pending`](crate::JobOutcome::Pending), and the next job takes its place in
+    /// the batch. The job goes on in the hub.
+    ///
+    /// For a job that starts later this includes the time until then.
+    pub fn wait_timeout(mut self, timeout: Duration) -> Self {
+        self.runner.wait_timeout = Some(timeout);
         self
     }
 
@@ -207,7 +218,10 @@ impl Runner {
             ensure_job(&self.pipeline, id, &job.to_request(), first).await?;
         }
         let wait = WaitForJob::new(self.pipeline.clone(), id).poll_intervals(self.intervals.clone());
-        wait.report().await
+        match self.wait_timeout {
+            Some(timeout) => wait.timeout(timeout).report().await,
+            None => wait.report().await,
+        }
     }
 }
 
@@ -239,6 +253,7 @@ impl fmt::Debug for RunJobs<'_> {
         f.debug_struct("RunJobs")
             .field("concurrency", &runner.concurrency)
             .field("slot_deadline", slot_deadline)
+            .field("wait_timeout", &runner.wait_timeout)
             .finish_non_exhaustive()
     }
 }

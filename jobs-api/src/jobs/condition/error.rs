@@ -20,6 +20,8 @@ pub enum ConditionError {
     EmptyList,
     /// `*` is part of another condition.
     NestedAll,
+    /// A condition [on modules](crate::Condition::on_modules) is part of another condition.
+    NestedModules,
 }
 
 impl fmt::Display for ConditionError {
@@ -37,6 +39,9 @@ impl fmt::Display for ConditionError {
             Self::NestedAll => {
                 f.write_str("`*` selects every device and cannot be part of another condition")
             }
+            Self::NestedModules => f.write_str(
+                "a condition on modules cannot be part of another condition: call `Condition::on_modules` last",
+            ),
         }
     }
 }

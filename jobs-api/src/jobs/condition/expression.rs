@@ -76,7 +76,8 @@ impl Condition {
         }
     }
 
-    /// Selects modules instead of devices, for a direct method on each: `FROM devices.modules WHERE …`.
+    /// Selects modules instead of devices, for a direct method on each: `FROM devices.modules WHERE …`. The
+    /// result cannot be part of another condition.
     ///
     /// The service accepts this form, but does not document it.
     #[must_use]
@@ -125,8 +126,12 @@ impl Condition {
     }
 
     fn nested_problem(&self) -> Option<ConditionError> {
-        let is_all = self.text == "*";
-        self.problem.clone().or(is_all.then_some(ConditionError::NestedAll))
+        let problem = match self.text.as_str() {
+            "*" => Some(ConditionError::NestedAll),
+            text if names_collection(text) => Some(ConditionError::NestedModules),
+            _ => None,
+        };
+        self.problem.clone().or(problem)
     }
 }
 

@@ -147,6 +147,9 @@ mod tests {
             assert_eq!(text(Select::Count, condition).unwrap(), count);
         }
         assert_eq!(text(Select::Id, " * ").unwrap(), "SELECT deviceId FROM devices");
+        for source in ["FROM devices.modules", "from\n devices.modules", "FROM\tdevices.modules"] {
+            assert_eq!(text(Select::Id, source).unwrap(), format!("SELECT deviceId {source}"));
+        }
     }
 
     #[test]

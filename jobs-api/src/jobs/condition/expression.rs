@@ -10,7 +10,8 @@ pub(crate) const UNUSABLE: char = '\0';
 
 /// Returns true if the text of a condition names the collection that it selects from, as one on modules does.
 pub(crate) fn names_collection(condition: &str) -> bool {
-    condition.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("FROM "))
+    let first_word = condition.split_once(char::is_whitespace).map(|(word, _)| word);
+    first_word.is_some_and(|word| word.eq_ignore_ascii_case("FROM"))
 }
 
 /// A condition that selects devices.

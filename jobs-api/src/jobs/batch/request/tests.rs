@@ -76,6 +76,7 @@ fn condition_of_the_request_holds_for_the_list_too() {
             "FROM devices.modules WHERE deviceId IN ['d'] AND (tags.a = 1)",
         ),
         ("from devices.modules", "from devices.modules WHERE deviceId IN ['d']"),
+        ("FROM\ndevices.modules", "FROM\ndevices.modules WHERE deviceId IN ['d']"),
         (
             "FROM devices.modules\nwhere\ttags.a = ' WHERE '",
             "FROM devices.modules WHERE deviceId IN ['d'] AND (tags.a = ' WHERE ')",

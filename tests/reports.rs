@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 use jobs_api::JobOutcome;
-use jobs_emulator::{Device, Emulator, MethodAnswer};
+use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Route, When};
 use serde_json::json;
 
 use crate::support::{client, reboot};
@@ -41,6 +41,18 @@ async fn failed_devices_include_failure_answers() {
     client.wait_for_job("job").await.unwrap();
     let failed: Vec<_> = client.failed_devices("job").try_collect().await.unwrap();
     assert_eq!(failed.iter().map(|row| row.id()).collect::<Vec<_>>(), ["b", "c"]);
+}
+
+#[tokio::test]
+async fn failure_without_a_row_is_no_success() {
+    let hub = troubled_hub().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    client.wait_for_job("job").await.unwrap();
+    hub.inject(Route::QueryDevices, When::Next(1), Fault::status(200).with_body("[]"));
+    let report = client.job_report("job").await.unwrap();
+    assert_eq!((report.devices, report.failed), (0, 0));
+    assert_eq!(report.outcome(), JobOutcome::CompletedWithFailures(1), "by the hub's statistics");
 }
 
 #[tokio::test]

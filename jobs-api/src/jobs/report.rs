@@ -105,13 +105,17 @@ impl JobReport {
     }
 
     /// Returns the outcome by the rows: unlike [`JobResponse::outcome`], it counts a device that answered
-    /// with a failure as failed.
+    /// with a failure as failed. If the hub's statistics count more failed devices than the rows show, they
+    /// count. An [unreadable](Self::unreadable) row is no failure.
     pub fn outcome(&self) -> JobOutcome {
         match self.job.outcome() {
-            JobOutcome::Succeeded | JobOutcome::CompletedWithFailures(_) => match self.failed {
-                0 => JobOutcome::Succeeded,
-                failed => JobOutcome::CompletedWithFailures(u32::try_from(failed).unwrap_or(u32::MAX)),
-            },
+            JobOutcome::Succeeded | JobOutcome::CompletedWithFailures(_) => {
+                let failed = u32::try_from(self.failed).unwrap_or(u32::MAX);
+                match failed.max(self.job.counts().failed) {
+                    0 => JobOutcome::Succeeded,
+                    failed => JobOutcome::CompletedWithFailures(failed),
+                }
+            }
             outcome => outcome,
         }
     }

@@ -46,7 +46,7 @@ impl PollTimer {
         let wait = interval.max(time_to_start.saturating_sub(BEFORE_START));
         let remaining = self.remaining();
         sleep(wait.min(remaining)).await;
-        self.interval = (self.interval * 3 / 2).min(self.longest);
+        self.interval = (self.interval.saturating_mul(3) / 2).min(self.longest);
         wait < remaining
     }
 
@@ -89,6 +89,13 @@ mod tests {
         let start = Instant::now();
         assert!(timer.sleep(Duration::ZERO, Some(Duration::from_secs(7))).await);
         assert_eq!(start.elapsed(), Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn longest_interval_ends_at_the_timeout() {
+        let longest = Duration::MAX..=Duration::MAX;
+        let mut timer = PollTimer::start(Some(Duration::from_secs(1)), &longest);
+        assert!(!timer.sleep(Duration::ZERO, None).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus};
 use jobs_api::{Client, JobOutcome, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
-use crate::support::clock::FrozenClock;
+use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
 use crate::support::{AT_ONCE, builder, client, quick_hub, reboot, slow_hub, wait_for};
 
 /// Returns the number of GET requests that reached the hub.
@@ -200,6 +200,28 @@ async fn thousand_jobs_are_polled_by_page() {
     assert_eq!(jobs.len(), 1000);
     assert!(jobs.values().all(|job| job.as_ref().unwrap().outcome() == JobOutcome::Succeeded));
     assert!(get_count(&hub) - before <= 20, "{} requests", get_count(&hub) - before);
+}
+
+#[tokio::test]
+async fn failed_list_is_read_again_in_the_next_round() {
+    let pace = Pace { queued: Duration::from_secs(3600), ..Pace::default() };
+    let hub = Emulator::builder().concurrent_jobs(10).pace(pace).start().await;
+    let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
+    for id in ["one", "two"] {
+        client.create_scheduled_job(id, &reboot()).await.unwrap();
+    }
+    hub.inject(Route::QueryJobs, When::Next(1), Fault::status(503));
+    let intervals = Duration::from_millis(10)..=Duration::from_millis(10);
+    let wait = client.wait_for_jobs(["one", "two"]).poll_intervals(intervals).into_future();
+    let wait = tokio::spawn(wait);
+    let lists = || hub.requests().iter().filter(|poll| poll.path.ends_with("/query")).count();
+    let reading = async {
+        while lists() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(TEST_TIMEOUT, reading).await.unwrap();
+    wait.abort();
 }
 
 #[tokio::test]

@@ -112,8 +112,7 @@ impl Polling<'_> {
         loop {
             let mut pending = self.pending();
             if pending.len() > self.list_cost {
-                let pages = self.poll_by_list(&mut pending).await;
-                self.list_cost = pages + pending.len();
+                self.poll_by_list(&mut pending).await;
             }
             for id in &pending {
                 if self.timer.is_expired() {
@@ -146,15 +145,20 @@ impl Polling<'_> {
         self.observations.iter().filter(|(_, job)| !job.is_final()).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Polls the `pending` jobs by listing, and removes those that the list shows. Returns the number of
-    /// pages read. Stops as soon as polling each remaining job is cheaper.
-    async fn poll_by_list(&mut self, pending: &mut BTreeSet<String>) -> usize {
+    /// Polls the `pending` jobs by listing, and removes those that the list shows. Stops as soon as polling
+    /// each remaining job is cheaper.
+    async fn poll_by_list(&mut self, pending: &mut BTreeSet<String>) {
         let most = pending.len();
         let mut pages = pin!(Pager::of_jobs(self.pipeline.clone(), JobFilter::default()).pages());
         let mut count = 0;
         while count < most && !pending.is_empty() && (count == 0 || !self.timer.is_expired()) {
-            // A failed listing is not fatal: jobs are then polled individually.
-            let Ok(Some(page)) = pages.try_next().await else { break };
+            let page = match pages.try_next().await {
+                Ok(Some(page)) => page,
+                // A failed listing is not fatal: jobs are then polled individually. After a transient failure
+                // the cost of a list is as unknown as before.
+                Err(error) if error.is_retryable() => return,
+                Ok(None) | Err(_) => break,
+            };
             count += 1;
             for job in page.items {
                 if let Some(id) = job.job_id.clone().filter(|id| pending.remove(id)) {
@@ -163,7 +167,7 @@ impl Polling<'_> {
                 }
             }
         }
-        count
+        self.list_cost = count + pending.len();
     }
 
     fn record(&mut self, id: &str, result: Result<JobResponse, Error>) {

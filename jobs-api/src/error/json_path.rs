@@ -8,27 +8,36 @@ enum Level {
     Array(usize),
 }
 
+/// Levels of a path that are kept: no value that is built is deeper.
+const KEPT_LEVELS: usize = 128;
+/// Bytes of a key that are kept.
+const KEPT_KEY: usize = 1000;
+
 /// Returns the path of the member of `json` at `line` and `column` (both from 1, in bytes), such as
 /// `[3].status`. The outermost value has an empty path. Accepts any text.
 pub(super) fn json_path(json: &[u8], line: usize, column: usize) -> String {
     let before = json.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1));
     let end = before.map(<[u8]>::len).sum::<usize>() + column;
     let mut levels = Vec::new();
+    // Levels below those that are kept.
+    let mut deeper = 0_usize;
     let mut expects_key = false;
     let mut bytes = json.iter().take(end).copied();
     while let Some(byte) = bytes.next() {
         match byte {
+            b'{' | b'[' if levels.len() == KEPT_LEVELS => deeper += 1,
+            b'}' | b']' if deeper > 0 => deeper -= 1,
             b'{' => levels.push(Level::Object(String::new())),
             b'[' => levels.push(Level::Array(0)),
             b'}' | b']' => drop(levels.pop()),
             b'"' => {
                 let text = string(&mut bytes);
-                if let (true, Some(Level::Object(key))) = (expects_key, levels.last_mut()) {
+                if let (true, 0, Some(Level::Object(key))) = (expects_key, deeper, levels.last_mut()) {
                     *key = text;
                 }
             }
             b',' => {
-                if let Some(Level::Array(index)) = levels.last_mut() {
+                if let (0, Some(Level::Array(index))) = (deeper, levels.last_mut()) {
                     *index += 1;
                 }
             }
@@ -43,14 +52,19 @@ pub(super) fn json_path(json: &[u8], line: usize, column: usize) -> String {
     levels.iter().map(step).collect::<String>().trim_start_matches('.').to_owned()
 }
 
-/// Reads the rest of a string up to its closing quote, without decoding escapes.
+/// Reads the rest of a string up to its closing quote, without decoding escapes. Returns its beginning.
 fn string(bytes: &mut impl Iterator<Item = u8>) -> String {
     let mut text = Vec::new();
+    let mut keep = |byte| {
+        if text.len() < KEPT_KEY {
+            text.push(byte);
+        }
+    };
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => break,
-            b'\\' => text.extend([Some(byte), bytes.next()].into_iter().flatten()),
-            _ => text.push(byte),
+            b'\\' => [Some(byte), bytes.next()].into_iter().flatten().for_each(&mut keep),
+            _ => keep(byte),
         }
     }
     String::from_utf8_lossy(&text).into_owned()
@@ -101,6 +115,16 @@ mod tests {
         for json in ["", "oops", "{", "7", "<html>"] {
             assert_eq!(path_of_error(json), "", "{json}");
         }
+    }
+
+    #[test]
+    fn path_is_bounded() {
+        let deep = "[".repeat(100_000);
+        assert_eq!(json_path(deep.as_bytes(), 1, deep.len()), "[0]".repeat(KEPT_LEVELS));
+        let closed = format!("{{\"a\": [{deep}{}, 1, oops", "]".repeat(deep.len()));
+        assert_eq!(json_path(closed.as_bytes(), 1, closed.len()), "a[2]");
+        let long = format!("{{\"{}\": oops", "k".repeat(100_000));
+        assert_eq!(json_path(long.as_bytes(), 1, long.len()), "k".repeat(KEPT_KEY));
     }
 
     #[test]

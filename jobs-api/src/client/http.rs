@@ -52,7 +52,7 @@ fn default_builder(endpoint: &Url) -> Result<reqwest::ClientBuilder, Error> {
     let mut builder = reqwest::Client::builder()
         .http1_only()
         .redirect(Policy::none())
-        // The only ones are those of HTTP/2; a copy of each request would be kept for them.
+        // Its own retries are for HTTP/2 alone, and keep a copy of each request.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(CONNECT_TIMEOUT);
     if is_loopback(endpoint) {

@@ -10,7 +10,7 @@ use reqwest::header::HeaderMap;
 use super::Client;
 use super::endpoint::parse_endpoint;
 use super::http::HttpClient;
-use crate::auth::{Authorizer, ConnectionString, Credential, HOST_NAME_RULE, is_host_name, is_resource};
+use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, is_resource};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
 use crate::pipeline::pacer::Pacer;
@@ -67,15 +67,6 @@ impl ClientBuilder {
             body_limit: BODY_LIMIT,
             on_request: None,
         }
-    }
-
-    /// Starts from a hub's connection string: its host, its credential and its gateway, if it names one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ConnectionString`] names the key at fault.
-    pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
-        Ok(connection_string.parse::<ConnectionString>()?.into())
     }
 
     /// Sets the credential that signs the calls.
@@ -273,26 +264,6 @@ impl Client {
     /// cloud's host name is used verbatim.
     pub fn builder(host_name: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(host_name.into())
-    }
-
-    /// Creates a client from a hub's connection string, as the portal shows it for a shared access policy.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ConnectionString`] names the key at fault.
-    pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
-        ClientBuilder::from_connection_string(connection_string)?.build()
-    }
-}
-
-impl From<ConnectionString> for ClientBuilder {
-    fn from(connection: ConnectionString) -> Self {
-        let builder =
-            Self::new(connection.host_name().to_owned()).credential(connection.credential().clone());
-        match connection.gateway_host_name() {
-            Some(gateway) => builder.endpoint(format!("https://{gateway}")),
-            None => builder,
-        }
     }
 }
 

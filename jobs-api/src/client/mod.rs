@@ -1,6 +1,8 @@
 //! The client: one short method for each operation.
 
 // The page of `Client` lists its methods in the order of these.
+mod connection_string;
+
 pub(crate) mod builder;
 mod env;
 mod operations;

@@ -7,6 +7,7 @@ mod list;
 mod request;
 mod results;
 mod run;
+mod runner;
 mod trace;
 
 pub use self::error::{BatchError, JobFailure};

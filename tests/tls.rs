@@ -63,8 +63,10 @@ async fn configured_http_client_follows_no_redirect() {
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
     let authority = authority(&hub);
     let builder = builder.endpoint(hub.endpoint()).retry(RetryPolicy::none());
-    let client =
-        builder.configure_http(move |http| http.tls_certs_only([authority.clone()])).build().unwrap();
+    let follow = reqwest::redirect::Policy::default;
+    let builder =
+        builder.configure_http(move |http| http.tls_certs_only([authority.clone()]).redirect(follow()));
+    let client = builder.build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 307);
     assert!(other.requests().is_empty(), "no token was sent");

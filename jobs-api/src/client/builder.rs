@@ -98,8 +98,11 @@ impl ClientBuilder {
 
     /// Changes the default HTTP client, such as its proxy or the certificate authorities that it trusts.
     ///
-    /// It speaks HTTP/1.1 over TLS 1.2 or later, follows no redirect, connects within 10 seconds, and uses the
-    /// environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) except for loopback addresses.
+    /// It speaks HTTP/1.1 over TLS 1.2 or later, connects within 10 seconds, and uses the environment's proxy
+    /// (`HTTPS_PROXY`, `NO_PROXY`) except for loopback addresses. It follows no redirect, whatever the function
+    /// sets.
+    ///
+    /// Replaces an earlier such function, or [`http_client`](Self::http_client).
     ///
     /// ```
     /// use jobs_api::{Client, ClientBuilder, Error, reqwest};
@@ -116,7 +119,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the HTTP client, in place of the default one: to share connections with other parts of a program.
+    /// Sets the HTTP client, in place of the default one and of [`configure_http`](Self::configure_http): to share
+    /// connections with other parts of a program.
     ///
     /// A timeout that this client has ends an attempt too, if it passes before the
     /// [`attempt_timeout`](Self::attempt_timeout).

@@ -7,6 +7,7 @@ use reqwest::Url;
 use reqwest::redirect::Policy;
 
 use super::endpoint::is_loopback;
+use crate::auth::causes;
 use crate::error::Error;
 
 /// The duration of connecting: name resolution, TCP and TLS.
@@ -33,7 +34,11 @@ impl HttpClient {
             Some(configure) => ("ClientBuilder::configure_http", configure(default_builder(endpoint)?)),
             None => (HTTP_CLIENT, default_builder(endpoint)?),
         };
-        builder.build().map_err(|error| invalid(setting, format!("it cannot be built: {error}")))
+        // Set last: the target of a redirect must not receive the token.
+        builder.redirect(Policy::none()).build().map_err(|error| {
+            let reasons: Vec<String> = causes(Some(&error)).map(ToString::to_string).collect();
+            invalid(setting, format!("it cannot be built: {}", reasons.join(": ")))
+        })
     }
 }
 
@@ -51,7 +56,6 @@ fn default_builder(endpoint: &Url) -> Result<reqwest::ClientBuilder, Error> {
     }
     let mut builder = reqwest::Client::builder()
         .http1_only()
-        .redirect(Policy::none())
         // Its own retries are for HTTP/2 alone, and keep a copy of each request.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(CONNECT_TIMEOUT);

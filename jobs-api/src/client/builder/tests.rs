@@ -18,7 +18,10 @@ fn assert_refused(builder: ClientBuilder, setting: &str) {
 
 #[test]
 fn default_http_client_that_cannot_be_built_is_refused() {
-    assert_refused(builder().configure_http(|http| http.user_agent("a\nb")), "ClientBuilder::configure_http");
+    let builder = builder().configure_http(|http| http.user_agent("a\nb"));
+    let error = builder.clone().build().unwrap_err().to_string();
+    assert!(error.ends_with("failed to parse header value"), "{error}");
+    assert_refused(builder, "ClientBuilder::configure_http");
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub enum JobOutcome {
     Cancelled,
     /// The job has not ended.
     Pending,
-    /// The hub does not tell: an import or export job, or one that it does not show yet.
+    /// The hub does not report it: an import or export job, or one that it does not show yet.
     Unknown,
 }
 
@@ -204,7 +204,8 @@ impl DeviceJob {
             return None;
         }
         let error = self.error.clone().unwrap_or_default();
-        let parts: Vec<String> = [error.code, error.description].into_iter().flatten().collect();
+        let parts = [error.code, error.description].into_iter().flatten();
+        let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         Some(if parts.is_empty() { "the hub gives no reason".into() } else { parts.join(": ") })
     }
 }

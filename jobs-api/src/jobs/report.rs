@@ -12,6 +12,7 @@ use super::outcome::JobOutcome;
 use super::pager::Pager;
 use super::read::read_job;
 use crate::error::Error;
+use crate::error::text::one_line;
 use crate::generated::types::{DeviceJob, DeviceJobStatistics, JobResponse};
 use crate::pipeline::Pipeline;
 use crate::runtime::Timestamp;
@@ -80,9 +81,10 @@ pub struct DeviceFailure {
     pub reason: String,
 }
 
+/// Shows one line, whatever the device answered.
 impl std::fmt::Display for DeviceFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.device_id, self.reason)
+        write!(f, "{}: {}", one_line(&self.device_id), one_line(&self.reason))
     }
 }
 

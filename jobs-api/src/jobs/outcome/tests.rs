@@ -48,7 +48,10 @@ fn failed_row_has_a_reason() {
     let error = json!({ "code": "JobRunPreconditionFailed", "description": "offline" });
     let failed = row(json!({ "status": "failed", "outcome": {}, "error": error }));
     assert_eq!(failed.failure().unwrap(), "JobRunPreconditionFailed: offline");
-    assert_eq!(row(json!({ "status": "failed" })).failure().unwrap(), "the hub gives no reason");
+    for error in [json!(null), json!({}), json!({ "code": "", "description": "" })] {
+        let row = row(json!({ "status": "failed", "error": error }));
+        assert_eq!(row.failure().unwrap(), "the hub gives no reason");
+    }
     assert_eq!(row(json!({ "status": "pending" })).failure(), None);
     assert!(
         row(json!({ "status": "canceled" })).is_cancelled()

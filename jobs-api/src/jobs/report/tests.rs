@@ -20,6 +20,15 @@ fn report_is_bounded_and_its_sums_are_exact() {
     assert_eq!(report.failures[0].reason.chars().count(), REASON_LENGTH + 1);
 }
 
+#[test]
+fn failure_is_shown_on_one_line() {
+    let error = serde_json::json!({ "description": "stuck\nd: \u{1B}[2Jdone" });
+    let mut report = JobReport::default();
+    report.add(&row(serde_json::json!({ "deviceId": "d", "status": "failed", "error": error })));
+    assert_eq!(report.failures[0].to_string(), "d: stuck d: [2Jdone");
+    assert_eq!(report.failures[0].reason, "stuck\nd: \u{1B}[2Jdone");
+}
+
 /// A report on a job in this status, with this many devices of which one failed.
 fn report(status: &str, devices: i64, end: &str) -> JobReport {
     let statistics = serde_json::json!({ "deviceCount": devices, "failedCount": 1 });

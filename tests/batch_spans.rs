@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{BatchError, BatchRequest, Client, JobReport};
+use jobs_api::{BatchError, BatchRequest, Client, JobOutcome, JobReport};
 use jobs_emulator::{Device, Emulator, Fault, Route, When};
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
@@ -14,7 +14,7 @@ use crate::support::capture::Captured;
 use crate::support::span::{
     assert_attributes, attribute, children, description, events, failures, find_span, names,
 };
-use crate::support::{AT_ONCE, client, quick_hub, reboot};
+use crate::support::{AT_ONCE, client, quick_hub, reboot, slow_hub};
 
 /// Runs a batch, one job at a time.
 async fn run(
@@ -24,6 +24,21 @@ async fn run(
     let intervals = Duration::from_millis(10)..=Duration::from_millis(50);
     let batch = client.run_jobs(stream::iter(requests)).poll_intervals(intervals).concurrency(1);
     batch.collect().await
+}
+
+#[tokio::test]
+async fn job_that_is_awaited_no_longer_has_not_ended() {
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    let captured = Captured::start();
+    let requests = stream::iter([("job", BatchRequest::from(reboot()))]);
+    let results: Vec<_> = client.run_jobs(requests).wait_timeout(Duration::ZERO).collect().await;
+    assert_eq!(results[0].1.as_ref().unwrap().outcome(), JobOutcome::Pending);
+    let spans = captured.spans();
+    let batch = spans.iter().find(|span| attribute(span, "iothub.requests").is_some()).unwrap();
+    assert_eq!(events(batch, "a job ended").len(), 0);
+    let [event] = &events(batch, "the end of a job is awaited no longer")[..] else { panic!("{batch:?}") };
+    assert!(event.contains(&"outcome=pending".to_owned()), "{event:?}");
 }
 
 #[tokio::test]

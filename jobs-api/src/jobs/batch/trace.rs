@@ -112,7 +112,8 @@ impl BatchTrace {
                 jobs,
                 jobs_ended,
                 jobs_failed,
-                "a job ended"
+                "{}",
+                if report.outcome().is_final() { "a job ended" } else { "the end of a job is awaited no longer" }
             ),
             // The operation that failed has reported the error.
             Err(error) => info!(

@@ -91,8 +91,9 @@ fn device_jobs(job_id: &str, status: Option<&DeviceJobStatus>) -> Result<String,
     check_job_id(job_id)?;
     let mut text = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{job_id}'");
     if let Some(status) = status {
-        if !status.as_str().chars().all(|c| c.is_ascii_alphabetic()) {
-            return Err(Error::invalid_request("status", "must have ASCII letters only"));
+        let is_word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic());
+        if !is_word(status.as_str()) {
+            return Err(Error::invalid_request("status", "must be a word of ASCII letters"));
         }
         text += &format!(" AND devices.jobs.status = '{status}'");
     }
@@ -159,6 +160,17 @@ mod tests {
         }
         let unusable = text(Select::Id, Condition::device_ids(["a"; 0])).unwrap_err();
         assert!(unusable.to_string().contains("a list of values must not be empty"), "{unusable}");
+    }
+
+    #[test]
+    fn status_that_is_no_word_is_an_invalid_request() {
+        for status in ["", "a b", "x' OR 'a' = 'a", "é"] {
+            let status = DeviceJobStatus::UnknownValue(status.to_owned());
+            assert!(
+                matches!(device_jobs("job", Some(&status)), Err(Error::InvalidRequest { .. })),
+                "{status}"
+            );
+        }
     }
 
     #[test]

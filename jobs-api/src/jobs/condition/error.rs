@@ -14,7 +14,7 @@ pub enum ConditionError {
         /// Its length.
         length: usize,
     },
-    /// A path has an empty part, or a part with `]]`, which cannot be quoted.
+    /// A path has a part that cannot be quoted: an empty one, or one that has `]]` or ends with `]`.
     Path(String),
     /// A list of values is empty.
     EmptyList,
@@ -33,7 +33,10 @@ impl fmt::Display for ConditionError {
                  a list of devices with `Condition::split_device_ids`"
             ),
             Self::Path(path) => {
-                write!(f, "the path {path:?} cannot be quoted: it has an empty part or `]]`")
+                write!(
+                    f,
+                    "the path {path:?} cannot be quoted: a part is empty, has `]]` or ends with `]`"
+                )
             }
             Self::EmptyList => f.write_str("a list of values must not be empty"),
             Self::NestedAll => {

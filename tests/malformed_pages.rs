@@ -20,6 +20,28 @@ fn page_with_a_deep_payload() -> String {
 }
 
 #[tokio::test]
+async fn continuation_that_is_not_ascii_does_not_end_the_listing() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let page = Fault::status(200).with_body(r#"[{"jobId":"a"}]"#).with_header("x-ms-continuation", "é");
+    hub.inject(Route::QueryJobs, When::Next(1), page);
+    let jobs: Vec<_> = client.query_scheduled_jobs(JobFilter::default()).collect().await;
+    let [Ok(_), Err(error)] = &jobs[..] else { panic!("{jobs:?}") };
+    assert_eq!(error.status().unwrap().as_u16(), 400, "{error}");
+}
+
+#[tokio::test]
+async fn continuation_that_cannot_be_sent_is_an_invalid_request() {
+    let hub = quick_hub().await;
+    for token in ["", "a\nb"] {
+        let mut jobs = client(&hub).query_scheduled_jobs(JobFilter::default()).resume_from(token);
+        let error = jobs.try_next().await.unwrap_err().to_string();
+        assert!(error.starts_with("query_scheduled_jobs was not sent: x-ms-continuation must be"), "{error}");
+    }
+    assert!(hub.requests().is_empty());
+}
+
+#[tokio::test]
 async fn unreadable_row_leaves_the_rest_of_its_page() {
     let hub = quick_hub().await;
     let client = client(&hub);

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+use reqwest::header::HeaderValue;
 
 use super::cycle::CycleDetector;
 use super::query::{JobFilter, Query, Select};
@@ -142,7 +143,7 @@ impl<T: Send + 'static> Pager<T> {
     }
 
     /// Continues after the page that had this [`continuation`](Page::continuation). The hub rejects it
-    /// for another filter or page size.
+    /// for another filter or page size; one that cannot be sent is an [`Error::InvalidRequest`].
     pub fn resume_from(mut self, continuation: impl Into<String>) -> Self {
         self.listing.continuation = Some(continuation.into());
         self
@@ -171,13 +172,20 @@ impl<T: Send + 'static> Listing<T> {
             let rule = format!("must be a page size of {} to {}", PAGE_SIZE.start(), PAGE_SIZE.end());
             return Err(self.refuse(Error::invalid_request("x-ms-max-item-count", rule)));
         }
+        let is_usable = |token: &String| !token.is_empty() && HeaderValue::from_str(token).is_ok();
+        if !self.continuation.as_ref().is_none_or(is_usable) {
+            return Err(
+                self.refuse(Error::invalid_request(CONTINUATION, "must be the continuation of a page"))
+            );
+        }
         (self.read_page)(self).await
     }
 
     /// Returns the page of a response, and the detector that has seen its token.
     fn to_page(&self, response: Response<Rows<T>>) -> Result<(Page<T>, CycleDetector), Error> {
-        let continuation = response.headers().get(CONTINUATION).and_then(|token| token.to_str().ok());
-        let continuation = continuation.filter(|token| !token.is_empty()).map(str::to_owned);
+        let continuation = response.headers().get(CONTINUATION).filter(|token| !token.is_empty());
+        // A token of other characters is not dropped: the hub rejects it, while the listing would seem to end.
+        let continuation = continuation.map(|token| String::from_utf8_lossy(token.as_bytes()).into_owned());
         let mut cycle = self.cycle.clone();
         if let Some(token) = &continuation
             && (self.continuation.as_ref() == Some(token) || cycle.has_repeated(token))

@@ -31,6 +31,17 @@ async fn retry_is_an_event_with_its_reason_and_wait() {
 }
 
 #[tokio::test]
+async fn failure_is_one_line_with_the_error_once() {
+    let hub = quick_hub().await;
+    let captured = Captured::start();
+    let error = fast_retry_client(&hub).get_scheduled_job("none").await.unwrap_err().to_string();
+    let text = captured.text();
+    let failures: Vec<_> = text.lines().filter(|line| line.contains(" WARN ")).collect();
+    let [failure] = failures[..] else { panic!("{text}") };
+    assert_eq!(failure.matches(&error).count(), 1, "{failure}");
+}
+
+#[tokio::test]
 async fn wait_for_a_job_slot_is_reported_once_and_is_no_warning() {
     let busy = || Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded");
     for is_paced in [true, false] {

@@ -178,7 +178,6 @@ impl<'a> Trace<'a> {
     }
 
     fn record_failure(&self, error: &Error) {
-        record_failure(&self.span, error);
         if let Some(service) = error.service().filter(|_| !self.span.is_disabled()) {
             self.span.record("iothub.error_code", service.code().map(|code| code.as_str()));
             self.span.record("iothub.tracking_id", service.tracking_id());
@@ -194,6 +193,8 @@ impl<'a> Trace<'a> {
                 error!(target: OPERATION, error = %Description(error), "error.type" = %ErrorType(error));
             }
         });
+        // After the event: a log shows the fields of the span too, and would have the text twice.
+        record_failure(&self.span, error);
     }
 
     /// Emits the metrics in the form that `tracing_opentelemetry::MetricsLayer` reads. The event belongs to no

@@ -148,7 +148,7 @@ impl<'a> Trace<'a> {
 
     /// Reports the conclusion after a lost response.
     pub(in crate::pipeline) fn record_resolution(&self, outcome: &'static str) {
-        info!(target: OPERATION, outcome, "read the job after a lost response");
+        info!(target: OPERATION, outcome, "the job was read after a lost response");
     }
 
     /// Ends the trace: the status of the span, one event for a failure, and the metrics.

@@ -13,10 +13,11 @@ use crate::outcome::Outcome;
 use crate::render::{Rendered, SPEC, render};
 use crate::spec::{Spec, SpecError};
 use crate::surface::{HandWritten, Report, Surface, compare};
-use crate::upstream::deviations::{self, README};
+use crate::upstream::deviations::{self, DEVIATIONS, README};
 
-/// The only file it writes.
+/// The client that it writes; the only other output is the table of deviations.
 pub(crate) const CLIENT: &str = "jobs-api/src/generated.rs";
+const REMEDY: &str = "`cargo xtask regen` brings it up to date";
 
 /// The options of the command.
 #[derive(Debug, Default)]
@@ -65,10 +66,15 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
         format!("{summary:#}")
     } else {
         let head = match &stale {
-            Some(diff) => format!("{CLIENT} is stale\n\n{diff}\n`cargo xtask regen` brings it up to date"),
+            Some(diff) => format!("{CLIENT} is stale\n\n{diff}\n{REMEDY}"),
             None => summary(&rendered, &found, options, start),
         };
-        let readme = if stale_readme { format!("the table in {README} is stale\n") } else { String::new() };
+        let readme = match (stale_readme, readme.is_some()) {
+            (true, _) => format!("the table in {README} is not that of {DEVIATIONS}: {REMEDY}\n"),
+            (false, true) if writes => format!("wrote the table in {README}\n"),
+            (false, true) => format!("would write the table in {README}\n"),
+            (false, false) => String::new(),
+        };
         format!("{readme}{head}\n{report}")
     };
     Ok(if stale.is_some() || stale_readme { Outcome::Difference(text) } else { Outcome::Success(text) })

@@ -142,6 +142,19 @@ async fn each_end_of_a_job_is_an_event_with_the_progress() {
     assert_eq!(description(find_job(&spans, "refused")), Some(&*refused.to_string()));
 }
 
+#[tokio::test]
+async fn failure_of_a_job_is_not_in_the_lines_of_the_next() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create.of_job("refused"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let client = client(&hub);
+    let captured = Captured::start();
+    run(&client, [("refused", reboot().into()), ("job", reboot().into())]).await;
+    let text = captured.text();
+    let end = text.lines().find(|line| line.contains("a job ended") && line.contains("job_id=\"job\""));
+    let end = end.unwrap_or_else(|| panic!("{text}"));
+    assert!(!end.contains("IotHubQuotaExceeded") && end.contains("jobs_failed=1"), "{end}");
+}
+
 /// Returns the span of a job of a batch.
 fn find_job<'a>(spans: &'a [SpanData], id: &str) -> &'a SpanData {
     let is_job =

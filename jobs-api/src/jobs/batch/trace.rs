@@ -1,6 +1,6 @@
 //! The trace of a batch: its span, that of each job below it, and an event as each job ends.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::field::{Empty, display};
 use tracing::{Span, info, info_span};
@@ -8,7 +8,7 @@ use tracing::{Span, info, info_span};
 use super::error::BatchError;
 use crate::error::Error;
 use crate::jobs::report::JobReport;
-use crate::pipeline::telemetry::failure::{ErrorType, record_failure};
+use crate::pipeline::telemetry::failure::{ErrorType, FailureStatus, record_failure};
 use crate::targets::BATCH;
 
 /// The trace of a batch under way.
@@ -16,6 +16,7 @@ use crate::targets::BATCH;
 pub(super) struct BatchTrace {
     span: Span,
     sums: Mutex<Sums>,
+    first_failure: OnceLock<FailureStatus>,
 }
 
 /// The sums over a batch so far.
@@ -54,7 +55,7 @@ impl BatchTrace {
             iothub.devices_failed = Empty,
             iothub.dropped = Empty,
         );
-        Self { span, sums: Mutex::default() }
+        Self { span, sums: Mutex::default(), first_failure: OnceLock::new() }
     }
 
     /// Returns the span of the batch.
@@ -129,14 +130,15 @@ impl BatchTrace {
         });
     }
 
-    /// Notes the result of a request. The first failure sets the status of the span.
+    /// Notes the result of a request. The first failure sets the status of the span, at its end: until then a
+    /// log would show it in the lines of the other jobs.
     pub(super) fn record_result(&self, result: &Result<JobReport, BatchError>) {
-        let sums = self.update(|sums| {
+        self.update(|sums| {
             sums.requests_ended += 1;
             sums.requests_failed += usize::from(result.is_err());
         });
-        if let (Err(error), 1) = (result, sums.requests_failed) {
-            record_failure(&self.span, error.first_error());
+        if let (Err(error), false) = (result, self.span.is_disabled()) {
+            self.first_failure.get_or_init(|| FailureStatus::of(error.first_error()));
         }
     }
 
@@ -169,6 +171,9 @@ impl Drop for BatchTrace {
         self.span.record("iothub.devices_failed", sums.devices_failed);
         if !sums.has_ended {
             self.span.record("iothub.dropped", true);
+        }
+        if let Some(failure) = self.first_failure.get() {
+            failure.record(&self.span);
         }
     }
 }

@@ -12,15 +12,42 @@ use crate::error::Error;
 pub(crate) fn record_failure(span: &Span, error: &Error) {
     if !span.is_disabled() {
         record_error_type(span, error);
-        // After the code: a status without a description would replace it.
-        span.record("otel.status_description", display(Description(error)));
+        record_description(span, &Description(error));
     }
 }
 
 /// Sets the status of a span to that of a failed one, with the type alone.
 pub(super) fn record_error_type(span: &Span, error: &Error) {
-    span.record("error.type", display(ErrorType(error)));
+    record_type(span, &ErrorType(error));
+}
+
+/// The status of a failed span, kept until it is recorded.
+#[derive(Debug)]
+pub(crate) struct FailureStatus {
+    error_type: String,
+    description: String,
+}
+
+impl FailureStatus {
+    pub(crate) fn of(error: &Error) -> Self {
+        Self { error_type: ErrorType(error).to_string(), description: Description(error).to_string() }
+    }
+
+    /// Sets the status of a span.
+    pub(crate) fn record(&self, span: &Span) {
+        record_type(span, &self.error_type);
+        record_description(span, &self.description);
+    }
+}
+
+fn record_type(span: &Span, error_type: &impl fmt::Display) {
+    span.record("error.type", display(error_type));
     span.record("otel.status_code", "ERROR");
+}
+
+/// Records the description of a status, after its code: a status without a description would replace it.
+fn record_description(span: &Span, description: &impl fmt::Display) {
+    span.record("otel.status_description", display(description));
 }
 
 /// Returns the kind of an error that is no response of the hub.

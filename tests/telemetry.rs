@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use jobs_api::RetryPolicy;
 use jobs_emulator::{Fault, Route, When};
 
@@ -57,8 +58,25 @@ async fn wait_for_a_job_slot_is_reported_once_and_is_no_warning() {
         let waits: Vec<_> = text.lines().filter(|line| line.contains("waiting for a job slot")).collect();
         let [wait] = waits[..] else { panic!("{text}") };
         assert!(wait.contains(" INFO ") && wait.contains("iothub.job_id=\"reboot-43\""), "{wait}");
+        assert_eq!(wait.contains("longest_s="), is_paced, "{wait}");
         assert!(!text.contains(" WARN ") && !text.contains("retrying"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn unlimited_wait_for_a_job_slot_has_no_longest_time() {
+    let hub = quick_hub().await;
+    let busy = Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded").with_header("retry-after", "1");
+    hub.inject(Route::Create, When::Next(1), busy);
+    let client = fast_retry_client(&hub);
+    let captured = Captured::start();
+    let batch = client.run_jobs(stream::iter([("job", reboot())]));
+    let results: Vec<_> = batch.collect().await;
+    assert!(results[0].1.is_ok());
+    let text = captured.text();
+    let wait = text.lines().find(|line| line.contains("waiting for a job slot"));
+    let wait = wait.unwrap_or_else(|| panic!("{text}"));
+    assert!(!wait.contains("longest_s"), "{wait}");
 }
 
 #[tokio::test]

@@ -35,6 +35,9 @@ use self::tier::Limits;
 use crate::limits::{JOB_OPERATIONS, QUERIES};
 use crate::targets::PACING;
 
+/// The wait for a slot from which on it counts as unlimited, and is not logged.
+const LONGEST_SHOWN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// The pace of a client's calls to its hub.
 #[derive(Debug)]
 pub(crate) struct Pacer {
@@ -145,7 +148,9 @@ impl Pacer {
     fn report_slot_wait(&self, deadline: Instant) {
         // A subscriber is code of the program's: none runs while the queue is locked.
         let SlotState { limit, running, waiting, .. } = SlotState::read(&self.slots);
-        let longest_s = deadline.saturating_duration_since(Instant::now()).as_secs();
+        let longest = deadline.saturating_duration_since(Instant::now());
+        // A batch waits without a limit by default, which is a year: in a log it would look like an estimate.
+        let longest_s = (longest < LONGEST_SHOWN).then(|| longest.as_secs());
         info!(target: PACING, slots = limit, running, waiting, longest_s, "waiting for a job slot");
     }
 

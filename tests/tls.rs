@@ -56,6 +56,20 @@ async fn private_authority_is_trusted_when_configured() {
 }
 
 #[tokio::test]
+async fn connection_string_with_a_port_leads_to_the_hub_by_itself() {
+    let hub = Emulator::builder().tls(Certificate::Good).start().await;
+    let authority = authority(&hub);
+    let client = ClientBuilder::from_connection_string(&hub.local_connection_string())
+        .unwrap()
+        .configure_http(move |http| http.tls_certs_merge([authority.clone()]))
+        .build()
+        .unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let token = hub.requests()[0].header("authorization").unwrap().to_owned();
+    assert!(token.contains("sr=localhost&"), "{token}");
+}
+
+#[tokio::test]
 async fn configured_http_client_follows_no_redirect() {
     let hub = Emulator::builder().tls(Certificate::Good).start().await;
     let other = Emulator::start().await;

@@ -2,11 +2,21 @@
 
 /// The rule for a host name, as a message ends with it.
 pub(crate) const HOST_NAME_RULE: &str =
-    "must be a bare host name, such as `contoso.azure-devices.net`, without scheme, port or path";
+    "must be a host name, such as `contoso.azure-devices.net`, perhaps with a port, without scheme or path";
 
-/// Returns true if `name` is a bare host name: ASCII letters, digits, `-`, `_` and `.`.
+/// Returns true if `name` is a host name, ASCII letters, digits, `-`, `_` and `.`, optionally with a port.
 pub(crate) fn is_host_name(name: &str) -> bool {
-    !name.is_empty() && has_only(name, "-_.")
+    let (host, port) = name.split_once(':').unwrap_or((name, "443"));
+    !host.is_empty() && has_only(host, "-_.") && is_port(port)
+}
+
+/// Returns a host name without its port: that is the hub's name in tokens and telemetry.
+pub(crate) fn without_port(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(host, _)| host)
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 /// Returns true if `name` is a host name, optionally with a path.
@@ -25,9 +35,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_name_has_neither_scheme_port_nor_path() {
-        assert!(is_host_name("contoso-1_a.azure-devices.net"));
-        for name in ["", "https://h", "h:443", "h/", "h é", "h\n"] {
+    fn host_name_has_neither_scheme_nor_path() {
+        for name in ["contoso-1_a.azure-devices.net", "localhost:8443"] {
+            assert!(is_host_name(name), "{name}");
+        }
+        for name in ["", "https://h", ":443", "h:", "h:+1", "h:65536", "h:1:2", "h:1/", "h/", "h é", "h\n"] {
             assert!(!is_host_name(name), "{name}");
         }
     }

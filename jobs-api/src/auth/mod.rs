@@ -27,6 +27,6 @@ pub(crate) use self::error::causes;
 pub use self::error::{CredentialError, TokenError};
 #[cfg(feature = "entra")]
 pub(crate) use self::host::has_only;
-pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, is_resource};
+pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, is_resource, without_port};
 pub(crate) use self::redaction::{REDACTED, redact_tokens};
 pub(crate) use self::token::AccessToken;

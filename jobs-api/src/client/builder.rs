@@ -10,7 +10,7 @@ use reqwest::header::HeaderMap;
 use super::Client;
 use super::endpoint::parse_endpoint;
 use super::http::HttpClient;
-use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, is_resource};
+use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, is_resource, without_port};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
 use crate::pipeline::pacer::Pacer;
@@ -229,7 +229,8 @@ impl ClientBuilder {
         let endpoint = self.check_endpoint()?;
         let credential =
             self.credential.ok_or_else(|| invalid("ClientBuilder::credential", "it must be set"))?;
-        let audience = self.audience.unwrap_or_else(|| self.host_name.clone());
+        let host_name = without_port(&self.host_name).to_owned();
+        let audience = self.audience.unwrap_or_else(|| host_name.clone());
         if !is_resource(&audience) {
             let rule = "it must be a host name, perhaps with a path, without scheme";
             return Err(invalid("ClientBuilder::audience", rule));
@@ -238,7 +239,7 @@ impl ClientBuilder {
         let pacer = self.is_paced.then(|| Arc::new(Pacer::new(limits)));
         let authorizer = Arc::new(Authorizer::new(credential, audience)?);
         let http = self.http.build(&endpoint)?;
-        let Self { host_name, retry, attempt_timeout, body_limit, on_request, .. } = self;
+        let Self { retry, attempt_timeout, body_limit, on_request, .. } = self;
         let pipeline = Pipeline {
             host_name,
             endpoint,
@@ -265,7 +266,8 @@ impl ClientBuilder {
 
 impl Client {
     /// Starts building a client for the hub of this host name, such as `contoso.azure-devices.net`. Any
-    /// cloud's host name is used verbatim.
+    /// cloud's host name is used verbatim. A port, as in `localhost:8443`, is for requests only: tokens are
+    /// signed for the host.
     pub fn builder(host_name: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(host_name.into())
     }

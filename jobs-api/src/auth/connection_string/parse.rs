@@ -41,12 +41,12 @@ pub struct ConnectionString {
 }
 
 impl ConnectionString {
-    /// Returns the hub's host name, such as `contoso.azure-devices.net`.
+    /// Returns the hub's host name, such as `contoso.azure-devices.net`, with its port if it has one.
     pub fn host_name(&self) -> &str {
         &self.host_name
     }
 
-    /// Returns the host of the gateway in front of the hub, if there is one.
+    /// Returns the host of the gateway in front of the hub, if there is one, with its port if it has one.
     pub fn gateway_host_name(&self) -> Option<&str> {
         self.gateway_host_name.as_deref()
     }

@@ -82,5 +82,5 @@ fn missing_and_malformed_variables_are_named() {
     let reason = rule(&unset);
     assert!(reason.starts_with("the credential of Microsoft Entra ID cannot be created: "), "{reason}");
     let url = rule(&[("IOTHUB_HOSTNAME", "https://h.net")]);
-    assert!(url.contains("IOTHUB_HOSTNAME must be a bare host name"), "{url}");
+    assert!(url.contains("IOTHUB_HOSTNAME must be a host name"), "{url}");
 }

@@ -150,7 +150,7 @@ impl Pacer {
         let SlotState { limit, running, waiting, .. } = SlotState::read(&self.slots);
         let longest = deadline.saturating_duration_since(Instant::now());
         // A batch waits without a limit by default, which is a year: in a log it would look like an estimate.
-        let longest_s = (longest < LONGEST_SHOWN).then(|| longest.as_secs());
+        let longest_s = (longest < LONGEST_SHOWN).then_some(longest.as_secs());
         info!(target: PACING, slots = limit, running, waiting, longest_s, "waiting for a job slot");
     }
 

@@ -32,6 +32,18 @@ async fn retry_is_an_event_with_its_reason_and_wait() {
 }
 
 #[tokio::test]
+async fn retry_that_awaits_its_turn_claims_no_wait() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Next(1), Fault::status(429).with_header("retry-after", "1"));
+    let client = fast_retry_client(&hub);
+    let captured = Captured::start();
+    assert!(client.get_scheduled_job("none").await.unwrap_err().is_not_found());
+    let text = captured.text();
+    let retry = text.lines().find(|line| line.contains("retrying")).unwrap_or_else(|| panic!("{text}"));
+    assert!(retry.contains("reason=\"429\"") && !retry.contains("wait_ms"), "{retry}");
+}
+
+#[tokio::test]
 async fn failure_is_one_line_with_the_error_once() {
     let hub = quick_hub().await;
     let captured = Captured::start();

@@ -75,7 +75,7 @@ impl Pipeline {
             match state.record_failure(&error, scope.is_read, paced) {
                 // The pacer reports a wait for a slot, once for all tries.
                 Decision::AwaitTurn if error.is_job_slot_busy() => trace.count_retry(),
-                Decision::AwaitTurn => trace.record_retry(&error, number, Duration::ZERO),
+                Decision::AwaitTurn => trace.record_retry(&error, number, None),
                 Decision::Wait(_) if self.pacer.as_ref().is_some_and(|pacer| !pacer.take_retry()) => {
                     return Err(error);
                 }
@@ -84,11 +84,11 @@ impl Pipeline {
                     sleep(wait).await;
                 }
                 Decision::Wait(wait) => {
-                    trace.record_retry(&error, number, wait);
+                    trace.record_retry(&error, number, Some(wait));
                     sleep(wait).await;
                 }
                 Decision::RefreshToken if can_refresh => {
-                    trace.record_retry(&error, number, Duration::ZERO);
+                    trace.record_retry(&error, number, Some(Duration::ZERO));
                     rejected = Some(token);
                 }
                 Decision::RefreshToken | Decision::GiveUp => {

@@ -115,10 +115,10 @@ impl<'a> Trace<'a> {
         info!(target: OPERATION, tracking_id, attempt, wait_ms = to_millis(wait), "waiting for a job slot");
     }
 
-    /// Reports that another attempt follows after a wait.
-    pub(in crate::pipeline) fn record_retry(&mut self, error: &Error, attempt: u32, wait: Duration) {
+    /// Reports that another attempt follows after a wait; `None` if it waits for its turn, however long that is.
+    pub(in crate::pipeline) fn record_retry(&mut self, error: &Error, attempt: u32, wait: Option<Duration>) {
         self.count_retry();
-        let wait_ms = to_millis(wait);
+        let wait_ms = wait.map(to_millis);
         match error.service() {
             Some(service) => warn!(
                 target: OPERATION,

@@ -76,8 +76,9 @@
 //! | `jobs_api::metrics` | the metrics of each operation, at TRACE |
 //!
 //! A failed operation is a WARN if it was refused for what it asks: by a rule of the service, a conflict or a
-//! status of 4xx. Otherwise it is an ERROR: the call gave up on the hub, the network, the credential or its
-//! turn, or its outcome is unknown. A call whose future is dropped is no failure; its span has `iothub.dropped`.
+//! status of 4xx other than 408 and 429. Otherwise it is an ERROR: the call gave up on the hub, the network, the
+//! credential or its turn, or its outcome is unknown. A call whose future is dropped is no failure; its span has
+//! `iothub.dropped`.
 //!
 //! With `tracing-opentelemetry` the span of an operation has its name, such as `create_scheduled_job`, and
 //! the status and text of its error; attempts follow OpenTelemetry's conventions for HTTP clients. Fields of

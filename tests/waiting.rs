@@ -80,6 +80,17 @@ async fn poll_in_flight_ends_at_the_wait_timeout() {
     assert_eq!(job.outcome(), JobOutcome::Pending);
 }
 
+#[tokio::test]
+async fn poll_after_a_failed_first_one_ends_at_the_wait_timeout() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Next(1), Fault::status(503));
+    hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
+    let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
+    let wait = client.wait_for_job("job").timeout(Duration::from_secs(2));
+    let error = tokio::time::timeout(Duration::from_secs(15), wait.into_future()).await.unwrap().unwrap_err();
+    assert_eq!((error.status().unwrap().as_u16(), get_count(&hub)), (503, 2));
+}
+
 #[tokio::test(start_paused = true)]
 async fn job_scheduled_for_later_is_not_polled_until_its_start() {
     let clock = FrozenClock::new();

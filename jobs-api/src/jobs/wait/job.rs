@@ -184,15 +184,9 @@ impl Polling<'_> {
             if self.has_polled && !self.timer.sleep(time_to_start, self.time_to_end()).await {
                 break;
             }
+            let limit = if self.has_polled { self.timer.remaining() } else { Duration::MAX };
             self.has_polled = true;
-            let poll = read_job(&self.pipeline, &self.id);
-            let result = match self.observation.current() {
-                Some(_) => match timeout(self.timer.remaining(), poll).await {
-                    Ok(result) => result,
-                    Err(_) => break,
-                },
-                None => poll.await,
-            };
+            let Ok(result) = timeout(limit, read_job(&self.pipeline, &self.id)).await else { break };
             let previous_status = self.observation.current().and_then(|job| job.status.clone());
             if self.observation.add(result) {
                 self.report_change(previous_status);

@@ -47,6 +47,15 @@ async fn error_of(response: &'static [u8]) -> Error {
 }
 
 #[tokio::test]
+async fn cause_that_quotes_a_long_text_is_cut() {
+    let body = format!(r#"{{"maxExecutionTimeInSeconds":"{}"}}"#, "x".repeat(100_000));
+    let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let error = error_of(response.leak().as_bytes()).await;
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("invalid type: string \"xxx") && cause.len() < 1100, "{} bytes", cause.len());
+}
+
+#[tokio::test]
 async fn unreadable_body_error_names_line_column_and_member() {
     let body = "{\"jobId\":\"a\",\n \"deviceJobStatistics\":{\"failedCount\":[]}}";
     let response =

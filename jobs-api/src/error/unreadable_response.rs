@@ -15,6 +15,8 @@ use crate::runtime::attempt::{BodyExtent, ReceivedResponse, RequestInfo};
 
 /// Characters of the body that a message repeats.
 const SHOWN_BODY: usize = 120;
+/// Bytes of a cause beyond which its beginning is kept: it may quote a text of the body.
+const KEPT_CAUSE: usize = 1000;
 
 /// A response with the status of success whose body is not the one that the operation promises.
 #[derive(Debug)]
@@ -56,7 +58,12 @@ impl UnreadableResponse {
         let (line, column) = (cause.line(), cause.column());
         let path = json_path(body, line, column);
         let path = token.redact_text(&path).unwrap_or(path);
-        let cause = token.redact_text(&cause.to_string()).map_or(cause, serde_json::Error::custom);
+        let text = cause.to_string();
+        let cause = match token.redact_text(&text) {
+            Some(redacted) => serde_json::Error::custom(one_line(&redacted)),
+            None if text.len() > KEPT_CAUSE => serde_json::Error::custom(one_line(&text)),
+            None => cause,
+        };
         Self { defect: Some(Defect { line, column, path, cause }), ..self }
     }
 

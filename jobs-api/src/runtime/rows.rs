@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 const MAX_ROWS: usize = 1000;
 /// Bytes of an unreadable row that are kept.
 const KEPT_TEXT: usize = 64 * 1024;
+/// Bytes of the reason that are kept: it may quote a text of the row.
+const KEPT_REASON: usize = 1000;
 
 /// The rows of a response. Dereferences to the readable ones.
 ///
@@ -94,7 +96,7 @@ impl UnreadableRow {
         &self.text
     }
 
-    /// Returns the reason why the row could not be read.
+    /// Returns the reason why the row could not be read, at most its first 1,000 bytes.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -115,13 +117,15 @@ impl UnreadableRow {
     }
 
     fn new(index: usize, row: &RawValue, error: &serde_json::Error) -> Self {
-        let mut text = row.get();
-        if text.len() > KEPT_TEXT {
-            let end = (0..=KEPT_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-            text = &text[..end];
-        }
-        Self { index, text: text.to_owned(), reason: error.to_string() }
+        let text = truncate(row.get(), KEPT_TEXT).to_owned();
+        Self { index, text, reason: truncate(&error.to_string(), KEPT_REASON).to_owned() }
     }
+}
+
+/// Returns the beginning of a text, at most so many bytes.
+fn truncate(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 impl fmt::Display for UnreadableRow {
@@ -256,5 +260,6 @@ mod tests {
     fn long_row_is_cut_at_a_character() {
         let rows = read(&format!("[\"{}\"]", "é".repeat(KEPT_TEXT))).unwrap();
         assert_eq!(rows.unreadable()[0].text().len(), KEPT_TEXT - 1);
+        assert_eq!(rows.unreadable()[0].reason().len(), KEPT_REASON);
     }
 }

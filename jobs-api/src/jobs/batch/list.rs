@@ -30,8 +30,7 @@ impl List {
             return Err(Error::invalid_request("queryCondition", rule));
         }
         if !is_balanced(condition) {
-            let rule =
-                "must have its parentheses and quotes in pairs: others would extend it beyond the list";
+            let rule = "must have its parentheses, quotes and `[[ ]]` in pairs: others would extend it beyond the list";
             return Err(Error::invalid_request("queryCondition", rule));
         }
         let around = around_list(condition.trim());
@@ -92,7 +91,7 @@ fn split_at_where(condition: &str) -> Option<(&str, &str)> {
     Some((condition[..start].trim_end(), condition[end..].trim()))
 }
 
-/// Returns true if parentheses and quotes are in pairs, so that the condition in parentheses is one operand.
+/// Returns true if parentheses, quotes and the brackets of names are in pairs, so that the condition in parentheses is one operand.
 fn is_balanced(condition: &str) -> bool {
     let (mut depth, mut quote) = (0_u32, None);
     let mut characters = condition.chars();
@@ -101,6 +100,11 @@ fn is_balanced(condition: &str) -> bool {
             (Some(_), '\\') => drop(characters.next()),
             (Some(open), _) => quote = quote.filter(|_| c != open),
             (None, '\'' | '"') => quote = Some(c),
+            // Within `[[a name]]` neither has a meaning.
+            (None, '[') if characters.as_str().starts_with('[') => {
+                let Some((_, rest)) = characters.as_str().split_once("]]") else { return false };
+                characters = rest.chars();
+            }
             (None, '(') => depth += 1,
             (None, ')') if depth == 0 => return false,
             (None, ')') => depth -= 1,

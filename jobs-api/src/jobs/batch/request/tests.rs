@@ -116,13 +116,19 @@ fn condition_cannot_end_before_its_parenthesis() {
         "FROM devices.modules WHERE tags.a = 1) OR (tags.b = 2",
         "(tags.a = 1",
         "tags.a = ')",
+        "tags.[[']] = 1) OR (tags.[[']] = 2",
+        "tags.[[a) OR (",
     ] {
         let error = refusal("job", reboot(condition).for_devices(["d"]));
-        assert!(error.contains("parentheses and quotes in pairs"), "{condition}: {error}");
+        assert!(error.contains("parentheses, quotes and `[[ ]]` in pairs"), "{condition}: {error}");
     }
-    for condition in
-        ["(a = 1 OR (b = 2)) AND c = 3", "a = ')('", r"a = 'it\'s (' AND b = 2", r#"a = "')" OR b = 'x''('"#]
-    {
+    for condition in [
+        "(a = 1 OR (b = 2)) AND c = 3",
+        "a = ')('",
+        r"a = 'it\'s (' AND b = 2",
+        r#"a = "')" OR b = 'x''('"#,
+        "tags.[[it's (]] = '[['",
+    ] {
         assert_eq!(jobs("job", reboot(condition).for_devices(["d"])).len(), 1, "{condition}");
     }
 }

@@ -40,8 +40,8 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// job that failed, or did on some devices, is no error: see [`JobReport::outcome`].
 ///
 /// A [list of devices](crate::types::JobRequest::for_devices) may take several jobs, which count separately. Its
-/// report sums them up when all have ended. If one has an error, the [`BatchError`] names it with its devices and
-/// has the report of the others; repeating the batch creates only what is missing.
+/// report sums them up when all have ended or are awaited no longer. If one has an error, the [`BatchError`]
+/// names it with its devices and has the report of the others; repeating the batch creates only what is missing.
 ///
 /// Jobs proceed only while the stream is polled. Dropping it creates no further job; those that were created go
 /// on in the hub, and the next batch with the same ids follows them.
@@ -107,11 +107,11 @@ impl<'a> RunJobs<'a> {
         self
     }
 
-    /// Sets how long the end of a job is waited for, once it exists; unlimited by default. After that its report is
-    /// read as it is, with the outcome [`Pending`](crate::JobOutcome::Pending), and the next job takes its place in
-    /// the batch. The job goes on in the hub.
+    /// Limits the wait for the end of each job, once the job exists; unlimited by default. After this time the batch
+    /// reads the report as it is, with the outcome [`Pending`](crate::JobOutcome::Pending), and the next job takes
+    /// its place. The job goes on in the hub, and keeps its slot there.
     ///
-    /// For a job that starts later this includes the time until then.
+    /// For a job that starts later, the limit includes the time until then.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
         self.runner.wait_timeout = Some(timeout);
         self

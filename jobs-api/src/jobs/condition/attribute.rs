@@ -8,7 +8,7 @@ use super::literal::Literal;
 use crate::limits::CONDITION_LENGTH;
 
 /// Words of the query language that a name must not be mistaken for, in lower case.
-const KEYWORDS: [&str; 24] = [
+const KEYWORDS: [&str; 26] = [
     "all",
     "and",
     "as",
@@ -31,7 +31,9 @@ const KEYWORDS: [&str; 24] = [
     "or",
     "select",
     "sum",
+    "top",
     "true",
+    "undefined",
     "where",
 ];
 

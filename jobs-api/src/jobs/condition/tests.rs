@@ -17,6 +17,8 @@ fn odd_and_reserved_names_are_bracketed() {
         ("building", "tags.building"),
         ("place.room", "tags.place.room"),
         ("group", "tags.[[group]]"),
+        ("undefined", "tags.[[undefined]]"),
+        ("top", "tags.[[top]]"),
         ("a.SELECT.b", "tags.a.[[SELECT]].b"),
         ("with-hyphen", "tags.[[with-hyphen]]"),
         ("1st", "tags.[[1st]]"),

@@ -147,7 +147,7 @@ async fn request_takes_a_condition() {
     assert_eq!(
         error.to_string(),
         "create_scheduled_job of job was not sent: queryCondition cannot be used: the path \"a..b\" cannot be \
-         quoted: it has an empty part or `]]`"
+         quoted: a part is empty, has `]]` or ends with `]`"
     );
     assert_eq!(hub.requests().len(), 1);
 }

@@ -30,7 +30,8 @@ impl List {
             return Err(Error::invalid_request("queryCondition", rule));
         }
         if !is_balanced(condition) {
-            let rule = "must have its parentheses, quotes and `[[ ]]` in pairs: others would extend it beyond the list";
+            let rule = "must have its parentheses, quotes and `[[ ]]` in pairs: others would extend it beyond \
+                        the list";
             return Err(Error::invalid_request("queryCondition", rule));
         }
         let around = around_list(condition.trim());
@@ -91,7 +92,8 @@ fn split_at_where(condition: &str) -> Option<(&str, &str)> {
     Some((condition[..start].trim_end(), condition[end..].trim()))
 }
 
-/// Returns true if parentheses, quotes and the brackets of names are in pairs, so that the condition in parentheses is one operand.
+/// Returns true if parentheses, quotes and the brackets of names are in pairs, so that the condition in
+/// parentheses is one operand.
 fn is_balanced(condition: &str) -> bool {
     let (mut depth, mut quote) = (0_u32, None);
     let mut characters = condition.chars();

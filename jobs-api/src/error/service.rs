@@ -243,7 +243,8 @@ fn write_content(f: &mut fmt::Formatter<'_>, content: &ErrorBody, status: Option
     if let Some(number) = content.code.as_ref().and_then(ErrorCode::number) {
         write!(f, " ({number})")?;
     }
-    if content.message.is_empty() { Ok(()) } else { write!(f, ": {}", one_line(&content.message)) }
+    let message = one_line(&content.message);
+    if message.is_empty() { Ok(()) } else { write!(f, ": {message}") }
 }
 
 /// Writes how far the clocks are apart, and what follows beyond the skew that is corrected.

@@ -59,6 +59,14 @@ fn code_that_fits_the_status_wins_then_a_name_then_the_body() {
 }
 
 #[test]
+fn message_without_visible_text_is_left_out() {
+    for body in ["\0\u{1}", r#"{"Message":"ErrorCode:ArgumentInvalid; \u200b"}"#] {
+        let text = error(400, &[], body).to_string();
+        assert!(text.contains("(request id") && !text.contains(":  (") && !text.contains(": ("), "{text}");
+    }
+}
+
+#[test]
 fn skewed_clock_is_reported_with_a_401() {
     let date = (Utc::now() + TimeDelta::minutes(12) + TimeDelta::seconds(5)).to_rfc2822();
     let skewed = error(401, &[("date", &date)], "");

@@ -105,7 +105,8 @@ impl Error {
         }
     }
 
-    /// Returns the HTTP status, if a complete response came.
+    /// Returns the HTTP status, if the hub refused or failed, or its response cannot be read. For an interrupted
+    /// success see [`TransportError::status`].
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Service(error) => Some(error.status()),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures_util::TryStreamExt as _;
 use jobs_api::{ClientBuilder, ConnectionString, Credential, Error, RetryPolicy, RotatingCredential};
 use jobs_emulator::{Emulator, Fault, Route, When};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -179,4 +180,16 @@ fn secret_in_an_invalid_connection_string_is_redacted() {
         text += &render_error(&jobs_api::Client::from_connection_string(&connection).unwrap_err());
     }
     assert_redacted(&[secret], &text);
+}
+
+#[tokio::test]
+async fn key_in_the_place_of_an_id_is_not_shown() {
+    let hub = quick_hub().await;
+    let client = builder(&hub).build().unwrap();
+    let key = "SharedAccessKey=c2VjcmV0";
+    let mut text = format!("{:?} {:?}", client.wait_for_job(key), client.query_device_jobs(key));
+    text += &render_error(&client.wait_for_job(key).await.unwrap_err());
+    text += &render_error(&client.query_device_jobs(key).try_next().await.unwrap_err());
+    assert!(!text.contains("c2VjcmV0"), "{text}");
+    assert!(format!("{:?}", client.wait_for_job("reboot-43")).contains("reboot-43"));
 }

@@ -15,7 +15,7 @@ use crate::auth::redact_tokens;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse, QuerySpecification};
-use crate::limits::PAGE_SIZE;
+use crate::limits::{PAGE_SIZE, is_job_id};
 use crate::pipeline::{Pipeline, Response, Scope};
 use crate::runtime::{Rows, UnreadableRow};
 
@@ -285,9 +285,14 @@ impl<T> Clone for Listing<T> {
     }
 }
 
+/// Shows the id of a job only if it is valid: it may be anything, such as a key by mistake.
 impl<T> fmt::Debug for Pager<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Listing { query, page_size, .. } = &self.listing;
-        f.debug_struct("Pager").field("query", query).field("page_size", page_size).finish_non_exhaustive()
+        f.debug_struct("Pager")
+            .field("operation", &query.operation())
+            .field("job_id", &query.job_id().filter(|id| is_job_id(id)))
+            .field("page_size", page_size)
+            .finish_non_exhaustive()
     }
 }

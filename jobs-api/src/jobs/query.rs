@@ -39,7 +39,7 @@ impl JobFilter {
 }
 
 /// The items that a listing asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Query {
     Jobs(JobFilter),
     DeviceJobs { job_id: String, status: Option<DeviceJobStatus> },
@@ -47,7 +47,7 @@ pub(super) enum Query {
 }
 
 /// The columns of a query on devices.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) enum Select {
     Id,
     Count,

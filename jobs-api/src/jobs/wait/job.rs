@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::jobs::read::read_job;
 use crate::jobs::report::JobReport;
+use crate::limits::is_job_id;
 use crate::pipeline::Pipeline;
 use crate::pipeline::telemetry::failure::record_failure;
 
@@ -140,9 +141,11 @@ impl<'a> IntoFuture for WaitForJob<'a> {
     }
 }
 
+/// Shows the id only if it is valid: it may be anything, such as a key by mistake.
 impl fmt::Debug for WaitForJob<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitForJob").field("job_id", &self.id).finish_non_exhaustive()
+        let id = Some(&self.id).filter(|id| is_job_id(id));
+        f.debug_struct("WaitForJob").field("job_id", &id).finish_non_exhaustive()
     }
 }
 

@@ -23,7 +23,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The default size of a response body: a page of 100 jobs with the largest payloads is smaller.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Builds a [`Client`] from a host name, a credential and settings that have defaults.
+/// Builds a [`Client`] from a host name, a credential and settings that have defaults. Only the credential must be
+/// set.
 ///
 /// ```
 /// # fn example(base64_key: &str) -> Result<(), jobs_api::Error> {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::pipeline::Pipeline;
 
-/// A client for the scheduled jobs of one hub. Clones are cheap and share connections and token.
+/// A client for the scheduled jobs of one hub. Clones are cheap and share connections, token and pace.
 ///
 /// Futures and streams of a client are `Send` and may be dropped at any point. A request that was sent by
 /// then may still take effect: after dropping a create or cancel call, read the job, or repeat the call with

@@ -92,6 +92,21 @@ async fn unlimited_wait_for_a_job_slot_has_no_longest_time() {
 }
 
 #[tokio::test]
+async fn request_of_a_batch_with_an_invalid_id_is_named_by_its_number() {
+    let hub = quick_hub().await;
+    let client = fast_retry_client(&hub);
+    let captured = Captured::start();
+    let batch = client.run_jobs(stream::iter([("job", reboot()), ("a b", reboot())]));
+    let results: Vec<_> = batch.collect().await;
+    let error = results.iter().find_map(|(_, result)| result.as_ref().err()).unwrap().to_string();
+    assert_eq!(
+        error,
+        "request 2 of run_jobs was not sent: jobId must have 1 to 64 ASCII letters, digits and `-`"
+    );
+    assert!(captured.text().contains(&error), "{}", captured.text());
+}
+
+#[tokio::test]
 async fn targets_are_public_names() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Next(1), Fault::status(429));

@@ -62,7 +62,7 @@ pub enum Error {
         field: &'static str,
         /// The rule that it breaks.
         rule: String,
-        /// The operation and the job's id, if they are known.
+        /// The operation and the job's id, or the request's number in a batch, if they are known.
         target: Option<String>,
     },
     /// A job of this id exists, and is not the one requested.
@@ -237,13 +237,18 @@ impl Error {
         Self::InvalidRequest { field, rule: rule.into(), target: None }
     }
 
-    /// Adds the operation and the job's id to an invalid request.
-    pub(crate) fn in_operation(mut self, operation: &'static str, job_id: Option<&str>) -> Self {
-        if let Self::InvalidRequest { target, .. } = &mut self {
-            *target = Some(match job_id {
-                Some(id) => format!("{operation} of {id}"),
-                None => operation.to_owned(),
-            });
+    /// Adds the operation and the job's id to an invalid request, unless it has a target.
+    pub(crate) fn in_operation(self, operation: &'static str, job_id: Option<&str>) -> Self {
+        self.with_target(match job_id {
+            Some(id) => format!("{operation} of {id}"),
+            None => operation.to_owned(),
+        })
+    }
+
+    /// Adds the target to an invalid request, unless it has one.
+    pub(crate) fn with_target(mut self, name: String) -> Self {
+        if let Self::InvalidRequest { target: target @ None, .. } = &mut self {
+            *target = Some(name);
         }
         self
     }

@@ -39,9 +39,14 @@ impl Runner {
         let jobs: Vec<_> = match jobs {
             Ok(jobs) => jobs.into_iter().map(Ok).collect(),
             Err(error) => {
+                // An invalid id may be anything, such as a key by mistake: the number of the request names it.
+                let (job_id, error) = match is_job_id(&id) {
+                    true => (id.clone(), error),
+                    false => {
+                        (String::new(), error.with_target(format!("request {} of run_jobs", number + 1)))
+                    }
+                };
                 let error = self.pipeline.refuse("run_jobs", Some(&id), error);
-                // An invalid id may be anything, such as a key by mistake.
-                let job_id = if is_job_id(&id) { id.clone() } else { String::new() };
                 vec![Err(JobFailure { job_id, devices: Vec::new(), error })]
             }
         };

@@ -163,7 +163,7 @@ impl Slots {
     fn learn_limit(&mut self, running: usize) {
         let limit = JOB_SLOTS.into_iter().find(|slots| *slots >= running).unwrap_or(JOB_SLOTS[2]);
         if self.limit != Some(limit) {
-            info!(target: PACING, slots = limit, "learned how many jobs the hub runs at a time");
+            info!(target: PACING, slots = limit, "estimated how many jobs the hub runs at a time");
             (self.limit, self.fruitless) = (Some(limit), 0);
         }
     }

@@ -117,3 +117,14 @@ async fn row_without_a_count_is_an_error() {
         assert!(matches!(error, Error::UnreadableRow(_)), "{page}: {error}");
     }
 }
+
+#[tokio::test]
+async fn row_without_an_id_is_reported_with_its_position() {
+    let hub = quick_hub().await;
+    let page = Fault::status(200).with_body(r#"[{"deviceId":"a"},7,{"moduleId":"m"},{"deviceId":"b"}]"#);
+    hub.inject(Route::QueryDevices, When::Next(1), page);
+    let rows: Vec<_> = client(&hub).devices("*").collect().await;
+    let shown: Vec<String> =
+        rows.into_iter().map(|row| row.unwrap_or_else(|error| error.to_string()[..6].to_owned())).collect();
+    assert_eq!(shown, ["a", "row 2 ", "b", "row 1 "]);
+}

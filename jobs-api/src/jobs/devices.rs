@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 
-use super::pager::Pager;
+use super::pager::{Page, Pager};
 use super::query::Select;
 use crate::error::Error;
 use crate::generated::types::DeviceRow;
@@ -16,19 +16,29 @@ pub(crate) async fn count(pipeline: Arc<Pipeline>, condition: String) -> Result<
     let rows = Pager::of_devices(pipeline, Select::Count, condition);
     rows.try_fold(0_u64, async |total, row| {
         let count = row.number_of_devices.and_then(|count| u64::try_from(count).ok());
-        Ok(total.saturating_add(count.ok_or_else(|| unreadable(&row, "numberOfDevices"))?))
+        Ok(total.saturating_add(count.ok_or_else(|| unreadable(0, &row, "numberOfDevices"))?))
     })
     .await
 }
 
 /// Lists the ids of the devices that the condition selects.
 pub(crate) fn list(pipeline: Arc<Pipeline>, condition: String) -> BoxStream<'static, Result<String, Error>> {
-    let rows = Pager::of_devices(pipeline, Select::Id, condition);
-    let id = |row: DeviceRow| row.device_id.clone().ok_or_else(|| unreadable(&row, "deviceId"));
-    rows.map(move |row| row.and_then(id)).boxed()
+    let pages = Pager::of_devices(pipeline, Select::Id, condition).pages();
+    pages.map_ok(|page| stream::iter(ids(page))).try_flatten().boxed()
 }
 
-fn unreadable(row: &DeviceRow, member: &str) -> Error {
+/// Returns the id in each row of a page, then the rows that are unreadable.
+fn ids(page: Page<DeviceRow>) -> impl Iterator<Item = Result<String, Error>> {
+    let taken: Vec<usize> = page.unreadable.iter().map(UnreadableRow::index).collect();
+    let indices = (0..).filter(move |index| !taken.contains(index));
+    let id = |(index, row): (usize, DeviceRow)| {
+        row.device_id.clone().ok_or_else(|| unreadable(index, &row, "deviceId"))
+    };
+    let others = page.unreadable.into_iter().map(|row| Err(Error::UnreadableRow(Box::new(row))));
+    indices.zip(page.items).map(id).chain(others)
+}
+
+fn unreadable(index: usize, row: &DeviceRow, member: &str) -> Error {
     let text = serde_json::to_string(row).unwrap_or_default();
-    Error::UnreadableRow(Box::new(UnreadableRow::lacking(member, text)))
+    Error::UnreadableRow(Box::new(UnreadableRow::lacking(index, member, text)))
 }

@@ -112,8 +112,8 @@ impl UnreadableRow {
     }
 
     /// Returns a row that lacks a member which the query selects.
-    pub(crate) fn lacking(member: &str, text: String) -> Self {
-        Self { index: 0, text, reason: format!("it has no usable {member}") }
+    pub(crate) fn lacking(index: usize, member: &str, text: String) -> Self {
+        Self { index, text, reason: format!("it has no usable {member}") }
     }
 
     fn new(index: usize, row: &RawValue, error: &serde_json::Error) -> Self {

@@ -50,6 +50,10 @@ impl Results {
         if let Some(report) = report.as_mut().filter(|_| origin.jobs > 1) {
             report.job.job_id = Some(origin.id.clone());
             report.job.query_condition = None;
+            if !report.outcome().is_final() {
+                // That of another job, which has ended.
+                report.job.end_time = None;
+            }
         }
         let result = if failures.is_empty() {
             Ok(report?)
@@ -89,6 +93,21 @@ mod tests {
         assert_eq!((id.as_str(), result.devices, result.job.id()), ("request-1", 21, "request-1"));
         assert_eq!(results.add(origin(0), 2, report(5)).unwrap().1.unwrap().devices, 25);
         assert!(results.0.is_empty(), "nothing is kept");
+    }
+
+    #[test]
+    fn report_of_jobs_that_have_not_all_ended_has_no_end() {
+        let job = |status: &str| {
+            let job = serde_json::json!({ "status": status, "endTime": "2026-11-25T10:10:00Z" });
+            Ok(JobReport { job: serde_json::from_value(job).unwrap(), ..JobReport::default() })
+        };
+        for (last, has_end) in [("running", false), ("completed", true)] {
+            let mut results = Results::default();
+            assert!(results.add(origin(0), 0, job("completed")).is_none());
+            assert!(results.add(origin(0), 1, job(last)).is_none());
+            let report = results.add(origin(0), 2, job("completed")).unwrap().1.unwrap();
+            assert_eq!(report.job.end_time.is_some(), has_end, "{last}");
+        }
     }
 
     #[test]

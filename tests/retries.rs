@@ -100,6 +100,16 @@ async fn redirect_is_an_error_and_is_not_followed() {
 }
 
 #[tokio::test]
+async fn late_response_is_reported_with_the_time_that_passed() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
+    let client = builder(&hub).attempt_timeout(Duration::from_millis(1500)).retry(RetryPolicy::none());
+    let error = client.build().unwrap().get_scheduled_job("job").await.unwrap_err().to_string();
+    let start = "get_scheduled_job (GET /jobs/v2/job): no response within 1.5s (request id ";
+    assert!(error.starts_with(start), "{error}");
+}
+
+#[tokio::test]
 async fn timeout_of_a_custom_http_client_ends_an_attempt() {
     let hub = quick_hub().await;
     hub.inject(Route::Get, When::Every(1), Fault::Delay(Duration::from_secs(60)));

@@ -100,6 +100,7 @@ impl fmt::Display for TransportError {
         match self.status() {
             None if self.is_connect() => write!(f, "no connection to {}", self.host())?,
             None if !self.is_sent => f.write_str("not sent: no time was left")?,
+            None if self.source.is_none() => write!(f, "no response within {:.1?}", request.timeout)?,
             None if self.is_timeout() => f.write_str("no response in time")?,
             None => f.write_str("the connection ended before a response came")?,
             Some(status) => {

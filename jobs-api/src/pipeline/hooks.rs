@@ -46,7 +46,7 @@ const PRODUCT: HeaderValue = HeaderValue::from_static(concat!("jobs-api/", env!(
 
 impl ClientHooks<Attempt> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        let Settings { authorization, request_id, number, .. } = self.inner().settings();
+        let Settings { authorization, request_id, number, timeout, .. } = self.inner().settings();
         request.url_mut().query_pairs_mut().append_pair(API_VERSION, Self::api_version());
         let span = attempt_span(request, *request_id, *number);
         add_own_headers(request.headers_mut(), self.inner().settings(), &span);
@@ -75,6 +75,7 @@ impl ClientHooks<Attempt> for Client {
             path: request.url().path().to_owned(),
             request_id: *request_id,
             attempt: *number,
+            timeout: *timeout,
         };
         // A user's closure may run several operations: the record is that of the last one.
         *self.inner().exchange() =

@@ -64,6 +64,8 @@ pub(crate) struct RequestInfo {
     pub(crate) request_id: RequestId,
     /// Counts the attempts at the operation, from 1.
     pub(crate) attempt: u32,
+    /// The time that the attempt was given.
+    pub(crate) timeout: Duration,
 }
 
 /// A response, as far as it came.
@@ -148,6 +150,7 @@ impl RequestInfo {
             path: "/jobs/v2/reboot-43".to_owned(),
             request_id: RequestId::from_bits(0),
             attempt: 1,
+            timeout: Duration::from_secs(30),
         }
     }
 }

@@ -194,7 +194,7 @@ impl Error {
     /// Returns true if this failure of an attempt leaves open whether the hub acted on the request.
     pub(crate) fn is_response_lost(&self) -> bool {
         match self {
-            Self::Transport(error) => error.is_sent && !error.is_connect() && !error.request.method.is_safe(),
+            Self::Transport(error) => error.is_sent && !error.request.method.is_safe(),
             Self::Service(error) => {
                 // 501 and 505 refuse the request as such.
                 let is_open = matches!(error.status().as_u16(), 408 | 499 | 500 | 502..=504 | 506..);

@@ -29,7 +29,7 @@ pub struct TransportError {
     response: Option<ReceivedResponse>,
     /// `None` if the time ran out.
     source: Option<reqwest::Error>,
-    /// False if no time was left to send the request.
+    /// False if no connection was made, or no time was left to send the request.
     pub(super) is_sent: bool,
     pub(super) is_outcome_unknown: bool,
 }
@@ -40,7 +40,8 @@ impl TransportError {
         response: Option<ReceivedResponse>,
         source: Option<reqwest::Error>,
     ) -> Self {
-        Self { request, response, source, is_sent: true, is_outcome_unknown: false }
+        let is_sent = !source.as_ref().is_some_and(reqwest::Error::is_connect);
+        Self { request, response, source, is_sent, is_outcome_unknown: false }
     }
 
     /// Returns true if the hub could not be reached: nothing was sent.

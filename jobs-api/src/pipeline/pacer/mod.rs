@@ -147,11 +147,11 @@ impl Pacer {
     /// Reports that a create waits for a slot, within the span of its operation.
     fn report_slot_wait(&self, deadline: Instant) {
         // A subscriber is code of the program's: none runs while the queue is locked.
-        let SlotState { limit, running, waiting, .. } = SlotState::read(&self.slots);
+        let SlotState { limit, running, waiting, is_full, .. } = SlotState::read(&self.slots);
         let longest = deadline.saturating_duration_since(Instant::now());
         // A batch waits without a limit by default, which is a year: in a log it would look like an estimate.
         let longest_s = (longest < LONGEST_SHOWN).then_some(longest.as_secs());
-        info!(target: PACING, slots = limit, running, waiting, longest_s, "waiting for a job slot");
+        info!(target: PACING, slots = limit, running, is_full, waiting, longest_s, "waiting for a job slot");
     }
 
     /// Returns true if a failure other than throttling may be retried.

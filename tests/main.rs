@@ -30,6 +30,7 @@ mod proxies;
 #[cfg(feature = "rustls")]
 mod readme;
 mod redaction;
+mod redirects;
 mod reports;
 mod requests;
 mod retries;

@@ -91,15 +91,6 @@ async fn body_mislabelled_as_gzip_is_read() {
 }
 
 #[tokio::test]
-async fn redirect_is_an_error_and_is_not_followed() {
-    let (hub, other) = (quick_hub().await, quick_hub().await);
-    hub.inject(Route::Any, When::Next(1), Fault::redirect(&other.endpoint()));
-    let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
-    assert_eq!(error.status().unwrap().as_u16(), 307);
-    assert_eq!((hub.requests().len(), other.requests().len()), (1, 0));
-}
-
-#[tokio::test]
 async fn late_response_is_reported_with_the_time_that_passed() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
@@ -118,17 +109,6 @@ async fn timeout_of_a_custom_http_client_ends_an_attempt() {
     let client = client.attempt_timeout(Duration::from_secs(600)).build().unwrap();
     let error = timeout(Duration::from_secs(20), client.get_scheduled_job("job")).await.unwrap().unwrap_err();
     assert!(matches!(&error, Error::Transport(late) if late.is_timeout()), "{error}");
-}
-
-#[tokio::test]
-async fn redirect_followed_by_a_custom_http_client_is_an_error() {
-    let hub = quick_hub().await;
-    let following = reqwest::Client::builder().no_proxy().build().unwrap();
-    let client = builder(&hub).http_client(following).build().unwrap();
-    client.create_scheduled_job("other", &reboot()).await.unwrap();
-    hub.inject(Route::Any, When::Next(1), Fault::redirect("/jobs/v2/other?api-version=2021-04-12"));
-    let error = client.get_scheduled_job("job").await.unwrap_err();
-    assert!(error.to_string().contains("it followed a redirect to 127.0.0.1"), "{error}");
 }
 
 #[tokio::test]

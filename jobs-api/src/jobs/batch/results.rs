@@ -51,7 +51,7 @@ impl Results {
             report.job.job_id = Some(origin.id.clone());
             report.job.query_condition = None;
             if !report.outcome().is_final() {
-                // That of another job, which has ended.
+                // A job that has ended gave the end so far.
                 report.job.end_time = None;
             }
         }

@@ -1,4 +1,5 @@
-//! The cost of a call: this client against the generated client alone and against reqwest with serde.
+//! The cost of a call: this client, with its default HTTP client, against the generated client alone and against
+//! reqwest with serde.
 //!
 //! `cargo bench -p jobs-api --bench cost` prints ratios of CPU time and of throughput; below 1.05 and above
 //! 0.97 is the aim. Both sides of a row alternate in one process, over TLS and HTTP/1.1, with 16 calls in

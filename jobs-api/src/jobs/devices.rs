@@ -30,12 +30,11 @@ pub(crate) fn list(pipeline: Arc<Pipeline>, condition: String) -> BoxStream<'sta
 /// Returns the id in each row of a page, then the rows that are unreadable.
 fn ids(page: Page<DeviceRow>) -> impl Iterator<Item = Result<String, Error>> {
     let taken: Vec<usize> = page.unreadable.iter().map(UnreadableRow::index).collect();
-    let indices = (0..).filter(move |index| !taken.contains(index));
-    let id = |(index, row): (usize, DeviceRow)| {
+    let mut indices = (0..).filter(move |index| !taken.contains(index));
+    page.into_results().map(move |row| {
+        let (row, index) = (row?, indices.next().unwrap_or_default());
         row.device_id.clone().ok_or_else(|| unreadable(index, &row, "deviceId"))
-    };
-    let others = page.unreadable.into_iter().map(|row| Err(Error::UnreadableRow(Box::new(row))));
-    indices.zip(page.items).map(id).chain(others)
+    })
 }
 
 fn unreadable(index: usize, row: &DeviceRow, member: &str) -> Error {

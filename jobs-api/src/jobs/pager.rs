@@ -91,7 +91,7 @@ struct Listing<T> {
 type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<(Page<T>, CycleDetector), Error>>;
 
 impl<T> Page<T> {
-    fn into_results(self) -> impl Iterator<Item = Result<T, Error>> + Send
+    pub(super) fn into_results(self) -> impl Iterator<Item = Result<T, Error>> + Send
     where
         T: Send,
     {

@@ -12,7 +12,6 @@ mod conditions;
 mod deserialization;
 mod device_lists;
 mod devices;
-#[cfg(feature = "entra")]
 mod entra;
 mod enums;
 mod execution;
@@ -25,9 +24,7 @@ mod malformed_responses;
 mod metrics;
 mod pacing;
 mod programs;
-#[cfg(feature = "rustls")]
 mod proxies;
-#[cfg(feature = "rustls")]
 mod readme;
 mod redaction;
 mod redirects;
@@ -36,7 +33,6 @@ mod requests;
 mod retries;
 mod rotation;
 mod runtimes;
-#[cfg(feature = "schemars")]
 mod schema;
 mod service_errors;
 #[cfg(unix)]
@@ -44,8 +40,6 @@ mod simulation;
 mod spans;
 mod support;
 mod telemetry;
-#[cfg(feature = "rustls")]
 mod tls;
-#[cfg(feature = "entra")]
 mod token_refresh;
 mod waiting;

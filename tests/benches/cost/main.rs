@@ -1,12 +1,13 @@
 //! The cost of a call: this client, with its default HTTP client, against the generated client alone and against
 //! reqwest with serde.
 //!
-//! `cargo bench -p jobs-api --bench cost` prints ratios of CPU time and of throughput; below 1.05 and above
+//! `cargo bench -p jobs-api-tests --bench cost` prints ratios of CPU time and of throughput; below 1.05 and above
 //! 0.97 is the aim. Both sides of a row alternate in one process, over TLS and HTTP/1.1, with 16 calls in
 //! flight on one thread, whose CPU time alone counts; the server has a thread of its own. Each ratio is the
 //! median of the rounds. An argument sets the rounds, another a part of the names of the rows to run.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints, not a library")]
+#![allow(unexpected_cfgs, reason = "the features of the library's source")]
 
 #[allow(
     dead_code,
@@ -16,14 +17,14 @@
     clippy::all,
     reason = "the generated client"
 )]
-#[path = "../../src/generated.rs"]
+#[path = "../../../jobs-api/src/generated.rs"]
 #[rustfmt::skip]
 mod generated;
 #[allow(dead_code, unused_imports, unreachable_pub, reason = "a part of the library's source is used")]
-#[path = "../../src/limits.rs"]
+#[path = "../../../jobs-api/src/limits.rs"]
 mod limits;
 #[allow(dead_code, unused_imports, unreachable_pub, reason = "a part of the library's source is used")]
-#[path = "../../src/runtime/mod.rs"]
+#[path = "../../../jobs-api/src/runtime/mod.rs"]
 mod runtime;
 mod server;
 mod sides;

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use jobs_api::{Client, ClientBuilder};
-use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
+use jobs_emulator::{Device, Emulator, HubBehavior, MethodAnswer, Pace, Unreachable};
 use serde_json::json;
 
 /// A client, and the emulated hub behind it, if there is one.
@@ -38,7 +38,9 @@ impl Hub {
     /// With `troubled`, two pumps in building 43 are offline and one does not know the method.
     pub(crate) async fn emulate(pumps: usize, troubled: bool, pace: Pace) -> Result<Self, Box<dyn Error>> {
         let devices = (1..=pumps).map(|number| pump(number, pumps, troubled));
-        let emulator = Emulator::builder().devices(devices).pace(pace).start().await;
+        // A method on an offline device would keep its job running until the time limit, an hour by default.
+        let behavior = HubBehavior { unreachable_devices: Unreachable::FailAtOnce, ..HubBehavior::default() };
+        let emulator = Emulator::builder().devices(devices).pace(pace).behavior(behavior).start().await;
         let builder = ClientBuilder::from_connection_string(&emulator.connection_string())?;
         let client = builder.endpoint(emulator.endpoint()).build()?;
         Ok(Self { client, emulator: Some(emulator) })

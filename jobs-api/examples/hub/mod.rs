@@ -35,7 +35,8 @@ impl Hub {
 
     /// Starts an emulated hub with so many pumps, two thirds of them in building 43, and connects to it.
     ///
-    /// With `troubled`, two pumps in building 43 are offline and one does not know the method.
+    /// With `troubled`, two pumps in building 43 are offline and their twins are full, and one does not know the
+    /// method.
     pub(crate) async fn emulate(pumps: usize, troubled: bool, pace: Pace) -> Result<Self, Box<dyn Error>> {
         let devices = (1..=pumps).map(|number| pump(number, pumps, troubled));
         // A method on an offline device would keep its job running until the time limit, an hour by default.
@@ -57,7 +58,8 @@ fn pump(number: usize, pumps: usize, troubled: bool) -> Device {
     let digits = pumps.to_string().len();
     let device = Device::new(format!("pump-{number:0digits$}")).with_tags(tags);
     match number {
-        2 | 5 if troubled => device.offline(),
+        // A twin update succeeds on an offline device, but desired properties have at most 32 KB.
+        2 | 5 if troubled => device.offline().with_desired(json!({ "log": vec!["x".repeat(4095); 8] })),
         7 if troubled => device.answering(|call| MethodAnswer {
             status: 404,
             payload: json!({ "error": format!("there is no method {}", call.name) }),

@@ -5,7 +5,7 @@ use jobs_api::JobOutcome;
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Route, When};
 use serde_json::json;
 
-use crate::support::{client, reboot};
+use crate::support::{client, offline_fails_at_once, reboot};
 
 /// A hub with a device that succeeds, one that answers 500 and one that is offline.
 async fn troubled_hub() -> Emulator {
@@ -14,6 +14,7 @@ async fn troubled_hub() -> Emulator {
         .device(Device::new("a"))
         .device(Device::new("b").answering(failing))
         .device(Device::new("c").offline())
+        .behavior(offline_fails_at_once())
         .start()
         .await
 }

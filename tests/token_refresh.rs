@@ -11,7 +11,7 @@ use jobs_emulator::{Emulator, Fault, Route, When};
 
 use crate::support::clock::FrozenClock;
 use crate::support::identity::{Identity, client_of};
-use crate::support::{HOUR, MINUTE, builder, quick_hub, reboot};
+use crate::support::{HOUR, MINUTE, builder, later_jobs_hold_no_slot, quick_hub, reboot};
 
 /// The calls under way at once; with HTTP/2 one connection carries them all.
 const CALLS: usize = 500;
@@ -29,7 +29,7 @@ async fn create_jobs(client: &Client) {
 /// Creates jobs concurrently with a token of this age, and returns its credential provider.
 async fn identity_after_jobs(token_age: Duration) -> Arc<Identity> {
     let _clock = FrozenClock::new();
-    let hub = Emulator::start().await;
+    let hub = Emulator::builder().behavior(later_jobs_hold_no_slot()).start().await;
     let identity = Identity::of(&hub);
     let http = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
     let credential = Credential::token(identity.clone());

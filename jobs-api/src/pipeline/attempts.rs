@@ -18,7 +18,7 @@ use super::retry_state::{Paced, RetryState};
 use super::telemetry::attempt;
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
-use crate::auth::{AccessToken, CredentialError, TokenError};
+use crate::auth::{AccessToken, CredentialError, TokenError, redact_header};
 use crate::error::{Error, NotInTime};
 use crate::generated;
 use crate::runtime::attempt::Settings;
@@ -156,6 +156,7 @@ impl Pipeline {
         let number = state.next_attempt();
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
+            redact: redact_header,
             request_id,
             number,
             timeout: state.remaining_at(start).min(self.attempt_timeout),

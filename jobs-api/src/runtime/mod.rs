@@ -9,6 +9,7 @@ mod timestamp;
 
 pub(crate) use self::attempt::Attempt;
 pub use self::request_id::RequestId;
+pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};
 pub(crate) use self::segment::encode_segment;
 pub use self::timestamp::Timestamp;

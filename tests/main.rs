@@ -32,6 +32,7 @@ mod readme;
 mod redaction;
 mod redirects;
 mod reports;
+mod request_files;
 mod requests;
 mod retries;
 mod rotation;

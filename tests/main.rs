@@ -18,6 +18,7 @@ mod enums;
 mod execution;
 mod hub;
 mod idempotence;
+mod list_conditions;
 mod listings;
 mod lost_responses;
 mod malformed_pages;

@@ -44,6 +44,12 @@ pub(crate) const PERMISSIONS: &str = "RegistryRead, RegistryWrite and ServiceCon
 /// Role that an identity of Microsoft Entra ID needs for jobs.
 pub(crate) const ROLE: &str = "IoT Hub Data Contributor";
 
+/// Returns true if the text has the form of a device id.
+pub(crate) fn is_device_id(text: &str) -> bool {
+    let is_character = |c: char| c.is_ascii_alphanumeric() || DEVICE_ID_PUNCTUATION.contains(c);
+    DEVICE_ID_LENGTH.contains(&text.len()) && text.chars().all(is_character)
+}
+
 /// Returns true if the text has the form of a job id.
 pub(crate) fn is_job_id(text: &str) -> bool {
     JOB_ID_LENGTH.contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')

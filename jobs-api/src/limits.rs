@@ -12,6 +12,8 @@
 
 use std::ops::RangeInclusive;
 
+use chrono::TimeDelta;
+
 /// Characters in a job id.
 pub(crate) const JOB_ID_LENGTH: RangeInclusive<usize> = 1..=64;
 /// Characters in a query condition.
@@ -26,6 +28,12 @@ pub(crate) const RESPONSE_TIMEOUT: RangeInclusive<i32> = 5..=300;
 pub(crate) const CONNECT_TIMEOUT: RangeInclusive<i32> = 0..=300;
 /// Objects nested within a twin's collection.
 pub(crate) const TWIN_DEPTH: usize = 10;
+/// How far ahead of the hub's clock a job may start.
+pub(crate) const LATEST_START: TimeDelta = TimeDelta::hours(168);
+/// Characters in the id of a device.
+pub(crate) const DEVICE_ID_LENGTH: RangeInclusive<usize> = 1..=128;
+/// Characters in the id of a device besides ASCII letters and digits.
+pub(crate) const DEVICE_ID_PUNCTUATION: &str = "-:.+%_#*?!(),=@;$'";
 /// Items on a page of a query.
 pub(crate) const PAGE_SIZE: RangeInclusive<u8> = 1..=100;
 /// Jobs that run at the same time, by tier.

@@ -36,9 +36,9 @@ pub(crate) const DEVICE_ID_LENGTH: RangeInclusive<usize> = 1..=128;
 pub(crate) const DEVICE_ID_PUNCTUATION: &str = "-:.+%_#*?!(),=@;$'";
 /// Items on a page of a query.
 pub(crate) const PAGE_SIZE: RangeInclusive<u8> = 1..=100;
-/// Jobs that run at the same time, by tier.
+/// Jobs that run or are scheduled at the same time, by tier.
 pub(crate) const CONCURRENT_JOBS: &str = "1 on free and S1, 5 on S2, 10 on S3";
-/// Jobs that run at the same time: on free and S1, on S2, on S3.
+/// Jobs that run or are scheduled at the same time: on free and S1, on S2, on S3.
 pub(crate) const JOB_SLOTS: [usize; 3] = [1, 5, 10];
 /// Operations on jobs in a minute for each unit: on free, S1 and S2; on S3.
 pub(crate) const JOB_OPERATIONS: [u32; 2] = [100, 5000];

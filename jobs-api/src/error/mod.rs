@@ -10,6 +10,7 @@ mod json_path;
 mod not_in_time;
 mod service;
 pub(crate) mod text;
+mod throttling;
 mod transport;
 mod unreadable_response;
 
@@ -136,8 +137,8 @@ impl Error {
         matches!(self, Self::NotInTime(_)) || self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
-    /// Returns true if the hub runs as many jobs as its tier allows (429004): one must end before another
-    /// can start.
+    /// Returns true if the hub has as many jobs as its tier allows (429004), running ones and scheduled ones
+    /// together: one must end or be cancelled before another can be created.
     pub fn is_job_slot_busy(&self) -> bool {
         matches!(self, Self::NotInTime(error) if error.is_slot)
             || self.has_code(&ErrorCode::ThrottlingMaxActiveJobCountExceeded)

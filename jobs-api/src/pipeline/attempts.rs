@@ -37,8 +37,12 @@ impl Pipeline {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
+        let unsent = |error, operation: Option<&'static str>| match operation {
+            Some(operation) => Error::from(error).in_operation(operation, scope.job_id),
+            None => Error::from(error),
+        };
         // Timers and sockets panic without a runtime.
-        Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
+        Handle::try_current().map_err(|_| unsent(CredentialError::NoRuntime, trace.operation()))?;
         let (mut previous, mut rejected) = (None, None);
         let class = if scope.is_read { Class::Read } else { Class::Change };
         let calls = self.pacer.is_some();
@@ -58,7 +62,7 @@ impl Pipeline {
                         trace.record_missing_token(&no_token);
                         return Err(error);
                     }
-                    None => return Err(no_token.into()),
+                    None => return Err(unsent(no_token, trace.operation())),
                 },
             };
             let result = pin!(self.attempt(scope, state, trace, &token, &operation)).await;

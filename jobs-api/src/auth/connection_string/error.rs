@@ -35,8 +35,12 @@ pub enum ConnectionStringError {
     /// The connection string is that of the hub's Event Hubs endpoint, which serves messages; this key
     /// gives it away.
     OfEventHubs(&'static str),
+    /// The connection string is that of the device provisioning service.
+    OfProvisioning,
     /// The connection string begins with a quotation mark.
     Quoted,
+    /// The connection string ends after its first part, as one that a shell cut at the first `;`.
+    CutOff,
     /// Both a key and a signature are present.
     KeyAndSignature,
     /// The key or signature makes no credential.
@@ -84,6 +88,14 @@ impl fmt::Display for ConnectionStringError {
                 f,
                 "the connection string has the key `{key}` and so belongs to the hub's Event Hubs endpoint; \
                  use that of a shared access policy of the hub"
+            ),
+            Self::OfProvisioning => f.write_str(
+                "the connection string belongs to the device provisioning service; use that of a shared access \
+                 policy of the hub",
+            ),
+            Self::CutOff => f.write_str(
+                "the connection string ends before its first `;`: put it in single quotes, or a shell cuts it \
+                 there",
             ),
             Self::Quoted => {
                 f.write_str("the connection string begins with a quotation mark; remove the quotation marks")

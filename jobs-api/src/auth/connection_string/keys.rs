@@ -13,5 +13,8 @@ pub(super) const KEYS: [&str; 5] =
 /// The keys of a device's or module's connection string, which cannot create jobs.
 pub(super) const DEVICE_KEYS: [&str; 3] = ["DeviceId", "ModuleId", "x509"];
 
+/// The host that devices are provisioned by; its instances have names below it.
+pub(super) const PROVISIONING_HOST: &str = "azure-devices-provisioning.net";
+
 /// The keys of the connection string of a hub's Event Hubs endpoint.
 pub(super) const EVENT_HUBS_KEYS: [&str; 2] = ["Endpoint", "EntityPath"];

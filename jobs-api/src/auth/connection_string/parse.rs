@@ -4,11 +4,11 @@ use std::str::FromStr;
 
 use super::error::ConnectionStringError;
 use super::keys::{
-    DEVICE_KEYS, EVENT_HUBS_KEYS, GATEWAY_HOST_NAME, HOST_NAME, KEYS, SHARED_ACCESS_KEY,
+    DEVICE_KEYS, EVENT_HUBS_KEYS, GATEWAY_HOST_NAME, HOST_NAME, KEYS, PROVISIONING_HOST, SHARED_ACCESS_KEY,
     SHARED_ACCESS_KEY_NAME, SHARED_ACCESS_SIGNATURE,
 };
 use crate::auth::credential::Credential;
-use crate::auth::host::{has_only, is_host_name};
+use crate::auth::host::{has_only, is_host_name, without_port};
 
 /// The longest unknown key that an error shows. Longer text may be a misplaced secret.
 const MAX_SHOWN_KEY: usize = 24;
@@ -69,6 +69,12 @@ impl FromStr for ConnectionString {
         let parts = Parts::split(text)?;
         let host_name = parts.required(HOST_NAME)?;
         check_characters(HOST_NAME, host_name, is_host_name)?;
+        if is_of_provisioning(host_name) {
+            return Err(ConnectionStringError::OfProvisioning);
+        }
+        if !text.contains(';') {
+            return Err(ConnectionStringError::CutOff);
+        }
         let gateway_host_name = parts.get(GATEWAY_HOST_NAME);
         if let Some(gateway) = gateway_host_name {
             check_characters(GATEWAY_HOST_NAME, gateway, is_host_name)?;
@@ -138,6 +144,12 @@ fn find_key(key: &str, position: usize) -> Result<&'static str, ConnectionString
     }
     let can_show = key.len() <= MAX_SHOWN_KEY && key.chars().all(|c| c.is_ascii_alphabetic());
     Err(ConnectionStringError::Unknown { position, key: can_show.then(|| key.to_owned()) })
+}
+
+/// Returns true if the host is the device provisioning service's, the global one or that of an instance.
+fn is_of_provisioning(host_name: &str) -> bool {
+    let host = without_port(host_name).to_ascii_lowercase();
+    host.strip_suffix(PROVISIONING_HOST).is_some_and(|instance| instance.ends_with('.'))
 }
 
 fn check_characters(

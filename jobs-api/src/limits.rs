@@ -28,9 +28,10 @@ pub(crate) const RESPONSE_TIMEOUT: RangeInclusive<i32> = 5..=300;
 pub(crate) const CONNECT_TIMEOUT: RangeInclusive<i32> = 0..=300;
 /// Objects nested within a twin's collection.
 pub(crate) const TWIN_DEPTH: usize = 10;
-/// How far ahead of the hub's clock a job may start.
+/// How far ahead of the hub's clock a job may start. Seen on a hub in 2026, not documented:
+/// `mwalser/terraform-provider-iothub: CONCEPT.md`.
 pub(crate) const LATEST_START: TimeDelta = TimeDelta::hours(168);
-/// Characters in the id of a device.
+/// Characters in the id of a device: `Twin.deviceId` in the service's Swagger document.
 pub(crate) const DEVICE_ID_LENGTH: RangeInclusive<usize> = 1..=128;
 /// Characters in the id of a device besides ASCII letters and digits.
 pub(crate) const DEVICE_ID_PUNCTUATION: &str = "-:.+%_#*?!(),=@;$'";

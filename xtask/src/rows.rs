@@ -27,9 +27,17 @@ pub(crate) fn read_by_row(client: &mut [Item]) {
 /// Reads the body of a success, the only one whose arm awaits, with the attempt that it answers.
 fn read_rows(method: &mut ImplItemFn) {
     if let Some(Stmt::Expr(Expr::Match(ExprMatch { arms, .. }), _)) = method.block.stmts.last_mut()
-        && let Some(success) = arms.iter_mut().find(|arm| matches!(*arm.body, Expr::Await(_)))
+        && let Some(success) = arms.iter_mut().find(|arm| awaits(&arm.body))
     {
         *success.body = parse_quote!(crate::runtime::read_rows(self.inner(), response).await);
+    }
+}
+
+fn awaits(body: &Expr) -> bool {
+    match body {
+        Expr::Await(_) => true,
+        Expr::Block(body) => matches!(&body.block.stmts[..], [Stmt::Expr(inner, None)] if awaits(inner)),
+        _ => false,
     }
 }
 
@@ -58,7 +66,7 @@ mod tests {
             impl Client {
                 async fn list(&self) -> Result<ResponseValue<::std::vec::Vec<types::Job>>, Error<ByteStream>> {
                     match status {
-                        200u16 => ResponseValue::from_response(response).await,
+                        200u16 => { ResponseValue::from_response(response).await }
                         _ => Err(Error::UnexpectedResponse(response)),
                     }
                 }

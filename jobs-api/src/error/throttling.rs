@@ -1,5 +1,5 @@
 //! The text of a throttled request: `The request has been throttled. Wait 10 seconds and try again. Operation
-//! type: CRUD`.
+//! type: CRUD`, as in `Azure-Samples/Iot-Telemetry-Simulator` issue 39.
 
 use std::time::Duration;
 

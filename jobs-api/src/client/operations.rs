@@ -14,7 +14,7 @@ use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
 use crate::jobs::read::read_job;
 use crate::jobs::report::JobReport;
-use crate::jobs::validate::{check_job_id, check_request, complete_request};
+use crate::jobs::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::jobs::wait::{WaitForJob, WaitForJobs};
 use crate::pipeline::change::First;
 use crate::pipeline::lost_response::Change;
@@ -39,7 +39,8 @@ impl Client {
     #[doc(alias("scheduleDeviceMethod", "scheduleTwinUpdate"))]
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
         let name = "create_scheduled_job";
-        check_request(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
+        let checked = check_request(id, request).and_then(|()| check_start(request, self.0.hub_time()));
+        checked.map_err(|error| self.0.refuse(name, Some(id), error))?;
         let body = &complete_request(id, request);
         let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
         self.0.execute_change(name, id, Change::Create(body), create).await.map(|job| *job)

@@ -1,6 +1,6 @@
 //! Creating a job unless it exists, and comparing it with the one requested.
 
-use super::validate::{check_request, complete_request};
+use super::validate::{check_request, check_start, complete_request};
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{JobRequest, JobResponse};
@@ -15,7 +15,8 @@ pub(crate) async fn ensure_job(
     first: First,
 ) -> Result<JobResponse, Error> {
     let name = "ensure_scheduled_job";
-    check_request(id, request).map_err(|error| pipeline.refuse(name, Some(id), error))?;
+    let checked = check_request(id, request).and_then(|()| check_start(request, pipeline.hub_time()));
+    checked.map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let body = &complete_request(id, request);
     let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
     pipeline.execute_ensure(name, id, body, first, create).await.map(|job| *job)

@@ -11,7 +11,6 @@ use reqwest::header::HeaderValue;
 
 use super::cycle::CycleDetector;
 use super::query::{JobFilter, Query, Select};
-use crate::auth::redact_tokens;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse, QuerySpecification};
@@ -197,7 +196,6 @@ impl<T: Send + 'static> Listing<T> {
         if received > requested {
             return Err(Error::OversizedPage { requested, received });
         }
-        let unreadable = unreadable.into_iter().map(|row| row.redact(redact_tokens)).collect();
         Ok((Page { items, unreadable, continuation }, cycle))
     }
 

@@ -149,7 +149,7 @@ impl Emulator {
         self.hub.change(|schedule, now| schedule.forget(id, now));
     }
 
-    /// Returns the twin of a device; `None` when there is no such device.
+    /// Returns the twin of a device as a query does, without empty tags; `None` when there is no such device.
     pub fn twin(&self, device_id: &str) -> Option<Value> {
         self.hub.schedule().registry().get(device_id).map(Device::twin)
     }

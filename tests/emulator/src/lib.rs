@@ -6,7 +6,8 @@
 //! no code and no types with any client.
 //!
 //! Start a hub with [`Emulator::builder`]; describe its devices with [`Device`]; let it fail with
-//! [`Emulator::inject`] until [`Emulator::clear_faults`]; meter it with [`Throttle`].
+//! [`Emulator::inject`] until [`Emulator::clear_faults`]; meter it with [`Throttle`]; let its reads lag, or
+//! choose between the ways in which hubs were seen to behave, with [`HubBehavior`].
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {

@@ -45,8 +45,8 @@ pub(crate) const CLOCK_TOLERANCE_SECONDS: i64 = 5 * 60;
 /// Burst of a meter, as the time in which its rate brings as much: assumed, since the documentation
 /// speaks only of "the first minute or two".
 pub(crate) const THROTTLE_BURST: Duration = Duration::from_secs(60);
-/// Queue of a meter, as the longest wait in it: assumed, since the documentation gives no size.
-pub(crate) const THROTTLE_QUEUE: Duration = Duration::from_secs(30);
+/// Queue of a meter, as the longest wait in it: the longest that was seen.
+pub(crate) const THROTTLE_QUEUE: Duration = Duration::from_secs(40);
 
 /// Largest request body, in bytes. The largest legal job is a fifth of it.
 pub(crate) const BODY_SIZE: usize = 1024 * 1024;

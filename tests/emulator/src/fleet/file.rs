@@ -18,7 +18,7 @@ const COUNT: u64 = 10_000_000;
 /// Parses a fleet: `{"devices": [{"deviceId": "pump-1", …}]}`.
 ///
 /// A device has a `deviceId` and, if wanted, `tags`, `desired`, `reported`, `configurations`, `modules`
-/// (with `moduleId`, `tags`, `desired`, `reported`), `online`, `status`, `modelId`, `iotEdge` and
+/// (with `moduleId`, `tags`, `desired`, `reported`), `online`, `status`, `modelId`, `thumbprint`, `iotEdge` and
 /// `methods`: by name, or `*` for the others, a `status`, a `payload` and a `delayMs`, which is a number
 /// or a range `[least, most]`. With `count` an entry stands for so many devices, whose number replaces
 /// `{n}` in the `deviceId`.
@@ -72,6 +72,7 @@ fn parse_one(entry: &Node<'_>) -> Result<Device, FleetError> {
         "online",
         "status",
         "modelId",
+        "thumbprint",
         "iotEdge",
         "methods",
     ])?;
@@ -105,6 +106,9 @@ fn parse_one(entry: &Node<'_>) -> Result<Device, FleetError> {
     }
     if let Some(model_id) = members.optional("modelId") {
         device = device.with_model_id(model_id.text()?);
+    }
+    if let Some(thumbprint) = members.optional("thumbprint") {
+        device = device.with_thumbprint(thumbprint.text()?);
     }
     if let Some(is_edge) = members.optional("iotEdge") {
         device.is_edge = is_edge.boolean()?;
@@ -157,7 +161,7 @@ mod tests {
             r#"{ "devices": [
                 { "deviceId": "edge", "tags": { "a": 1 }, "desired": { "b": 2 }, "reported": { "c": 3 },
                   "configurations": { "d": { "status": "Applied" } }, "online": false, "status": "disabled",
-                  "modelId": "dtmi:x;1", "iotEdge": true,
+                  "modelId": "dtmi:x;1", "thumbprint": "AB", "iotEdge": true,
                   "modules": [{ "moduleId": "m", "desired": { "e": 5 } }],
                   "methods": { "reboot": { "status": 404, "payload": "no", "delayMs": [5, 10] } } },
                 { "deviceId": "pump-{n}", "count": 3 } ] }"#,
@@ -168,6 +172,10 @@ mod tests {
         let twin = fleet[0].twin();
         assert_eq!((&twin["tags"]["a"], &twin["properties"]["reported"]["c"]), (&1.into(), &3.into()));
         assert_eq!((&twin["status"], &twin["connectionState"]), (&"disabled".into(), &"Disconnected".into()));
+        assert_eq!(
+            (&twin["modelId"], &twin["authenticationType"]),
+            (&"dtmi:x;1".into(), &"selfSigned".into())
+        );
         let reply = fleet[0].respond("reboot").ok().unwrap();
         assert_eq!((reply.answer.status, &reply.answer.payload), (404, &"no".into()));
         assert_eq!(reply.delay, Duration::from_millis(5)..=Duration::from_millis(10));

@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::handler_calls::{HandlerCall, HandlerCalls};
 use super::job::Job;
-use super::request::{Method, Work};
+use super::request::Work;
 use super::row::{Outcome, Row, RowError, RowStatus};
 use super::store::JobKey;
 use super::times::{after, pick};
 use crate::behavior::Unreachable;
-use crate::fleet::{Handler, MethodCall, Registry, Target};
+use crate::fleet::{Device, MethodCall, Registry, Target};
 use crate::limits::SLICE;
 use crate::query::Collection;
 use crate::throttle::Meter;
@@ -29,7 +29,17 @@ pub(super) struct Execution {
     pub(super) unreachable: Unreachable,
 }
 
-/// Work on a row whose turn has ended.
+/// Turn of a row.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) index: usize,
+    /// Least time that the row takes.
+    pub(super) least: Duration,
+    /// When the next row has its turn, if there is one.
+    pub(super) next: Option<DateTime<Utc>>,
+}
+
+/// End of a row's time.
 #[derive(Debug)]
 pub(super) enum Finish {
     Outcome(Outcome),
@@ -66,18 +76,14 @@ impl Execution {
         self.device_operations.as_mut().map_or(at, |meter| meter.reserve(at))
     }
 
-    /// Takes the turn of the next row of a job: its index, its least time, and the turn of the row after it.
-    pub(super) fn next_row(
-        &mut self,
-        job: &mut Job,
-        at: DateTime<Utc>,
-    ) -> (usize, Duration, Option<DateTime<Utc>>) {
+    /// Takes the turn of the next row of a job.
+    pub(super) fn next_turn(&mut self, job: &mut Job, at: DateTime<Utc>) -> Turn {
         let (index, count) = (job.begun, job.rows.len());
         job.begun += 1;
         let share = |rows: usize| self.running.mul_f64(rows as f64 / count as f64);
         let next = after(job.running_since, share(index + 1)).max(at);
-        let step = share(index + 1) - share(index);
-        (index, step, (index + 1 < count).then(|| self.reserve(next)))
+        let least = share(index + 1) - share(index);
+        Turn { index, least, next: (index + 1 < count).then(|| self.reserve(next)) }
     }
 
     /// Begins a row that takes at least this time, and returns when it ends: `None` while its device is to
@@ -91,30 +97,26 @@ impl Execution {
     ) -> Option<DateTime<Utc>> {
         let mut time = least;
         if let Work::Method(method) = &job.request.work {
-            let target = job.rows[index].target;
-            let device = self.registry.device_of(target);
-            if self.waits_for(target) {
-                job.waiting.push(index);
-                return None;
-            } else if !device.is_reachable() {
-                time = time.max(method.connect_timeout);
-            } else if let Ok(reply) = device.respond(&method.name) {
-                let delay = pick(&mut self.random, &reply.delay);
-                if delay > method.response_timeout {
-                    job.rows[index].outcome = Outcome::Error(RowError::not_answered(method.response_timeout));
+            match reach(&self.registry, self.unreachable, job.rows[index].target) {
+                Reach::Later => {
+                    job.waiting.push(index);
+                    return None;
                 }
-                time = time.max(delay.min(method.response_timeout));
+                Reach::Never(_) => time = time.max(method.connect_timeout),
+                Reach::Now(device) => {
+                    if let Ok(reply) = device.respond(&method.name) {
+                        let delay = pick(&mut self.random, &reply.delay);
+                        if delay > method.response_timeout {
+                            let error = RowError::not_answered(method.response_timeout);
+                            job.rows[index].outcome = Outcome::Error(error);
+                        }
+                        time = time.max(delay.min(method.response_timeout));
+                    }
+                }
             }
         }
         job.change_row(index, RowStatus::Running, at);
         Some(after(at, time))
-    }
-
-    /// Returns true if a method waits until the target's device connects, or until the job's time limit.
-    fn waits_for(&self, target: Target) -> bool {
-        !self.registry.device_of(target).is_reachable()
-            && !target.is_module()
-            && self.unreachable == Unreachable::FailAtTimeLimit
     }
 
     /// Does the job's work on the device of a row.
@@ -126,15 +128,18 @@ impl Execution {
                 Ok(()) => Outcome::Empty,
                 Err(reason) => Outcome::Error(RowError::new("ArgumentInvalid", reason)),
             },
-            (_, Work::Method(method)) => match self.call(row.target, method) {
-                Err(handler) => {
-                    let payload = method.json["payload"].clone();
-                    let call = MethodCall { name: method.name.clone(), payload };
-                    self.calls.add(HandlerCall { handler, call, job: key, row: index, at });
-                    return Finish::Handler;
-                }
-                Ok(None) => return Finish::Waiting,
-                Ok(Some(outcome)) => outcome,
+            (_, Work::Method(method)) => match reach(&self.registry, self.unreachable, row.target) {
+                Reach::Later => return Finish::Waiting,
+                Reach::Never(error) => Outcome::Error(error),
+                Reach::Now(device) => match device.respond(&method.name) {
+                    Ok(reply) => Outcome::Answer(reply.answer.clone()),
+                    Err(handler) => {
+                        let payload = method.json["payload"].clone();
+                        let call = MethodCall { name: method.name.clone(), payload };
+                        self.calls.add(HandlerCall { handler, call, job: key, row: index, at });
+                        return Finish::Handler;
+                    }
+                },
             },
         };
         if !matches!(outcome, Outcome::Error(_)) {
@@ -142,17 +147,22 @@ impl Execution {
         }
         Finish::Outcome(outcome)
     }
+}
 
-    /// Calls a method: returns its outcome, or the handler to call; `None` if the device is to connect first.
-    fn call(&self, target: Target, method: &Method) -> Result<Option<Outcome>, Handler> {
-        let device = self.registry.device_of(target);
-        if self.waits_for(target) {
-            return Ok(None);
-        }
-        if !device.is_reachable() {
-            let error = if target.is_module() { RowError::not_online() } else { RowError::not_started() };
-            return Ok(Some(Outcome::Error(error)));
-        }
-        device.respond(&method.name).map(|reply| Some(Outcome::Answer(reply.answer.clone())))
+/// When a method reaches its target.
+enum Reach<'a> {
+    Now(&'a Device),
+    /// When the device connects, unless the job's time limit comes first.
+    Later,
+    Never(RowError),
+}
+
+fn reach(registry: &Registry, unreachable: Unreachable, target: Target) -> Reach<'_> {
+    let device = registry.device_of(target);
+    match unreachable {
+        _ if device.is_reachable() => Reach::Now(device),
+        _ if target.is_module() => Reach::Never(RowError::not_online()),
+        Unreachable::FailAtTimeLimit => Reach::Later,
+        Unreachable::FailAtOnce => Reach::Never(RowError::not_started()),
     }
 }

@@ -14,7 +14,8 @@ use crate::tier::Tier;
 ///
 /// Metered operations pass at once while the burst lasts, then wait in a queue that drains at the rate,
 /// then are rejected with 429. The service documents the rates and this order, but neither the burst nor
-/// the queue: by default the burst is what the rate brings in 60 s and the longest wait is 30 s.
+/// the queue: by default the burst is what the rate brings in 60 s, and the longest wait is 40 s, the longest
+/// that was seen.
 ///
 /// ```
 /// use std::time::Duration;

@@ -95,6 +95,15 @@ async fn published_key_is_replaced_by_the_flag() {
     assert_eq!(stale.get(&path).await.status, 401);
 }
 
+#[tokio::test]
+async fn behavior_of_the_flags_is_that_of_the_hub() {
+    let flags =
+        ["--http", "--behavior", "unknown-job=with-id", "--behavior", "scheduled-jobs-hold-slots=false"];
+    let program = Program::start(&flags);
+    let unknown = json!({ "jobId": "none", "type": "unknown", "status": "unknown" });
+    assert_eq!(program.caller().job("none").await, unknown);
+}
+
 #[cfg(unix)]
 #[test]
 fn signal_ends_the_program_with_success() {

@@ -147,7 +147,7 @@ fn throttle() -> impl Parser<Throttle> {
         .argument::<u32>("SECONDS")
         .optional();
     let queue = long("queue")
-        .help("Queue of the meters, as the longest wait in seconds: 30 by default")
+        .help("Queue of the meters, as the longest wait in seconds: 40 by default")
         .argument::<u32>("SECONDS")
         .optional();
     construct!(is_on, burst, queue).map(|(is_on, burst, queue)| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Schedule;
-use crate::jobs::execution::Finish;
+use crate::jobs::execution::{Finish, Turn};
 use crate::jobs::job::{Job, JobStatus};
 use crate::jobs::row::{Outcome, RowError, RowStatus};
 use crate::jobs::store::JobKey;
@@ -86,7 +86,7 @@ impl Schedule {
     /// Begins the next row, and plans its end and the row after it.
     fn operate(&mut self, key: JobKey, at: DateTime<Utc>) {
         let Some(job) = self.jobs.get_mut(key).filter(|job| job.status == JobStatus::Running) else { return };
-        let (index, least, next) = self.execution.next_row(job, at);
+        let Turn { index, least, next } = self.execution.next_turn(job, at);
         match self.execution.begin(job, index, least, at) {
             Some(end) if end > at => self.timeline.add(end, Event::Finish(key, index)),
             Some(_) => self.finish(key, index, at),

@@ -164,7 +164,7 @@ fn check_twin(twin: &Twin) -> Result<(), Error> {
             let rule = "must be a JSON object without control characters in its keys";
             return Err(Error::invalid_request(field, rule));
         }
-        if members.values().any(has_null_item) {
+        if members.values().any(|value| has_null_in_array(value, false)) {
             return Err(Error::invalid_request(field, "must not have null within an array"));
         }
     }
@@ -177,11 +177,12 @@ fn has_control_in_key(members: &Map<String, Value>) -> bool {
     })
 }
 
-/// Returns true if null is an item of an array.
-fn has_null_item(value: &Value) -> bool {
+/// Returns true if null is within an array, as an item or deeper: the hub rejects both.
+fn has_null_in_array(value: &Value, is_in_array: bool) -> bool {
     match value {
-        Value::Array(items) => items.iter().any(|item| item.is_null() || has_null_item(item)),
-        Value::Object(members) => members.values().any(has_null_item),
+        Value::Null => is_in_array,
+        Value::Array(items) => items.iter().any(|item| has_null_in_array(item, true)),
+        Value::Object(members) => members.values().any(|member| has_null_in_array(member, is_in_array)),
         _ => false,
     }
 }

@@ -193,6 +193,8 @@ fn twin_patch_has_no_null_within_an_array() {
         json!({ "a": [null] }),
         json!({ "a": { "b": [1, null, 2] } }),
         json!({ "a": [[[null]]] }),
+        json!({ "a": [{ "b": null }] }),
+        json!({ "a": [1, { "b": { "c": null } }] }),
         json!({ "": [{ "b": [null] }] }),
     ] {
         assert_refused(patch(tags), "updateTwin.tags", "must not have null within an array");

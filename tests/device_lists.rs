@@ -243,10 +243,26 @@ async fn jobs_of_a_list_share_the_concurrency() {
 }
 
 #[tokio::test]
-async fn duplicates_and_unknown_devices_are_no_rows() {
+async fn devices_of_a_list_without_a_row_are_named_and_are_no_success() {
     let hub = hub_with(["a", "b", "c"].map(Device::new)).await;
-    let report = run(&client(&hub), "job", reboot().for_devices(["a", "b", "a", "no-such"])).await.unwrap();
-    assert_eq!((report.devices, report.succeeded), (2, 2));
+    let client = client(&hub);
+    let report = run(&client, "job", reboot().for_devices(["a", "b", "a", "no-such"])).await.unwrap();
+    assert_eq!((report.devices, report.succeeded, report.without_result), (2, 2, 1));
+    assert_eq!(report.devices_without_row, ["no-such"]);
+    assert_eq!(report.outcome(), JobOutcome::Incomplete(Some(1)));
+
+    let report = run(&client, "none", reboot().for_devices(["no-such", "no-more"])).await.unwrap();
+    assert_eq!(report.devices_without_row, ["no-more", "no-such"]);
+    assert_eq!(report.outcome(), JobOutcome::NoDevices);
+}
+
+#[tokio::test]
+async fn devices_without_a_row_are_named_for_all_jobs_of_a_list() {
+    let ids: Vec<String> = (0..1200).map(device_id).collect();
+    let hub = hub_with(ids.iter().filter(|id| !id.ends_with("500")).map(Device::new)).await;
+    let report = run(&client(&hub), "job", reboot().for_devices(&ids)).await.unwrap();
+    assert_eq!(report.devices_without_row, ["device-00500"]);
+    assert_eq!((report.succeeded, report.outcome()), (1199, JobOutcome::Incomplete(Some(1))));
 }
 
 #[tokio::test]
@@ -266,7 +282,9 @@ async fn condition_restricts_the_list() {
     let client = client(&hub);
     let request = |condition: &str| JobRequest::device_method(CloudToDeviceMethod::new("m"), condition);
     let on_floors = request("tags.floor = 1 OR tags.floor = 2").for_devices(["a", "b", "c"]);
-    assert_eq!(run(&client, "floors", on_floors).await.unwrap().devices, 2);
+    let report = run(&client, "floors", on_floors).await.unwrap();
+    assert_eq!((report.devices, report.outcome()), (2, JobOutcome::Succeeded));
+    assert_eq!(report.devices_without_row, ["c"], "it is not selected");
     let modules = request("FROM devices.modules WHERE moduleId != 'store'").for_devices(["a", "edge"]);
     assert_eq!(run(&client, "modules", modules).await.unwrap().devices, 1);
 }

@@ -73,6 +73,29 @@ async fn report_counts_unreadable_rows() {
 }
 
 #[tokio::test]
+async fn page_that_cannot_be_read_does_not_hide_the_later_ones() {
+    let hub = quick_hub().await;
+    for (body, next) in [(r#"[{"jobId":"a"}]"#, "2"), (r#"[{"jobId":"b"},{"jobId":"\ud8"#, "3")] {
+        let page = Fault::status(200).with_body(body).with_header("x-ms-continuation", next);
+        hub.inject(Route::QueryJobs, When::Next(1), page);
+    }
+    hub.inject(Route::QueryJobs, When::Next(1), Fault::status(200).with_body(r#"[{"jobId":"c"}]"#));
+    let jobs: Vec<_> = client(&hub).query_scheduled_jobs(JobFilter::default()).collect().await;
+    let [Ok(first), Err(error), Ok(last)] = &jobs[..] else { panic!("{jobs:?}") };
+    assert!(matches!(error, Error::UnreadableResponse(_)), "{error}");
+    assert_eq!((first.id(), last.id(), hub.requests().len()), ("a", "c", 3));
+}
+
+#[tokio::test]
+async fn cycle_of_pages_that_cannot_be_read_ends() {
+    let hub = quick_hub().await;
+    let page = Fault::status(200).with_body("[").with_header("x-ms-continuation", "2");
+    hub.inject(Route::QueryJobs, When::Every(1), page);
+    let jobs: Vec<_> = client(&hub).query_scheduled_jobs(JobFilter::default()).collect().await;
+    assert!(jobs.len() == 2 && jobs.iter().all(Result::is_err), "{jobs:?}");
+}
+
+#[tokio::test]
 async fn page_with_more_rows_than_requested_is_an_error() {
     let hub = quick_hub().await;
     hub.inject(Route::QueryJobs, When::Next(1), Fault::status(200).with_body("[{},{},{}]"));

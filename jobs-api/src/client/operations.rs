@@ -14,6 +14,7 @@ use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
 use crate::jobs::read::read_job;
 use crate::jobs::report::JobReport;
+use crate::jobs::report::reader::ReportReader;
 use crate::jobs::validate::{check_job_id, check_request, complete_request};
 use crate::jobs::wait::{WaitForJob, WaitForJobs};
 use crate::pipeline::change::First;
@@ -152,14 +153,15 @@ impl Client {
         rows.try_filter(|row| ready(row.failure().is_some()))
     }
 
-    /// Reads a job and counts its rows by status, by error and by the devices' answers.
+    /// Reads a job and counts its rows by status, by error and by the devices' answers: see [`JobReport`].
     ///
     /// # Errors
     ///
     /// Those of [`get_scheduled_job`](Self::get_scheduled_job) and
     /// [`query_device_jobs`](Self::query_device_jobs).
     pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
-        JobReport::read(&self.0, id).await
+        let job = read_job(&self.0, id).await?;
+        ReportReader::default().read(&self.0, id, &job).await
     }
 
     /// Returns the state of the pacer that all clones of this client share: rates, waiting calls, slots.

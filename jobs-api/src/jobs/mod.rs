@@ -11,6 +11,7 @@ pub(crate) mod ensure;
 pub(crate) mod id;
 pub(crate) mod outcome;
 pub(crate) mod pager;
+mod poll_timer;
 pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod report;

@@ -61,6 +61,11 @@ impl Job {
         self.work.list.as_ref().map(|list| list.devices(self.index)).unwrap_or_default()
     }
 
+    /// Returns true if the job selects each of its devices.
+    pub(super) fn selects_all(&self) -> bool {
+        self.work.list.as_ref().is_some_and(List::selects_all)
+    }
+
     /// Returns the request, which is as large as its payload.
     pub(super) fn to_request(&self) -> JobRequest {
         self.work.request(self.index)

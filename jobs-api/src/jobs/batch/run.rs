@@ -17,8 +17,10 @@ use super::results::Results;
 use super::runner::Runner;
 use super::trace::BatchTrace;
 use crate::error::Error;
+use crate::jobs::poll_timer::INTERVALS;
 use crate::jobs::report::JobReport;
-use crate::jobs::wait::INTERVALS;
+use crate::jobs::report::reader::ROWS_TIMEOUT;
+use crate::jobs::wait::observation::NOT_FOUND_AFTER;
 use crate::pipeline::Pipeline;
 
 /// The jobs in progress by default: twice as many as any hub runs at a time, so that its slots are in use while
@@ -87,7 +89,14 @@ enum State<'a> {
 
 impl<'a> RunJobs<'a> {
     pub(crate) fn new(pipeline: Arc<Pipeline>, requests: BoxStream<'a, (String, BatchRequest)>) -> Self {
-        let runner = Runner { pipeline, concurrency: CONCURRENCY, intervals: INTERVALS, wait_timeout: None };
+        let runner = Runner {
+            pipeline,
+            concurrency: CONCURRENCY,
+            intervals: INTERVALS,
+            wait_timeout: None,
+            not_found_after: NOT_FOUND_AFTER,
+            rows_timeout: ROWS_TIMEOUT,
+        };
         Self { runner, slot_deadline: SLOT_DEADLINE, state: State::New(requests) }
     }
 
@@ -114,6 +123,19 @@ impl<'a> RunJobs<'a> {
     /// For a job that starts later, the limit includes the time until then.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
         self.runner.wait_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long the hub may not know a job that was created before its error is
+    /// [not found](Error::is_not_found): 30 seconds by default. The job is in progress meanwhile.
+    pub fn not_found_after(mut self, time: Duration) -> Self {
+        self.runner.not_found_after = time;
+        self
+    }
+
+    /// Limits the wait of each report for rows that lag behind the job, 30 seconds by default: see [`JobReport`].
+    pub fn rows_timeout(mut self, timeout: Duration) -> Self {
+        self.runner.rows_timeout = timeout;
         self
     }
 

@@ -14,6 +14,7 @@ use super::trace::{BatchTrace, record_job_end};
 use crate::error::Error;
 use crate::jobs::ensure::ensure_job;
 use crate::jobs::report::JobReport;
+use crate::jobs::report::reader::Listed;
 use crate::jobs::wait::WaitForJob;
 use crate::limits::is_job_id;
 use crate::pipeline::Pipeline;
@@ -26,6 +27,8 @@ pub(super) struct Runner {
     pub(super) concurrency: usize,
     pub(super) intervals: RangeInclusive<Duration>,
     pub(super) wait_timeout: Option<Duration>,
+    pub(super) not_found_after: Duration,
+    pub(super) rows_timeout: Duration,
 }
 
 impl Runner {
@@ -79,7 +82,12 @@ impl Runner {
         if let Some(first) = first {
             ensure_job(&self.pipeline, id, &job.to_request(), first).await?;
         }
-        let wait = WaitForJob::new(self.pipeline.clone(), id).poll_intervals(self.intervals.clone());
+        let listed = Listed { devices: job.devices().to_vec(), selects_all: job.selects_all() };
+        let wait = WaitForJob::new(self.pipeline.clone(), id)
+            .poll_intervals(self.intervals.clone())
+            .not_found_after(self.not_found_after)
+            .rows_timeout(self.rows_timeout)
+            .listed(listed);
         match self.wait_timeout {
             Some(timeout) => wait.timeout(timeout).report().await,
             None => wait.report().await,

@@ -110,6 +110,7 @@ impl BatchTrace {
                 outcome = %report.outcome(),
                 devices = report.devices,
                 devices_failed = report.failed,
+                devices_without_result = report.without_result,
                 jobs,
                 jobs_ended,
                 jobs_failed,

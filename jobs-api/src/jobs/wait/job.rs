@@ -11,13 +11,14 @@ use futures_util::stream::{self, Stream};
 use tokio::time::timeout;
 use tracing::{Instrument as _, Span};
 
-use super::observation::{Observation, OnProgress};
-use super::poll_timer::{INTERVALS, PollTimer};
+use super::observation::{NOT_FOUND_AFTER, Observation, OnProgress};
 use super::span::{record_state, wait_span};
 use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
+use crate::jobs::poll_timer::{INTERVALS, PollTimer};
 use crate::jobs::read::read_job;
 use crate::jobs::report::JobReport;
+use crate::jobs::report::reader::{Listed, ROWS_TIMEOUT, ReportReader};
 use crate::limits::is_job_id;
 use crate::pipeline::Pipeline;
 use crate::pipeline::telemetry::failure::record_failure;
@@ -30,8 +31,9 @@ use crate::pipeline::telemetry::failure::record_failure;
 ///
 /// The job is polled when it is expected to end, by its statistics and by how long other jobs ran, and at
 /// growing intervals: of half a second to 10 seconds, or as [set](Self::poll_intervals). A job that is scheduled for
-/// later is polled again a second before its start; a cancellation is noticed no sooner. An import or
-/// export job, whose status is `unknown`, is returned after three polls.
+/// later is polled every 10 minutes, and a second before its start. The hub does not show a
+/// job for some seconds after its creation: the wait goes on while the job is unknown for up to
+/// [30 seconds](Self::not_found_after).
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -50,20 +52,34 @@ use crate::pipeline::telemetry::failure::record_failure;
 ///
 /// # Errors
 ///
-/// A poll fails in a way that is not [retryable](Error::is_retryable), such as a job that is not found; or
-/// five consecutive polls fail, each after its retries.
+/// - [`Error::is_not_found`] if the hub does not show the job for [30 seconds](Self::not_found_after), as
+///   it never shows an import or export job.
+/// - A poll fails in another way that is not [retryable](Error::is_retryable), or five consecutive polls fail, each
+///   after its retries.
 #[must_use = "the wait does not begin until this is awaited"]
 pub struct WaitForJob<'a> {
     pipeline: Arc<Pipeline>,
     id: String,
     timeout: Option<Duration>,
     intervals: RangeInclusive<Duration>,
+    not_found_after: Duration,
+    rows_timeout: Duration,
+    listed: Listed,
     on_progress: Option<OnProgress<'a>>,
 }
 
 impl<'a> WaitForJob<'a> {
     pub(crate) fn new(pipeline: Arc<Pipeline>, id: &str) -> Self {
-        Self { pipeline, id: id.to_owned(), timeout: None, intervals: INTERVALS, on_progress: None }
+        Self {
+            pipeline,
+            id: id.to_owned(),
+            timeout: None,
+            intervals: INTERVALS,
+            not_found_after: NOT_FOUND_AFTER,
+            rows_timeout: ROWS_TIMEOUT,
+            listed: Listed::default(),
+            on_progress: None,
+        }
     }
 
     /// Ends the wait after this time, which is not an error; unlimited by default. The first poll is
@@ -79,6 +95,26 @@ impl<'a> WaitForJob<'a> {
         self
     }
 
+    /// Sets how long the hub may not know the job before the wait ends with [`Error::is_not_found`]: 30 seconds by
+    /// default. Zero ends it at the first poll that does not show the job.
+    pub fn not_found_after(mut self, time: Duration) -> Self {
+        self.not_found_after = time;
+        self
+    }
+
+    /// Limits the wait of a [`report`](Self::report) for rows that lag behind the job, 30 seconds by default: see
+    /// [`JobReport`]. Zero reads the rows once.
+    pub fn rows_timeout(mut self, timeout: Duration) -> Self {
+        self.rows_timeout = timeout;
+        self
+    }
+
+    /// Reports the devices of a list that have no row.
+    pub(in crate::jobs) fn listed(mut self, listed: Listed) -> Self {
+        self.listed = listed;
+        self
+    }
+
     /// Calls this with each state that differs from the previous one, the first and the last included.
     pub fn on_progress(mut self, on_progress: impl FnMut(&JobResponse) + Send + 'a) -> Self {
         self.on_progress = Some(Box::new(on_progress));
@@ -86,15 +122,18 @@ impl<'a> WaitForJob<'a> {
     }
 
     /// Waits like the future, then reads the report of the job: its outcome by the devices' answers, and the
-    /// failed devices.
+    /// failed devices. Rows that lag behind a job which has ended are waited for, up to the
+    /// [rows' timeout](Self::rows_timeout).
     ///
     /// # Errors
     ///
     /// Those of the wait, and of reading the rows of the job.
-    pub async fn report(self) -> Result<JobReport, Error> {
-        let (pipeline, id) = (self.pipeline.clone(), self.id.clone());
+    pub async fn report(mut self) -> Result<JobReport, Error> {
+        let (pipeline, id, intervals) = (self.pipeline.clone(), self.id.clone(), self.intervals.clone());
+        let listed = std::mem::take(&mut self.listed);
+        let reader = ReportReader { timeout: self.rows_timeout, intervals, listed };
         let job = self.await?;
-        JobReport::of_job(&pipeline, &id, job).await
+        reader.read(&pipeline, &id, &job).await
     }
 
     /// Returns the states of the job as a stream: each that differs from the previous one. It ends after
@@ -120,10 +159,10 @@ impl<'a> WaitForJob<'a> {
     }
 
     fn start(self) -> Polling<'a> {
-        let Self { pipeline, id, timeout, intervals, on_progress } = self;
+        let Self { pipeline, id, timeout, intervals, not_found_after, on_progress, .. } = self;
         let timer = PollTimer::start(timeout, &intervals);
         let span = wait_span(&pipeline.host_name, "wait_for_job", Some(&id), 1);
-        let observation = Observation::default();
+        let observation = Observation::new(not_found_after);
         Polling { pipeline, id, timer, observation, has_polled: false, on_progress, span }
     }
 }

@@ -8,15 +8,16 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::TryStreamExt as _;
+use futures_util::stream::StreamExt as _;
 use tracing::Instrument as _;
 
-use super::observation::{Observation, OnProgress};
-use super::poll_timer::{INTERVALS, PollTimer};
+use super::observation::{FAILED_POLLS, NOT_FOUND_AFTER, Observation, OnProgress};
 use super::span::{record_results, wait_span};
 use crate::error::Error;
 use crate::generated::types::JobResponse;
-use crate::jobs::pager::Pager;
+use crate::jobs::outcome::JobOutcome;
+use crate::jobs::pager::{Page, Pager};
+use crate::jobs::poll_timer::{INTERVALS, PollTimer};
 use crate::jobs::query::JobFilter;
 use crate::jobs::read::read_job;
 use crate::pipeline::Pipeline;
@@ -24,10 +25,11 @@ use crate::pipeline::Pipeline;
 /// Waits for many jobs to end: await it.
 ///
 /// Each round lists the hub's jobs, a hundred to a page, as long as that takes fewer requests than polling
-/// each job; jobs that the list does not show are polled individually. Returns, for each id, the job in its
-/// final or latest state, or the error that ended its wait; the rules are those of
-/// [`WaitForJob`](crate::WaitForJob). A job that the timeout left no time to poll has its id alone and the
-/// outcome [`Unknown`](crate::JobOutcome::Unknown).
+/// each job; jobs that the list does not show are polled individually. A list that fails, or of which a page
+/// cannot be read, is read again in the next round, and counts as a failed poll of each job that it did not show.
+/// Returns, for each id, the job in its final or latest state, or the error that ended its wait; the rules are those
+/// of [`WaitForJob`](crate::WaitForJob). A job that the timeout left no time to poll, or that the hub does not show
+/// yet, has its id alone and the outcome [`Unknown`](crate::JobOutcome::Unknown).
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) {
@@ -45,12 +47,14 @@ pub struct WaitForJobs<'a> {
     ids: BTreeSet<String>,
     timeout: Option<Duration>,
     intervals: RangeInclusive<Duration>,
+    not_found_after: Duration,
     on_progress: Option<OnProgress<'a>>,
 }
 
 impl<'a> WaitForJobs<'a> {
     pub(crate) fn new(pipeline: Arc<Pipeline>, ids: BTreeSet<String>) -> Self {
-        Self { pipeline, ids, timeout: None, intervals: INTERVALS, on_progress: None }
+        let (intervals, not_found_after) = (INTERVALS, NOT_FOUND_AFTER);
+        Self { pipeline, ids, timeout: None, intervals, not_found_after, on_progress: None }
     }
 
     /// Ends the wait after this time, which is not an error; unlimited by default. The first request, and
@@ -66,6 +70,13 @@ impl<'a> WaitForJobs<'a> {
         self
     }
 
+    /// Sets how long the hub may not know a job before its result is [`Error::is_not_found`]: 30 seconds by
+    /// default.
+    pub fn not_found_after(mut self, time: Duration) -> Self {
+        self.not_found_after = time;
+        self
+    }
+
     /// Calls this with each state of a job that differs from the previous one.
     pub fn on_progress(mut self, on_progress: impl FnMut(&JobResponse) + Send + 'a) -> Self {
         self.on_progress = Some(Box::new(on_progress));
@@ -78,12 +89,12 @@ impl<'a> IntoFuture for WaitForJobs<'a> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { pipeline, ids, timeout, intervals, on_progress } = self;
+        let Self { pipeline, ids, timeout, intervals, not_found_after, on_progress } = self;
         let count = ids.len();
-        let observations = ids.into_iter().map(|id| (id, Observation::default())).collect();
+        let observations = ids.into_iter().map(|id| (id, Observation::new(not_found_after))).collect();
         let timer = PollTimer::start(timeout, &intervals);
         let span = wait_span(&pipeline.host_name, "wait_for_jobs", None, count);
-        let polling = Polling { pipeline, observations, timer, list_cost: 0, on_progress };
+        let polling = Polling { pipeline, observations, timer, list_cost: 0, failed_lists: 0, on_progress };
         Box::pin(async move {
             let results = polling.run().instrument(span.clone()).await;
             record_results(&span, &results);
@@ -104,6 +115,8 @@ struct Polling<'a> {
     timer: PollTimer,
     /// Requests that the last round took which began with the list.
     list_cost: usize,
+    /// Consecutive rounds whose list failed, wholly or in part.
+    failed_lists: u32,
     on_progress: Option<OnProgress<'a>>,
 }
 
@@ -145,29 +158,50 @@ impl Polling<'_> {
         self.observations.iter().filter(|(_, job)| !job.is_final()).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Polls the `pending` jobs by listing, and removes those that the list shows. Stops as soon as polling
-    /// each remaining job is cheaper.
+    /// Polls the `pending` jobs by listing, and removes those that are not to be polled individually. Stops as soon as
+    /// polling each remaining job is cheaper.
     async fn poll_by_list(&mut self, pending: &mut BTreeSet<String>) {
         let most = pending.len();
         let mut pages = pin!(Pager::of_jobs(self.pipeline.clone(), JobFilter::default()).pages());
-        let mut count = 0;
+        let (mut count, mut has_failed) = (0, false);
         while count < most && !pending.is_empty() && (count == 0 || !self.timer.is_expired()) {
-            let page = match pages.try_next().await {
-                Ok(Some(page)) => page,
-                // A failed listing is not fatal: jobs are then polled individually. After a transient failure
-                // the cost of a list is as unknown as before.
-                Err(error) if error.is_retryable() => return,
-                Ok(None) | Err(_) => break,
-            };
+            match pages.next().await {
+                None => break,
+                Some(Ok(page)) => self.record_page(page, pending),
+                // The stream ends, or continues with the next page.
+                Some(Err(_)) => has_failed = true,
+            }
             count += 1;
-            for job in page.items {
-                if let Some(id) = job.job_id.clone().filter(|id| pending.remove(id)) {
-                    self.pipeline.record_state(&id, &job);
-                    self.record(&id, Ok(job));
-                }
+        }
+        if has_failed {
+            self.record_failed_list(pending, count);
+        } else {
+            (self.failed_lists, self.list_cost) = (0, count + pending.len());
+        }
+    }
+
+    fn record_page(&mut self, page: Page<JobResponse>, pending: &mut BTreeSet<String>) {
+        // The hub may show the state of a job to a read only.
+        for job in page.items.into_iter().filter(|job| job.outcome() != JobOutcome::Unknown) {
+            if let Some(id) = job.job_id.clone().filter(|id| pending.remove(id)) {
+                self.pipeline.record_state(&id, &job);
+                self.record(&id, Ok(job));
             }
         }
-        self.list_cost = count + pending.len();
+    }
+
+    /// Leaves the `pending` jobs, which an incomplete list of `count` pages did not show, to the next round: polling
+    /// each is cheap only if they are few. If lists keep failing, they are polled after all.
+    fn record_failed_list(&mut self, pending: &mut BTreeSet<String>, count: usize) {
+        self.failed_lists += 1;
+        if pending.len() <= count || self.failed_lists >= FAILED_POLLS {
+            return;
+        }
+        for id in std::mem::take(pending) {
+            if let Some(observation) = self.observations.get_mut(&id) {
+                observation.add_failed_poll();
+            }
+        }
     }
 
     fn record(&mut self, id: &str, result: Result<JobResponse, Error>) {

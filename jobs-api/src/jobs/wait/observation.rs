@@ -11,51 +11,78 @@ use crate::jobs::outcome::JobOutcome;
 use crate::runtime::Timestamp;
 
 /// Consecutive polls that may fail, each after all of its retries.
-const FAILED_POLLS: u32 = 5;
-/// Consecutive polls that may find the job in an unknown state.
-const UNKNOWN_POLLS: u32 = 3;
+pub(super) const FAILED_POLLS: u32 = 5;
+/// How long the hub may not know a job by default: one that was just created is not shown at once.
+pub(in crate::jobs) const NOT_FOUND_AFTER: Duration = Duration::from_secs(30);
 
 /// A callback that receives each state of a job that differs from the previous one.
 pub(super) type OnProgress<'a> = Box<dyn FnMut(&JobResponse) + Send + 'a>;
 
 /// The states of a job, as far as polls have shown them.
-#[derive(Default)]
 pub(super) struct Observation {
     current: Option<JobResponse>,
     /// The error of the last poll.
     error: Option<Error>,
     failed_polls: u32,
-    unknown_polls: u32,
+    /// How long the hub may not know the job.
+    not_found_after: Duration,
+    /// The first of the latest polls in a row that did not show the job.
+    unknown_since: Option<Instant>,
     is_final: bool,
     /// The first poll that showed devices, and how many of them were done.
     first: Option<(Instant, u32)>,
 }
 
 impl Observation {
+    pub(super) fn new(not_found_after: Duration) -> Self {
+        Self {
+            current: None,
+            error: None,
+            failed_polls: 0,
+            not_found_after,
+            unknown_since: None,
+            is_final: false,
+            first: None,
+        }
+    }
+
     /// Adds the result of a poll. Returns true if the state of the job has changed.
     pub(super) fn add(&mut self, result: Result<JobResponse, Error>) -> bool {
         match result {
-            Ok(job) => {
-                (self.error, self.failed_polls) = (None, 0);
-                let is_unknown = job.outcome() == JobOutcome::Unknown;
-                self.unknown_polls = if is_unknown { self.unknown_polls + 1 } else { 0 };
-                self.is_final = job.outcome().is_final() || self.unknown_polls >= UNKNOWN_POLLS;
-                let counts = job.counts();
-                if counts.total > 0 {
-                    self.first
-                        .get_or_insert((Instant::now(), counts.succeeded.saturating_add(counts.failed)));
-                }
-                let has_changed = self.current.as_ref() != Some(&job);
-                self.current = Some(job);
-                has_changed
-            }
+            Ok(job) if job.outcome() != JobOutcome::Unknown => return self.add_state(job),
+            Ok(_) => self.add_unknown(None),
+            Err(error) if error.is_not_found() => self.add_unknown(Some(error)),
             Err(error) => {
-                self.failed_polls += 1;
+                self.add_failed_poll();
                 self.is_final = !error.is_retryable() || self.failed_polls >= FAILED_POLLS;
                 self.error = Some(error);
-                false
             }
         }
+        false
+    }
+
+    /// Counts a failed poll, such as one of several jobs that has no error of this one.
+    pub(super) fn add_failed_poll(&mut self) {
+        self.failed_polls += 1;
+    }
+
+    fn add_state(&mut self, job: JobResponse) -> bool {
+        (self.error, self.failed_polls, self.unknown_since) = (None, 0, None);
+        self.is_final = job.outcome().is_final();
+        let counts = job.counts();
+        if counts.total > 0 {
+            self.first.get_or_insert((Instant::now(), counts.succeeded.saturating_add(counts.failed)));
+        }
+        let has_changed = self.current.as_ref() != Some(&job);
+        self.current = Some(job);
+        has_changed
+    }
+
+    /// Adds a poll that did not show the job: it may not be shown yet, so that this is an error later only.
+    fn add_unknown(&mut self, error: Option<Error>) {
+        let since = *self.unknown_since.get_or_insert_with(Instant::now);
+        self.is_final = since.elapsed() >= self.not_found_after;
+        (self.error, self.failed_polls) = (error.filter(|_| self.is_final), 0);
     }
 
     /// Returns the latest state of the job.
@@ -121,7 +148,7 @@ mod tests {
 
     #[test]
     fn only_consecutive_failures_end_the_wait() {
-        let mut observation = Observation::default();
+        let mut observation = Observation::new(NOT_FOUND_AFTER);
         observation.add(running());
         for _ in 0..3 {
             for _ in 1..FAILED_POLLS {
@@ -146,7 +173,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn end_is_expected_by_how_fast_devices_are_done() {
-        let mut observation = Observation::default();
+        let mut observation = Observation::new(NOT_FOUND_AFTER);
         for (done, time_to_end) in [(10, None), (30, Some(70)), (50, Some(50))] {
             observation.add(with_done(done));
             assert_eq!(
@@ -162,36 +189,68 @@ mod tests {
     fn start_that_is_ahead_is_waited_for_unless_the_job_runs() {
         let now = DateTime::UNIX_EPOCH;
         for (status, time_to_start) in [("scheduled", 60), ("queued", 60), ("running", 0)] {
-            let mut observation = Observation::default();
+            let mut observation = Observation::new(NOT_FOUND_AFTER);
             let json = format!(r#"{{"status":"{status}","startTime":"1970-01-01T00:01:00Z"}}"#);
             observation.add(Ok(serde_json::from_str(&json).unwrap()));
             assert_eq!(observation.time_to_start(now), Duration::from_secs(time_to_start), "{status}");
         }
     }
 
-    #[test]
-    fn only_unknown_states_in_a_row_end_the_wait() {
-        let mut observation = Observation::default();
-        for _ in 0..UNKNOWN_POLLS {
+    /// Returns the forms in which the hub does not show a job.
+    fn unknown() -> [Result<JobResponse, Error>; 2] {
+        [Ok(JobResponse::default()), Err(Error::from_status(404, ""))]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn job_is_not_found_when_it_stays_unknown() {
+        for is_seen in [false, true] {
+            let mut observation = Observation::new(NOT_FOUND_AFTER);
+            if is_seen {
+                observation.add(running());
+            }
+            for _ in 0..2 {
+                for result in unknown() {
+                    assert!(!observation.add(result) && !observation.is_final());
+                    tokio::time::advance(NOT_FOUND_AFTER / 4).await;
+                }
+            }
+            observation.add(Err(Error::from_status(404, "")));
+            assert!(observation.is_final() && observation.into_result("job".to_owned()).is_err());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn job_that_is_shown_again_is_followed() {
+        let mut observation = Observation::new(NOT_FOUND_AFTER);
+        for _ in 0..3 {
+            for result in unknown() {
+                observation.add(result);
+                tokio::time::advance(NOT_FOUND_AFTER / 2).await;
+            }
             observation.add(running());
+            assert!(!observation.is_final());
         }
-        assert!(!observation.is_final());
-        for _ in 0..UNKNOWN_POLLS {
-            observation.add(Ok(JobResponse::default()));
+    }
+
+    #[test]
+    fn job_that_may_still_be_shown_is_no_error_at_the_timeout() {
+        for result in unknown() {
+            let mut observation = Observation::new(NOT_FOUND_AFTER);
+            observation.add(result);
+            assert_eq!(observation.into_result("job".to_owned()).unwrap().outcome(), JobOutcome::Unknown);
         }
-        assert!(observation.is_final());
     }
 
     #[test]
     fn job_that_was_never_polled_has_its_id() {
-        let job = Observation::default().into_result("reboot-43".to_owned()).unwrap();
+        let job = Observation::new(NOT_FOUND_AFTER).into_result("reboot-43".to_owned()).unwrap();
         assert_eq!(job.job_id.as_deref(), Some("reboot-43"));
     }
 
     #[test]
     fn permanent_failure_ends_the_wait_at_once() {
-        let mut observation = Observation::default();
-        observation.add(Err(Error::from_status(404, "")));
+        let mut observation = Observation::new(NOT_FOUND_AFTER);
+        observation.add(Err(Error::from_status(403, "")));
         assert!(observation.is_final());
     }
 }

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::generated::types::JobResponse;
 use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
-use crate::jobs::read::read_job;
+use crate::jobs::read::{read_job, record_state};
 use crate::pipeline::Pipeline;
 
 /// Waits for many jobs to end: await it.
@@ -162,7 +162,7 @@ impl Polling<'_> {
             count += 1;
             for job in page.items {
                 if let Some(id) = job.job_id.clone().filter(|id| pending.remove(id)) {
-                    self.pipeline.record_state(&id, &job);
+                    record_state(&self.pipeline, &id, &job);
                     self.record(&id, Ok(job));
                 }
             }

@@ -24,6 +24,7 @@ const JOBS_API: &[Direction<'_>] = &[
 
 /// The modules of `jobs-emulator` from the bottom up, and the ones that each may import from.
 const JOBS_EMULATOR: &[Direction<'_>] = &[
+    ("behavior", &[]),
     ("limits", &[]),
     ("mutex", &[]),
     ("pace", &[]),
@@ -33,7 +34,7 @@ const JOBS_EMULATOR: &[Direction<'_>] = &[
     ("tls", &[]),
     ("start_error", &["tls"]),
     ("clock", &["mutex"]),
-    ("service_error", &["response"]),
+    ("service_error", &["behavior", "response"]),
     ("throttle", &["limits", "mutex", "tier"]),
     ("auth", &["clock", "limits", "mutex", "service_error"]),
     ("request", &["mutex"]),
@@ -41,12 +42,23 @@ const JOBS_EMULATOR: &[Direction<'_>] = &[
     ("operation", &["auth", "fault", "throttle"]),
     ("query", &["limits"]),
     ("fleet", &["dates", "limits", "query"]),
-    ("jobs", &["dates", "fleet", "limits", "pace", "query", "service_error", "throttle"]),
-    ("hub", &["auth", "clock", "fault", "jobs", "mutex", "request", "throttle", "tier"]),
+    ("jobs", &["behavior", "dates", "fleet", "limits", "pace", "query", "service_error", "throttle"]),
+    ("hub", &["auth", "behavior", "clock", "fault", "jobs", "mutex", "request", "throttle", "tier"]),
     ("driver", &["fleet", "hub", "jobs"]),
     (
         "api",
-        &["fleet", "hub", "jobs", "limits", "operation", "query", "response", "service_error", "throttle"],
+        &[
+            "behavior",
+            "fleet",
+            "hub",
+            "jobs",
+            "limits",
+            "operation",
+            "query",
+            "response",
+            "service_error",
+            "throttle",
+        ],
     ),
     ("control", &["dates", "fault", "fleet", "hub", "request", "response"]),
     (
@@ -71,6 +83,7 @@ const JOBS_EMULATOR: &[Direction<'_>] = &[
         "builder",
         &[
             "auth",
+            "behavior",
             "clock",
             "emulator",
             "fleet",

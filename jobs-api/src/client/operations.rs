@@ -9,16 +9,14 @@ use super::Client;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
-use crate::jobs::ensure::ensure_job;
+use crate::jobs::change::{cancel_job, create_job};
+use crate::jobs::ensure::{First, ensure_job};
 use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
 use crate::jobs::read::read_job;
 use crate::jobs::report::JobReport;
 use crate::jobs::report::reader::ReportReader;
-use crate::jobs::validate::{check_job_id, check_request, complete_request};
 use crate::jobs::wait::{WaitForJob, WaitForJobs};
-use crate::pipeline::change::First;
-use crate::pipeline::lost_response::Change;
 use crate::pipeline::pacer::snapshot::Pacing;
 use crate::pipeline::{Response, Scope};
 
@@ -39,11 +37,7 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
     #[doc(alias("scheduleDeviceMethod", "scheduleTwinUpdate"))]
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        let name = "create_scheduled_job";
-        check_request(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
-        let body = &complete_request(id, request);
-        let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-        self.0.execute_change(name, id, Change::Create(body), create).await.map(|job| *job)
+        create_job(&self.0, id, request).await
     }
 
     /// Creates a job unless it exists: the call may be repeated, after a crash too.
@@ -97,10 +91,7 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
     #[doc(alias("cancelJob", "CancelJobAsync"))]
     pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        let name = "cancel_scheduled_job";
-        check_job_id(id).map_err(|error| self.0.refuse(name, Some(id), error))?;
-        let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
-        self.0.execute_change(name, id, Change::Cancel, cancel).await.map(|job| *job)
+        cancel_job(&self.0, id).await
     }
 
     /// Waits for a job to end: see [`WaitForJob`].

@@ -4,11 +4,14 @@
 mod request;
 
 pub(crate) mod batch;
+pub(crate) mod change;
+mod compare;
 pub(crate) mod condition;
 mod cycle;
 pub(crate) mod devices;
 pub(crate) mod ensure;
 pub(crate) mod id;
+mod lost_response;
 pub(crate) mod outcome;
 pub(crate) mod pager;
 mod poll_timer;

@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::generated::types::{
     CloudToDeviceMethodResult, DeviceJob, DeviceJobStatus, JobResponse, JobStatus, JobType,
 };
-use crate::pipeline::lost_response::is_cancelled;
 
 /// The outcome of a job by its status and statistics.
 ///
@@ -267,6 +266,14 @@ impl CloudToDeviceMethodResult {
     /// [`Error::InvalidPayload`] if the payload is of another type.
     pub fn payload_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
         T::deserialize(self.payload.as_ref().unwrap_or(&Value::Null)).map_err(Error::InvalidPayload)
+    }
+}
+
+/// Returns true for both spellings that the service uses.
+fn is_cancelled(status: Option<&JobStatus>) -> bool {
+    match status {
+        Some(JobStatus::UnknownValue(text)) => text.eq_ignore_ascii_case("canceled"),
+        status => status == Some(&JobStatus::Cancelled),
     }
 }
 

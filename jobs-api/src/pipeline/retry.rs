@@ -9,7 +9,7 @@ const SLOT_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 
 /// The time that must be left for another attempt. With less, the attempt would only replace the error
 /// that is known by one that says nothing.
-const MIN_ATTEMPT: Duration = Duration::from_millis(100);
+pub(super) const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 
 /// How often and for how long an operation is retried.
 ///
@@ -119,6 +119,11 @@ impl RetryPolicy {
         self.deadline.max(self.slot_deadline)
     }
 
+    /// Returns the duration of an operation that waits for no slot.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     pub(super) fn slot_deadline(&self) -> Duration {
         self.slot_deadline
     }
@@ -161,7 +166,7 @@ impl RetryPolicy {
     }
 }
 
-fn exponential(base: Duration, cap: Duration, exponent: u32) -> Duration {
+pub(super) fn exponential(base: Duration, cap: Duration, exponent: u32) -> Duration {
     base.saturating_mul(2_u32.saturating_pow(exponent)).min(cap)
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::auth::Authorizer;
+use crate::behavior::HubBehavior;
 use crate::clock::Clock;
 use crate::emulator::Emulator;
 use crate::fleet::{Device, Registry};
@@ -68,6 +69,7 @@ pub struct EmulatorBuilder {
     owner_key: Option<Key>,
     recorded_requests: usize,
     strict_api_version: Option<String>,
+    behavior: HubBehavior,
 }
 
 impl EmulatorBuilder {
@@ -201,6 +203,13 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Sets how the hub behaves where sources differ, and how far its reads lag.
+    #[must_use]
+    pub fn behavior(mut self, behavior: HubBehavior) -> Self {
+        self.behavior = behavior;
+        self
+    }
+
     /// Starts the hub.
     ///
     /// # Panics
@@ -232,9 +241,14 @@ impl EmulatorBuilder {
             pace: self.pace,
             concurrent_jobs: self.concurrent_jobs.unwrap_or_else(|| self.tier.concurrent_jobs()),
             seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
+            behavior: self.behavior,
         };
         let schedule = Schedule::new(registry, schedule_settings, device_operations);
-        let settings = HubSettings { tier: self.tier, strict_api_version: self.strict_api_version };
+        let settings = HubSettings {
+            tier: self.tier,
+            strict_api_version: self.strict_api_version,
+            behavior: self.behavior,
+        };
         let authorizer = Authorizer::new(self.host_name, self.owner_key.map(|key| key.0), clock.clone());
         let recorder = Recorder::new(self.recorded_requests);
         let hub = Arc::new(Hub::new(settings, authorizer, clock, meters, schedule, recorder));
@@ -262,6 +276,7 @@ impl Default for EmulatorBuilder {
             owner_key: None,
             recorded_requests: RECORDED_REQUESTS,
             strict_api_version: None,
+            behavior: HubBehavior::default(),
         }
     }
 }

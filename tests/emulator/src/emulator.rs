@@ -156,7 +156,8 @@ impl Emulator {
 
     /// Adds a device to the running hub, or replaces the one with its id.
     pub fn add_device(&self, device: Device) {
-        self.hub.change(|schedule, now| schedule.registry_mut().insert(device, now));
+        self.hub
+            .change(|schedule, now| schedule.change_devices(now, |registry| registry.insert(device, now)));
     }
 }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::auth::Authorizer;
+use crate::behavior::HubBehavior;
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::jobs::{Progress, Schedule};
@@ -22,6 +23,7 @@ pub(crate) struct HubSettings {
     pub(crate) tier: Tier,
     /// The only `api-version` that is accepted; `None` for all that clients are known to send.
     pub(crate) strict_api_version: Option<String>,
+    pub(crate) behavior: HubBehavior,
 }
 
 /// A hub.

@@ -25,6 +25,7 @@
 
 mod api;
 mod auth;
+mod behavior;
 mod builder;
 mod clock;
 mod control;
@@ -50,6 +51,10 @@ mod tier;
 mod tls;
 
 pub use auth::{Issuer, Policy, PolicyKey, Role};
+pub use behavior::{
+    ErrorBody, HubBehavior, JobIds, LaggingRows, OpenEnd, PayloadEcho, Throttled, TrackingIds, UnknownJob,
+    Unreachable,
+};
 pub use builder::EmulatorBuilder;
 pub use emulator::Emulator;
 pub use fault::{Fault, FaultTarget, Route, When};

@@ -14,6 +14,10 @@ pub(crate) const RESPONSE_TIMEOUT_SECONDS: std::ops::RangeInclusive<i64> = 5..=3
 pub(crate) const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Range of a method's connect timeout, in seconds.
 pub(crate) const CONNECT_TIMEOUT_SECONDS: std::ops::RangeInclusive<i64> = 0..=300;
+/// Hours from now within which a job starts.
+pub(crate) const START_HOURS: i64 = 168;
+/// Time limit of a job that sets none, in seconds.
+pub(crate) const DEFAULT_MAX_EXECUTION_SECONDS: i64 = 3_600;
 /// Largest page, and the size of a page when none is requested.
 pub(crate) const PAGE_SIZE: usize = 100;
 /// Days after its end at which a job is forgotten.
@@ -29,7 +33,7 @@ pub(crate) const TWIN_KEY_SIZE: usize = 1024;
 pub(crate) const TWIN_STRING_SIZE: usize = 4 * 1024;
 /// Range of an integer in a twin.
 pub(crate) const TWIN_INTEGERS: std::ops::RangeInclusive<i64> =
-    -4_503_599_627_370_496..=4_503_599_627_370_495;
+    -4_503_599_627_370_495..=4_503_599_627_370_495;
 /// Largest tags of a twin, in bytes.
 pub(crate) const TWIN_TAGS_SIZE: usize = 8 * 1024;
 /// Largest desired or reported properties of a twin, in bytes.

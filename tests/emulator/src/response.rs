@@ -7,7 +7,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::StatusCode;
 use hyper::body::{Bytes, Frame};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, SERVER, VARY};
 
 /// Body of an answer: a block, or a stream that a fault makes.
 pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Reset>>;
@@ -35,6 +35,23 @@ pub(crate) fn response(status: StatusCode, content_type: &'static str, body: imp
 
 pub(crate) fn json_response(status: StatusCode, body: impl Into<Bytes>) -> Response {
     response(status, "application/json; charset=utf-8", body)
+}
+
+/// Adds the headers that every answer of the service has.
+pub(crate) fn with_service_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(SERVER, HeaderValue::from_static("Microsoft-HTTPAPI/2.0"));
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    if let Ok(id) = HeaderValue::try_from(random_guid()) {
+        headers.insert("x-ms-request-id", id);
+    }
+    response
+}
+
+fn random_guid() -> String {
+    let digits = format!("{:032x}", fastrand::u128(..));
+    let part = |range| &digits[range];
+    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
 }
 
 /// Makes the answer of the service's front end to a body whose length is not stated.

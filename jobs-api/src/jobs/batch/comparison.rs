@@ -6,6 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::error::Error;
 use crate::generated::types::JobRequest;
+use crate::jobs::compare::Likeness;
 use crate::jobs::ensure::compare_job;
 use crate::pipeline::Pipeline;
 
@@ -25,8 +26,8 @@ pub(super) enum Found {
 #[derive(Debug)]
 enum State {
     Found(Found),
-    /// The job exists, and differs in these members.
-    Differs(Vec<&'static str>),
+    /// The job exists, and is not known to be the one requested.
+    Conflict(Likeness),
 }
 
 impl Comparison {
@@ -43,28 +44,27 @@ impl Comparison {
         let states = stream::iter(jobs.enumerate()).map(|(index, (id, request))| {
             let pipeline = pipeline.clone();
             async move {
-                let differences =
-                    compare_job(&pipeline, &id, &request).await.map_err(|error| (index, error))?;
-                Ok::<_, (usize, Error)>(match differences {
+                let likeness = compare_job(&pipeline, &id, &request).await.map_err(|error| (index, error))?;
+                Ok::<_, (usize, Error)>(match likeness {
                     None => State::Found(Found::Missing),
-                    Some(differences) if differences.is_empty() => State::Found(Found::Same),
-                    Some(differences) => State::Differs(differences),
+                    Some(Likeness::Same) => State::Found(Found::Same),
+                    Some(likeness) => State::Conflict(likeness),
                 })
             }
         });
         Ok(Self(states.buffered(concurrency).try_collect().await?))
     }
 
-    /// Returns the state of a job, or a conflict as an index and differences: those of the job itself, or, if it
+    /// Returns the state of a job, or a conflict as an index and a comparison: those of the job itself, or, if it
     /// is missing, of the first one that differs.
-    pub(super) fn find(&self, index: usize) -> Result<Found, (usize, Vec<&'static str>)> {
+    pub(super) fn find(&self, index: usize) -> Result<Found, (usize, Likeness)> {
         match self.0.get(index) {
-            Some(State::Differs(differences)) => Err((index, differences.clone())),
+            Some(State::Conflict(likeness)) => Err((index, likeness.clone())),
             Some(State::Found(Found::Same)) => Ok(Found::Same),
             _ => {
                 let mut states = self.0.iter().enumerate();
                 let conflict = states.find_map(|(index, state)| match state {
-                    State::Differs(differences) => Some((index, differences.clone())),
+                    State::Conflict(likeness) => Some((index, likeness.clone())),
                     State::Found(_) => None,
                 });
                 conflict.map_or(Ok(Found::Missing), Err)

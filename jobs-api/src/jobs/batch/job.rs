@@ -95,8 +95,8 @@ impl Job {
                 break comparison;
             }
         };
-        let found = comparison.find(self.index).map_err(|(index, differences)| {
-            let conflict = Error::JobConflict { job_id: work.id_of(index), differences };
+        let found = comparison.find(self.index).map_err(|(index, likeness)| {
+            let conflict = likeness.conflict(&work.id_of(index));
             pipeline.refuse("run_jobs", Some(&self.id()), conflict)
         });
         found.map(Some)

@@ -12,13 +12,12 @@ use super::job::Job;
 use super::results::Origin;
 use super::trace::{BatchTrace, record_job_end};
 use crate::error::Error;
-use crate::jobs::ensure::ensure_job;
+use crate::jobs::ensure::{First, ensure_job};
 use crate::jobs::report::JobReport;
 use crate::jobs::report::reader::Listed;
 use crate::jobs::wait::WaitForJob;
 use crate::limits::is_job_id;
 use crate::pipeline::Pipeline;
-use crate::pipeline::change::First;
 
 /// The way of each job of a batch.
 #[derive(Clone)]

@@ -19,7 +19,7 @@ use crate::jobs::outcome::JobOutcome;
 use crate::jobs::pager::{Page, Pager};
 use crate::jobs::poll_timer::{INTERVALS, PollTimer};
 use crate::jobs::query::JobFilter;
-use crate::jobs::read::read_job;
+use crate::jobs::read::{read_job, record_state};
 use crate::pipeline::Pipeline;
 
 /// Waits for many jobs to end: await it.
@@ -184,7 +184,7 @@ impl Polling<'_> {
         // The hub may show the state of a job to a read only.
         for job in page.items.into_iter().filter(|job| job.outcome() != JobOutcome::Unknown) {
             if let Some(id) = job.job_id.clone().filter(|id| pending.remove(id)) {
-                self.pipeline.record_state(&id, &job);
+                record_state(&self.pipeline, &id, &job);
                 self.record(&id, Ok(job));
             }
         }

@@ -62,6 +62,7 @@ pub(super) fn kind(error: &Error) -> &'static str {
         Error::NotInTime(_) => "not_in_time",
         Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
         Error::JobConflict { .. } => "job_conflict",
+        Error::JobNotFound { .. } => "job_not_found",
         _ => "invalid_request",
     }
 }
@@ -70,7 +71,8 @@ pub(super) fn kind(error: &Error) -> &'static str {
 /// exists, or by the hub with a status of 4xx that a repetition would meet again.
 pub(super) fn is_refused(error: &Error) -> bool {
     match error {
-        Error::InvalidRequest { .. } | Error::InvalidPayload(_) | Error::JobConflict { .. } => true,
+        Error::InvalidRequest { .. } | Error::InvalidPayload(_) | Error::JobNotFound { .. } => true,
+        Error::JobConflict { is_certain, .. } => *is_certain,
         Error::Service(service) => {
             service.status().is_client_error() && !error.is_retryable() && !error.is_outcome_unknown()
         }
@@ -114,7 +116,8 @@ mod tests {
 
     #[test]
     fn errors_without_a_response_have_a_type_and_a_level() {
-        let conflict = || Error::JobConflict { job_id: "a".into(), differences: Vec::new() };
+        let conflict =
+            || Error::JobConflict { job_id: "a".into(), differences: Vec::new(), is_certain: true };
         for (error, error_type, refused) in [
             (Error::from_status(404, ""), "404", true),
             (Error::from_status(429, ""), "429", false),

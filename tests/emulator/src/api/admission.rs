@@ -5,6 +5,7 @@ use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use crate::behavior::Throttled;
 use crate::hub::Hub;
 use crate::operation::{Operation, RouteError};
 use crate::response::{Response, length_required};
@@ -40,7 +41,7 @@ impl Refusal {
     pub(crate) fn to_response(&self, hub: &Hub) -> Response {
         match self {
             Self::LengthRequired => length_required(),
-            Self::Error(error) => error.to_response(hub.now()),
+            Self::Error(error) => error.to_response(&hub.settings.behavior, hub.now()),
         }
     }
 }
@@ -115,9 +116,16 @@ pub(crate) async fn throttle(hub: &Hub, operation: &Operation) -> Result<(), Ser
             hub.clock.sleep_until(until).await;
             Ok(())
         }
-        Admission::Rejected => Err(ServiceError::throttled(
-            "The rate of this operation exceeds the limit of the hub's tier and units",
-        )),
+        Admission::Rejected => {
+            let kind = operation.metered().name();
+            let reason = format!(
+                "The request has been throttled. Wait 10 seconds and try again. Operation type: {kind}"
+            );
+            Err(match hub.settings.behavior.throttled {
+                Throttled::BacklogTimeout => ServiceError::backlog_timeout(reason),
+                Throttled::Exception => ServiceError::throttled(reason),
+            })
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::page::{Page, PageRequest, invalid_token};
 use crate::hub::Hub;
-use crate::jobs::Job;
 use crate::service_error::ServiceError;
 
 /// Lists the jobs of this type and status, both read without regard to case.
@@ -20,10 +19,12 @@ pub(super) fn list_jobs(
     };
     let is_wanted =
         |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(found));
-    let schedule = hub.schedule();
-    let mut jobs = schedule.jobs_from(start).filter(|(_, job): &(_, &Job)| {
-        is_wanted(job_type, job.request.work.type_name()) && is_wanted(status, job.status.as_str())
+    let (schedule, behavior, now) = (hub.schedule(), &hub.settings.behavior, hub.now());
+    let mut jobs = schedule.jobs_from(start).filter_map(|(key, job)| {
+        let seen = job.seen(behavior, now)?;
+        let is_wanted = is_wanted(job_type, job.request.work.type_name()) && is_wanted(status, seen.as_str());
+        is_wanted.then_some((key, job, seen))
     });
-    let items = jobs.by_ref().take(request.size).map(|(_, job)| job.to_json()).collect();
-    Ok(Page { item_type: "jobResponse", items, next: jobs.next().map(|(key, _)| json!(key)) })
+    let items = jobs.by_ref().take(request.size).map(|(_, job, seen)| job.to_json(seen, behavior)).collect();
+    Ok(Page { item_type: "JobResponse", items, next: jobs.next().map(|(key, ..)| json!(key)) })
 }

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::page::{Page, PageRequest, invalid_token};
 use crate::hub::Hub;
-use crate::jobs::{DeviceRow, Schedule};
+use crate::jobs::Schedule;
 use crate::limits::{SCAN, SLICE};
 use crate::query::Statement;
 use crate::service_error::ServiceError;
@@ -19,6 +20,7 @@ struct Search<'a> {
     statement: &'a Statement,
     size: usize,
     position: Position,
+    now: DateTime<Utc>,
     items: Vec<Value>,
     examined: usize,
 }
@@ -33,10 +35,11 @@ pub(super) async fn select_rows(
         Some(cursor) => position(cursor).ok_or_else(invalid_token)?,
         None => (0, 0),
     };
-    let mut search = Search { statement, size: request.size, position, items: Vec::new(), examined: 0 };
+    let now = hub.now();
+    let mut search = Search { statement, size: request.size, position, now, items: Vec::new(), examined: 0 };
     let next = hub.scan(|schedule| search.step(schedule)).await;
     let next = next.map(|(job, row)| json!([job, row]));
-    Ok(Page { item_type: "deviceJob", items: search.items, next })
+    Ok(Page { item_type: "DeviceJob", items: search.items, next })
 }
 
 fn position(cursor: &Value) -> Option<Position> {
@@ -63,12 +66,12 @@ impl Search<'_> {
             }
             let start = if key == self.position.0 { self.position.1 } else { 0 };
             self.position = (key, start);
-            for row in DeviceRow::of(job, schedule.registry(), start) {
+            for row in schedule.rows(job, start, self.now) {
                 if left == 0 {
                     return self.pause();
                 }
                 left -= 1;
-                if self.statement.condition.selects(&row) {
+                if let Some(row) = row.filter(|row| self.statement.condition.selects(row)) {
                     if self.items.len() == self.size {
                         return ControlFlow::Break(Some(self.position));
                     }

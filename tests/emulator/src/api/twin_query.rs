@@ -24,8 +24,8 @@ pub(super) async fn select_twins(
     let mut search = Search::new(statement, request)?;
     let has_more = hub.scan(|schedule| search.step(schedule)).await;
     let item_type = match statement.projection {
-        Projection::Everything => "twin",
-        _ => "raw",
+        Projection::Everything => "Twin",
+        _ => "Raw",
     };
     let next = has_more.then(|| json!([search.position.0, search.position.1, search.returned]));
     Ok(Page { item_type, items: search.items, next })
@@ -147,5 +147,5 @@ async fn select_groups(
     let top = statement.top.and_then(|top| usize::try_from(top).ok()).unwrap_or(usize::MAX);
     let mut rows = aggregation.into_rows().into_iter().take(top).skip(first);
     let items = rows.by_ref().take(request.size).collect();
-    Ok(Page { item_type: "raw", items, next: rows.next().map(|_| json!(first + request.size)) })
+    Ok(Page { item_type: "Raw", items, next: rows.next().map(|_| json!(first + request.size)) })
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::faults::{parse_fault, to_json};
 use crate::dates::timestamp;
-use crate::fleet::parse_device;
+use crate::fleet::{Device, parse_device};
 use crate::hub::Hub;
 use crate::request::Request;
 use crate::response::{Response, json_response};
@@ -129,7 +129,11 @@ async fn advance_clock(hub: &Hub, body: &Value) -> Result<Response, Refused> {
 fn jobs(hub: &Hub) -> Value {
     let schedule = hub.schedule();
     let skipped = schedule.job_count().saturating_sub(JOBS);
-    let jobs: Vec<Value> = schedule.jobs_from(0).skip(skipped).map(|(_, job)| job.to_json()).collect();
+    let jobs: Vec<Value> = schedule
+        .jobs_from(0)
+        .skip(skipped)
+        .map(|(_, job)| job.to_json(job.status, &hub.settings.behavior))
+        .collect();
     json!({ "count": schedule.job_count(), "jobs": jobs })
 }
 
@@ -142,7 +146,7 @@ fn put_device(hub: &Hub, id: &str, mut body: Value) -> Result<Response, Refused>
         members.insert("deviceId".into(), id.into());
     }
     let device = parse_device(&body).map_err(|error| bad_request(error.to_string()))?;
-    hub.change(|schedule, now| schedule.registry_mut().insert(device, now));
+    hub.change(|schedule, now| schedule.change_devices(now, |registry| registry.insert(device, now)));
     twin(hub, id).map(ok)
 }
 
@@ -161,16 +165,17 @@ fn patch_device(hub: &Hub, id: &str, body: &Value) -> Result<Response, Refused> 
         Some(Some("Disconnected")) => Some(false),
         Some(_) => return Err(bad_request("connectionState must be Connected or Disconnected")),
     };
+    let change_device = |device: &mut Device, now| {
+        if let Some(is_online) = is_online {
+            device.set_online(is_online);
+        }
+        match members.contains_key("tags") || members.contains_key("properties") {
+            true => device.update_twin(body, now),
+            false => Ok(()),
+        }
+    };
     let changed = hub.change(|schedule, now| {
-        schedule.registry_mut().get_mut(id).map(|device| {
-            if let Some(is_online) = is_online {
-                device.set_online(is_online);
-            }
-            match members.contains_key("tags") || members.contains_key("properties") {
-                true => device.update_twin(body, now),
-                false => Ok(()),
-            }
-        })
+        schedule.change_devices(now, |registry| registry.get_mut(id).map(|device| change_device(device, now)))
     });
     changed.ok_or_else(|| no_device(id))?.map_err(bad_request)?;
     twin(hub, id).map(ok)

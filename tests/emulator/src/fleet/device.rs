@@ -6,13 +6,13 @@ use std::sync::{Arc, LazyLock};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::collection::{Collection, members, merge};
+use super::collection::{Collection, members};
+use super::content::Content;
 use super::method::{Handler, MethodAnswer, MethodBehavior, MethodCall, Reply, Responder};
 use super::module::Module;
-use super::twin_limits::{check_property_members, check_tag_members};
 
 static DEFAULT_BEHAVIOR: LazyLock<Arc<MethodBehavior>> = LazyLock::new(Arc::default);
-static NO_MEMBERS: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
+static NO_CONFIGURATIONS: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
 
 /// A simulated device: its twin, whether it is online, and how it answers a method.
 ///
@@ -30,16 +30,15 @@ static NO_MEMBERS: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::defaul
 #[derive(Clone)]
 pub struct Device {
     pub(super) id: Arc<str>,
-    pub(super) tags: Arc<Map<String, Value>>,
-    pub(super) desired: Collection,
-    pub(super) reported: Collection,
+    pub(super) content: Content,
     pub(super) configurations: Arc<Map<String, Value>>,
     pub(super) modules: Vec<Module>,
-    pub(super) version: u64,
     pub(super) is_online: bool,
     pub(super) is_enabled: bool,
     pub(super) is_edge: bool,
     pub(super) model_id: Option<Arc<str>>,
+    /// Primary thumbprint of its certificate.
+    pub(super) thumbprint: Option<Arc<str>>,
     pub(super) created: DateTime<Utc>,
     /// Time of the last method or update that reached the device.
     pub(super) active: Option<DateTime<Utc>>,
@@ -49,19 +48,16 @@ pub struct Device {
 impl Device {
     /// Makes a device that is online, has an empty twin, and answers each method with the status 200.
     pub fn new(id: impl Into<String>) -> Self {
-        let empty = Collection::new(NO_MEMBERS.clone());
         Self {
             id: id.into().into(),
-            tags: NO_MEMBERS.clone(),
-            desired: empty.clone(),
-            reported: empty,
-            configurations: NO_MEMBERS.clone(),
+            content: Content::default(),
+            configurations: NO_CONFIGURATIONS.clone(),
             modules: Vec::new(),
-            version: 1,
             is_online: true,
             is_enabled: true,
             is_edge: false,
             model_id: None,
+            thumbprint: None,
             created: DateTime::UNIX_EPOCH,
             active: None,
             responder: Responder::Behavior(DEFAULT_BEHAVIOR.clone()),
@@ -71,21 +67,21 @@ impl Device {
     /// Sets the tags; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_tags(mut self, tags: Value) -> Self {
-        self.tags = members(tags);
+        self.content.tags = members(tags);
         self
     }
 
     /// Sets the desired properties; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_desired(mut self, desired: Value) -> Self {
-        self.desired = Collection::new(members(desired));
+        self.content.desired = Collection::new(members(desired));
         self
     }
 
     /// Sets the reported properties; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_reported(mut self, reported: Value) -> Self {
-        self.reported = Collection::new(members(reported));
+        self.content.reported = Collection::new(members(reported));
         self
     }
 
@@ -110,6 +106,13 @@ impl Device {
         self
     }
 
+    /// Lets the device authenticate with a certificate of this thumbprint instead of a key.
+    #[must_use]
+    pub fn with_thumbprint(mut self, primary: impl Into<String>) -> Self {
+        self.thumbprint = Some(primary.into().into());
+        self
+    }
+
     /// Makes the device an IoT Edge device.
     #[must_use]
     pub fn iot_edge(mut self) -> Self {
@@ -117,14 +120,14 @@ impl Device {
         self
     }
 
-    /// Disables the device: jobs fail on it.
+    /// Disables the device: methods do not reach it. Its twin can be updated.
     #[must_use]
     pub fn disabled(mut self) -> Self {
         self.is_enabled = false;
         self
     }
 
-    /// Takes the device off the network: jobs fail on it.
+    /// Takes the device off the network: methods do not reach it. Its twin can be updated.
     #[must_use]
     pub fn offline(mut self) -> Self {
         self.is_online = false;
@@ -176,7 +179,7 @@ impl Device {
     /// Shares `tags` with other devices.
     #[must_use]
     pub(crate) fn with_shared_tags(mut self, tags: Arc<Map<String, Value>>) -> Self {
-        self.tags = tags;
+        self.content.tags = tags;
         self
     }
 
@@ -193,46 +196,12 @@ impl Device {
     /// Merges the tags, desired and reported properties of `patch` into the twin at `now`, unless the
     /// twin would exceed a limit; the error says which.
     pub(crate) fn update_twin(&mut self, patch: &Value, now: DateTime<Utc>) -> Result<(), String> {
-        let mut tags = self.tags.clone();
-        if let Value::Object(patch) = &patch["tags"] {
-            merge(Arc::make_mut(&mut tags), patch);
-            check_tag_members(&tags)?;
-        }
-        let mut properties = [self.desired.clone(), self.reported.clone()];
-        for (collection, name) in properties.iter_mut().zip(["desired", "reported"]) {
-            if let Value::Object(patch) = &patch["properties"][name] {
-                collection.update(patch, now);
-                check_property_members(name, collection.values())?;
-            }
-        }
-        self.tags = tags;
-        [self.desired, self.reported] = properties;
-        self.version += 1;
-        Ok(())
+        self.content.update(patch, now)
     }
 }
 
 impl fmt::Debug for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Device").field("twin", &self.twin()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn update_beyond_a_limit_changes_nothing() {
-        let mut device = Device::new("a").with_tags(json!({ "a": "x".repeat(4000) }));
-        let patch = |name: &str| json!({ "tags": { name: "x".repeat(4000) }, "properties": { "desired": { "b": 1 } } });
-        device.update_twin(&patch("b"), DateTime::UNIX_EPOCH).unwrap();
-        let before = device.twin();
-        let error = device.update_twin(&patch("c"), DateTime::UNIX_EPOCH).unwrap_err();
-        assert!(error.contains("8 KB"), "{error}");
-        assert_eq!(device.twin(), before);
-        assert_eq!((&before["version"], &before["properties"]["desired"]["b"]), (&json!(2), &json!(1)));
     }
 }

@@ -1,6 +1,7 @@
 //! Devices: their twins, their modules, and how they answer methods.
 
 mod collection;
+mod content;
 mod device;
 mod file;
 mod file_error;

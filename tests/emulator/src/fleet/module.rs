@@ -1,10 +1,9 @@
 //! Modules of a device.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::collection::{Collection, members};
+use super::content::Content;
 
 /// A module of a device, with a twin of its own.
 ///
@@ -18,36 +17,33 @@ use super::collection::{Collection, members};
 #[derive(Clone, Debug)]
 pub struct Module {
     pub(super) id: String,
-    pub(super) tags: Arc<Map<String, Value>>,
-    pub(super) desired: Collection,
-    pub(super) reported: Collection,
+    pub(super) content: Content,
 }
 
 impl Module {
     /// Makes a module with an empty twin.
     pub fn new(id: impl Into<String>) -> Self {
-        let empty = Collection::new(Arc::default());
-        Self { id: id.into(), tags: Arc::default(), desired: empty.clone(), reported: empty }
+        Self { id: id.into(), content: Content::default() }
     }
 
     /// Sets the tags; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_tags(mut self, tags: Value) -> Self {
-        self.tags = members(tags);
+        self.content.tags = members(tags);
         self
     }
 
     /// Sets the desired properties; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_desired(mut self, desired: Value) -> Self {
-        self.desired = Collection::new(members(desired));
+        self.content.desired = Collection::new(members(desired));
         self
     }
 
     /// Sets the reported properties; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_reported(mut self, reported: Value) -> Self {
-        self.reported = Collection::new(members(reported));
+        self.content.reported = Collection::new(members(reported));
         self
     }
 }

@@ -19,6 +19,10 @@ impl Target {
     pub(crate) fn device(position: u32) -> Self {
         Self { device: position, module: None }
     }
+
+    pub(crate) fn is_module(self) -> bool {
+        self.module.is_some()
+    }
 }
 
 /// The devices of a hub.
@@ -68,14 +72,21 @@ impl Registry {
         }
     }
 
-    /// Merges a patch into the twin of a device.
+    /// Merges a patch into the twin of a device or module.
     pub(crate) fn update_twin(
         &mut self,
         target: Target,
         patch: &Value,
         now: DateTime<Utc>,
     ) -> Result<(), String> {
-        self.device_mut(target.device).update_twin(patch, now)
+        let device = self.device_mut(target.device);
+        match target.module {
+            None => device.update_twin(patch, now),
+            Some(index) => match device.modules.get_mut(usize::from(index)) {
+                Some(module) => module.content.update(patch, now),
+                None => Err("the module no longer exists".into()),
+            },
+        }
     }
 
     /// Returns a device to change, by id.
@@ -93,9 +104,12 @@ impl Registry {
         device
     }
 
-    /// Notes that a device did something at `now`.
+    /// Notes that a device did something at `now`, if it is connected.
     pub(crate) fn touch(&mut self, target: Target, now: DateTime<Utc>) {
-        self.devices[target.device as usize].touch(now);
+        let device = &mut self.devices[target.device as usize];
+        if device.is_reachable() {
+            device.touch(now);
+        }
     }
 
     /// Returns the device of a target.
@@ -184,6 +198,6 @@ mod tests {
         registry.reset();
         assert_eq!(ids(&registry), ["a", "b"]);
         assert!(registry.get("a").unwrap().is_reachable());
-        assert_eq!(registry.get("b").unwrap().twin()["tags"], json!({}));
+        assert_eq!(registry.get("b").unwrap().twin().get("tags"), None);
     }
 }

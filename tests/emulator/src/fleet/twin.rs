@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use super::collection::Collection;
+use super::content::Content;
 use super::device::Device;
 use super::module::Module;
 use crate::dates::timestamp;
@@ -23,37 +23,52 @@ pub(crate) struct ModuleTwin<'a> {
 impl Device {
     /// Returns the twin as the hub shows it.
     pub(crate) fn twin(&self) -> Value {
-        let mut twin = self.head();
-        twin["tags"] = Value::Object((*self.tags).clone());
-        twin["properties"] = self.properties(&self.desired, &self.reported);
-        twin
+        self.with_content(self.head(), &self.content)
     }
 
-    /// Returns the twin without tags and properties.
+    /// Returns the twin without its content.
     fn head(&self) -> Value {
         let mut head = json!({
             "deviceId": &*self.id,
-            "etag": etag(self.version),
             "deviceEtag": etag(1),
             "status": self.status(),
             "statusUpdateTime": NEVER,
             "connectionState": self.connection_state(),
             "lastActivityTime": self.last_activity(),
             "cloudToDeviceMessageCount": 0,
-            "authenticationType": "sas",
-            "x509Thumbprint": { "primaryThumbprint": null, "secondaryThumbprint": null },
-            "modelId": self.model_id.as_deref().unwrap_or_default(),
-            "version": self.version,
+            "authenticationType": self.authentication_type(),
+            "x509Thumbprint": match &self.thumbprint {
+                Some(primary) => json!({ "PrimaryThumbprint": &**primary, "SecondaryThumbprint": null }),
+                None => json!({ "primaryThumbprint": null, "secondaryThumbprint": null }),
+            },
             "capabilities": { "iotEdge": self.is_edge },
         });
+        if let Some(model_id) = &self.model_id {
+            head["modelId"] = json!(&**model_id);
+        }
         if !self.configurations.is_empty() {
             head["configurations"] = Value::Object((*self.configurations).clone());
         }
         head
     }
 
-    fn properties(&self, desired: &Collection, reported: &Collection) -> Value {
+    /// Adds the content of a twin of this device or of one of its modules. Empty tags are left out.
+    fn with_content(&self, mut twin: Value, content: &Content) -> Value {
+        twin["etag"] = json!(etag(content.version));
+        twin["version"] = json!(content.version);
+        if !content.tags.is_empty() {
+            twin["tags"] = Value::Object((*content.tags).clone());
+        }
+        twin["properties"] = self.properties(content);
+        twin
+    }
+
+    fn properties(&self, Content { desired, reported, .. }: &Content) -> Value {
         json!({ "desired": desired.to_json(self.created), "reported": reported.to_json(self.created) })
+    }
+
+    fn authentication_type(&self) -> &'static str {
+        if self.thumbprint.is_some() { "selfSigned" } else { "sas" }
     }
 
     fn status(&self) -> &'static str {
@@ -69,27 +84,23 @@ impl Device {
     }
 }
 
-/// Returns the member of tags at this path.
+/// Returns the member of tags at this path. Empty tags are undefined.
 fn tag<'a>(tags: &'a Map<String, Value>, path: &[String]) -> Option<Operand<'a>> {
     match path.split_first() {
         Some((key, rest)) => walk(tags.get(key)?, rest),
+        None if tags.is_empty() => None,
         None => Some(Operand::Json(Cow::Owned(Value::Object(tags.clone())))),
     }
 }
 
 /// Returns the member of `properties` at this path.
-fn property<'a>(
-    device: &Device,
-    desired: &'a Collection,
-    reported: &'a Collection,
-    path: &[String],
-) -> Option<Operand<'a>> {
+fn property<'a>(device: &Device, content: &'a Content, path: &[String]) -> Option<Operand<'a>> {
     let Some((name, path)) = path.split_first() else {
-        return Some(Operand::Json(Cow::Owned(device.properties(desired, reported))));
+        return Some(Operand::Json(Cow::Owned(device.properties(content))));
     };
     let collection = match name.as_str() {
-        "desired" => desired,
-        "reported" => reported,
+        "desired" => &content.desired,
+        "reported" => &content.reported,
         _ => return None,
     };
     match path.split_first() {
@@ -120,14 +131,15 @@ impl Document for Device {
         let (column, rest) = path.split_first()?;
         match (column.as_str(), rest) {
             ("deviceId", []) => Some(Operand::text(&self.id)),
-            ("tags", rest) => tag(&self.tags, rest),
-            ("properties", rest) => property(self, &self.desired, &self.reported, rest),
+            ("tags", rest) => tag(&self.content.tags, rest),
+            ("properties", rest) => property(self, &self.content, rest),
             ("configurations", rest) => tag(&self.configurations, rest),
             ("status", []) => Some(Operand::text(self.status())),
             ("connectionState", []) => Some(Operand::text(self.connection_state())),
             ("lastActivityTime", []) => Some(Operand::Text(Cow::Owned(self.last_activity()))),
-            ("authenticationType", []) => Some(Operand::text("sas")),
-            ("version", []) => i64::try_from(self.version).ok().map(Operand::Integer),
+            ("authenticationType", []) => Some(Operand::text(self.authentication_type())),
+            ("version", []) => version(&self.content),
+            ("etag", []) => Some(Operand::Text(Cow::Owned(etag(self.content.version)))),
             _ => owned_member(self.head(), path),
         }
     }
@@ -136,10 +148,8 @@ impl Document for Device {
 impl ModuleTwin<'_> {
     pub(crate) fn to_json(self) -> Value {
         let Self { device, module } = self;
-        let mut twin = device.head();
+        let mut twin = device.with_content(device.head(), &module.content);
         twin["moduleId"] = json!(module.id);
-        twin["tags"] = Value::Object((*module.tags).clone());
-        twin["properties"] = device.properties(&module.desired, &module.reported);
         twin
     }
 }
@@ -149,11 +159,17 @@ impl Document for ModuleTwin<'_> {
         let (column, rest) = path.split_first()?;
         match (column.as_str(), rest) {
             ("moduleId", []) => Some(Operand::text(&self.module.id)),
-            ("tags", rest) => tag(&self.module.tags, rest),
-            ("properties", rest) => property(self.device, &self.module.desired, &self.module.reported, rest),
+            ("tags", rest) => tag(&self.module.content.tags, rest),
+            ("properties", rest) => property(self.device, &self.module.content, rest),
+            ("version", []) => version(&self.module.content),
+            ("etag", []) => Some(Operand::Text(Cow::Owned(etag(self.module.content.version)))),
             _ => self.device.member(path),
         }
     }
+}
+
+fn version(content: &Content) -> Option<Operand<'static>> {
+    i64::try_from(content.version).ok().map(Operand::Integer)
 }
 
 fn etag(version: u64) -> String {

@@ -54,9 +54,9 @@ fn check_key(what: &str, key: &str) -> Result<(), String> {
         return Err(format!("{what} has a key longer than {TWIN_KEY_SIZE} bytes"));
     }
     let is_refused = |c: char| c.is_control() || matches!(c, '.' | '$' | '#' | ' ');
-    if key.is_empty() || key.contains(is_refused) {
+    if key.contains(is_refused) {
         return Err(format!(
-            "{what} has the key {key:?}: a key must not be empty or hold '.', '$', '#', a space or a control character"
+            "{what} has the key {key:?}: a key must not hold '.', '$', '#', a space or a control character"
         ));
     }
     Ok(())
@@ -79,6 +79,9 @@ fn check_value(what: &str, key: &str, value: &Value, depth: usize) -> Result<usi
             Err(format!("{what}: the string of {key:?} is longer than {} KB", TWIN_STRING_SIZE / 1024))
         }
         Value::String(text) => Ok(length(text)),
+        Value::Array(items) if items.iter().any(has_null) => {
+            Err(format!("{what}: the array of {key:?} must not hold null"))
+        }
         Value::Array(items) => {
             let sizes = items.iter().map(|item| check_value(what, key, item, depth));
             sizes.sum()
@@ -87,6 +90,14 @@ fn check_value(what: &str, key: &str, value: &Value, depth: usize) -> Result<usi
             Some(depth) => check_members(what, members, depth),
             None => Err(format!("{what} must have at most {TWIN_DEPTH} levels")),
         },
+    }
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(members) => members.values().any(has_null),
+        value => value.is_null(),
     }
 }
 
@@ -109,8 +120,8 @@ mod tests {
     fn twins_within_the_limits_pass() {
         for tags in [
             json!({}),
-            json!({ "a": [1, "b", { "c": null }], "ä": true, "f": 1e300 }),
-            json!({ "n": 4_503_599_627_370_495_i64, "m": -4_503_599_627_370_496_i64 }),
+            json!({ "a": [1, "b", { "c": 2 }], "ä": true, "": { "d": null }, "f": 1e300 }),
+            json!({ "n": 4_503_599_627_370_495_i64, "m": -4_503_599_627_370_495_i64 }),
             json!({ "a": "x".repeat(4096) }),
             nested(11),
         ] {
@@ -127,10 +138,13 @@ mod tests {
             (json!({ "$a": 1 }), "\"$a\""),
             (json!({ "a b": 1 }), "\"a b\""),
             (json!({ "a\u{7}": 1 }), "control character"),
-            (json!({ "": 1 }), "must not be empty"),
+            (json!({ "a#b": 1 }), "\"a#b\""),
+            (json!({ "a": [1, null] }), "must not hold null"),
+            (json!({ "a": [[{ "b": null }]] }), "must not hold null"),
             (json!({ "k".repeat(1025): 1 }), "longer than 1024"),
             (json!({ "a": "x".repeat(4097) }), "longer than 4 KB"),
             (json!({ "n": 4_503_599_627_370_496_i64 }), "must be within"),
+            (json!({ "n": -4_503_599_627_370_496_i64 }), "must be within"),
             (json!({ "n": u64::MAX }), "must be within"),
             (json!({ "a": vec!["x".repeat(4000); 3] }), "not be larger than 8 KB"),
             (nested(12), "at most 10 levels"),

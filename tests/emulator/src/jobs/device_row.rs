@@ -2,42 +2,63 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::job::Job;
-use super::row::{Outcome, Row};
+use super::row::{Outcome, Row, RowError, RowStatus};
+use super::times::lags;
+use crate::behavior::{HubBehavior, LaggingRows};
 use crate::dates::timestamp;
-use crate::fleet::Registry;
+use crate::fleet::{MethodAnswer, Registry};
 use crate::query::{Document, Operand, walk};
 
-/// A row with its job and the devices.
+/// A row with its job, as a query shows it.
 #[derive(Clone, Copy)]
 pub(crate) struct DeviceRow<'a> {
     job: &'a Job,
     row: &'a Row,
-    registry: &'a Registry,
+    device_id: &'a str,
+    module_id: Option<&'a str>,
+    status: RowStatus,
+    updated: DateTime<Utc>,
 }
 
 impl<'a> DeviceRow<'a> {
-    /// Returns the rows of a job from the row `start` on.
-    pub(crate) fn of(job: &'a Job, registry: &'a Registry, start: usize) -> impl Iterator<Item = Self> {
-        let rows = job.rows.get(start..).unwrap_or_default();
-        rows.iter().map(move |row| Self { job, row, registry })
+    /// Returns a row as queries show it at `now`; `None` while it is missing.
+    pub(super) fn seen(
+        job: &'a Job,
+        row: &'a Row,
+        registry: &'a Registry,
+        behavior: &HubBehavior,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        let lags = |change| lags(change, behavior.row_lag, now);
+        if behavior.lagging_rows == LaggingRows::Missing && lags(row.created) {
+            return None;
+        }
+        let (status, updated) = match lags(row.updated) {
+            true => (RowStatus::Pending, row.created),
+            false => (row.status, row.updated),
+        };
+        let device_id = registry.device_of(row.target).id();
+        let module_id = registry.module_id(row.target).filter(|_| behavior.rows_name_modules);
+        Some(Self { job, row, device_id, module_id, status, updated })
     }
 
     pub(crate) fn to_json(self) -> Value {
-        let Self { job, row, registry } = self;
+        let Self { job, row, device_id, module_id, status, updated } = self;
         let mut json = json!({
-            "deviceId": registry.device_of(row.target).id(),
+            "deviceId": device_id,
             "jobId": job.request.id,
             "jobType": job.request.work.type_name(),
-            "status": row.status.as_str(),
+            "status": status.as_str(),
             "startTimeUtc": timestamp(job.start),
             "createdDateTimeUtc": timestamp(row.created),
-            "lastUpdatedDateTimeUtc": timestamp(row.updated),
+            "lastUpdatedDateTimeUtc": timestamp(updated),
             "outcome": self.outcome(),
         });
-        if let Some(module) = registry.module_id(row.target) {
+        if let Some(module) = module_id {
             json["moduleId"] = json!(module);
         }
         if let Some(deadline) = job.deadline() {
@@ -49,42 +70,49 @@ impl<'a> DeviceRow<'a> {
         json
     }
 
-    fn outcome(self) -> Value {
+    fn answer(self) -> Option<&'a MethodAnswer> {
         match &self.row.outcome {
-            Outcome::Answer(answer) if self.row.status.is_final() => {
-                json!({ "deviceMethodResponse": { "status": answer.status, "payload": answer.payload } })
-            }
-            _ => json!({}),
+            Outcome::Answer(answer) if self.status.is_final() => Some(answer),
+            _ => None,
         }
     }
 
-    fn error(self) -> Option<Value> {
+    fn row_error(self) -> Option<&'a RowError> {
         match &self.row.outcome {
-            Outcome::Error(error) if self.row.status.is_final() => {
-                Some(json!({ "code": error.code, "description": &*error.description }))
-            }
+            Outcome::Error(error) if self.status.is_final() => Some(error),
             _ => None,
         }
+    }
+
+    fn outcome(self) -> Value {
+        self.answer().map_or_else(
+            || json!({}),
+            |answer| json!({ "deviceMethodResponse": { "status": answer.status, "payload": answer.payload } }),
+        )
+    }
+
+    fn error(self) -> Option<Value> {
+        self.row_error().map(|error| json!({ "code": error.code, "description": &*error.description }))
     }
 }
 
 impl Document for DeviceRow<'_> {
     fn member(&self, path: &[String]) -> Option<Operand<'_>> {
-        let (job, row) = (self.job, self.row);
+        let job = self.job;
         let date = |instant| Some(Operand::Text(Cow::Owned(timestamp(instant))));
         let (column, rest) = path.split_first()?;
         match (column.as_str(), rest) {
-            ("deviceId", []) => Some(Operand::text(self.registry.device_of(row.target).id())),
-            ("moduleId", []) => self.registry.module_id(row.target).map(Operand::text),
+            ("deviceId", []) => Some(Operand::text(self.device_id)),
+            ("moduleId", []) => self.module_id.map(Operand::text),
             ("jobId", []) => Some(Operand::text(&job.request.id)),
             ("jobType", []) => Some(Operand::text(job.request.work.type_name())),
-            ("status", []) => Some(Operand::text(row.status.as_str())),
+            ("status", []) => Some(Operand::text(self.status.as_str())),
             ("startTimeUtc", []) => date(job.start),
             ("endTimeUtc", []) => date(job.deadline()?),
-            ("createdDateTimeUtc", []) => date(row.created),
-            ("lastUpdatedDateTimeUtc", []) => date(row.updated),
+            ("createdDateTimeUtc", []) => date(self.row.created),
+            ("lastUpdatedDateTimeUtc", []) => date(self.updated),
             ("outcome", [part, name, rest @ ..]) if part == "deviceMethodResponse" => {
-                let Outcome::Answer(answer) = &row.outcome else { return None };
+                let answer = self.answer()?;
                 match name.as_str() {
                     "status" if rest.is_empty() => Some(Operand::Integer(answer.status.into())),
                     "payload" => walk(&answer.payload, rest),
@@ -97,7 +125,7 @@ impl Document for DeviceRow<'_> {
                 Some(Operand::Json(Cow::Owned(response)))
             }
             ("error", rest) => {
-                let Outcome::Error(error) = &row.outcome else { return None };
+                let error = self.row_error()?;
                 match rest {
                     [] => Some(Operand::Json(Cow::Owned(self.error()?))),
                     [name] if name == "code" => Some(Operand::text(error.code)),

@@ -6,11 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::handler_calls::{HandlerCall, HandlerCalls};
 use super::job::Job;
-use super::request::Work;
+use super::request::{Method, Work};
 use super::row::{Outcome, Row, RowError, RowStatus};
 use super::store::JobKey;
 use super::times::{after, pick};
-use crate::fleet::{MethodCall, Registry, Target};
+use crate::behavior::Unreachable;
+use crate::fleet::{Handler, MethodCall, Registry, Target};
 use crate::limits::SLICE;
 use crate::query::Collection;
 use crate::throttle::Meter;
@@ -25,16 +26,17 @@ pub(super) struct Execution {
     pub(super) device_operations: Option<Meter>,
     pub(super) random: fastrand::Rng,
     pub(super) calls: HandlerCalls,
+    pub(super) unreachable: Unreachable,
 }
 
-/// A row that has begun.
+/// Work on a row whose turn has ended.
 #[derive(Debug)]
-pub(super) struct Begun {
-    pub(super) index: usize,
-    /// When it ends.
-    pub(super) end: DateTime<Utc>,
-    /// When the next row begins, if there is one.
-    pub(super) next: Option<DateTime<Utc>>,
+pub(super) enum Finish {
+    Outcome(Outcome),
+    /// A handler is to be called first.
+    Handler,
+    /// The device is to connect first.
+    Waiting,
 }
 
 impl Execution {
@@ -64,18 +66,37 @@ impl Execution {
         self.device_operations.as_mut().map_or(at, |meter| meter.reserve(at))
     }
 
-    /// Begins the next row of a job.
-    pub(super) fn begin(&mut self, job: &mut Job, at: DateTime<Utc>) -> Begun {
+    /// Takes the turn of the next row of a job: its index, its least time, and the turn of the row after it.
+    pub(super) fn next_row(
+        &mut self,
+        job: &mut Job,
+        at: DateTime<Utc>,
+    ) -> (usize, Duration, Option<DateTime<Utc>>) {
         let (index, count) = (job.begun, job.rows.len());
         job.begun += 1;
-        job.change_row(index, RowStatus::Running, at);
         let share = |rows: usize| self.running.mul_f64(rows as f64 / count as f64);
-        let step = share(index + 1) - share(index);
         let next = after(job.running_since, share(index + 1)).max(at);
-        let device = self.registry.device_of(job.rows[index].target);
-        let mut time = step;
+        let step = share(index + 1) - share(index);
+        (index, step, (index + 1 < count).then(|| self.reserve(next)))
+    }
+
+    /// Begins a row that takes at least this time, and returns when it ends: `None` while its device is to
+    /// connect first.
+    pub(super) fn begin(
+        &mut self,
+        job: &mut Job,
+        index: usize,
+        least: Duration,
+        at: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let mut time = least;
         if let Work::Method(method) = &job.request.work {
-            if !device.is_reachable() {
+            let target = job.rows[index].target;
+            let device = self.registry.device_of(target);
+            if self.waits_for(target) {
+                job.waiting.push(index);
+                return None;
+            } else if !device.is_reachable() {
                 time = time.max(method.connect_timeout);
             } else if let Ok(reply) = device.respond(&method.name) {
                 let delay = pick(&mut self.random, &reply.delay);
@@ -85,40 +106,53 @@ impl Execution {
                 time = time.max(delay.min(method.response_timeout));
             }
         }
-        let next = (index + 1 < count).then(|| self.reserve(next));
-        Begun { index, end: after(at, time), next }
+        job.change_row(index, RowStatus::Running, at);
+        Some(after(at, time))
     }
 
-    /// Does the job's work on the device of a row; returns `None` if a handler is to be called first.
-    pub(super) fn finish(
-        &mut self,
-        key: JobKey,
-        job: &Job,
-        index: usize,
-        at: DateTime<Utc>,
-    ) -> Option<Outcome> {
+    /// Returns true if a method waits until the target's device connects, or until the job's time limit.
+    fn waits_for(&self, target: Target) -> bool {
+        !self.registry.device_of(target).is_reachable()
+            && !target.is_module()
+            && self.unreachable == Unreachable::FailAtTimeLimit
+    }
+
+    /// Does the job's work on the device of a row.
+    pub(super) fn finish(&mut self, key: JobKey, job: &Job, index: usize, at: DateTime<Utc>) -> Finish {
         let row = &job.rows[index];
-        let device = self.registry.device_of(row.target);
         let outcome = match (&row.outcome, &job.request.work) {
             (Outcome::Error(error), _) => Outcome::Error(error.clone()),
-            _ if !device.is_reachable() => Outcome::Error(RowError::not_started()),
             (_, Work::TwinUpdate(patch)) => match self.registry.update_twin(row.target, patch, at) {
                 Ok(()) => Outcome::Empty,
                 Err(reason) => Outcome::Error(RowError::new("ArgumentInvalid", reason)),
             },
-            (_, Work::Method(method)) => match device.respond(&method.name) {
-                Ok(reply) => Outcome::Answer(reply.answer.clone()),
+            (_, Work::Method(method)) => match self.call(row.target, method) {
                 Err(handler) => {
                     let payload = method.json["payload"].clone();
                     let call = MethodCall { name: method.name.clone(), payload };
                     self.calls.add(HandlerCall { handler, call, job: key, row: index, at });
-                    return None;
+                    return Finish::Handler;
                 }
+                Ok(None) => return Finish::Waiting,
+                Ok(Some(outcome)) => outcome,
             },
         };
         if !matches!(outcome, Outcome::Error(_)) {
             self.registry.touch(row.target, at);
         }
-        Some(outcome)
+        Finish::Outcome(outcome)
+    }
+
+    /// Calls a method: returns its outcome, or the handler to call; `None` if the device is to connect first.
+    fn call(&self, target: Target, method: &Method) -> Result<Option<Outcome>, Handler> {
+        let device = self.registry.device_of(target);
+        if self.waits_for(target) {
+            return Ok(None);
+        }
+        if !device.is_reachable() {
+            let error = if target.is_module() { RowError::not_online() } else { RowError::not_started() };
+            return Ok(Some(Outcome::Error(error)));
+        }
+        device.respond(&method.name).map(|reply| Some(Outcome::Answer(reply.answer.clone())))
     }
 }

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::request::{JobRequest, Work};
 use super::row::{Outcome, Row, RowCounts, RowStatus};
+use super::times::lags;
+use crate::behavior::{HubBehavior, OpenEnd};
 use crate::dates::timestamp;
 use crate::query::{Collection, Condition};
 use crate::service_error::ServiceError;
@@ -55,8 +57,10 @@ pub(crate) struct Job {
     pub(super) running_since: DateTime<Utc>,
     pub(super) rows: Vec<Row>,
     counts: RowCounts,
-    /// How many rows have left the state `pending`.
+    /// How many rows have had their turn.
     pub(super) begun: usize,
+    /// The rows among them that wait for their device to connect.
+    pub(super) waiting: Vec<usize>,
     /// How many rows have not ended.
     pub(super) unfinished: usize,
 }
@@ -77,14 +81,14 @@ impl Job {
             rows: Vec::new(),
             counts: RowCounts::default(),
             begun: 0,
+            waiting: Vec::new(),
             unfinished: 0,
         }
     }
 
-    /// Returns when the time limit ends the job; `None` without a limit.
+    /// Returns when the time limit ends the job; `None` if that is no date.
     pub(super) fn deadline(&self) -> Option<DateTime<Utc>> {
-        let limit = self.request.max_execution_seconds.filter(|seconds| *seconds > 0)?;
-        self.start.checked_add_signed(TimeDelta::try_seconds(limit)?)
+        self.start.checked_add_signed(TimeDelta::try_seconds(self.request.max_execution_seconds)?)
     }
 
     pub(super) fn add_row(&mut self, row: Row) {
@@ -114,21 +118,34 @@ impl Job {
         json!({ "jobId": id, "type": work.type_name(), "status": self.status.as_str() })
     }
 
-    /// Returns the whole job.
-    pub(crate) fn to_json(&self) -> Value {
-        let JobRequest { work, condition, max_execution_seconds, .. } = &self.request;
-        let mut json = self.receipt();
-        json["queryCondition"] = json!(condition);
-        json["createdTime"] = json!(timestamp(self.created));
-        json["startTime"] = json!(timestamp(self.start));
-        if let Some(end) = self.end {
-            json["endTime"] = json!(timestamp(end));
+    /// Returns the state in which the job is read at `now`; `None` while it is unknown.
+    pub(crate) fn seen(&self, behavior: &HubBehavior, now: DateTime<Utc>) -> Option<JobStatus> {
+        if lags(self.created, behavior.create_lag, now) {
+            return None;
         }
-        if let Some(seconds) = max_execution_seconds {
-            json["maxExecutionTimeInSeconds"] = json!(seconds);
+        let is_late = self.end.is_some_and(|end| lags(end, behavior.cancel_lag, now));
+        let is_still_scheduled = is_late && self.status == JobStatus::Cancelled;
+        Some(if is_still_scheduled { JobStatus::Scheduled } else { self.status })
+    }
+
+    /// Returns the whole job, in this state.
+    pub(crate) fn to_json(&self, status: JobStatus, behavior: &HubBehavior) -> Value {
+        let JobRequest { id, work, condition, max_execution_seconds, .. } = &self.request;
+        let mut json = json!({
+            "jobId": id,
+            "type": work.type_name(),
+            "status": status.as_str(),
+            "queryCondition": condition,
+            "createdTime": timestamp(self.created),
+            "startTime": timestamp(self.start),
+            "maxExecutionTimeInSeconds": max_execution_seconds,
+        });
+        let end = self.end.filter(|_| status.is_final()).map(timestamp);
+        if let Some(end) = end.or_else(|| open_end(behavior.open_end).map(str::to_owned)) {
+            json["endTime"] = json!(end);
         }
         match work {
-            Work::Method(method) => json["cloudToDeviceMethod"] = method.json.clone(),
+            Work::Method(method) => json["cloudToDeviceMethod"] = method.echo(behavior.payload_echo),
             Work::TwinUpdate(twin) => {
                 json["updateTwin"] = (**twin).clone();
                 json["updateTwin"]["deviceId"] = Value::Null;
@@ -137,10 +154,19 @@ impl Job {
         if let Some(reason) = &self.failure_reason {
             json["failureReason"] = json!(reason);
         }
-        if matches!(self.status, JobStatus::Running | JobStatus::Completed) {
+        if matches!(status, JobStatus::Running | JobStatus::Completed) {
             json["deviceJobStatistics"] = self.counts.to_json();
         }
         json
+    }
+}
+
+/// Returns the end of a job that has not ended.
+fn open_end(form: OpenEnd) -> Option<&'static str> {
+    match form {
+        OpenEnd::December31 => Some("9999-12-31T23:59:59.9999999Z"),
+        OpenEnd::December30 => Some("9999-12-30T23:59:59.9999999Z"),
+        OpenEnd::Absent => None,
     }
 }
 

@@ -12,8 +12,7 @@ mod store;
 mod timeline;
 mod times;
 
-pub(crate) use device_row::DeviceRow;
 pub(crate) use handler_calls::HandlerCall;
-pub(crate) use job::{Job, job_not_found};
+pub(crate) use job::job_not_found;
 pub(crate) use request::parse_job_request;
 pub(crate) use schedule::{Progress, Schedule, ScheduleSettings};

@@ -4,17 +4,18 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use serde_json::Value;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 
+use crate::behavior::{JobIds, PayloadEcho};
 use crate::fleet::{check_properties, check_tags};
 use crate::limits::{
-    CONNECT_TIMEOUT_SECONDS, DEFAULT_RESPONSE_TIMEOUT, JOB_ID_LENGTH, METHOD_PAYLOAD_SIZE, QUERY_LENGTH,
-    RESPONSE_TIMEOUT_SECONDS,
+    CONNECT_TIMEOUT_SECONDS, DEFAULT_MAX_EXECUTION_SECONDS, DEFAULT_RESPONSE_TIMEOUT, JOB_ID_LENGTH,
+    METHOD_PAYLOAD_SIZE, QUERY_LENGTH, RESPONSE_TIMEOUT_SECONDS, START_HOURS,
 };
 use crate::service_error::ServiceError;
 
-/// Members of a twin that a patch may carry; all but tags and properties are ignored.
+/// Members of a twin that a patch may carry; all but etag, tags and properties are ignored.
 const PATCH_MEMBERS: [&str; 20] = [
     "deviceId",
     "moduleId",
@@ -45,7 +46,7 @@ pub(crate) struct JobRequest {
     pub(crate) work: Work,
     pub(crate) condition: String,
     pub(crate) start: Option<DateTime<Utc>>,
-    pub(crate) max_execution_seconds: Option<i64>,
+    pub(crate) max_execution_seconds: i64,
 }
 
 /// Work of a job on each device.
@@ -65,6 +66,20 @@ pub(crate) struct Method {
     pub(crate) connect_timeout: Duration,
 }
 
+impl Method {
+    /// Returns the method as a job shows it.
+    pub(super) fn echo(&self, form: PayloadEcho) -> Value {
+        let mut echo = self.json.clone();
+        match (form, echo.get_mut("payload")) {
+            (PayloadEcho::Bytes, Some(payload)) if !payload.is_null() => {
+                *payload = payload.to_string().into_bytes().into();
+            }
+            _ => {}
+        }
+        echo
+    }
+}
+
 impl Work {
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
@@ -74,9 +89,14 @@ impl Work {
     }
 }
 
-/// Parses and checks the body of `PUT /jobs/v2/{id}`.
-pub(crate) fn parse_job_request(id: &str, body: &[u8]) -> Result<JobRequest, ServiceError> {
-    check_id(id)?;
+/// Parses and checks the body of `PUT /jobs/v2/{id}` at `now`.
+pub(crate) fn parse_job_request(
+    id: &str,
+    body: &[u8],
+    ids: JobIds,
+    now: DateTime<Utc>,
+) -> Result<JobRequest, ServiceError> {
+    check_id(id, ids)?;
     let body: Value =
         serde_json::from_slice(body).map_err(|error| ServiceError::bad_request(error.to_string()))?;
     if !body.is_object() {
@@ -104,12 +124,13 @@ pub(crate) fn parse_job_request(id: &str, body: &[u8]) -> Result<JobRequest, Ser
         id: id.to_owned(),
         work,
         condition: condition(&body["queryCondition"])?,
-        start: start(&body["startTime"])?,
+        start: start(&body["startTime"], now)?,
         max_execution_seconds: whole_number(
             "maxExecutionTimeInSeconds",
             &body["maxExecutionTimeInSeconds"],
             0..=i64::MAX,
-        )?,
+        )?
+        .unwrap_or(DEFAULT_MAX_EXECUTION_SECONDS),
     })
 }
 
@@ -117,11 +138,18 @@ fn invalid(reason: impl Into<String>) -> ServiceError {
     ServiceError::argument_invalid(reason)
 }
 
-fn check_id(id: &str) -> Result<(), ServiceError> {
-    let is_valid = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+fn check_id(id: &str, ids: JobIds) -> Result<(), ServiceError> {
+    let is_letter =
+        |byte: u8| byte.is_ascii_lowercase() || ids == JobIds::AnyCase && byte.is_ascii_uppercase();
+    let is_mark = |byte| byte == b'-' || ids == JobIds::LowerCase && byte == b'\'';
+    let is_valid = id.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit() || is_mark(byte));
+    let characters = match ids {
+        JobIds::LowerCase => "lower-case letters, digits, - and '",
+        JobIds::AnyCase => "letters, digits and -",
+    };
     match id.len() {
         1..=JOB_ID_LENGTH if is_valid => Ok(()),
-        _ => Err(invalid(format!("The ID must have 1 to {JOB_ID_LENGTH} letters, digits and '-'"))),
+        _ => Err(invalid(format!("The ID must have 1 to {JOB_ID_LENGTH} {characters}"))),
     }
 }
 
@@ -141,13 +169,13 @@ fn method(method: &Value) -> Result<Work, ServiceError> {
             .map(|seconds| seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs))
     };
     let response_timeout = seconds("responseTimeoutInSeconds", RESPONSE_TIMEOUT_SECONDS)?;
-    let connect_timeout = seconds("connectTimeoutInSeconds", CONNECT_TIMEOUT_SECONDS)?;
-    Ok(Work::Method(Arc::new(Method {
-        name: name.to_owned(),
-        json: method.clone(),
-        response_timeout: response_timeout.unwrap_or(DEFAULT_RESPONSE_TIMEOUT),
-        connect_timeout: connect_timeout.unwrap_or_default(),
-    })))
+    let response_timeout = response_timeout.unwrap_or(DEFAULT_RESPONSE_TIMEOUT);
+    let connect_timeout = seconds("connectTimeoutInSeconds", CONNECT_TIMEOUT_SECONDS)?.unwrap_or_default();
+    if connect_timeout > response_timeout {
+        return Err(invalid("connectTimeoutInSeconds must not be longer than responseTimeoutInSeconds"));
+    }
+    let (name, json) = (name.to_owned(), method.clone());
+    Ok(Work::Method(Arc::new(Method { name, json, response_timeout, connect_timeout })))
 }
 
 fn twin_update(twin: &Value) -> Result<Work, ServiceError> {
@@ -164,19 +192,18 @@ fn twin_update(twin: &Value) -> Result<Work, ServiceError> {
     if tags.is_null() && desired.is_null() {
         return Err(invalid("updateTwin must have tags or properties.desired"));
     }
-    if !tags.is_null() {
-        check_tags(tags).map_err(invalid)?;
-    }
-    if !desired.is_null() {
-        check_properties("properties.desired", desired).map_err(invalid)?;
-    }
-    if twin["etag"].as_str().is_none() {
+    if twin["etag"] != "*" {
         return Err(ServiceError::precondition_failed("updateTwin must have the etag *"));
     }
+    let mut patch = json!({ "etag": "*" });
+    if !tags.is_null() {
+        check_tags(tags).map_err(invalid)?;
+        patch["tags"] = tags.clone();
+    }
     // Reported properties are the device's: a patch of them has no effect.
-    let mut patch = twin.clone();
-    if let Some(properties) = patch["properties"].as_object_mut() {
-        properties.remove("reported");
+    if !desired.is_null() {
+        check_properties("properties.desired", desired).map_err(invalid)?;
+        patch["properties"] = json!({ "desired": desired });
     }
     Ok(Work::TwinUpdate(Arc::new(patch)))
 }
@@ -193,15 +220,18 @@ fn condition(condition: &Value) -> Result<String, ServiceError> {
     Ok(condition.to_owned())
 }
 
-fn start(start: &Value) -> Result<Option<DateTime<Utc>>, ServiceError> {
-    match start {
-        Value::Null => Ok(None),
-        Value::String(text) => match DateTime::parse_from_rfc3339(text) {
-            Ok(start) => Ok(Some(start.to_utc())),
-            Err(error) => Err(invalid(format!("startTime is not a date: {error}"))),
-        },
-        other => Err(invalid(format!("startTime is not a date: {other}"))),
+fn start(start: &Value, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ServiceError> {
+    let start = match start {
+        Value::Null => return Ok(None),
+        Value::String(text) => DateTime::parse_from_rfc3339(text)
+            .map_err(|error| invalid(format!("startTime is not a date: {error}")))?
+            .to_utc(),
+        other => return Err(invalid(format!("startTime is not a date: {other}"))),
+    };
+    if start > now + TimeDelta::hours(START_HOURS) {
+        return Err(invalid(format!("startTime must be within {START_HOURS} hours")));
     }
+    Ok(Some(start))
 }
 
 fn whole_number(name: &str, value: &Value, range: RangeInclusive<i64>) -> Result<Option<i64>, ServiceError> {

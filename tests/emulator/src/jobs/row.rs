@@ -58,6 +58,11 @@ impl RowError {
         Self::new("JobRunPreconditionFailed", NOT_STARTED)
     }
 
+    /// The device of a module could not be reached.
+    pub(super) fn not_online() -> Self {
+        Self::new("DeviceNotOnline", "Timed out waiting for device to connect.")
+    }
+
     /// The device did not answer a method in time.
     pub(super) fn not_answered(limit: Duration) -> Self {
         Self::new("GatewayTimeout", format!("The device did not answer within {} s", limit.as_secs()))

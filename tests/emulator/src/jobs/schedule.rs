@@ -12,6 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::device_row::DeviceRow;
 use super::execution::Execution;
 use super::handler_calls::{HandlerCall, HandlerCalls};
 use super::job::{Job, JobStatus, job_not_found};
@@ -21,6 +22,7 @@ use super::slots::Slots;
 use super::store::{JobKey, JobStore};
 use super::timeline::{Event, Timeline};
 use super::times::{after, delta};
+use crate::behavior::HubBehavior;
 use crate::fleet::{MethodAnswer, Registry};
 use crate::limits::{LIVE_LAG_SECONDS, SLICE};
 use crate::pace::Pace;
@@ -34,6 +36,7 @@ pub(crate) struct ScheduleSettings {
     /// How many jobs may be active at once.
     pub(crate) concurrent_jobs: usize,
     pub(crate) seed: u64,
+    pub(crate) behavior: HubBehavior,
 }
 
 /// Devices and jobs of a hub, and the events to come.
@@ -72,6 +75,7 @@ impl Schedule {
                 device_operations,
                 random: fastrand::Rng::with_seed(settings.seed),
                 calls: HandlerCalls::default(),
+                unreachable: settings.behavior.unreachable_devices,
             },
             slots: Slots::new(settings.concurrent_jobs),
             settings,
@@ -85,12 +89,35 @@ impl Schedule {
         &self.execution.registry
     }
 
-    pub(crate) fn registry_mut(&mut self) -> &mut Registry {
-        &mut self.execution.registry
+    /// Changes devices; methods that waited for one of them begin.
+    pub(crate) fn change_devices<T>(
+        &mut self,
+        now: DateTime<Utc>,
+        change: impl FnOnce(&mut Registry) -> T,
+    ) -> T {
+        let result = change(&mut self.execution.registry);
+        self.begin_waiting(now);
+        result
     }
 
-    pub(crate) fn job(&self, id: &str) -> Option<&Job> {
-        self.jobs.get(self.jobs.key(id)?)
+    /// Returns a job as it is read at `now`; `None` while it is unknown.
+    pub(crate) fn read(&self, id: &str, now: DateTime<Utc>) -> Option<Value> {
+        let (job, behavior) = (self.jobs.get(self.jobs.key(id)?)?, &self.settings.behavior);
+        Some(job.to_json(job.seen(behavior, now)?, behavior))
+    }
+
+    /// Returns the rows of a job from the row `start` on as queries show them at `now`; `None` for a row
+    /// that is missing.
+    pub(crate) fn rows<'a>(
+        &'a self,
+        job: &'a Job,
+        start: usize,
+        now: DateTime<Utc>,
+    ) -> impl Iterator<Item = Option<DeviceRow<'a>>> {
+        let behavior = &self.settings.behavior;
+        let is_known = job.seen(behavior, now).is_some();
+        let rows = job.rows.get(start..).filter(|_| is_known).unwrap_or_default();
+        rows.iter().map(move |row| DeviceRow::seen(job, row, &self.execution.registry, behavior, now))
     }
 
     pub(crate) fn job_key(&self, id: &str) -> Option<JobKey> {
@@ -113,11 +140,12 @@ impl Schedule {
             return Err(ServiceError::job_already_exists(reason));
         }
         let job = Job::new(request, now);
-        if job.start <= now {
+        let is_active = |job: &Job| self.settings.behavior.scheduled_jobs_hold_slots || job.start <= now;
+        if is_active(&job) {
             let live = self.live.iter().filter_map(|key| self.jobs.get(*key));
-            let active = live.filter(|job| job.start <= now).count();
+            let active = live.filter(|job| is_active(job)).count();
             if active >= self.slots.limit() {
-                let reason = format!("The hub runs {active} jobs, as many as its tier allows");
+                let reason = format!("The hub has {active} active jobs, as many as its tier allows");
                 return Err(ServiceError::too_many_active_jobs(reason));
             }
         }
@@ -135,7 +163,9 @@ impl Schedule {
         match status {
             Some(JobStatus::Queued | JobStatus::Scheduled) => {
                 self.end(key, JobStatus::Cancelled, now);
-                Ok(self.jobs.get(key).map(Job::to_json).unwrap_or_default())
+                let job = self.jobs.get(key);
+                let json = job.map(|job| job.to_json(job.status, &self.settings.behavior));
+                Ok(json.unwrap_or_default())
             }
             status => Err(ServiceError::not_allowed_in_state(format!(
                 "Job {id} is in the state {}, in which it cannot be cancelled",

@@ -61,8 +61,9 @@ pub fn condition_selects(condition: &str, twin: &Value) -> Result<bool, String> 
 /// Columns that paths are resolved against.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Columns {
+    /// Perhaps after `devices` or `devices.modules`.
     Twin,
-    /// Prefixed with `devices.jobs`.
+    /// After `devices.jobs`, which must be written.
     Rows,
 }
 
@@ -105,18 +106,19 @@ impl Condition {
 
 /// Turns a path as written into that of the document; the first name is read without regard to case.
 pub(super) fn resolve(path: &mut Vec<String>, columns: Columns) -> Result<(), String> {
-    let unknown = |path: &[String]| format!("unknown column '{}'", path.join("."));
-    let (names, prefix): (&[&str], &[&str]) = match columns {
-        Columns::Twin => (&TWIN_COLUMNS, &[]),
-        Columns::Rows => (&ROW_COLUMNS, &["devices", "jobs"]),
+    let (names, prefixes): (&[&str], &[&[&str]]) = match columns {
+        Columns::Twin => (&TWIN_COLUMNS, &[&["devices", "modules"], &["devices"], &[]]),
+        Columns::Rows => (&ROW_COLUMNS, &[&["devices", "jobs"]]),
     };
-    let is_prefixed = path.len() > prefix.len()
-        && path.iter().zip(prefix).all(|(name, prefix)| name.eq_ignore_ascii_case(prefix));
-    let column = path.get(prefix.len()).filter(|_| is_prefixed);
-    let name = column.and_then(|column| names.iter().find(|name| name.eq_ignore_ascii_case(column)));
-    let name = name.ok_or_else(|| unknown(path))?;
-    path.drain(..prefix.len());
-    path[0] = (*name).to_owned();
+    let column = prefixes.iter().find_map(|prefix| {
+        let (start, rest) = path.split_at_checked(prefix.len())?;
+        let is_prefixed = start.iter().zip(*prefix).all(|(name, prefix)| name.eq_ignore_ascii_case(prefix));
+        let name = names.iter().find(|name| rest.first().is_some_and(|own| name.eq_ignore_ascii_case(own)));
+        name.filter(|_| is_prefixed).map(|name| (prefix.len(), *name))
+    });
+    let (prefix, name) = column.ok_or_else(|| format!("unknown column '{}'", path.join(".")))?;
+    path.drain(..prefix);
+    name.clone_into(&mut path[0]);
     Ok(())
 }
 
@@ -180,6 +182,8 @@ mod tests {
             "connectionState = 'Connected'",
             "tags.none = 1 OR tags.on",
             "1e3 = 1000 AND 1.5E-1 = 0.15",
+            "tags.a-b.[[c.d]] = 7 AND tags.floor -1 = 1 AND tags.floor - 1 = 1 AND 3-tags.floor = 1",
+            "devices.deviceId = 'pump-1' AND DEVICES.modules.tags.floor = 2",
         ] {
             assert!(selects(condition), "{condition}");
         }
@@ -229,6 +233,9 @@ mod tests {
             "tags.a = nan",
             "tags.a = inf",
             "STARTS_WITH(deviceId, 'p')",
+            "devices.jobs.jobId = 'a'",
+            "devices = 1",
+            "tags.a- = 1",
             "IS_DEFINED('a')",
             "* AND tags.a = 1",
             "tags.a = 1 = 2",

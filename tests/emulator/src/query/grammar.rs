@@ -184,7 +184,7 @@ fn deeper(input: &mut &str, depth: usize) -> ModalResult<usize> {
 }
 
 pub(super) fn path(input: &mut &str) -> ModalResult<Vec<String>> {
-    (name, repeat(0.., preceded('.', cut_err(alt((bracketed, name))))))
+    (name, repeat(0.., preceded('.', cut_err(alt((bracketed, member))))))
         .map(|(first, rest): (String, Vec<String>)| std::iter::once(first).chain(rest).collect())
         .parse_next(input)
 }
@@ -194,13 +194,28 @@ pub(super) fn bracketed(input: &mut &str) -> ModalResult<String> {
 }
 
 pub(super) fn name(input: &mut &str) -> ModalResult<String> {
+    unreserved(undashed).parse_next(input)
+}
+
+/// Parses a name after a dot. A hyphen before a letter, a digit or `_` belongs to it.
+fn member(input: &mut &str) -> ModalResult<String> {
+    let dashed = repeat::<_, _, (), _, _>(0.., ('-', take_while(1.., is_name_character)));
+    unreserved((undashed, dashed).take()).parse_next(input)
+}
+
+fn undashed<'a>(input: &mut &'a str) -> ModalResult<&'a str> {
     let first = one_of(|c: char| c.is_alphabetic() || c == '_' || c == '$');
-    let rest = take_while(0.., |c: char| c.is_alphanumeric() || c == '_');
-    (first, rest)
-        .take()
-        .verify(|name: &str| !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(name)))
-        .map(str::to_owned)
-        .parse_next(input)
+    (first, take_while(0.., is_name_character)).take().parse_next(input)
+}
+
+fn unreserved<'a>(
+    name: impl ModalParser<&'a str, &'a str, ContextError>,
+) -> impl ModalParser<&'a str, String, ContextError> {
+    name.verify(|name: &str| !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(name))).map(str::to_owned)
+}
+
+fn is_name_character(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 pub(super) fn symbol<'a>(symbol: &'static str) -> impl ModalParser<&'a str, &'a str, ContextError> {

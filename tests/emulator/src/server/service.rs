@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::hub::Hub;
 use crate::operation::{Operation, RouteError};
 use crate::request::Request;
-use crate::response::{Reset, Response, json_response};
+use crate::response::{Reset, Response, json_response, with_service_headers};
 use crate::service_error::ServiceError;
 
 /// Answers the requests of all connections.
@@ -67,7 +67,7 @@ impl Service {
         }
         match read_body(&head.headers, body).await {
             Ok(body) => control::handle(&self.hub, head, &body).await,
-            Err(error) => error.to_response(self.hub.now()),
+            Err(error) => error.to_response(&self.hub.settings.behavior, self.hub.now()),
         }
     }
 
@@ -83,7 +83,7 @@ impl Service {
             }
             return answer;
         }
-        let response = self.serve(head, operation, body).await;
+        let response = with_service_headers(self.serve(head, operation, body).await);
         match fault {
             Some(fault) => fault.after(response).await,
             None => Ok(response),

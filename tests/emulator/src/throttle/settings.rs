@@ -13,7 +13,7 @@ use crate::tier::Tier;
 /// Throttling of a hub.
 ///
 /// Metered operations pass at once while the burst lasts, then wait in a queue that drains at the rate,
-/// then are answered 429001. The service documents the rates and this order, but neither the burst nor
+/// then are rejected with 429. The service documents the rates and this order, but neither the burst nor
 /// the queue: by default the burst is what the rate brings in 60 s and the longest wait is 30 s.
 ///
 /// ```
@@ -114,6 +114,17 @@ pub(crate) enum Metered {
     /// Read a job.
     JobRead,
     Query,
+}
+
+impl Metered {
+    /// Returns the name of the kind in the text of a rejection: an assumption, since only those of the
+    /// registry and of configurations, `CRUD` and `ConfigurationWrite`, were seen.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::JobOperation | Self::JobRead => "Jobs",
+            Self::Query => "Query",
+        }
+    }
 }
 
 /// The meters of a hub; none when throttling is off.

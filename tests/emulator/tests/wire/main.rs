@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics says where")]
 
+mod answers;
 mod authorization;
 mod bounds;
 mod control;
 mod creation;
 mod faults;
+mod lag;
 mod meters;
 #[cfg(feature = "cli")]
 mod program;
 mod queries;
+mod reach;
+mod records;
 mod schedule;
 mod support;

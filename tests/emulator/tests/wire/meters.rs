@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
-use jobs_emulator::{Device, Emulator, RateLimit, Throttle, Tier};
-use tokio::time::Instant;
+use jobs_emulator::{Device, Emulator, HubBehavior, RateLimit, Throttle, Throttled, Tier};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
 
-use crate::support::{Caller, VERSION, method_job, quick};
+use crate::support::{Answer, Caller, PATIENCE, VERSION, method_job, quick, quick_hub, with};
 
 /// A hub of S1 with one unit: a burst of 100 job operations, then 100 a minute.
 async fn metered(throttle: Throttle) -> Emulator {
@@ -23,8 +27,7 @@ async fn burst_passes_at_once_and_the_rest_is_rejected_if_nothing_queues() {
     // At 100 a minute another one or more pass if the test is slow.
     assert!((100..108).contains(&passed), "{passed}");
     for answer in answers.iter().filter(|answer| answer.status != 200) {
-        assert_eq!((answer.status, answer.error().as_str()), (429, "ThrottlingException"));
-        assert!(!answer.headers.contains_key("retry-after"));
+        assert_eq!((answer.status, answer.error().as_str()), (429, "ThrottlingBacklogTimeout"));
     }
 }
 
@@ -77,7 +80,7 @@ async fn refused_tokens_are_not_counted() {
 
 #[tokio::test]
 async fn reads_count_unless_they_are_excepted() {
-    for (counts, expected) in [(true, 429), (false, 404)] {
+    for (counts, expected) in [(true, 429), (false, 200)] {
         let limit = RateLimit::per_minute(1);
         let throttle = Throttle::documented().job_operations(limit).counts_reads(counts);
         let hub = metered(throttle).await;
@@ -101,6 +104,55 @@ async fn devices_of_a_job_are_reached_at_the_rate_of_the_tier() {
     assert!((50..=52).contains(&succeeded), "{succeeded}");
     hub.advance_clock(Duration::from_secs(5)).await;
     assert_eq!(caller.job("job").await["status"], "completed");
+}
+
+#[tokio::test]
+async fn rejection_closes_the_connection_and_states_the_wait_in_its_text() {
+    let throttle = Throttle::documented().job_operations(RateLimit::per_minute(1));
+    let behavior =
+        HubBehavior { throttled: Throttled::Exception, retry_after: Some(7), ..HubBehavior::default() };
+    for (behavior, name, retry_after) in [
+        (HubBehavior::default(), "ThrottlingBacklogTimeout", None),
+        (behavior, "ThrottlingException", Some("7")),
+    ] {
+        let hub = quick().throttle(throttle.clone()).behavior(behavior).start().await;
+        let token = Caller::of(&hub).token;
+        // Without `connection: close`: it is the hub that ends the connection.
+        let request =
+            format!("GET /jobs/v2/query?{VERSION} HTTP/1.1\r\nhost: h\r\nauthorization: {token}\r\n\r\n");
+        let both = format!("{request}{request}");
+        let mut stream = TcpStream::connect(hub.address()).await.unwrap();
+        stream.write_all(both.as_bytes()).await.unwrap();
+        let mut answers = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut answers)).await.unwrap().unwrap();
+        let rejection = Answer::parse(answers.split_at(answers.rfind("HTTP/1.1").unwrap()).1).unwrap();
+        assert_eq!((rejection.status, rejection.error().as_str()), (429, name));
+        assert_eq!(rejection.headers["connection"], "close");
+        assert_eq!(rejection.headers.get("retry-after").map(String::as_str), retry_after);
+        let text = "The request has been throttled. Wait 10 seconds and try again. Operation type: Jobs";
+        assert_eq!(rejection.reason(), text);
+    }
+}
+
+#[tokio::test]
+async fn scheduled_job_holds_its_slot_until_it_ran_or_is_cancelled() {
+    let hub = quick_hub().await;
+    let caller = Caller::lasting(&hub);
+    let later = with(method_job(), json!({ "startTime": hub.now() + TimeDelta::hours(1) }));
+    let create = async |id: &str, body: &Value| caller.create(id, body).await.status;
+    assert_eq!(create("a", &later).await, 200);
+    assert_eq!([create("b", &method_job()).await, create("b", &later).await], [429, 429]);
+    caller.cancel("a").await;
+    assert_eq!(create("b", &later).await, 200);
+    hub.advance_clock(Duration::from_secs(3601)).await;
+    assert_eq!(create("c", &method_job()).await, 200);
+
+    let behavior = HubBehavior { scheduled_jobs_hold_slots: false, ..HubBehavior::default() };
+    let hub = quick().behavior(behavior).start().await;
+    let caller = Caller::of(&hub);
+    for (id, body) in [("a", &later), ("b", &later), ("c", &method_job())] {
+        assert_eq!(caller.create(id, body).await.status, 200, "{id}");
+    }
 }
 
 #[tokio::test]

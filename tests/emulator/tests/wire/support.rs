@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jobs_emulator::{Device, Emulator, EmulatorBuilder, Pace};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -40,6 +40,15 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.lines();
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        Some(Self { status, headers, body: body.to_owned() })
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -103,6 +112,11 @@ impl Caller {
         Self { address: hub.address(), token: Identity::of(&hub.connection_string()).token() }
     }
 
+    /// A caller with every right whose token is good for centuries.
+    pub(crate) fn lasting(hub: &Emulator) -> Self {
+        Self::with_token(hub, Identity::of(&hub.connection_string()).token_until("7258118400"))
+    }
+
     pub(crate) fn with_token(hub: &Emulator, token: impl Into<String>) -> Self {
         Self { address: hub.address(), token: token.into() }
     }
@@ -140,6 +154,17 @@ impl Caller {
         let answer = self.get(&format!("/jobs/v2/{id}?{VERSION}")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.json()
+    }
+
+    /// The jobs of the list.
+    pub(crate) async fn jobs(&self, filter: &str) -> Vec<Value> {
+        let answer = self.get(&format!("/jobs/v2/query?{VERSION}{filter}")).await;
+        answer.json().as_array().unwrap().clone()
+    }
+
+    /// The rows of all jobs.
+    pub(crate) async fn rows(&self) -> Vec<Value> {
+        self.query_all("SELECT * FROM devices.jobs", "100").await.0
     }
 
     pub(crate) async fn cancel(&self, id: &str) -> Answer {
@@ -198,13 +223,7 @@ pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answ
 pub(crate) async fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
-    let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let mut lines = head.lines();
-    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let headers = lines.filter_map(|line| line.split_once(": "));
-    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-    Some(Answer { status, headers, body: body.to_owned() })
+    Answer::parse(&String::from_utf8_lossy(&bytes))
 }
 
 /// A method job on all devices.
@@ -221,6 +240,11 @@ pub(crate) fn twin_job(patch: Value) -> Value {
     let mut twin = patch;
     twin["etag"] = json!("*");
     json!({ "type": "scheduleUpdateTwin", "updateTwin": twin, "queryCondition": "*" })
+}
+
+/// A date of a job or row.
+pub(crate) fn time(json: &Value, name: &str) -> DateTime<Utc> {
+    json[name].as_str().unwrap().parse().unwrap()
 }
 
 /// The body with other members.

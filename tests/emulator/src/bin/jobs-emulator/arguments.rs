@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bpaf::{Parser, construct, long};
 use chrono::{DateTime, Utc};
-use jobs_emulator::{Pace, Throttle, Tier};
+use jobs_emulator::{HubBehavior, Pace, Throttle, Tier};
 
 /// Primary key of the policy `iothubowner` unless `--key` replaces it. It is published: not a secret.
 const PUBLISHED_KEY: &[u8] = b"jobs-emulator: not a secret key!";
@@ -31,6 +31,7 @@ pub(crate) struct Arguments {
     pub(crate) seed: Option<u64>,
     pub(crate) record: usize,
     pub(crate) strict_api_version: Option<String>,
+    pub(crate) behavior: HubBehavior,
     pub(crate) ready_file: Option<PathBuf>,
     pub(crate) verbose: bool,
 }
@@ -101,6 +102,7 @@ pub(crate) fn arguments() -> impl Parser<Arguments> {
         .help("Accept this api-version only: by default all from 2018-06-30 to 2024-03-31 that clients send")
         .argument::<String>("VERSION")
         .optional();
+    let behavior = behavior();
     let ready_file = long("ready-file")
         .help("Write the line that tells that the hub is ready to this file as well")
         .argument::<PathBuf>("FILE")
@@ -124,6 +126,7 @@ pub(crate) fn arguments() -> impl Parser<Arguments> {
         seed,
         record,
         strict_api_version,
+        behavior,
         ready_file,
         verbose,
     })
@@ -157,6 +160,21 @@ fn throttle() -> impl Parser<Throttle> {
         }
         throttle
     })
+}
+
+fn behavior() -> impl Parser<HubBehavior> {
+    long("behavior")
+        .help("Behave otherwise than most hubs seen, such as create-lag=5: see the README for the settings")
+        .argument::<String>("NAME=VALUE")
+        .many()
+        .parse(|settings| {
+            let mut behavior = HubBehavior::default();
+            for setting in settings {
+                let (name, value) = setting.split_once('=').unwrap_or((&setting, ""));
+                behavior.set(name, value)?;
+            }
+            Ok::<_, String>(behavior)
+        })
 }
 
 fn certificate() -> impl Parser<CertificateFiles> {

@@ -59,7 +59,7 @@ fn write(mut output: impl Write, text: Text<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use jobs_emulator::Tier;
+    use jobs_emulator::{JobIds, Tier};
 
     use super::*;
 
@@ -104,11 +104,16 @@ mod tests {
             "9",
             "--strict-api-version",
             "2021-04-12",
+            "--behavior",
+            "create-lag=5",
+            "--behavior",
+            "job-ids=any-case",
             "--ready-file",
             "r",
             "-v",
         ];
         let Ok(Command::Run(arguments)) = run(&flags) else { panic!("understood") };
+        assert_eq!(arguments.behavior.job_ids, JobIds::AnyCase);
         assert_eq!((arguments.tier, arguments.units, arguments.port), (Tier::S2, 3, 0));
         assert!(matches!(run(&["--check", "r"]), Ok(Command::Check(_))));
         assert!(matches!(run(&["--help"]), Err(ParseFailure::Stdout(..))));
@@ -127,6 +132,8 @@ mod tests {
             &["--key", "?"],
             &["--key", ""],
             &["--clock", "soon"],
+            &["--behavior", "create-lag"],
+            &["--behavior", "job-ids=upper"],
             &["--nonsense"],
         ] {
             assert!(matches!(run(flags), Err(ParseFailure::Stderr(_))), "{flags:?}");

@@ -44,6 +44,7 @@ fn set_up(arguments: &Arguments) -> Result<EmulatorBuilder, Failure> {
         .units(arguments.units)
         .throttle(arguments.throttle.clone())
         .pace(arguments.pace)
+        .behavior(arguments.behavior)
         .record_requests(arguments.record);
     builder = match &arguments.certificate {
         CertificateFiles::Temporary => builder.tls(jobs_emulator::Certificate::Good),

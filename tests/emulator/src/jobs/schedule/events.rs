@@ -1,16 +1,18 @@
 //! The events of a schedule: each takes a job one step further.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Schedule;
+use crate::jobs::execution::Finish;
 use crate::jobs::job::{Job, JobStatus};
-use crate::jobs::request::Work;
-use crate::jobs::row::{Outcome, RowError};
+use crate::jobs::row::{Outcome, RowError, RowStatus};
 use crate::jobs::store::JobKey;
 use crate::jobs::timeline::Event;
 use crate::jobs::times::after;
 use crate::limits::JOB_HISTORY_DAYS;
-use crate::query::{Collection, parse_targets};
+use crate::query::parse_targets;
 
 impl Schedule {
     pub(super) fn happen(&mut self, event: Event, at: DateTime<Utc>) {
@@ -40,10 +42,6 @@ impl Schedule {
     fn start(&mut self, key: JobKey, at: DateTime<Utc>) {
         let Some(job) = self.jobs.get_mut(key).filter(|job| !job.status.is_final()) else { return };
         match parse_targets(&job.request.condition) {
-            Ok((Collection::Modules, _)) if matches!(job.request.work, Work::TwinUpdate(_)) => {
-                job.failure_reason = Some("A twin update cannot target modules".into());
-                self.end(key, JobStatus::Failed, at);
-            }
             Ok(targets) => {
                 job.targets = Some(targets);
                 self.slots.wait(key);
@@ -88,22 +86,39 @@ impl Schedule {
     /// Begins the next row, and plans its end and the row after it.
     fn operate(&mut self, key: JobKey, at: DateTime<Utc>) {
         let Some(job) = self.jobs.get_mut(key).filter(|job| job.status == JobStatus::Running) else { return };
-        let begun = self.execution.begin(job, at);
-        if begun.end > at {
-            self.timeline.add(begun.end, Event::Finish(key, begun.index));
-        } else {
-            self.finish(key, begun.index, at);
+        let (index, least, next) = self.execution.next_row(job, at);
+        match self.execution.begin(job, index, least, at) {
+            Some(end) if end > at => self.timeline.add(end, Event::Finish(key, index)),
+            Some(_) => self.finish(key, index, at),
+            None => {}
         }
-        if let Some(next) = begun.next {
+        if let Some(next) = next {
             self.timeline.add(next, Event::Operate(key));
+        }
+    }
+
+    /// Begins the rows that waited for devices which can be reached now.
+    pub(super) fn begin_waiting(&mut self, at: DateTime<Utc>) {
+        for key in &self.live {
+            let Some(job) = self.jobs.get_mut(*key) else { continue };
+            for index in std::mem::take(&mut job.waiting) {
+                if let Some(end) = self.execution.begin(job, index, Duration::ZERO, at) {
+                    self.timeline.add(end, Event::Finish(*key, index));
+                }
+            }
         }
     }
 
     /// Does the job's work on the device of a row.
     fn finish(&mut self, key: JobKey, index: usize, at: DateTime<Utc>) {
-        let Some(job) = self.jobs.get(key).filter(|job| job.status == JobStatus::Running) else { return };
-        if let Some(outcome) = self.execution.finish(key, job, index, at) {
-            self.finish_row(key, index, outcome, at);
+        let Some(job) = self.jobs.get_mut(key).filter(|job| job.status == JobStatus::Running) else { return };
+        match self.execution.finish(key, job, index, at) {
+            Finish::Outcome(outcome) => self.finish_row(key, index, outcome, at),
+            Finish::Handler => {}
+            Finish::Waiting => {
+                job.change_row(index, RowStatus::Pending, at);
+                job.waiting.push(index);
+            }
         }
     }
 
@@ -117,6 +132,7 @@ impl Schedule {
 
     fn run_out_of_time(&mut self, key: JobKey, at: DateTime<Utc>) {
         let Some(job) = self.running_job(key) else { return };
+        job.waiting.clear();
         let error = RowError::not_started();
         for index in 0..job.rows.len() {
             if !job.rows[index].status.is_final() {

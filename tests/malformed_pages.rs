@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{Error, JobFilter};
+use jobs_api::{Error, JobFilter, JobOutcome};
 use jobs_emulator::{Fault, Route, When};
 use reqwest::Method;
 
@@ -70,6 +70,19 @@ async fn report_counts_unreadable_rows() {
     hub.inject(Route::QueryDevices, When::Next(1), page);
     let report = client.job_report("job").await.unwrap();
     assert_eq!((report.devices, report.succeeded, report.failed, report.unreadable), (3, 1, 1, 1));
+}
+
+#[tokio::test]
+async fn count_with_a_fraction_of_zero_hides_no_job() {
+    let hub = quick_hub().await;
+    let counts = r#"{"deviceCount":2.0,"succeededCount":2.0,"failedCount":0.0}"#;
+    let job = format!(r#"{{"jobId":"job","status":"completed","deviceJobStatistics":{counts}}}"#);
+    hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(job.clone()));
+    hub.inject(Route::QueryJobs, When::Every(1), Fault::status(200).with_body(format!("[{job}]")));
+    let client = client(&hub);
+    assert_eq!(client.get_scheduled_job("job").await.unwrap().outcome(), JobOutcome::Succeeded);
+    let job = client.query_scheduled_jobs(JobFilter::default()).try_next().await.unwrap().unwrap();
+    assert_eq!(job.counts().total, 2);
 }
 
 #[tokio::test]

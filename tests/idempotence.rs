@@ -27,7 +27,7 @@ async fn ensured_job_that_differs_is_a_conflict() {
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let later = set_interval().starting_at(Utc::now() + TimeDelta::hours(1));
     let error = client.ensure_scheduled_job("job", &later).await.unwrap_err();
-    let Error::JobConflict { job_id, differences } = &error else { panic!("{error}") };
+    let Error::JobConflict { job_id, differences, .. } = &error else { panic!("{error}") };
     assert_eq!(job_id, "job");
     assert_eq!(differences[..], ["type", "cloudToDeviceMethod", "updateTwin", "startTime"]);
     assert!(error.is_already_exists() && !error.is_outcome_unknown());

@@ -11,6 +11,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::cycle::CycleDetector;
 use super::query::{JobFilter, Query, Select};
+use super::read::record_state;
 use crate::auth::redact_tokens;
 use crate::error::Error;
 use crate::generated::Client as Api;
@@ -238,7 +239,9 @@ impl Listing<JobResponse> {
         let read = |api: Api| async move {
             api.query_scheduled_jobs(status, job_type, continuation, Some(size)).await
         };
-        self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
+        let page = self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await?;
+        page.items.iter().for_each(|job| record_state(&self.pipeline, job.id(), job));
+        Ok(page)
     }
 }
 

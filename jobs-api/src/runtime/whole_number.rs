@@ -30,7 +30,8 @@ impl<'de, T: TryFrom<i64>> Visitor<'de> for WholeNumber<T> {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-        let signed = i64::try_from(number).map_err(|_| E::custom(format_args!("{number} is out of range")))?;
+        let signed =
+            i64::try_from(number).map_err(|_| E::custom(format_args!("{number} is out of range")))?;
         self.visit_i64(signed)
     }
 

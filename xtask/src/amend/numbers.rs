@@ -9,7 +9,8 @@ pub(crate) fn read_by_value(types: &mut [Item]) {
         let Item::Struct(item) = item else { continue };
         let Fields::Named(fields) = &mut item.fields else { continue };
         for field in fields.named.iter_mut().filter(|field| is_whole_number(&field.ty)) {
-            let read = parse_quote!(#[serde(default, deserialize_with = "crate::runtime::read_whole_number")]);
+            let read =
+                parse_quote!(#[serde(default, deserialize_with = "crate::runtime::read_whole_number")]);
             field.attrs.push(read);
         }
     }

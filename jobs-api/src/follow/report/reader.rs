@@ -3,35 +3,34 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::StreamExt as _;
 
 use super::JobReport;
+use crate::client::Client;
 use crate::error::Error;
+use crate::follow::poll_timer::{INTERVALS, PollTimer};
 use crate::generated::types::{DeviceJob, JobResponse};
-use crate::jobs::pager::{Page, Pager};
-use crate::jobs::poll_timer::{INTERVALS, PollTimer};
-use crate::pipeline::Pipeline;
+use crate::jobs::pager::Page;
 
 /// How long rows that lag behind their job are waited for by default.
-pub(in crate::jobs) const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
+pub(in crate::follow) const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How the report of a job is read.
 #[derive(Clone, Debug)]
-pub(crate) struct ReportReader {
-    pub(in crate::jobs) timeout: Duration,
-    pub(in crate::jobs) intervals: RangeInclusive<Duration>,
-    pub(in crate::jobs) listed: Listed,
+pub(in crate::follow) struct ReportReader {
+    pub(in crate::follow) timeout: Duration,
+    pub(in crate::follow) intervals: RangeInclusive<Duration>,
+    pub(in crate::follow) listed: Listed,
 }
 
 /// The devices of a job that is for a list.
 #[derive(Clone, Debug, Default)]
-pub(in crate::jobs) struct Listed {
-    pub(in crate::jobs) devices: Vec<String>,
+pub(in crate::follow) struct Listed {
+    pub(in crate::follow) devices: Vec<String>,
     /// The job selects all of them.
-    pub(in crate::jobs) selects_all: bool,
+    pub(in crate::follow) selects_all: bool,
 }
 
 impl Default for ReportReader {
@@ -43,18 +42,18 @@ impl Default for ReportReader {
 impl ReportReader {
     /// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
     /// time is over: once more at its end.
-    pub(crate) async fn read(
+    pub(in crate::follow) async fn read(
         &self,
-        pipeline: &Arc<Pipeline>,
+        client: &Client,
         id: &str,
         job: &JobResponse,
     ) -> Result<JobReport, Error> {
         let mut timer = PollTimer::start(Some(self.timeout), &self.intervals);
-        let (mut report, mut is_complete) = self.read_once(pipeline, id, job).await?;
+        let (mut report, mut is_complete) = self.read_once(client, id, job).await?;
         while !is_complete && job.outcome().is_final() && !timer.is_expired() {
             timer.sleep(Duration::ZERO, None).await;
             // If it fails, the previous report says what is missing.
-            if let Ok(next) = self.read_once(pipeline, id, job).await {
+            if let Ok(next) = self.read_once(client, id, job).await {
                 (report, is_complete) = next;
             }
         }
@@ -64,12 +63,12 @@ impl ReportReader {
     /// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
     async fn read_once(
         &self,
-        pipeline: &Arc<Pipeline>,
+        client: &Client,
         id: &str,
         job: &JobResponse,
     ) -> Result<(JobReport, bool), Error> {
         let mut sums = Sums::start(job, &self.listed);
-        let mut pages = pin!(Pager::of_device_jobs(pipeline.clone(), id).pages());
+        let mut pages = pin!(client.query_device_jobs(id).pages());
         let mut unreadable = None;
         while let Some(page) = pages.next().await {
             match page {

@@ -6,7 +6,9 @@
 
 mod job;
 mod jobs;
-pub(super) mod observation;
+mod observation;
+mod polling;
+pub(super) mod settings;
 mod span;
 
 pub use self::job::WaitForJob;

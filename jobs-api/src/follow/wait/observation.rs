@@ -5,19 +5,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::client::Client;
 use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
-use crate::jobs::outcome::JobOutcome;
 use crate::runtime::Timestamp;
 
 /// Consecutive polls that may fail, each after all of its retries.
 pub(super) const FAILED_POLLS: u32 = 5;
-/// How long the hub may not know a job by default: one that was just created is not shown at once.
-pub(in crate::jobs) const NOT_FOUND_AFTER: Duration = Duration::from_secs(30);
-
-/// A callback that receives each state of a job that differs from the previous one.
-pub(super) type OnProgress<'a> = Box<dyn FnMut(&JobResponse) + Send + 'a>;
-
 /// The states of a job, as far as polls have shown them.
 pub(super) struct Observation {
     current: Option<JobResponse>,
@@ -46,12 +40,17 @@ impl Observation {
         }
     }
 
-    /// Adds the result of a poll. Returns true if the state of the job has changed.
-    pub(super) fn add(&mut self, result: Result<JobResponse, Error>) -> bool {
+    /// Adds the result of a poll: `None` if the hub does not show the job. Returns true if the state of the job has
+    /// changed.
+    pub(super) fn add(&mut self, result: Result<Option<JobResponse>, Error>) -> bool {
         match result {
-            Ok(job) if job.outcome() != JobOutcome::Unknown => return self.add_state(job),
-            Ok(_) => self.add_unknown(None),
-            Err(error) if error.is_not_found() => self.add_unknown(Some(error)),
+            Ok(Some(job)) => return self.add_state(job),
+            Ok(None) => self.add_unknown(),
+            Err(error) if error.is_not_found() => {
+                self.add_unknown();
+                self.is_final = self.ends_if_unknown();
+                self.error = Some(error).filter(|_| self.is_final);
+            }
             Err(error) => {
                 self.add_failed_poll();
                 self.is_final = !error.is_retryable() || self.failed_polls >= FAILED_POLLS;
@@ -78,11 +77,16 @@ impl Observation {
         has_changed
     }
 
-    /// Adds a poll that did not show the job: it may not be shown yet, so that this is an error later only.
-    fn add_unknown(&mut self, error: Option<Error>) {
-        let since = *self.unknown_since.get_or_insert_with(Instant::now);
-        self.is_final = since.elapsed() >= self.not_found_after;
-        (self.error, self.failed_polls) = (error.filter(|_| self.is_final), 0);
+    /// Adds a poll that did not show the job: it may not be shown yet.
+    fn add_unknown(&mut self) {
+        self.unknown_since.get_or_insert_with(Instant::now);
+        (self.error, self.failed_polls) = (None, 0);
+    }
+
+    /// Returns true if another poll that does not show the job ends the wait.
+    pub(super) fn ends_if_unknown(&self) -> bool {
+        let unknown = self.unknown_since.map(|since| since.elapsed()).unwrap_or_default();
+        unknown >= self.not_found_after
     }
 
     /// Returns the latest state of the job.
@@ -105,19 +109,20 @@ impl Observation {
         start.and_then(|start| (start - now).to_std().ok()).unwrap_or_default()
     }
 
-    /// Returns how many devices of the job are left.
-    pub(super) fn devices_left(&self) -> u32 {
-        let counts = self.current.as_ref().map(JobResponse::counts).unwrap_or_default();
-        counts.total.saturating_sub(counts.succeeded.saturating_add(counts.failed))
+    /// Returns the time until the job is expected to end: by how fast devices were done, or by what the client knows.
+    pub(super) fn time_to_end(&self, client: &Client) -> Option<Duration> {
+        let job = self.current()?;
+        self.time_by_devices(job).or_else(|| client.estimate_time_to_end(job))
     }
 
     /// Returns the time until the last device is done, by how fast the others were.
-    pub(super) fn time_to_end(&self) -> Option<Duration> {
+    fn time_by_devices(&self, job: &JobResponse) -> Option<Duration> {
         let (start, done_then) = self.first?;
-        let counts = self.current.as_ref()?.counts();
-        let done = counts.succeeded.saturating_add(counts.failed).checked_sub(done_then)?;
-        let rate = f64::from(done) / start.elapsed().as_secs_f64().max(1e-3);
-        (done > 0).then(|| Duration::try_from_secs_f64(f64::from(self.devices_left()) / rate).ok())?
+        let counts = job.counts();
+        let done = counts.succeeded.saturating_add(counts.failed);
+        let rate = f64::from(done.checked_sub(done_then)?) / start.elapsed().as_secs_f64().max(1e-3);
+        let left = f64::from(counts.total.saturating_sub(done));
+        (rate > 0.0).then(|| Duration::try_from_secs_f64(left / rate).ok())?
     }
 
     /// Returns the error that ends the wait: that of the last poll, if it is final or the job was never
@@ -142,13 +147,23 @@ impl Observation {
 mod tests {
     use super::*;
 
-    fn running() -> Result<JobResponse, Error> {
-        Ok(JobResponse { status: Some(JobStatus::Running), ..JobResponse::default() })
+    const NOT_FOUND_AFTER: Duration = Duration::from_secs(30);
+
+    fn observation() -> Observation {
+        Observation::new(NOT_FOUND_AFTER)
+    }
+
+    fn running() -> Result<Option<JobResponse>, Error> {
+        Ok(Some(JobResponse { status: Some(JobStatus::Running), ..JobResponse::default() }))
+    }
+
+    fn not_found() -> Result<Option<JobResponse>, Error> {
+        Err(Error::from_status(404, ""))
     }
 
     #[test]
     fn only_consecutive_failures_end_the_wait() {
-        let mut observation = Observation::new(NOT_FOUND_AFTER);
+        let mut observation = observation();
         observation.add(running());
         for _ in 0..3 {
             for _ in 1..FAILED_POLLS {
@@ -164,20 +179,20 @@ mod tests {
     }
 
     /// Returns a running job of 100 devices, so many of which are done.
-    fn with_done(done: u32) -> Result<JobResponse, Error> {
+    fn with_done(done: u32) -> JobResponse {
         let json = format!(
             r#"{{"status":"running","deviceJobStatistics":{{"deviceCount":100,"succeededCount":{done}}}}}"#
         );
-        Ok(serde_json::from_str(&json).unwrap())
+        serde_json::from_str(&json).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
     async fn end_is_expected_by_how_fast_devices_are_done() {
-        let mut observation = Observation::new(NOT_FOUND_AFTER);
+        let mut observation = observation();
         for (done, time_to_end) in [(10, None), (30, Some(70)), (50, Some(50))] {
-            observation.add(with_done(done));
+            observation.add(Ok(Some(with_done(done))));
             assert_eq!(
-                observation.time_to_end(),
+                observation.time_by_devices(&with_done(done)),
                 time_to_end.map(Duration::from_secs),
                 "{done} devices done"
             );
@@ -189,67 +204,57 @@ mod tests {
     fn start_that_is_ahead_is_waited_for_unless_the_job_runs() {
         let now = DateTime::UNIX_EPOCH;
         for (status, time_to_start) in [("scheduled", 60), ("queued", 60), ("running", 0)] {
-            let mut observation = Observation::new(NOT_FOUND_AFTER);
+            let mut observation = observation();
             let json = format!(r#"{{"status":"{status}","startTime":"1970-01-01T00:01:00Z"}}"#);
-            observation.add(Ok(serde_json::from_str(&json).unwrap()));
+            observation.add(Ok(Some(serde_json::from_str(&json).unwrap())));
             assert_eq!(observation.time_to_start(now), Duration::from_secs(time_to_start), "{status}");
         }
-    }
-
-    /// Returns the forms in which the hub does not show a job.
-    fn unknown() -> [Result<JobResponse, Error>; 2] {
-        [Ok(JobResponse::default()), Err(Error::from_status(404, ""))]
     }
 
     #[tokio::test(start_paused = true)]
     async fn job_is_not_found_when_it_stays_unknown() {
         for is_seen in [false, true] {
-            let mut observation = Observation::new(NOT_FOUND_AFTER);
+            let mut observation = observation();
             if is_seen {
                 observation.add(running());
             }
-            for _ in 0..2 {
-                for result in unknown() {
-                    assert!(!observation.add(result) && !observation.is_final());
-                    tokio::time::advance(NOT_FOUND_AFTER / 4).await;
-                }
+            for result in [Ok(None), not_found(), Ok(None), not_found()] {
+                assert!(!observation.ends_if_unknown());
+                assert!(!observation.add(result) && !observation.is_final());
+                tokio::time::advance(NOT_FOUND_AFTER / 4).await;
             }
-            observation.add(Err(Error::from_status(404, "")));
+            assert!(observation.ends_if_unknown());
+            observation.add(not_found());
             assert!(observation.is_final() && observation.into_result("job".to_owned()).is_err());
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn job_that_is_shown_again_is_followed() {
-        let mut observation = Observation::new(NOT_FOUND_AFTER);
+        let mut observation = observation();
         for _ in 0..3 {
-            for result in unknown() {
+            for result in [Ok(None), not_found()] {
                 observation.add(result);
                 tokio::time::advance(NOT_FOUND_AFTER / 2).await;
             }
             observation.add(running());
-            assert!(!observation.is_final());
+            assert!(!observation.is_final() && !observation.ends_if_unknown());
         }
     }
 
     #[test]
     fn job_that_may_still_be_shown_is_no_error_at_the_timeout() {
-        for result in unknown() {
-            let mut observation = Observation::new(NOT_FOUND_AFTER);
+        for result in [Ok(None), not_found()] {
+            let mut observation = observation();
             observation.add(result);
-            assert_eq!(observation.into_result("job".to_owned()).unwrap().outcome(), JobOutcome::Unknown);
+            let job = observation.into_result("job".to_owned()).unwrap();
+            assert_eq!((job.id(), job.status.as_ref()), ("job", None));
         }
     }
 
     #[test]
-    fn job_that_was_never_polled_has_its_id() {
-        let job = Observation::new(NOT_FOUND_AFTER).into_result("reboot-43".to_owned()).unwrap();
-        assert_eq!(job.job_id.as_deref(), Some("reboot-43"));
-    }
-
-    #[test]
     fn permanent_failure_ends_the_wait_at_once() {
-        let mut observation = Observation::new(NOT_FOUND_AFTER);
+        let mut observation = observation();
         observation.add(Err(Error::from_status(403, "")));
         assert!(observation.is_final());
     }

@@ -1,15 +1,15 @@
 //! Reports: a job and the sums over its rows.
 
-pub(crate) mod reader;
+pub(super) mod reader;
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::outcome::JobOutcome;
 use crate::error::text::one_line;
 use crate::generated::types::{DeviceJob, DeviceJobStatistics, JobResponse};
+use crate::jobs::outcome::JobOutcome;
 use crate::runtime::Timestamp;
 
 /// Failed devices that a report names. A person reads no more, and a large fleet needs little memory.
@@ -115,7 +115,7 @@ impl JobReport {
 
     /// Adds the report of another job. The job becomes that of the worse outcome, with the statistics of both
     /// and the times from the first start to the last end.
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         merge_jobs(&mut self.job, other.job);
         self.devices += other.devices;
         self.succeeded += other.succeeded;

@@ -143,7 +143,7 @@ fn conflicts(error: &BatchError) -> Vec<(&str, &str, &[&str])> {
 
 fn conflict(failure: &JobFailure) -> (&str, &str, &[&str]) {
     match &failure.error {
-        Error::JobConflict { job_id, differences } => (&failure.job_id, job_id, differences),
+        Error::JobConflict { job_id, differences, .. } => (&failure.job_id, job_id, differences),
         error => panic!("{error}"),
     }
 }

@@ -40,8 +40,9 @@ impl Client {
 
     /// Creates a job unless it exists: the call may be repeated, after a crash too.
     ///
-    /// Returns the new job, or the job of this id if it is the one requested: same type, condition, work,
-    /// and, as far as the request sets them, start and time limit.
+    /// Returns the new job, or the job of this id if it is the one requested: same type, condition, work, start and
+    /// time limit, in whatever form the hub writes them. The deadline of the
+    /// [`RetryPolicy`](crate::RetryPolicy) is for the whole call, the reading of the job included.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -56,7 +57,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::JobConflict`] if a job of this id exists that is not the one requested; else those of
+    /// [`Error::JobConflict`] if a job of this id exists that is not the one requested, or that the hub shows in a
+    /// form that cannot be compared: [`Error::is_outcome_unknown`] tells the two apart. Else those of
     /// [`create_scheduled_job`](Self::create_scheduled_job).
     pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
         ensure_job(&self.0, id, request).await
@@ -64,12 +66,11 @@ impl Client {
 
     /// Reads a job, with its status and how many devices are in which state: [Get Scheduled Job][page].
     ///
-    /// An import or export job, which belongs to older operations, has the status `unknown` and little
-    /// else.
-    ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`] if the hub does not know the id.
+    /// [`Error::is_not_found`] if the hub answers `unknown`: it does not know the id, or does not show the job yet,
+    /// which takes some seconds after its creation. An import or export job, which belongs to older operations,
+    /// reads the same. [`call`](Self::call) returns such an answer as it is.
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
     #[doc(alias("getJob", "GetJobAsync"))]

@@ -220,7 +220,8 @@ fn compare_starts(job: &JobResponse, sent: Option<&Timestamp>) -> Verdict {
         _ if [3, 0].map(|digits| sent.trunc_subsecs(digits)).contains(&found.trunc_subsecs(3)) => Same,
         // The hub starts a job at once whose start has passed, and may date it so.
         Some(true) if created.is_some_and(|created| sent <= created) => Unclear,
-        _ => Differs,
+        None => Unclear,
+        Some(_) => Differs,
     }
 }
 

@@ -133,6 +133,7 @@ fn start_is_compared_by_what_was_asked_for() {
         );
     }
     let undated = with(&shown(at_once), "/createdTime", Value::Null);
+    assert_eq!(compare_json(&undated, &request()), unclear);
     assert_eq!(compare_json(&undated, &starting(Value::Null)), unclear);
     assert_eq!(
         compare_json(&with(&undated, "/startTime", Value::Null), &starting(Value::Null)),

@@ -181,7 +181,8 @@ impl Drop for BatchTrace {
 
 /// Reports an error that comes from no operation, in the current span.
 pub(super) fn report_refusal(error: &Error) {
-    warn!(target: BATCH, error = %Description(error), "error.type" = %ErrorType(error));
+    // Not as an error, which would set the status of the span before its end.
+    warn!(target: BATCH, reason = %Description(error), "error.type" = %ErrorType(error), "a job was refused");
 }
 
 /// Records the outcome of a job, or the status of the failure, on its span.

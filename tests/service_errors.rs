@@ -43,8 +43,8 @@ async fn unknown_job_is_not_found() {
         assert_eq!(
             error.to_string(),
             format!(
-                "the hub knows no job with the id {job_id}, or does not show it yet (request id {request_id}); hint: \
-                 import and export jobs read the same"
+                "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
+                 {request_id}); hint: import and export jobs read the same"
             )
         );
     }

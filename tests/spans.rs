@@ -75,9 +75,9 @@ async fn operation_has_a_child_span_for_each_attempt() {
 async fn refused_operation_has_a_status_and_one_warning() {
     let hub = quick_hub().await;
     let captured = Captured::start();
-    let error = client(&hub).get_scheduled_job("none").await.unwrap_err();
+    let error = client(&hub).cancel_scheduled_job("none").await.unwrap_err();
     let spans = captured.spans();
-    let operation = find_span(&spans, "get_scheduled_job");
+    let operation = find_span(&spans, "cancel_scheduled_job");
     assert_eq!(description(operation), Some(&*error.to_string()));
     assert_eq!(failures(operation), [("WARN".to_owned(), error.to_string())]);
     let tracking_id = error.service().unwrap().tracking_id();
@@ -90,11 +90,23 @@ async fn refused_operation_has_a_status_and_one_warning() {
             ("iothub.outcome_unknown", None),
         ],
     );
-    let attempt = find_span(&spans, "GET");
+    let attempt = find_span(&spans, "POST");
     assert_eq!(attempt.parent_span_id, operation.span_context.span_id());
     assert_eq!(description(attempt), Some(""));
     assert_eq!(attribute(attempt, "error.type").as_deref(), Some("404"));
     assert_eq!(failures(attempt), []);
+}
+
+#[tokio::test]
+async fn job_that_is_not_found_is_a_warning_after_an_attempt_that_succeeded() {
+    let hub = quick_hub().await;
+    let captured = Captured::start();
+    let error = client(&hub).get_scheduled_job("none").await.unwrap_err();
+    let spans = captured.spans();
+    let operation = find_span(&spans, "get_scheduled_job");
+    assert_eq!(failures(operation), [("WARN".to_owned(), error.to_string())]);
+    assert_eq!(attribute(operation, "error.type").as_deref(), Some("job_not_found"));
+    assert_eq!(attribute(find_span(&spans, "GET"), "error.type"), None);
 }
 
 #[tokio::test]

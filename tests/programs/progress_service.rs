@@ -51,7 +51,7 @@ async fn open(client: Client, id: &str) -> reqwest::Response {
 async fn progress_arrives_while_the_job_runs_and_ends_with_it() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);
-    let request = reboot().with_max_execution_time(Duration::from_secs(3 * 3600));
+    let request = reboot().with_max_execution_time(Duration::from_secs(2 * 3600));
     client.create_scheduled_job("reboot-43", &request).await.unwrap();
     let mut response = open(client, "reboot-43").await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");

@@ -26,8 +26,8 @@ impl fmt::Display for Error {
             }
             Self::JobNotFound { job_id, request_id } => write!(
                 f,
-                "the hub knows no job with the id {job_id}, or does not show it yet (request id {request_id}); \
-                 hint: import and export jobs read the same"
+                "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
+                 {request_id}); hint: import and export jobs read the same"
             ),
             Self::ListNotCompared { job_id, .. } => {
                 write!(

@@ -37,7 +37,7 @@ async fn job_that_is_awaited_no_longer_has_not_ended() {
     let spans = captured.spans();
     let batch = spans.iter().find(|span| attribute(span, "iothub.requests").is_some()).unwrap();
     assert_eq!(events(batch, "a job ended").len(), 0);
-    let [event] = &events(batch, "the end of a job is awaited no longer")[..] else { panic!("{batch:?}") };
+    let [event] = &events(batch, "stopped waiting for a job")[..] else { panic!("{batch:?}") };
     assert!(event.contains(&"outcome=pending".to_owned()), "{event:?}");
 }
 

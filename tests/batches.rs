@@ -95,9 +95,10 @@ async fn job_waits_hours_for_its_slot() {
     let clock = FrozenClock::new();
     let hub = hub_with_slots(1, Duration::from_secs(2 * 3600)).await;
     let client = client(&hub);
-    let long = reboot().with_max_execution_time(Duration::from_secs(3 * 3600));
-    client.create_scheduled_job("other", &long).await.unwrap();
-    let run = tokio::spawn(client.run_jobs(stream::iter([("job-0", long)])).collect::<Vec<_>>());
+    let long = |request: JobRequest| request.with_max_execution_time(Duration::from_secs(3 * 3600));
+    client.create_scheduled_job("other", &long(reboot())).await.unwrap();
+    let requests = requests(1).map(move |(id, request)| (id, long(request)));
+    let run = tokio::spawn(client.run_jobs(stream::iter(requests)).collect::<Vec<_>>());
     clock.run_until(|| creations(&hub, "job-0") > 0).await;
     for _ in 0..60 {
         clock.advance(Duration::from_secs(115)).await;

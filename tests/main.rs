@@ -12,12 +12,12 @@ mod conditions;
 mod deserialization;
 mod device_lists;
 mod devices;
-#[cfg(feature = "entra")]
 mod entra;
 mod enums;
 mod execution;
 mod hub;
 mod idempotence;
+mod list_conditions;
 mod listings;
 mod lost_responses;
 mod malformed_pages;
@@ -25,18 +25,16 @@ mod malformed_responses;
 mod metrics;
 mod pacing;
 mod programs;
-#[cfg(feature = "rustls")]
 mod proxies;
-#[cfg(feature = "rustls")]
 mod readme;
 mod redaction;
 mod redirects;
 mod reports;
+mod request_files;
 mod requests;
 mod retries;
 mod rotation;
 mod runtimes;
-#[cfg(feature = "schemars")]
 mod schema;
 mod service_errors;
 #[cfg(unix)]
@@ -44,8 +42,6 @@ mod simulation;
 mod spans;
 mod support;
 mod telemetry;
-#[cfg(feature = "rustls")]
 mod tls;
-#[cfg(feature = "entra")]
 mod token_refresh;
 mod waiting;

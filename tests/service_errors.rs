@@ -22,9 +22,10 @@ async fn job_beyond_the_tier_limit_is_throttled() {
     let client = client(&hub);
     client.create_scheduled_job("first", &reboot()).await.unwrap();
     let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
-    client.create_scheduled_job("later", &reboot().starting_at(later)).await.unwrap();
-    let error = client.create_scheduled_job("second", &reboot()).await.unwrap_err();
-    assert!(error.is_job_slot_busy() && error.is_throttled(), "{error}");
+    for request in [reboot(), reboot().starting_at(later)] {
+        let error = client.create_scheduled_job("second", &request).await.unwrap_err();
+        assert!(error.is_job_slot_busy() && error.is_throttled(), "{error}");
+    }
 }
 
 #[tokio::test]

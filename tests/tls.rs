@@ -42,6 +42,19 @@ fn assert_reports(error: &Error, certificate: CertificateError, words: &str) {
 }
 
 #[tokio::test]
+async fn https_to_a_plain_port_is_not_retried() {
+    let hub = Emulator::start().await;
+    let endpoint = hub.endpoint().replace("http://", "https://");
+    let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
+    let error = builder.endpoint(endpoint).build().unwrap().create_scheduled_job("job", &reboot()).await;
+    let error = error.unwrap_err();
+    let Error::Transport(transport) = &error else { panic!("{error}") };
+    assert!(transport.is_connect() && !error.is_retryable() && transport.attempt() == 1, "{error:?}");
+    assert!(error.to_string().contains("the server does not speak TLS"), "{error}");
+    assert!(error.to_string().ends_with("; hint: check the port and the scheme of the endpoint"), "{error}");
+}
+
+#[tokio::test]
 async fn private_authority_is_trusted_when_configured() {
     let hub = Emulator::builder().tls(Certificate::Good).start().await;
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
@@ -143,27 +156,6 @@ async fn certificate_not_valid_yet_is_rejected() {
     let error =
         connect_error(Certificate::NotValidYet, |hub| private_http_client(hub).build().unwrap()).await;
     assert_reports(&error, CertificateError::NotValidYet, "its certificate is not valid yet");
-}
-
-#[cfg(all(feature = "native-tls", target_os = "linux"))]
-#[tokio::test]
-async fn openssl_reports_the_same_certificate_errors() {
-    use CertificateError::{Expired, NameMismatch, NotValidYet, UnknownIssuer};
-
-    let native = || reqwest::Client::builder().tls_backend_native().no_proxy();
-    for (certificate, is_authority_trusted, expected) in [
-        (Certificate::Good, false, UnknownIssuer),
-        (Certificate::SelfSigned, true, UnknownIssuer),
-        (Certificate::OtherName, true, NameMismatch),
-        (Certificate::Expired, true, Expired),
-        (Certificate::NotValidYet, true, NotValidYet),
-    ] {
-        let http = |hub: &Emulator| match is_authority_trusted {
-            true => native().tls_certs_merge([authority(hub)]).build().unwrap(),
-            false => native().build().unwrap(),
-        };
-        assert_reports(&connect_error(certificate, http).await, expected, "its certificate ");
-    }
 }
 
 /// The default client does not trust the server's authority: reading that certificate shows that the two

@@ -10,6 +10,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+#[macro_use]
 mod exit;
 mod hub;
 mod progress;
@@ -23,7 +24,7 @@ use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, JobType};
 use jobs_api::{Client, JobFilter, Timestamp};
 
-use exit::exit_code;
+use exit::{exit_code, parse};
 use hub::Hub;
 use progress::follow;
 
@@ -39,7 +40,7 @@ fn command_line() -> OptionParser<JobFilter> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(command_line().run()).await)
+    exit_code(run(parse(command_line())).await)
 }
 
 async fn run(filter: JobFilter) -> Result<(), Box<dyn Error>> {
@@ -59,11 +60,13 @@ async fn schedule_some(client: &Client) -> Result<(), Box<dyn Error>> {
     let reboot = |building| {
         JobRequest::device_method(CloudToDeviceMethod::new("reboot"), format!("tags.building = '{building}'"))
     };
-    client.create_scheduled_job("reboot-43", &reboot("43")).await?;
-    follow(client, "reboot-43").await?;
+    for id in ["reboot-43", "reboot-43-again"] {
+        client.create_scheduled_job(id, &reboot("43")).await?;
+        follow(client, id).await?;
+    }
+    // The last, since it holds the hub's only slot until it has run.
     let tonight = Utc::now() + TimeDelta::hours(6);
     client.create_scheduled_job("reboot-44-tonight", &reboot("44").starting_at(tonight)).await?;
-    client.create_scheduled_job("reboot-43-again", &reboot("43")).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! device again. A wave that has other devices by then is a conflict, and ends it.
 //!
 //! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 150 devices. With
-//! `--troubled` two of them are offline, and the roll-out stops after ten.
+//! `--troubled` the twins of two of them are full, and the roll-out stops after ten.
 //!
 //! ```sh
 //! cargo run --example roll_out
@@ -14,6 +14,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+#[macro_use]
 mod exit;
 mod hub;
 
@@ -26,7 +27,7 @@ use jobs_api::types::{JobRequest, Twin};
 use jobs_api::{Client, JobOutcome};
 use serde_json::json;
 
-use exit::exit_code;
+use exit::{exit_code, parse};
 use hub::Hub;
 
 /// The part of the devices that has the setting after each wave, in percent.
@@ -39,7 +40,7 @@ struct Arguments {
 }
 
 fn command_line() -> OptionParser<Arguments> {
-    let troubled = long("troubled").help("Let two devices of the emulated hub be offline").switch();
+    let troubled = long("troubled").help("Let the twins of two devices of the emulated hub be full").switch();
     let name = long("name")
         .help("Name of the roll-out: the same one resumes it; after a failed wave choose another")
         .argument("NAME")
@@ -58,7 +59,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(command_line().run()).await)
+    exit_code(run(parse(command_line())).await)
 }
 
 async fn run(Arguments { troubled, name, condition }: Arguments) -> Result<(), Box<dyn Error>> {

@@ -191,7 +191,8 @@ async fn list(client: &Client, shared: &Shared) -> Result<Returned, Failure> {
         match job {
             Ok(job) => assert_eq!(job.id(), format!("row-{row}"), "the listing skips or repeats a row"),
             Err(error) => {
-                assert!(jobs.next().await.is_none(), "the stream goes on after an error");
+                let is_page = matches!(error, Error::UnreadableResponse(_));
+                assert!(is_page || jobs.next().await.is_none(), "the stream goes on after an error");
                 return Err(error.into());
             }
         }
@@ -233,9 +234,8 @@ fn client(shared: &Shared, socket: &Path, settings: &Settings) -> Client {
         .unix_socket(socket)
         .connector_layer(UnreliableConnections(shared.clone()))
         .connect_timeout(Duration::from_secs(10))
-        .redirect(reqwest::redirect::Policy::none());
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    let http = http.tls_certs_only([]);
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_only([]);
     let connection_string =
         format!("HostName=hub.localhost;SharedAccessKeyName=service;SharedAccessKey={KEY}");
     ClientBuilder::from_connection_string(&connection_string)

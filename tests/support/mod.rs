@@ -2,7 +2,6 @@
 
 pub(crate) mod capture;
 pub(crate) mod clock;
-#[cfg(feature = "entra")]
 pub(crate) mod identity;
 pub(crate) mod meter;
 pub(crate) mod span;
@@ -16,9 +15,7 @@ use serde_json::json;
 
 use self::clock::TEST_TIMEOUT;
 
-#[cfg(feature = "entra")]
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
-#[cfg(feature = "entra")]
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// The pace of a hub on which jobs complete at once.
@@ -36,9 +33,14 @@ pub(crate) fn builder(hub: &Emulator) -> ClientBuilder {
     builder.endpoint(hub.endpoint())
 }
 
-/// The behaviour of a hub that reports an unreachable device at once, and not at the time limit of the job.
-pub(crate) fn failing_at_once() -> HubBehavior {
+/// The behavior of a hub on which methods fail on offline devices without waiting for the time limit.
+pub(crate) fn offline_fails_at_once() -> HubBehavior {
     HubBehavior { unreachable_devices: Unreachable::FailAtOnce, ..HubBehavior::default() }
+}
+
+/// The behavior of a hub on which jobs hold no slot until they start.
+pub(crate) fn later_jobs_hold_no_slot() -> HubBehavior {
+    HubBehavior { scheduled_jobs_hold_slots: false, ..HubBehavior::default() }
 }
 
 /// Starts a hub with one device, on which jobs complete at once.
@@ -46,10 +48,11 @@ pub(crate) async fn quick_hub() -> Emulator {
     Emulator::builder().pace(AT_ONCE).device(Device::new("pump-1")).start().await
 }
 
-/// Starts a hub with one device, on which jobs spend an hour in the state that `slow` selects.
+/// Starts a hub with one device, on which jobs spend 50 minutes in the state that `slow` selects: less than
+/// the time limit of a job that sets none.
 pub(crate) async fn slow_hub(slow: impl FnOnce(&mut Pace) -> &mut Duration) -> Emulator {
     let mut pace = AT_ONCE;
-    *slow(&mut pace) = Duration::from_secs(3600);
+    *slow(&mut pace) = Duration::from_secs(50 * 60);
     Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await
 }
 

@@ -10,13 +10,12 @@ use serde_json::json;
 use similar::TextDiff;
 
 use crate::outcome::Outcome;
-use crate::render::{Rendered, SPEC, render};
+use crate::render::{Rendered, render};
 use crate::spec::{Spec, SpecError};
 use crate::surface::{HandWritten, Report, Surface, compare};
-use crate::upstream::deviations::{self, DEVIATIONS, README};
+use crate::upstream::deviations;
+use crate::workspace::{CLIENT, DEVIATIONS, README, SPEC};
 
-/// The client that it writes; the only other output is the table of deviations.
-pub(crate) const CLIENT: &str = "jobs-api/src/generated.rs";
 const REMEDY: &str = "`cargo xtask regen` brings it up to date";
 
 /// The options of the command.

@@ -3,12 +3,10 @@
 use crate::document::{self, Defect};
 use crate::places::Places;
 use crate::spec::Spec;
+use crate::workspace::SPEC;
 use crate::{
     aliases, amend, audit, enums, generator, other_rows, rows, segments, setters, syntax, visibility,
 };
-
-/// The generator's only input, from the root of the workspace.
-pub(crate) const SPEC: &str = "spec/openapi.json";
 
 /// The client's source, and what there is in it.
 pub(crate) struct Rendered {
@@ -39,6 +37,7 @@ pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defect> {
     if let Some(module) = syntax::types_module(&mut client) {
         amend::read_nulls_as_empty(module);
         amend::read_numbers_by_value(module);
+        amend::read_numbers_as_text(module);
         setters::add(spec, &items, module);
         aliases::add(spec, module)?;
         types = module.iter().filter_map(syntax::type_name).count();
@@ -46,6 +45,10 @@ pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defect> {
     amend::lay_out_docs(&mut client.items);
     let open = enums.iter().map(|item| item.ident.to_string()).collect();
     audit::check(&client, &open, &places)?;
+    // After the audit, which refuses such code: responses must not be read so.
+    if let Some(types) = syntax::types_module(&mut client) {
+        amend::refuse_unknown_members(types);
+    }
     let operations = document::operations(&spec.json).count();
     let source = banner(spec) + &prettyplease::unparse(&client);
     Ok(Rendered { source, operations, types, places })
@@ -66,7 +69,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::scratch::repository;
+    use crate::workspace::repository;
 
     fn own_spec() -> Value {
         serde_json::from_str(&fs::read_to_string(repository().join(SPEC)).unwrap()).unwrap()

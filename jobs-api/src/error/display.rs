@@ -13,8 +13,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConnectionString(error) => error.fmt(f),
-            Self::Credential(CredentialError::NoToken(error)) => write!(f, "not sent: {error}"),
-            Self::Credential(error) => error.fmt(f),
+            Self::Credential { error, target: Some(target) } => write!(f, "{target} was not sent: {error}"),
+            Self::Credential { error: CredentialError::NoToken(error), .. } => write!(f, "not sent: {error}"),
+            Self::Credential { error, .. } => error.fmt(f),
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
             Self::InvalidRequest { field, rule, target: None } => write!(f, "not sent: {field} {rule}"),
             Self::InvalidRequest { field, rule, target: Some(target) } => {
@@ -65,7 +66,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::ConnectionString(error) => error.source(),
-            Self::Credential(error) => error.source(),
+            Self::Credential { error, .. } => error.source(),
             Self::Transport(error) => error.source(),
             Self::UnreadableResponse(error) => error.source(),
             Self::InvalidPayload(error) => Some(error),

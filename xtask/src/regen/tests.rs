@@ -2,7 +2,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
-use crate::scratch::repository;
+use crate::workspace::repository;
 
 /// Creates a workspace with `spec` and the current client.
 fn workspace(spec: &str) -> TempDir {

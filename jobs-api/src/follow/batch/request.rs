@@ -49,8 +49,12 @@ impl JobRequest {
     /// up all of them; if a job has none, the result is a [`BatchError`](crate::BatchError), which names the job and
     /// its devices and keeps what the others reported.
     ///
-    /// An empty list or id, an id that does not fit into a condition, and a condition with a parenthesis or a
-    /// quote that is not in a pair make the request invalid: no job is created.
+    /// The condition may have comparisons, lists of constants, strings without escaped quotes, and parentheses in
+    /// pairs; any other could be read so that it extends the job beyond the list. A [`Condition`](crate::Condition)
+    /// whose names have no brackets, quotes, parentheses or backslashes has this form.
+    ///
+    /// Any other condition, an empty list, an id that no device can have, and one that does not fit into a condition
+    /// make the request invalid: no job is created.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client, ids: Vec<String>) -> Result<(), jobs_api::BatchError> {

@@ -95,8 +95,10 @@ async fn job_waits_hours_for_its_slot() {
     let clock = FrozenClock::new();
     let hub = hub_with_slots(1, Duration::from_secs(2 * 3600)).await;
     let client = client(&hub);
-    client.create_scheduled_job("other", &reboot()).await.unwrap();
-    let run = tokio::spawn(client.run_jobs(stream::iter(requests(1))).collect::<Vec<_>>());
+    let limit = Duration::from_secs(3 * 3600);
+    client.create_scheduled_job("other", &reboot().with_max_execution_time(limit)).await.unwrap();
+    let requests = requests(1).map(move |(id, request)| (id, request.with_max_execution_time(limit)));
+    let run = tokio::spawn(client.run_jobs(stream::iter(requests)).collect::<Vec<_>>());
     clock.run_until(|| creations(&hub, "job-0") > 0).await;
     for _ in 0..60 {
         clock.advance(Duration::from_secs(115)).await;

@@ -26,7 +26,7 @@ async fn create_ten_thousand_jobs(client: &Client) {
 /// Creates ten thousand jobs with a token of this age, and returns its credential provider.
 async fn identity_after_ten_thousand_jobs(token_age: Duration) -> Arc<Identity> {
     let _clock = FrozenClock::new();
-    let hub = Emulator::builder().record_requests(20_000).start().await;
+    let hub = Emulator::builder().record_requests(20_000).concurrent_jobs(usize::MAX).start().await;
     let identity = Identity::of(&hub);
     let http = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
     let credential = Credential::token(identity.clone());

@@ -48,9 +48,10 @@ async fn dropped_batch_creates_nothing_more_and_resumes() {
 
 #[tokio::test]
 async fn batch_resumes_with_jobs_done_running_and_in_conflict() {
+    // The scheduled job would hold the only slot.
     let behavior = HubBehavior { scheduled_jobs_hold_slots: false, ..HubBehavior::default() };
     let pace = Pace { running: Duration::from_secs(3000), ..AT_ONCE };
-    let hub = Emulator::builder().behavior(behavior).pace(pace).device(Device::new("pump-1")).start().await;
+    let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).behavior(behavior).start().await;
     let first = client(&hub);
     first.create_scheduled_job("job-0", &reboot()).await.unwrap();
     wait_for(&first, "job-0", &[JobStatus::Running]).await;

@@ -8,7 +8,9 @@ use jobs_api::{Client, Error, JobFilter, Pager, RetryPolicy};
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Request, Route, When};
 use serde_json::json;
 
-use crate::support::{AT_ONCE, builder, client, quick_hub, reboot, set_interval, wait_for_end};
+use crate::support::{
+    AT_ONCE, builder, client, failing_at_once, quick_hub, reboot, set_interval, wait_for_end,
+};
 
 /// Starts a hub with `count` completed jobs.
 async fn hub_with_jobs(count: usize) -> (Emulator, Client) {
@@ -145,7 +147,7 @@ async fn hub_with_failures() -> (Emulator, Client) {
             .answering(|_| MethodAnswer { status: 404, payload: json!("no such method") }),
         _ => Device::new(format!("on-{n}")),
     });
-    let hub = Emulator::builder().pace(AT_ONCE).devices(devices).start().await;
+    let hub = Emulator::builder().pace(AT_ONCE).devices(devices).behavior(failing_at_once()).start().await;
     let client = client(&hub);
     let request = reboot().with_max_execution_time(Duration::from_secs(1));
     client.create_scheduled_job("job", &request).await.unwrap();

@@ -242,7 +242,7 @@ async fn failed_wait_has_the_status_of_its_poll_and_reports_it_once() {
     let client = client(&hub);
     for (id, error_type) in [("none", "job_not_found"), ("a b", "invalid_request")] {
         let captured = Captured::start();
-        let error = client.wait_for_job(id).await.unwrap_err();
+        let error = client.wait_for_job(id).not_found_after(Duration::ZERO).await.unwrap_err();
         let spans = captured.spans();
         let (wait, poll) = (find_span(&spans, "wait_for_job"), find_span(&spans, "get_scheduled_job"));
         assert_eq!(poll.parent_span_id, wait.span_context.span_id());
@@ -262,7 +262,7 @@ async fn wait_for_many_counts_its_jobs() {
     client.create_scheduled_job("one", &reboot()).await.unwrap();
     client.create_scheduled_job("two", &reboot()).await.unwrap();
     let captured = Captured::start();
-    let results = client.wait_for_jobs(["one", "two", "none"]).await;
+    let results = client.wait_for_jobs(["one", "two", "none"]).not_found_after(Duration::ZERO).await;
     let error = results["none"].as_ref().unwrap_err();
     let spans = captured.spans();
     let wait = find_span(&spans, "wait_for_jobs");

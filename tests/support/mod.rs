@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, Twin};
 use jobs_api::{Client, ClientBuilder, RetryPolicy};
-use jobs_emulator::{Device, Emulator, Pace};
+use jobs_emulator::{Device, Emulator, HubBehavior, Pace, Unreachable};
 use serde_json::json;
 
 use self::clock::TEST_TIMEOUT;
@@ -34,6 +34,11 @@ pub(crate) fn client(hub: &Emulator) -> Client {
 pub(crate) fn builder(hub: &Emulator) -> ClientBuilder {
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
     builder.endpoint(hub.endpoint())
+}
+
+/// The behaviour of a hub that reports an unreachable device at once, and not at the time limit of the job.
+pub(crate) fn failing_at_once() -> HubBehavior {
+    HubBehavior { unreachable_devices: Unreachable::FailAtOnce, ..HubBehavior::default() }
 }
 
 /// Starts a hub with one device, on which jobs complete at once.

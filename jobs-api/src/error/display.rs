@@ -29,6 +29,12 @@ impl fmt::Display for Error {
                 "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
                  {request_id}); hint: import and export jobs read the same"
             ),
+            Self::ListNotCompared { job_id, .. } => {
+                write!(
+                    f,
+                    "not created: {job_id} of the same list could not be read, so that it may have changed"
+                )
+            }
             Self::NotInTime(error) => error.fmt(f),
             Self::Transport(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
@@ -67,6 +73,7 @@ impl std::error::Error for Error {
             | Self::InvalidRequest { .. }
             | Self::JobConflict { .. }
             | Self::JobNotFound { .. }
+            | Self::ListNotCompared { .. }
             | Self::NotInTime(_)
             | Self::Service(_)
             | Self::UnreadableRow(_)

@@ -9,6 +9,7 @@ mod headers;
 mod json_path;
 mod not_in_time;
 mod service;
+pub(crate) mod telemetry;
 pub(crate) mod text;
 mod transport;
 mod unreadable_response;
@@ -82,6 +83,14 @@ pub enum Error {
         job_id: String,
         /// The `Request-Id` that the request carried.
         request_id: RequestId,
+    },
+    /// A job of a list was not created, since another job of the list could not be read: a change of the list would
+    /// have gone unnoticed.
+    ListNotCompared {
+        /// The id of the job that could not be read.
+        job_id: String,
+        /// The reading of that job may succeed later.
+        is_retryable: bool,
     },
     /// The client paces its calls, and the turn of this one does not come before its deadline; it was not
     /// sent.
@@ -202,6 +211,7 @@ impl Error {
         match self {
             Self::Credential(error) => matches!(error, CredentialError::NoToken(_)),
             Self::NotInTime(_) => true,
+            Self::ListNotCompared { is_retryable, .. } => *is_retryable,
             Self::Transport(error) => error.certificate().is_none(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             _ => false,

@@ -20,8 +20,9 @@ pub(crate) async fn read_job(pipeline: &Pipeline, id: &str) -> Result<JobRespons
     .inspect(|job| record_state(pipeline, id, job))
 }
 
-/// Reads the job of a valid id; `None` if the hub does not show it.
-pub(super) async fn find_job(pipeline: &Pipeline, id: &str) -> Result<Option<JobResponse>, Error> {
+/// Reads the job of this id, which is checked before; `None` if the hub does not show it.
+pub(crate) async fn find_job(pipeline: &Pipeline, id: &str) -> Result<Option<JobResponse>, Error> {
+    check_job_id(id).map_err(|error| pipeline.refuse("get_scheduled_job", Some(id), error))?;
     match execute(pipeline, id, |response| Ok(response.into_inner())).await {
         Ok(job) if is_shown(&job) => {
             record_state(pipeline, id, &job);

@@ -64,12 +64,6 @@ impl Operation<'_> {
         result.map_err(|error| error.with_outcome_unknown(self.state.is_outcome_unknown()))
     }
 
-    /// Reads with as many attempts as an operation has, within the deadline of this one.
-    pub(crate) async fn read<T, E>(&mut self, read: impl GeneratedCall<T, E>) -> Result<Box<T>, Error> {
-        let mut state = self.state.restart(self.pipeline.retry, Role::Plain);
-        self.read_as(&mut state, read).await
-    }
-
     /// Makes attempts at a change. If a response is lost, `read` and `conclude` are to settle the outcome: see
     /// [`resolve`](Self::resolve).
     pub(crate) async fn change<T, E>(

@@ -150,7 +150,7 @@ fn id_of_a_split_request_leaves_room_for_the_number() {
     assert_eq!(jobs(&longest, reboot("*").for_devices(ids())).len(), 20);
     let error = refusal(&format!("{longest}x"), reboot("*").for_devices(ids()));
     assert!(
-        error.contains("jobId must have at most 56 characters: the list of devices takes 20 jobs"),
+        error.contains("jobId must have at most 56 characters: the list of devices needs 20 jobs"),
         "{error}"
     );
     assert_eq!(jobs(&"x".repeat(64), reboot("*").for_devices(["a"])).len(), 1);

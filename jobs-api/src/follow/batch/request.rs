@@ -77,8 +77,9 @@ impl JobRequest {
     /// in another way. Before the first job is created, all jobs of the list are therefore compared with those of
     /// the hub. If one exists and differs, as after a change of the devices or of the work, none is created: each
     /// job that differs or is missing ends with an [`Error::JobConflict`], and those that exist as requested are
-    /// followed. Devices that only fill further jobs at the end are no conflict. Of two lists under one id in the
-    /// same batch the second is invalid.
+    /// followed. If one cannot be read, none is created or followed: the others end with an
+    /// [`Error::ListNotCompared`]. Devices that only fill further jobs at the end are no conflict. Of two lists under
+    /// one id in the same batch the second is invalid.
     pub fn for_devices<I: IntoIterator<Item: Into<String>>>(self, ids: I) -> BatchRequest {
         let devices = ids.into_iter().map(Into::into).collect();
         BatchRequest { request: self, devices: Some(devices) }

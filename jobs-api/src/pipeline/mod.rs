@@ -5,6 +5,7 @@
 
 mod attempts;
 mod body;
+mod generated_call;
 pub(crate) mod hooks;
 pub(crate) mod operation;
 pub(crate) mod pacer;
@@ -21,7 +22,7 @@ use chrono::{DateTime, Utc};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
-use self::operation::GeneratedCall;
+use self::generated_call::GeneratedCall;
 use self::pacer::Pacer;
 pub use self::response::Response;
 use self::retry::RetryPolicy;

@@ -1,20 +1,18 @@
 //! One operation: its attempts, and the reading that resolves a change whose response was lost.
 
-use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use progenitor_client::ResponseValue;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
+use super::generated_call::GeneratedCall;
 use super::retry::{MIN_ATTEMPT, RetryPolicy, exponential};
 use super::retry_state::{RetryState, Role};
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
 use crate::error::Error;
-use crate::generated;
 
 /// The first pause between two readings, and the longest: the hub shows a change some seconds later.
 const READING_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -37,19 +35,6 @@ pub(crate) enum Conclusion<T> {
     Refused(Error),
     /// No further reading would tell.
     Unknown,
-}
-
-/// A generated operation, called once for each attempt with a client for it.
-pub(crate) trait GeneratedCall<T, E>: Fn(generated::Client) -> Self::Sending {
-    type Sending: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>;
-}
-
-impl<T, E, F, S> GeneratedCall<T, E> for F
-where
-    F: Fn(generated::Client) -> S,
-    S: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-{
-    type Sending = S;
 }
 
 impl Pipeline {

@@ -19,7 +19,7 @@ pub(super) const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 /// | 429, too many calls | another attempt when the client's pacer lets it through, not before `Retry-After`; it does not count as an attempt. [Without pacing](crate::ClientBuilder::without_pacing), as above |
 /// | 429004, no free job slot | an error, or a wait for a job to end: see [`with_slot_deadline`](Self::with_slot_deadline) |
 /// | 401 | one more attempt with a new token of the current credential, signed by the hub's clock; it does not count as an attempt. None with a fixed signature, nor with a token of Microsoft Entra ID younger than 30 seconds |
-/// | any failure of a create or cancel call, after a lost response | the job is read: see below; before it waits for a turn or a slot, too |
+/// | any failure of a create or cancel call, after a lost response | the job is read, also before the next attempt of a throttled call: see below |
 /// | many failures of a client's calls, other than 429 | no other attempt, until successes or time allow it again: a hub in trouble is not sent a multiple of its calls |
 /// | a certificate that is not trusted, anything else | the error, at once |
 ///

@@ -150,7 +150,8 @@ async fn hub_with_failures() -> (Emulator, Client) {
     let hub = Emulator::builder().pace(AT_ONCE).devices(devices).behavior(offline_fails_at_once());
     let hub = hub.start().await;
     let client = client(&hub);
-    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let request = reboot().with_max_execution_time(Duration::from_secs(1));
+    client.create_scheduled_job("job", &request).await.unwrap();
     wait_for_end(&client, "job").await;
     (hub, client)
 }

@@ -34,7 +34,7 @@ async fn error_names_its_attempt_after_a_retry() {
         assert!(error.contains(words) && error.ends_with(", attempt 8)"), "{error}");
     }
     assert_eq!(hub.requests().len(), 16);
-    let error = client.get_scheduled_job("job").await.unwrap_err();
+    let error = client.cancel_scheduled_job("job").await.unwrap_err();
     assert_eq!(error.service().unwrap().attempt(), 1);
     assert!(!error.to_string().contains("attempt"), "{error}");
 }

@@ -94,6 +94,7 @@ async fn run_wave(client: &Client, id: &str, devices: &[String]) -> Result<(), B
     let report = result?;
     println!("{id}: {}, {} of {} devices updated", report.outcome(), report.succeeded, report.devices);
     report.failures.iter().for_each(|failure| println!("  {failure}"));
+    report.devices_without_row.iter().for_each(|device| println!("  {device}: no result"));
     match report.outcome() {
         JobOutcome::Succeeded => Ok(()),
         outcome => Err(format!("the roll-out stops: this wave {outcome}").into()),

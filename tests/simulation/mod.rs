@@ -22,10 +22,13 @@ use self::invariants::Tally;
 
 /// Scenarios of an ordinary test run.
 const SCENARIOS: u64 = 2_000;
+/// Outcomes of a hundred unknown ones that one more reading within the deadline may have settled.
+const KNOWABLE_PERCENT: u64 = 3;
 /// Violations that are printed at most.
 const SHOWN: usize = 20;
 
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures of a long run")]
 fn calls_report_truly_what_happened() {
     let variable = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let (first, scenarios) = match variable("SIMULATION_SEED") {
@@ -69,7 +72,12 @@ fn calls_report_truly_what_happened() {
     );
     if scenarios >= SCENARIOS {
         // The faults are dense enough to matter, and not so dense that nothing succeeds.
-        let Tally { calls, successes, resolved, failures, settled, unknown, .. } = total;
+        let Tally { calls, successes, resolved, failures, settled, unknown, knowable, .. } = total;
+        let share = 100.0 * knowable as f64 / unknown as f64;
+        println!(
+            "{scenarios} scenarios from seed {first}: {share:.2} % of unknown outcomes knowable, {total:?}"
+        );
+        assert!(knowable * 100 <= unknown * KNOWABLE_PERCENT, "{total:?}");
         assert!(successes > calls / 5 && failures > calls / 5 && unknown > calls / 20, "{total:?}");
         assert!(resolved > calls / 80 && settled > calls / 80, "{total:?}");
     }

@@ -7,6 +7,7 @@ mod request_id;
 mod rows;
 mod segment;
 mod timestamp;
+mod whole_number;
 
 pub(crate) use self::attempt::Attempt;
 pub(crate) use self::known::{read_known, text_or_number};
@@ -15,3 +16,4 @@ pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};
 pub(crate) use self::segment::encode_segment;
 pub use self::timestamp::Timestamp;
+pub(crate) use self::whole_number::read_whole_number;

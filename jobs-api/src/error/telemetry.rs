@@ -1,0 +1,134 @@
+//! Failures, as spans, events and metrics name them.
+
+use std::fmt;
+
+use tracing::Span;
+use tracing::field::display;
+
+use super::Error;
+use crate::auth::causes;
+
+/// Sets the status of a span to that of a failed one, with type and description.
+pub(crate) fn record_failure(span: &Span, error: &Error) {
+    if !span.is_disabled() {
+        record_error_type(span, error);
+        record_description(span, &Description(error));
+    }
+}
+
+/// Sets the status of a span to that of a failed one, with the type alone.
+pub(crate) fn record_error_type(span: &Span, error: &Error) {
+    record_type(span, &ErrorType(error));
+}
+
+/// The status of a failed span, kept until it is recorded.
+#[derive(Debug)]
+pub(crate) struct FailureStatus {
+    error_type: String,
+    description: String,
+}
+
+impl FailureStatus {
+    pub(crate) fn of(error: &Error) -> Self {
+        Self { error_type: ErrorType(error).to_string(), description: Description(error).to_string() }
+    }
+
+    /// Sets the status of a span.
+    pub(crate) fn record(&self, span: &Span) {
+        record_type(span, &self.error_type);
+        record_description(span, &self.description);
+    }
+}
+
+fn record_type(span: &Span, error_type: &impl fmt::Display) {
+    span.record("error.type", display(error_type));
+    span.record("otel.status_code", "ERROR");
+}
+
+/// Records the description of a status, after its code: a status without a description would replace it.
+fn record_description(span: &Span, description: &impl fmt::Display) {
+    span.record("otel.status_description", display(description));
+}
+
+/// Returns the kind of an error that is no response of the hub.
+pub(crate) fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Transport(transport) if transport.certificate().is_some() => "certificate",
+        Error::Transport(transport) if transport.is_timeout() => "timeout",
+        Error::Transport(transport) if transport.is_connect() => "connect",
+        Error::Transport(_) => "connection",
+        Error::UnreadableResponse(_) => "unreadable_response",
+        Error::Credential { .. } => "credential",
+        Error::NotInTime(_) => "not_in_time",
+        Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
+        Error::JobConflict { .. } => "job_conflict",
+        Error::ListNotCompared { .. } => "list_not_compared",
+        Error::JobNotFound { .. } => "job_not_found",
+        _ => "invalid_request",
+    }
+}
+
+/// Returns true if the operation was refused for what it asks: by a rule of the service, by a job that
+/// exists, or by the hub with a status of 4xx that a repetition would meet again.
+pub(crate) fn is_refused(error: &Error) -> bool {
+    match error {
+        Error::InvalidRequest { .. } | Error::InvalidPayload(_) | Error::JobNotFound { .. } => true,
+        Error::JobConflict { is_certain, .. } => *is_certain,
+        Error::Service(service) => {
+            service.status().is_client_error() && !error.is_retryable() && !error.is_outcome_unknown()
+        }
+        _ => false,
+    }
+}
+
+/// Returns the text of the innermost cause, such as a refused connection.
+pub(crate) fn root_cause(error: &Error) -> Option<&(dyn std::error::Error + 'static)> {
+    causes(Some(error)).last()
+}
+
+/// The HTTP status by which the hub refused or failed, else the kind of the error.
+pub(crate) struct ErrorType<'a>(pub(crate) &'a Error);
+
+impl fmt::Display for ErrorType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.service() {
+            Some(service) => f.write_str(service.status().as_str()),
+            None => f.write_str(kind(self.0)),
+        }
+    }
+}
+
+/// An error and its causes on one line.
+pub(crate) struct Description<'a>(pub(crate) &'a Error);
+
+impl fmt::Display for Description<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, layer) in causes(Some(self.0)).enumerate() {
+            let separator = if depth == 0 { "" } else { ": " };
+            write!(f, "{separator}{layer}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_without_a_response_have_a_type_and_a_level() {
+        let conflict =
+            || Error::JobConflict { job_id: "a".into(), differences: Vec::new(), is_certain: true };
+        for (error, error_type, refused) in [
+            (Error::from_status(404, ""), "404", true),
+            (Error::from_status(429, ""), "429", false),
+            (Error::from_status(503, ""), "503", false),
+            (Error::EndlessListing, "malformed_page", false),
+            (conflict(), "job_conflict", true),
+            (Error::invalid_request("jobId", "must not be empty"), "invalid_request", true),
+        ] {
+            assert_eq!(ErrorType(&error).to_string(), error_type);
+            assert_eq!(is_refused(&error), refused, "{error}");
+        }
+    }
+}

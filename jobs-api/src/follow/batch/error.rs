@@ -1,0 +1,135 @@
+//! Errors of a batch: the jobs that have no report, beside the report of the others.
+
+use std::fmt;
+
+use crate::error::Error;
+use crate::error::text::one_line;
+use crate::follow::report::JobReport;
+
+/// The reason why a request of a batch has no complete report: at least one of its jobs has none.
+///
+/// A request without a list has one job, whose error this is. Of a
+/// [list of devices](crate::types::JobRequest::for_devices) it names each job that has no report, with its devices,
+/// and keeps what the others reported.
+///
+/// ```
+/// # fn example(result: Result<jobs_api::JobReport, jobs_api::BatchError>) {
+/// match result {
+///     Ok(report) => println!("{}: {} devices", report.outcome(), report.devices),
+///     Err(error) => {
+///         for failure in error.failures() {
+///             println!("{failure}");
+///         }
+///         if let Some(report) = error.report() {
+///             println!("all others: {}, {} devices", report.outcome(), report.devices);
+///         }
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct BatchError {
+    jobs: usize,
+    first: Box<JobFailure>,
+    /// In the order of the jobs' numbers, without the first.
+    others: Vec<JobFailure>,
+    report: Option<Box<JobReport>>,
+}
+
+/// A job of a batch that has no report, and the reason.
+///
+/// The job may have run, whatever the error: reading its report may fail too. Its devices make another request, under
+/// another id, if the same batch is not to be repeated. Read the job before:
+///
+/// ```
+/// # async fn example(client: jobs_api::Client, error: jobs_api::BatchError) {
+/// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+///
+/// let mut devices = Vec::new();
+/// // A creation whose outcome is unknown may still take effect.
+/// for failure in error.failures().filter(|failure| !failure.error.is_outcome_unknown()) {
+///     let job = client.get_scheduled_job(&failure.job_id).await;
+///     if job.is_err_and(|error| error.is_not_found()) {
+///         devices.extend(&failure.devices);
+///     }
+/// }
+/// let reboot = CloudToDeviceMethod::new("reboot");
+/// let request = JobRequest::device_method(reboot, "*").for_devices(devices);
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct JobFailure {
+    /// The id of the job; empty if it is not a valid one. The job may exist, and may have run.
+    pub job_id: String,
+    /// The devices of the list that the job is for, in the order of their ids; empty if there is no list, or it
+    /// cannot be used.
+    pub devices: Vec<String>,
+    /// The reason.
+    pub error: Error,
+}
+
+impl BatchError {
+    /// Makes the error of a request that has so many jobs. `None` if no job has failed.
+    pub(super) fn new(
+        jobs: usize,
+        failures: impl IntoIterator<Item = JobFailure>,
+        report: Option<JobReport>,
+    ) -> Option<Self> {
+        let mut failures = failures.into_iter();
+        let first = Box::new(failures.next()?);
+        Some(Self { jobs, first, others: failures.collect(), report: report.map(Box::new) })
+    }
+
+    /// Returns the jobs that have no report, in the order of their numbers: at least one.
+    pub fn failures(&self) -> impl Iterator<Item = &JobFailure> {
+        std::iter::once(&*self.first).chain(&self.others)
+    }
+
+    /// Returns the error of the first of these jobs, the only one of a request without a list.
+    pub fn first_error(&self) -> &Error {
+        &self.first.error
+    }
+
+    /// Returns the sum of the other jobs' reports; `None` if there is none.
+    pub fn report(&self) -> Option<&JobReport> {
+        self.report.as_deref()
+    }
+
+    /// Returns true if a job may exist although its creation failed. The same batch, repeated, follows it if it
+    /// does, and creates it otherwise.
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.failures().any(|failure| failure.error.is_outcome_unknown())
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.jobs > 1 {
+            write!(f, "{} of {} jobs have no report: ", 1 + self.others.len(), self.jobs)?;
+        }
+        self.first.fmt(f)
+    }
+}
+
+impl std::error::Error for BatchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The text has the layer of the error itself.
+        self.first.error.source()
+    }
+}
+
+/// Shows the job's id and devices if these are of a list, and the error, on one line.
+impl fmt::Display for JobFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.devices[..] {
+            [] => {}
+            [device] => write!(f, "{} (1 device: {}): ", self.job_id, one_line(device))?,
+            [first, .., last] => {
+                let (count, first, last) = (self.devices.len(), one_line(first), one_line(last));
+                write!(f, "{} ({count} devices: {first} to {last}): ", self.job_id)?;
+            }
+        }
+        self.error.fmt(f)
+    }
+}

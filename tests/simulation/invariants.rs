@@ -218,15 +218,19 @@ fn check_success(call: &Call, returned: &Returned, hub: &Hub) -> Result<(), Stri
 fn check_report(report: &JobReport, hub: &Hub) -> Result<(), String> {
     let Some(job) = hub.jobs.get(JOB) else { return Err("the job does not exist".into()) };
     ensure(is_identical(job.author), || "the job is another".into())?;
-    let is_success =
-        hub.status(JOB) == Some("completed") && hub.devices.iter().all(|device| *device == Fate::Succeeds);
-    let outcome = report.outcome();
-    ensure(outcome.is_final(), || format!("the job has not ended: {outcome}"))?;
-    // Without the rows of all devices the statistics decide, which count a device that was reached.
-    let is_complete = report.devices == hub.devices.len() as u64;
-    ensure(outcome != JobOutcome::Succeeded || is_success || !is_complete, || {
-        format!("the job is {:?}, its devices are {:?}", hub.status(JOB), hub.devices)
-    })
+    let failures = hub.devices.iter().filter(|device| **device != Fate::Succeeds).count();
+    let (status, outcome) = (hub.status(JOB), report.outcome());
+    let is_true = match outcome {
+        JobOutcome::Succeeded => status == Some("completed") && failures == 0 && !hub.devices.is_empty(),
+        JobOutcome::CompletedWithFailures(count) => {
+            status == Some("completed") && (1..=failures).contains(&(count as usize))
+        }
+        JobOutcome::Incomplete(_) => status == Some("completed"),
+        JobOutcome::NoDevices => status == Some("completed") && hub.devices.is_empty(),
+        JobOutcome::Cancelled => status == Some("cancelled"),
+        _ => false,
+    };
+    ensure(is_true, || format!("{outcome}, but the job is {status:?}, its devices are {:?}", hub.devices))
 }
 
 fn is_identical(author: Author) -> bool {

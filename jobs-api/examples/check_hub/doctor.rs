@@ -1,0 +1,155 @@
+//! The doctor: whether the hub can be reached, and what the credential may do.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::TryStreamExt as _;
+use jobs_api::reqwest::header::HeaderMap;
+use jobs_api::types::{JobRequest, JobStatus, QuerySpecification};
+use jobs_api::{Error, ErrorCode, JobFilter, Operations};
+use tokio::net::lookup_host;
+
+use crate::facts::words;
+use crate::jobs::Jobs;
+use crate::report::Line;
+use crate::target::Target;
+
+/// The clock skew that a hub tolerates when it reads a token.
+const TOLERATED_SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// Examines name, network, TLS, clock, token, rights, tier and slots.
+pub(crate) async fn examine(target: &Target, jobs: &Jobs) -> Vec<Line> {
+    let name = name(target).await;
+    let start = Utc::now();
+    let read = jobs.read(&jobs.id("unknown")).await;
+    let clock = read.as_ref().ok().and_then(|job| date(job.headers())).map(|date| date - start);
+    let read = read.map(|_| ());
+    let skew = clock.or_else(|| read.as_ref().err()?.service()?.clock_skew());
+    let mut lines = vec![name, network(&read), tls(target, &read), clock_line(skew), token(&read)];
+    // Any hub must refuse a job without a type: it creates nothing.
+    let create = jobs.create(&jobs.id("none"), &JobRequest::default()).await.map(|_| ());
+    let cancel = jobs.cancel(&jobs.id("unknown")).await.map(|_| ());
+    let query = query(jobs).await;
+    lines.push(tier([&read, &create, &cancel]));
+    for (check, right, result) in [
+        ("right: read", "RegistryRead or jobs/read", read),
+        ("right: create", "RegistryWrite or jobs/write", create),
+        ("right: cancel", "RegistryWrite or jobs/delete", cancel),
+        ("right: query", "ServiceConnect or twins/read", query),
+    ] {
+        lines.push(self::right(check, right, &result));
+    }
+    lines.push(slots(jobs).await);
+    lines
+}
+
+fn line(check: &'static str, is_ok: impl Into<Option<bool>>, detail: impl Into<String>) -> Line {
+    Line { check, is_ok: is_ok.into(), detail: detail.into() }
+}
+
+async fn name(target: &Target) -> Line {
+    let Some(host) = &target.host else { return line("name", true, "emulated") };
+    match lookup_host((host.split(':').next().unwrap_or_default(), 443)).await {
+        Ok(addresses) => line("name", true, format!("resolves to {} addresses", addresses.count())),
+        // A proxy resolves names itself.
+        Err(_) => line("name", None, "does not resolve on this machine"),
+    }
+}
+
+fn network(read: &Result<(), Error>) -> Line {
+    match read {
+        Err(error @ Error::Transport(transport)) if transport.certificate().is_none() => {
+            line("network", false, words(error))
+        }
+        Err(Error::Credential(_)) => line("network", None, "no request was sent"),
+        _ => line("network", true, "the hub answers"),
+    }
+}
+
+fn tls(target: &Target, read: &Result<(), Error>) -> Line {
+    match read {
+        Err(Error::Transport(error)) => match error.certificate() {
+            Some(defect) => line("TLS", false, defect.to_string()),
+            None => line("TLS", None, "no connection"),
+        },
+        Err(error) if error.service().is_none() => line("TLS", None, "no connection"),
+        _ if target.is_real() => line("TLS", true, "the certificate is trusted"),
+        _ => line("TLS", None, "the emulated hub is on this machine, without TLS"),
+    }
+}
+
+fn clock_line(skew: Option<TimeDelta>) -> Line {
+    match skew {
+        Some(skew) => {
+            let detail = format!("the hub's is {} s ahead", skew.num_seconds());
+            line("clock", skew.abs() < TOLERATED_SKEW, detail)
+        }
+        None => line("clock", None, "no answer with a date, or less than five minutes apart"),
+    }
+}
+
+fn token(read: &Result<(), Error>) -> Line {
+    match read {
+        Ok(()) => line("token", true, "accepted"),
+        Err(error @ Error::Credential(_)) => line("token", false, words(error)),
+        Err(error) if is_refused(error) => {
+            let detail = "refused, unless a line below is ok: then only this right is missing";
+            line("token", None, detail)
+        }
+        Err(error) if error.service().is_some() => line("token", true, "accepted"),
+        Err(_) => line("token", None, "no answer"),
+    }
+}
+
+fn right(check: &'static str, right: &str, result: &Result<(), Error>) -> Line {
+    match result {
+        Err(error) if is_refused(error) => line(check, false, format!("missing: {right} ({})", words(error))),
+        Err(error) if error.service().is_none_or(|service| service.status().is_server_error()) => {
+            line(check, None, words(error))
+        }
+        _ => line(check, true, right),
+    }
+}
+
+fn tier(results: [&Result<(), Error>; 3]) -> Line {
+    let errors = || results.iter().filter_map(|result| result.as_ref().err());
+    let code = Some(&ErrorCode::OperationNotAvailableInCurrentTier);
+    if errors().any(|error| error.service().and_then(|service| service.code()) == code) {
+        line("tier", false, "basic: it has no jobs")
+    } else if errors().count() < 3 {
+        line("tier", true, "free or standard: it has jobs")
+    } else {
+        line("tier", None, "no operation on jobs was accepted")
+    }
+}
+
+async fn query(jobs: &Jobs) -> Result<(), Error> {
+    let text = format!("SELECT deviceId FROM devices WHERE {}", jobs.condition());
+    let query = &QuerySpecification::default().with_query(text);
+    let query = |api: Operations| async move { api.query_devices(None, None, query).await };
+    jobs.client.call(query).await.map(|_| ())
+}
+
+async fn slots(jobs: &Jobs) -> Line {
+    let mut active = 0;
+    for status in [JobStatus::Queued, JobStatus::Scheduled, JobStatus::Running] {
+        let listing = jobs.client.query_scheduled_jobs(JobFilter::default().status(status));
+        match listing.try_fold(0, |count, _| async move { Ok(count + 1) }).await {
+            Ok(count) => active += count,
+            Err(error) => return line("slots", None, words(&error)),
+        }
+    }
+    match active {
+        0 => line("slots", true, "no job is scheduled or running"),
+        _ => line("slots", None, format!("{active} jobs are scheduled or running, each in a slot")),
+    }
+}
+
+fn is_refused(error: &Error) -> bool {
+    error.status().is_some_and(|status| matches!(status.as_u16(), 401 | 403))
+        && error.service().and_then(|service| service.code())
+            != Some(&ErrorCode::OperationNotAvailableInCurrentTier)
+}
+
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get("date")?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
+}

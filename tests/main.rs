@@ -16,6 +16,7 @@ mod devices;
 mod entra;
 mod enums;
 mod execution;
+mod facts;
 mod hub;
 mod idempotence;
 mod listings;

@@ -11,6 +11,7 @@ mod checks;
 mod culprit;
 mod document;
 mod enums;
+mod facts_page;
 mod generator;
 mod grammar;
 #[cfg(test)]

@@ -71,6 +71,11 @@ pub(crate) struct Seen<T> {
 }
 
 impl<T> Seen<T> {
+    /// Returns the value if it came in time.
+    pub(crate) fn in_time(self) -> Result<T, Untested> {
+        if self.is_as_wanted { Ok(self.value) } else { Err(Untested("the hub lags".to_owned())) }
+    }
+
     /// Returns whether a value came in time.
     pub(crate) fn verdict(&self) -> Verdict {
         let time = format!("{:.1} s", self.time.as_secs_f64());
@@ -109,14 +114,17 @@ impl Checks<'_> {
         self.repeat(limit, async || self.jobs.read(id).await, |job| is_as_wanted(job)).await
     }
 
+    /// Reads a job until it is known.
+    pub(crate) async fn read_known(&self, id: &str) -> Result<Seen<Response<JobResponse>>, Error> {
+        self.read_until(id, self.patience.lag, |job| !is_unknown(job)).await
+    }
+
     /// Reads a job that starts at once until it has ended.
     pub(crate) async fn read_to_end(&self, id: &str) -> Result<Response<JobResponse>, Untested> {
-        let seen = self.read_until(id, self.patience.run, |job| job.outcome().is_final()).await?;
-        if !seen.is_as_wanted {
-            return Err(Untested(format!("the job is still {}", status(&seen.value))));
-        }
+        self.read_known(id).await?.in_time()?;
+        let job = self.read_until(id, self.patience.run, |job| job.outcome().is_final()).await?.in_time()?;
         self.jobs.close(id);
-        Ok(seen.value)
+        Ok(job)
     }
 
     pub(crate) async fn repeat<T>(
@@ -143,6 +151,11 @@ impl Checks<'_> {
             step.err().map_or_else(|| "an earlier check failed".to_owned(), |Untested(reason)| reason);
         findings.skip(facts, &reason);
     }
+}
+
+/// Returns true if the hub does not know a job, or not yet.
+pub(crate) fn is_unknown(job: &JobResponse) -> bool {
+    job.status == Some(JobStatus::Unknown)
 }
 
 /// Returns the status of a job as the hub writes it.

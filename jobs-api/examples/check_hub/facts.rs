@@ -24,7 +24,7 @@ pub(crate) const SCHEDULED: &[Fact] = &[
     ("error-body", "the Message of an error begins with its code"),
     ("error-tracking", "its tracking id has the form …-G:…"),
     ("slots-scheduled", "a scheduled job holds a slot: the next create is 429"),
-    ("throttled-wait", "a 429 has no Retry-After"),
+    ("rate-retry-after", "a 429 has no Retry-After"),
     ("list-filter", "the list filters without regard to case"),
     ("cancel-answer", "a cancel is answered with `cancelled`"),
     ("cancel-lag", "a cancelled job is `cancelled` to GET within 30 s"),

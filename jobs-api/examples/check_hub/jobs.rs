@@ -52,7 +52,7 @@ impl Jobs {
         later(JobRequest::device_method(method, self.condition()))
     }
 
-    /// Creates a job. It is open until it is cancelled, or was refused.
+    /// Creates a job. It is open until it is cancelled or has ended, unless it was certainly not created.
     pub(crate) async fn create(
         &self,
         id: &str,
@@ -64,7 +64,7 @@ impl Jobs {
         let request = &request;
         let create = |api: Operations| async move { api.create_scheduled_job(id, request).await };
         let result = self.client.call(create).await;
-        if result.as_ref().is_err_and(|error| error.status().is_some_and(|status| status.is_client_error())) {
+        if result.as_ref().is_err_and(|error| !error.is_outcome_unknown()) {
             self.close(id);
         }
         result

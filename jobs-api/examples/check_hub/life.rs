@@ -6,7 +6,7 @@ use jobs_api::types::{CloudToDeviceMethod, JobResponse, JobStatus, JobType};
 use jobs_api::{Error, ErrorCode, JobFilter, Response};
 use serde_json::{Value, json};
 
-use crate::checks::{Checks, status};
+use crate::checks::{Checks, is_unknown, status};
 use crate::facts::{Findings, Untested, Verdict, words};
 use crate::jobs::later;
 
@@ -38,15 +38,13 @@ pub(crate) async fn check_scheduled_job(hub: &Checks<'_>, slots: usize, findings
     findings.record("create-answer", Verdict::new(is_minimal, status(&answer)));
     findings.record("answer-headers", check_headers(&answer));
 
-    let known = hub.read_until(id, hub.patience.lag, |job| !is_unknown(job)).await?;
+    let known = hub.read_known(id).await?;
     findings.record("read-lag", known.verdict());
     let again = jobs.create(id, &request).await;
     findings.record("create-reused-id", Verdict::of_refusal(&again, 409, Some(&ErrorCode::JobAlreadyExists)));
     check_error(&again, findings);
     check_slots(hub, slots, findings).await?;
-    if !known.is_as_wanted {
-        return Err(Untested("the job stays unknown".to_owned()));
-    }
+    known.in_time()?;
 
     let scheduled =
         hub.read_until(id, hub.patience.run, |job| job.status == Some(JobStatus::Scheduled)).await?;
@@ -99,7 +97,7 @@ async fn check_slots(hub: &Checks<'_>, slots: usize, findings: &mut Findings) ->
     if let Some(service) = full.as_ref().err().filter(|error| error.is_throttled()).and_then(Error::service) {
         let wait = service.retry_after();
         findings.record(
-            "throttled-wait",
+            "rate-retry-after",
             Verdict::new(wait.is_none(), wait.map_or_else(String::new, |wait| format!("{wait:?}"))),
         );
     }
@@ -179,13 +177,9 @@ pub(crate) async fn check_payload(hub: &Checks<'_>, findings: &mut Findings) -> 
     let payload = json!({ "checked": 1 });
     let method = CloudToDeviceMethod::new("check").with_payload(payload.clone());
     hub.create(id, &hub.jobs.method_call(method)).await?;
-    let job = hub.read_until(id, hub.patience.lag, |job| !is_unknown(job)).await?.value;
+    let job = hub.read_known(id).await?.in_time()?;
     let echo = job.cloud_to_device_method.as_ref().and_then(|method| method.payload.as_ref());
     let holds = echo == Some(&json!(payload.to_string().as_bytes()));
     findings.record("method-payload-echo", Verdict::new(holds, json!(echo).to_string()));
     Ok(())
-}
-
-fn is_unknown(job: &JobResponse) -> bool {
-    job.status == Some(JobStatus::Unknown)
 }

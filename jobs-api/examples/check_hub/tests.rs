@@ -31,7 +31,7 @@ const SETTINGS: &[(&str, &str, &[&str])] = &[
     ("job-ids", "any-case", &["job-id-lower-case"]),
     ("rows-name-modules", "false", &[]),
     ("throttled", "exception", &[]),
-    ("retry-after", "10", &["throttled-wait"]),
+    ("retry-after", "10", &["rate-retry-after"]),
     ("error-body", "nested", &["error-body"]),
     ("error-body", "flat", &["error-body"]),
     ("tracking-ids", "g2", &["error-tracking"]),

@@ -19,25 +19,32 @@ const TOLERATED_SKEW: TimeDelta = TimeDelta::minutes(5);
 pub(crate) async fn examine(target: &Target, jobs: &Jobs) -> Vec<Line> {
     let name = name(target).await;
     let start = Utc::now();
-    let read = jobs.read(&jobs.id("unknown")).await;
-    let clock = read.as_ref().ok().and_then(|job| date(job.headers())).map(|date| date - start);
-    let read = read.map(|_| ());
-    let skew = clock.or_else(|| read.as_ref().err()?.service()?.clock_skew());
-    let mut lines = vec![name, network(&read), tls(target, &read), clock_line(skew), token(&read)];
+    let first = jobs.read(&jobs.id("unknown")).await;
+    let ahead = first.as_ref().ok().and_then(|job| date(job.headers())).map(|date| date - start);
+    let first = first.map(|_| ());
+    let skew = ahead.or_else(|| first.as_ref().err()?.service()?.clock_skew());
+    let mut lines = vec![name, network(&first), tls(target, &first), clock(skew)];
+    // Tokens are signed by the hub's clock from its first answer on.
+    let read = jobs.read(&jobs.id("unknown")).await.map(|_| ());
     // Any hub must refuse a job without a type: it creates nothing.
     let create = jobs.create(&jobs.id("none"), &JobRequest::default()).await.map(|_| ());
     let cancel = jobs.cancel(&jobs.id("unknown")).await.map(|_| ());
     let query = query(jobs).await;
-    lines.push(tier([&read, &create, &cancel]));
-    for (check, right, result) in [
+    let tier = tier([&read, &create, &cancel]);
+    let results = [
         ("right: read", "RegistryRead or jobs/read", read),
         ("right: create", "RegistryWrite or jobs/write", create),
         ("right: cancel", "RegistryWrite or jobs/delete", cancel),
         ("right: query", "ServiceConnect or twins/read", query),
-    ] {
-        lines.push(self::right(check, right, &result));
-    }
-    lines.push(slots(jobs).await);
+    ];
+    let is_accepted = results.iter().any(|(_, _, result)| is_accepted(result));
+    let no_token = results.iter().find_map(|(_, _, result)| match result {
+        Err(error @ Error::Credential(_)) => Some(words(error)),
+        _ => None,
+    });
+    lines.push(token(is_accepted, no_token, results.iter().all(|(_, _, result)| is_refused(result))));
+    lines.extend(results.iter().map(|(check, right, result)| self::right(check, right, result, is_accepted)));
+    lines.extend([tier, slots(jobs).await]);
     lines
 }
 
@@ -76,7 +83,7 @@ fn tls(target: &Target, read: &Result<(), Error>) -> Line {
     }
 }
 
-fn clock_line(skew: Option<TimeDelta>) -> Line {
+fn clock(skew: Option<TimeDelta>) -> Line {
     match skew {
         Some(skew) => {
             let detail = format!("the hub's is {} s ahead", skew.num_seconds());
@@ -86,25 +93,25 @@ fn clock_line(skew: Option<TimeDelta>) -> Line {
     }
 }
 
-fn token(read: &Result<(), Error>) -> Line {
-    match read {
-        Ok(()) => line("token", true, "accepted"),
-        Err(error @ Error::Credential(_)) => line("token", false, words(error)),
-        Err(error) if is_refused(error) => {
-            let detail = "refused, unless a line below is ok: then only this right is missing";
-            line("token", None, detail)
+fn token(is_accepted: bool, no_token: Option<String>, is_refused: bool) -> Line {
+    match no_token {
+        Some(reason) => line("token", false, reason),
+        None if is_accepted => line("token", true, "accepted"),
+        None if is_refused => {
+            let detail = "refused: a wrong host name or key, an expired token, or no right at all";
+            line("token", false, detail)
         }
-        Err(error) if error.service().is_some() => line("token", true, "accepted"),
-        Err(_) => line("token", None, "no answer"),
+        None => line("token", None, "no answer"),
     }
 }
 
-fn right(check: &'static str, right: &str, result: &Result<(), Error>) -> Line {
+/// Says whether a right is missing: only a token that is accepted elsewhere shows it.
+fn right(check: &'static str, right: &str, result: &Result<(), Error>, is_token_accepted: bool) -> Line {
     match result {
-        Err(error) if is_refused(error) => line(check, false, format!("missing: {right} ({})", words(error))),
-        Err(error) if error.service().is_none_or(|service| service.status().is_server_error()) => {
-            line(check, None, words(error))
+        Err(error) if is_refused(result) && is_token_accepted => {
+            line(check, false, format!("missing: {right} ({})", words(error)))
         }
+        Err(error) if !is_accepted(result) => line(check, None, words(error)),
         _ => line(check, true, right),
     }
 }
@@ -143,10 +150,16 @@ async fn slots(jobs: &Jobs) -> Line {
     }
 }
 
-fn is_refused(error: &Error) -> bool {
-    error.status().is_some_and(|status| matches!(status.as_u16(), 401 | 403))
-        && error.service().and_then(|service| service.code())
-            != Some(&ErrorCode::OperationNotAvailableInCurrentTier)
+/// Returns true if the hub accepted the token for a call, whatever it made of the call.
+fn is_accepted(result: &Result<(), Error>) -> bool {
+    let status = result.as_ref().err().map(Error::status);
+    !is_refused(result) && status.is_none_or(|status| status.is_some_and(|status| status.as_u16() < 500))
+}
+
+fn is_refused(result: &Result<(), Error>) -> bool {
+    let Some(service) = result.as_ref().err().and_then(Error::service) else { return false };
+    matches!(service.status().as_u16(), 401 | 403)
+        && service.code() != Some(&ErrorCode::OperationNotAvailableInCurrentTier)
 }
 
 fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {

@@ -132,12 +132,14 @@ async fn missing_rights_are_named_and_their_facts_not_tested() {
 }
 
 #[tokio::test]
-async fn doctor_names_a_basic_tier_a_wrong_clock_and_a_hub_out_of_reach() {
+async fn doctor_names_what_keeps_a_hub_from_being_used() {
     let basic = Emulator::builder().tier(Tier::B1).start().await;
     assert_eq!(failed_lines(&check_with(&basic, Policy::Owner, 1, PATIENCE).await), ["tier"]);
     let ahead = hub(HubBehavior::default()).await;
     ahead.set_clock_offset(chrono::TimeDelta::minutes(12));
     assert_eq!(failed_lines(&check_with(&ahead, Policy::Owner, 1, PATIENCE).await), ["clock"]);
+    let report = check_with(&hub(HubBehavior::default()).await, Policy::Device, 1, PATIENCE).await;
+    assert_eq!(failed_lines(&report), ["token"]);
     let gone = hub(HubBehavior::default()).await;
     let target = Target::of_emulator(&gone, &gone.connection_string()).unwrap();
     drop(gone);

@@ -12,7 +12,7 @@ use crate::facts::{
 };
 use crate::jobs::Jobs;
 use crate::target::Target;
-use crate::{life, queries, refusals};
+use crate::{life, queries, refusals, scheduled};
 
 /// How long to wait for the hub.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ pub(crate) async fn check_facts(
     findings.record("unauthorized", Verdict::of_refusal(&found, 401, None));
     let step = life::check_unknown_job(hub, findings).await;
     hub.end(UNKNOWN, step, findings).await;
-    let step = life::check_scheduled_job(hub, slots, findings).await;
+    let step = scheduled::check_scheduled_job(hub, slots, findings).await;
     hub.end(SCHEDULED, step, findings).await;
     let step = life::check_job_at_once(hub, findings).await;
     hub.end(AT_ONCE, step, findings).await;
@@ -58,8 +58,8 @@ pub(crate) async fn check_facts(
     refusals::check_refusals(jobs, findings).await;
     let step = queries::check_queries(jobs, findings).await;
     hub.end(QUERIES, step, findings).await;
-    findings.skip(OF_DEVICES, "it needs a device");
-    findings.skip(OF_THROTTLING, "it needs more calls than the limit allows");
+    findings.end(OF_DEVICES, Err(Untested::new("it needs a device")));
+    findings.end(OF_THROTTLING, Err(Untested::new("it needs more calls than the limit allows")));
 }
 
 /// The value that a repeated call returned last.
@@ -73,13 +73,13 @@ pub(crate) struct Seen<T> {
 impl<T> Seen<T> {
     /// Returns the value if it came in time.
     pub(crate) fn in_time(self) -> Result<T, Untested> {
-        if self.is_as_wanted { Ok(self.value) } else { Err(Untested("the hub lags".to_owned())) }
+        if self.is_as_wanted { Ok(self.value) } else { Err(Untested::new("the hub lags")) }
     }
 
     /// Returns whether a value came in time.
     pub(crate) fn verdict(&self) -> Verdict {
         let time = format!("{:.1} s", self.time.as_secs_f64());
-        Verdict::new(self.is_as_wanted, if self.is_as_wanted { time } else { format!("not within {time}") })
+        if self.is_as_wanted { Verdict::Holds(time) } else { Verdict::Differs(format!("not within {time}")) }
     }
 }
 
@@ -101,7 +101,7 @@ impl Checks<'_> {
             created => created.map(Some),
         };
         let created = self.repeat(self.patience.lag, create, Option::is_some).await?;
-        created.value.ok_or_else(|| Untested("no job slot is free".to_owned()))
+        created.value.ok_or_else(|| Untested::new("no job slot is free"))
     }
 
     /// Reads a job until it is as wanted.
@@ -147,9 +147,7 @@ impl Checks<'_> {
     /// Ends a step: what it left open does not hold the slot of the next one.
     async fn end(&self, facts: &[Fact], step: Result<(), Untested>, findings: &mut Findings) {
         self.jobs.clean_up().await;
-        let reason =
-            step.err().map_or_else(|| "an earlier check failed".to_owned(), |Untested(reason)| reason);
-        findings.skip(facts, &reason);
+        findings.end(facts, step);
     }
 }
 

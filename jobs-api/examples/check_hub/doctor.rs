@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt as _;
 use jobs_api::reqwest::header::HeaderMap;
-use jobs_api::types::{JobRequest, JobStatus, QuerySpecification};
-use jobs_api::{Error, ErrorCode, JobFilter, Operations};
+use jobs_api::types::{JobRequest, JobStatus};
+use jobs_api::{Error, ErrorCode, JobFilter};
 use tokio::net::lookup_host;
 
 use crate::facts::words;
@@ -29,8 +29,8 @@ pub(crate) async fn examine(target: &Target, jobs: &Jobs) -> Vec<Line> {
     // Any hub must refuse a job without a type: it creates nothing.
     let create = jobs.create(&jobs.id("none"), &JobRequest::default()).await.map(|_| ());
     let cancel = jobs.cancel(&jobs.id("unknown")).await.map(|_| ());
-    let query = query(jobs).await;
-    let tier = tier([&read, &create, &cancel]);
+    let query = jobs.query_devices("deviceId").await.map(|_| ());
+    let tier = tier([&create, &cancel]);
     let results = [
         ("right: read", "RegistryRead or jobs/read", read),
         ("right: create", "RegistryWrite or jobs/write", create),
@@ -116,23 +116,18 @@ fn right(check: &'static str, right: &str, result: &Result<(), Error>, is_token_
     }
 }
 
-fn tier(results: [&Result<(), Error>; 3]) -> Line {
-    let errors = || results.iter().filter_map(|result| result.as_ref().err());
+fn tier(changes: [&Result<(), Error>; 2]) -> Line {
     let code = Some(&ErrorCode::OperationNotAvailableInCurrentTier);
-    if errors().any(|error| error.service().and_then(|service| service.code()) == code) {
+    let is_basic = |result: &&Result<(), Error>| {
+        result.as_ref().err().and_then(Error::service).and_then(|service| service.code()) == code
+    };
+    if changes.iter().any(is_basic) {
         line("tier", false, "basic: it has no jobs")
-    } else if errors().count() < 3 {
+    } else if changes.into_iter().any(is_accepted) {
         line("tier", true, "free or standard: it has jobs")
     } else {
-        line("tier", None, "no operation on jobs was accepted")
+        line("tier", None, "no change of a job was accepted")
     }
-}
-
-async fn query(jobs: &Jobs) -> Result<(), Error> {
-    let text = format!("SELECT deviceId FROM devices WHERE {}", jobs.condition());
-    let query = &QuerySpecification::default().with_query(text);
-    let query = |api: Operations| async move { api.query_devices(None, None, query).await };
-    jobs.client.call(query).await.map(|_| ())
 }
 
 async fn slots(jobs: &Jobs) -> Line {

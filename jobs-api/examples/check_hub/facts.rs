@@ -8,23 +8,23 @@ pub(crate) type Fact = (&'static str, &'static str);
 
 pub(crate) const UNKNOWN: &[Fact] = &[
     ("unauthorized", "a token of another key is 401"),
+    ("cancel-unknown-id", "cancel of an unknown id is 404 JobNotFound"),
     ("read-unknown-id", "GET of an unknown id is 200 `unknown`"),
     ("read-unknown-id-bare", "that answer has no jobId"),
-    ("cancel-unknown-id", "cancel of an unknown id is 404 JobNotFound"),
 ];
 pub(crate) const SCHEDULED: &[Fact] = &[
     ("create-answer", "a create is answered with the id, the type and `queued`"),
     ("answer-headers", "answers have Date, x-ms-request-id, and JSON in UTF-8"),
     ("read-lag", "a new job is known to GET within 30 s"),
-    ("life-scheduled", "a job for later is `scheduled` within seconds"),
-    ("read-end-time", "the end of a job that has not ended is 9999-12-31"),
-    ("limit-default", "the default time limit is 3,600 s"),
-    ("twin-echo", "a twin update reads back as it was sent"),
     ("create-reused-id", "a second PUT of an id is 409 JobAlreadyExists"),
     ("error-body", "the Message of an error begins with its code"),
     ("error-tracking", "its tracking id has the form …-G:…"),
     ("slots-scheduled", "a scheduled job holds a slot: the next create is 429"),
     ("rate-retry-after", "a 429 has no Retry-After"),
+    ("life-scheduled", "a job for later is `scheduled` within seconds"),
+    ("read-end-time", "the end of a job that has not ended is 9999-12-31"),
+    ("limit-default", "the default time limit is 3,600 s"),
+    ("twin-echo", "a twin update reads back as it was sent"),
     ("list-filter", "the list filters without regard to case"),
     ("cancel-answer", "a cancel is answered with `cancelled`"),
     ("cancel-lag", "a cancelled job is `cancelled` to GET within 30 s"),
@@ -54,8 +54,8 @@ pub(crate) const REFUSALS: &[Fact] = &[
 ];
 pub(crate) const QUERIES: &[Fact] = &[
     ("rows-query", "devices.jobs can be queried by job"),
-    ("item-type", "x-ms-item-type is DeviceJob for rows, Raw for COUNT"),
     ("query-count-empty", "COUNT of nothing is one row of 0"),
+    ("item-type", "x-ms-item-type is DeviceJob for rows, Raw for COUNT"),
     ("query-unreadable", "a query that cannot be parsed is 400 `ArgumentInvalid;BadRequest`"),
 ];
 pub(crate) const OF_DEVICES: &[Fact] = &[
@@ -95,16 +95,13 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn new(holds: bool, seen: impl Into<String>) -> Self {
-        if holds { Self::Holds(seen.into()) } else { Self::Differs(seen.into()) }
-    }
-
     /// Returns whether the hub refused a call with this status, and this code unless any will do.
     pub(crate) fn of_refusal<T>(result: &Result<T, Error>, status: u16, code: Option<&ErrorCode>) -> Self {
         let Err(error) = result else { return Self::Differs("accepted".to_owned()) };
         let found = error.service().filter(|service| service.status().as_u16() == status);
         match found.map(|service| code.is_none() || service.code() == code) {
-            Some(holds) => Self::new(holds, words(error)),
+            Some(true) => Self::Holds(words(error)),
+            Some(false) => Self::Differs(words(error)),
             None if is_inconclusive(error) => Self::NotTested(words(error)),
             None => Self::Differs(words(error)),
         }
@@ -136,11 +133,21 @@ pub(crate) fn words(error: &Error) -> String {
 }
 
 /// The reason why a step ended before all its facts were tested.
-pub(crate) struct Untested(pub(crate) String);
+pub(crate) struct Untested {
+    reason: String,
+    /// The hub did not do what the step relies on.
+    is_conclusive: bool,
+}
+
+impl Untested {
+    pub(crate) fn new(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), is_conclusive: false }
+    }
+}
 
 impl From<Error> for Untested {
     fn from(error: Error) -> Self {
-        Self(words(&error))
+        Self { reason: words(&error), is_conclusive: !is_inconclusive(&error) }
     }
 }
 
@@ -153,11 +160,23 @@ impl Findings {
         self.0.push((fact, verdict));
     }
 
-    /// Records that those of these facts were not tested that have no finding.
-    pub(crate) fn skip(&mut self, facts: &[Fact], reason: &str) {
+    /// Records whether a fact holds, with what was seen.
+    pub(crate) fn check(&mut self, fact: &'static str, holds: bool, seen: impl Into<String>) {
+        let seen = seen.into();
+        self.record(fact, if holds { Verdict::Holds(seen) } else { Verdict::Differs(seen) });
+    }
+
+    /// Ends a step that tests these facts in this order. If it ended early, the next fact differs if the hub's
+    /// answer is conclusive; the others were not tested.
+    pub(crate) fn end(&mut self, facts: &[Fact], step: Result<(), Untested>) {
+        let Err(Untested { reason, mut is_conclusive }) = step else { return };
         for (fact, _) in facts {
             if self.find(fact).is_none() {
-                self.record(fact, Verdict::NotTested(reason.to_owned()));
+                let reason = reason.clone();
+                let verdict =
+                    if is_conclusive { Verdict::Differs(reason) } else { Verdict::NotTested(reason) };
+                is_conclusive = false;
+                self.record(fact, verdict);
             }
         }
     }

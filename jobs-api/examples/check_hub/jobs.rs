@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, Twin};
-use jobs_api::{Client, Error, JobId, Operations, Response};
+use jobs_api::types::{CloudToDeviceMethod, DeviceRow, JobRequest, JobResponse, QuerySpecification, Twin};
+use jobs_api::{Client, Error, JobId, Operations, Response, Rows};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -82,6 +82,13 @@ impl Jobs {
             self.close(id);
         }
         result
+    }
+
+    /// Selects these columns of no device.
+    pub(crate) async fn query_devices(&self, columns: &str) -> Result<Response<Rows<DeviceRow>>, Error> {
+        let text = format!("SELECT {columns} FROM devices WHERE {}", self.condition());
+        let query = &QuerySpecification::default().with_query(text);
+        self.client.call(|api: Operations| async move { api.query_devices(None, None, query).await }).await
     }
 
     /// Records that a job was seen to end. One open entry goes, since a reused id has several.

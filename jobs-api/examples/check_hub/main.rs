@@ -24,6 +24,7 @@ mod life;
 mod queries;
 mod refusals;
 mod report;
+mod scheduled;
 mod target;
 
 use std::error::Error;

@@ -6,7 +6,7 @@ use jobs_emulator::{Emulator, Fault, HubBehavior, Pace, Policy, PolicyKey, Route
 use serde_json::Value;
 
 use super::*;
-use crate::facts::{Findings, OF_DEVICES, OF_THROTTLING, facts};
+use crate::facts::{Findings, OF_DEVICES, OF_THROTTLING, Verdict, facts};
 
 /// Long enough for any machine; only what never comes takes that long.
 const PATIENCE: Patience =
@@ -97,6 +97,25 @@ async fn each_setting_of_the_hub_the_other_way_is_a_difference() {
         left.retain(|left| left != name);
     }
     assert_eq!(left, [""; 0], "settings without a check");
+}
+
+#[tokio::test]
+async fn refused_step_is_a_difference_and_a_throttled_one_was_not_tested() {
+    for (fault, verdict) in [
+        (Fault::refusal(400, "ArgumentInvalid"), Verdict::Differs("400 ArgumentInvalid".to_owned())),
+        (
+            Fault::refusal(429, "ThrottlingException"),
+            Verdict::NotTested("429 ThrottlingException".to_owned()),
+        ),
+    ] {
+        let emulator = hub(HubBehavior::default()).await;
+        let target = Target::of_emulator(&emulator, &emulator.connection_string()).unwrap();
+        let jobs = Jobs::new(target.client.clone()).unwrap();
+        emulator.inject(Route::Create.of_job(jobs.id("past")), When::Every(1), fault);
+        let mut findings = Findings::default();
+        check_facts(&target, &jobs, 1, PATIENCE, &mut findings).await;
+        assert_eq!(findings.of("start-past"), verdict);
+    }
 }
 
 #[tokio::test]

@@ -147,7 +147,6 @@ async fn rotating_credential_is_redacted() {
     }
 }
 
-#[cfg(feature = "entra")]
 #[tokio::test]
 async fn bearer_token_is_redacted() {
     let hub = quick_hub().await;

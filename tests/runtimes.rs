@@ -9,7 +9,6 @@ use jobs_api::{Client, Credential, CredentialError, Error, JobFilter};
 use jobs_emulator::Emulator;
 use tokio::runtime::{Builder, Runtime};
 
-#[cfg(feature = "entra")]
 use crate::support::identity::{Identity, client_of};
 use crate::support::{builder, quick_hub};
 
@@ -63,7 +62,6 @@ fn call_dropped_on_an_idle_runtime_does_not_block_the_next() {
     assert_next_call_is_answered(&builder(&hub).build().unwrap());
 }
 
-#[cfg(feature = "entra")]
 #[test]
 fn refresh_on_an_idle_runtime_does_not_block_the_next_call() {
     let (_runtime, hub) = hub();

@@ -145,27 +145,6 @@ async fn certificate_not_valid_yet_is_rejected() {
     assert_reports(&error, CertificateError::NotValidYet, "its certificate is not valid yet");
 }
 
-#[cfg(all(feature = "native-tls", target_os = "linux"))]
-#[tokio::test]
-async fn openssl_reports_the_same_certificate_errors() {
-    use CertificateError::{Expired, NameMismatch, NotValidYet, UnknownIssuer};
-
-    let native = || reqwest::Client::builder().tls_backend_native().no_proxy();
-    for (certificate, is_authority_trusted, expected) in [
-        (Certificate::Good, false, UnknownIssuer),
-        (Certificate::SelfSigned, true, UnknownIssuer),
-        (Certificate::OtherName, true, NameMismatch),
-        (Certificate::Expired, true, Expired),
-        (Certificate::NotValidYet, true, NotValidYet),
-    ] {
-        let http = |hub: &Emulator| match is_authority_trusted {
-            true => native().tls_certs_merge([authority(hub)]).build().unwrap(),
-            false => native().build().unwrap(),
-        };
-        assert_reports(&connect_error(certificate, http).await, expected, "its certificate ");
-    }
-}
-
 /// The default client does not trust the server's authority: reading that certificate shows that the two
 /// agreed on a version of TLS.
 #[tokio::test]

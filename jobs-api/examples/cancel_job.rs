@@ -10,6 +10,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+#[macro_use]
 mod exit;
 mod hub;
 mod progress;
@@ -21,7 +22,7 @@ use bpaf::{OptionParser, Parser, construct, positional};
 use chrono::{TimeDelta, Utc};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 
-use exit::exit_code;
+use exit::{exit_code, parse};
 use hub::Hub;
 use progress::follow;
 
@@ -36,7 +37,7 @@ fn command_line() -> OptionParser<String> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(command_line().run()).await)
+    exit_code(run(parse(command_line())).await)
 }
 
 async fn run(job_id: String) -> Result<(), Box<dyn Error>> {

@@ -10,6 +10,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+#[macro_use]
 mod exit;
 mod hub;
 mod progress;
@@ -23,7 +24,7 @@ use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, JobType};
 use jobs_api::{Client, JobFilter, Timestamp};
 
-use exit::exit_code;
+use exit::{exit_code, parse};
 use hub::Hub;
 use progress::follow;
 
@@ -39,7 +40,7 @@ fn command_line() -> OptionParser<JobFilter> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(command_line().run()).await)
+    exit_code(run(parse(command_line())).await)
 }
 
 async fn run(filter: JobFilter) -> Result<(), Box<dyn Error>> {

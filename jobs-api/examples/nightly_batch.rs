@@ -12,6 +12,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+#[macro_use]
 mod exit;
 mod hub;
 
@@ -25,7 +26,7 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Client, Condition, JobOutcome};
 use tokio::signal::ctrl_c;
 
-use exit::exit_code;
+use exit::{exit_code, parse};
 use hub::Hub;
 
 struct Arguments {
@@ -47,7 +48,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(command_line().run()).await)
+    exit_code(run(parse(command_line())).await)
 }
 
 async fn run(Arguments { crash_after, mut floors }: Arguments) -> Result<(), Box<dyn Error>> {

@@ -14,6 +14,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+#[macro_use]
 mod exit;
 mod hub;
 
@@ -26,7 +27,7 @@ use jobs_api::types::{JobRequest, Twin};
 use jobs_api::{Client, JobOutcome};
 use serde_json::json;
 
-use exit::exit_code;
+use exit::{exit_code, parse};
 use hub::Hub;
 
 /// The part of the devices that has the setting after each wave, in percent.
@@ -58,7 +59,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(command_line().run()).await)
+    exit_code(run(parse(command_line())).await)
 }
 
 async fn run(Arguments { troubled, name, condition }: Arguments) -> Result<(), Box<dyn Error>> {

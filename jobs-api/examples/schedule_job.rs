@@ -11,6 +11,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+#[macro_use]
 mod exit;
 mod hub;
 mod progress;
@@ -26,7 +27,7 @@ use jobs_api::{Client, JobOutcome};
 use jobs_emulator::{Fault, Route, When};
 use serde_json::json;
 
-use exit::exit_code;
+use exit::{exit_code, parse};
 use hub::Hub;
 use progress::follow;
 
@@ -55,7 +56,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(command_line().run()).await)
+    exit_code(run(parse(command_line())).await)
 }
 
 async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Box<dyn Error>> {

@@ -189,9 +189,8 @@ fn client(shared: &Shared, socket: &Path, settings: &Settings) -> Client {
         .unix_socket(socket)
         .connector_layer(UnreliableConnections(shared.clone()))
         .connect_timeout(Duration::from_secs(10))
-        .redirect(reqwest::redirect::Policy::none());
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    let http = http.tls_certs_only([]);
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_only([]);
     let connection_string =
         format!("HostName=hub.localhost;SharedAccessKeyName=service;SharedAccessKey={KEY}");
     ClientBuilder::from_connection_string(&connection_string)

@@ -2,7 +2,6 @@
 
 pub(crate) mod capture;
 pub(crate) mod clock;
-#[cfg(feature = "entra")]
 pub(crate) mod identity;
 pub(crate) mod meter;
 pub(crate) mod span;
@@ -16,9 +15,7 @@ use serde_json::json;
 
 use self::clock::TEST_TIMEOUT;
 
-#[cfg(feature = "entra")]
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
-#[cfg(feature = "entra")]
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// The pace of a hub on which jobs complete at once.

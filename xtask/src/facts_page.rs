@@ -6,10 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-/// The file that holds the facts, from the root of the workspace.
-pub(crate) const FACTS: &str = "spec/facts.json";
-/// The page that shows them.
-pub(crate) const PAGE: &str = "spec/FACTS.md";
+use crate::workspace::FACTS;
 
 /// The last line of the page that is written by hand.
 const BEGIN: &str = "<!-- Written by `cargo xtask regen` from facts.json. -->\n";

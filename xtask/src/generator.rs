@@ -124,9 +124,8 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::regen::CLIENT;
-    use crate::scratch::repository;
     use crate::surface::HandWritten;
+    use crate::workspace::{CLIENT, repository};
 
     fn refusal(paths: Value, schemas: Value) -> String {
         let document = json!({

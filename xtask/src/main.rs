@@ -1,12 +1,8 @@
 //! The maintainer's tasks of this workspace: `cargo xtask --help` lists them.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
-
 mod aliases;
 mod amend;
 mod audit;
-#[cfg(test)]
-mod cases;
 mod checks;
 mod culprit;
 mod document;
@@ -14,10 +10,6 @@ mod enums;
 mod facts_page;
 mod generator;
 mod grammar;
-#[cfg(test)]
-mod growth;
-#[cfg(test)]
-mod hub;
 mod json;
 mod names;
 mod normalize;
@@ -27,8 +19,6 @@ mod places;
 mod regen;
 mod render;
 mod rows;
-#[cfg(test)]
-mod scratch;
 mod segments;
 mod setters;
 mod spec;
@@ -36,13 +26,16 @@ mod surface;
 mod syntax;
 mod upstream;
 mod visibility;
+mod workspace;
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bpaf::{OptionParser, Parser, construct, long, positional};
+use bpaf::{Args, OptionParser, ParseFailure, Parser, construct, long, positional};
 
-use crate::outcome::{EXIT_CODES, Outcome};
+use crate::outcome::{EXIT_CODES, Outcome, print};
+use crate::workspace::repository;
 
 /// A task and its options.
 enum Command {
@@ -78,26 +71,19 @@ fn command_line() -> OptionParser<Command> {
 }
 
 fn main() -> ExitCode {
-    let outcome = match command_line().run() {
-        Command::Regen(options) => regen::run(&root(), &options),
-        Command::Upstream(file) => upstream::run(&root(), &file),
+    let outcome = match command_line().run_inner(Args::current_args()) {
+        Ok(Command::Regen(options)) => regen::run(&repository(), &options),
+        Ok(Command::Upstream(file)) => upstream::run(&repository(), &file),
+        Err(ParseFailure::Stdout(help, is_full)) => Ok(Outcome::Success(help.monochrome(is_full))),
+        Err(ParseFailure::Completion(words)) => Ok(Outcome::Success(words)),
+        Err(ParseFailure::Stderr(mistake)) => Err(mistake.monochrome(true).into()),
     };
     match outcome {
-        Ok(Outcome::Success(report)) => {
-            println!("{report}");
-            ExitCode::SUCCESS
-        }
-        Ok(Outcome::Difference(report)) => {
-            println!("{report}");
-            ExitCode::from(2)
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Ok(Outcome::Success(report)) => print(io::stdout(), &report, ExitCode::SUCCESS),
+        Ok(Outcome::Difference(report)) => print(io::stdout(), &report, ExitCode::from(2)),
+        Err(error) => print(io::stderr(), &format!("error: {error}"), ExitCode::FAILURE),
     }
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+#[cfg(test)]
+mod tests;

@@ -9,15 +9,14 @@ use std::time::Instant;
 use serde_json::json;
 use similar::TextDiff;
 
-use crate::facts_page::{self, FACTS, PAGE};
+use crate::facts_page;
 use crate::outcome::Outcome;
-use crate::render::{Rendered, SPEC, render};
+use crate::render::{Rendered, render};
 use crate::spec::{Spec, SpecError};
 use crate::surface::{HandWritten, Report, Surface, compare};
-use crate::upstream::deviations::{self, DEVIATIONS, README};
+use crate::upstream::deviations;
+use crate::workspace::{CLIENT, DEVIATIONS, FACTS, FACTS_PAGE, README, SPEC};
 
-/// The client that it writes; the only other outputs are the tables of deviations and of facts.
-pub(crate) const CLIENT: &str = "jobs-api/src/generated.rs";
 const REMEDY: &str = "`cargo xtask regen` brings it up to date";
 
 /// The options of the command.
@@ -114,7 +113,7 @@ fn stale_pages(root: &Path) -> Result<Vec<Page>, String> {
     let readme = stale_page(root, README, DEVIATIONS, |page| {
         Ok(deviations::with_table(page, &deviations::read(root)?))
     })?;
-    let facts = stale_page(root, PAGE, FACTS, |page| facts_page::with_tables(page, root))?;
+    let facts = stale_page(root, FACTS_PAGE, FACTS, |page| facts_page::with_tables(page, root))?;
     Ok(readme.into_iter().chain(facts).collect())
 }
 

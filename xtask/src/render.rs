@@ -3,12 +3,10 @@
 use crate::document::{self, Defect};
 use crate::places::Places;
 use crate::spec::Spec;
+use crate::workspace::SPEC;
 use crate::{
     aliases, amend, audit, enums, generator, other_rows, rows, segments, setters, syntax, visibility,
 };
-
-/// The generator's only input, from the root of the workspace.
-pub(crate) const SPEC: &str = "spec/openapi.json";
 
 /// The client's source, and what there is in it.
 pub(crate) struct Rendered {
@@ -65,7 +63,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::scratch::repository;
+    use crate::workspace::repository;
 
     fn own_spec() -> Value {
         serde_json::from_str(&fs::read_to_string(repository().join(SPEC)).unwrap()).unwrap()

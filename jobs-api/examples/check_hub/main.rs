@@ -14,10 +14,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
 
-mod checks;
-mod doctor;
+#[macro_use]
 #[path = "../exit/mod.rs"]
 mod exit;
+
+mod checks;
+mod doctor;
 mod facts;
 mod jobs;
 mod life;
@@ -35,7 +37,7 @@ use bpaf::{OptionParser, Parser, construct, long};
 use tokio::signal::ctrl_c;
 
 use checks::{Patience, check_facts};
-use exit::exit_code;
+use exit::{exit_code, parse};
 use jobs::Jobs;
 use report::Report;
 use target::Target;
@@ -64,7 +66,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(command_line().run()).await {
+    match run(parse(command_line())).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(2),
         Err(error) => exit_code(Err(error)),

@@ -1,17 +1,47 @@
-//! Exit codes of the examples.
-
-#![allow(clippy::print_stderr, reason = "programs that talk to their user")]
+//! The command line, the output and the exit codes of the examples.
 
 use std::error::Error;
-use std::process::ExitCode;
+use std::io::{self, Write as _};
+use std::process::{self, ExitCode};
+
+use bpaf::{Args, OptionParser, ParseFailure};
+
+/// Prints a line, and ends the program once nobody reads it: `head` closes the pipe after a few.
+#[cfg(not(test))]
+macro_rules! println {
+    ($($line:tt)*) => {
+        $crate::exit::print_line(format_args!($($line)*))
+    };
+}
+
+#[cfg(not(test))]
+pub(crate) fn print_line(line: std::fmt::Arguments<'_>) {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        process::exit(1);
+    }
+}
+
+/// Parses the command line, or ends the program with help or with the mistake in it.
+pub(crate) fn parse<T>(command_line: OptionParser<T>) -> T {
+    command_line.run_inner(Args::current_args()).unwrap_or_else(|failure| {
+        let code = failure.clone().exit_code();
+        // The reader may be gone.
+        let _ = match failure {
+            ParseFailure::Stdout(help, is_full) => writeln!(io::stdout(), "{}", help.monochrome(is_full)),
+            ParseFailure::Completion(words) => write!(io::stdout(), "{words}"),
+            ParseFailure::Stderr(mistake) => writeln!(io::stderr(), "error: {}", mistake.monochrome(true)),
+        };
+        process::exit(code)
+    })
+}
 
 /// Prints an error with its causes.
 pub(crate) fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
+    let _ = writeln!(io::stderr(), "error: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        eprintln!("  because: {cause}");
+        let _ = writeln!(io::stderr(), "  because: {cause}");
         source = cause.source();
     }
     ExitCode::FAILURE

@@ -42,18 +42,43 @@ impl HttpClient {
     }
 }
 
+/// The TLS of the default HTTP client.
+#[derive(Clone, Copy)]
+struct Tls {
+    is_compiled: bool,
+    /// rustls has a provider of cryptography, or is not used.
+    has_cryptography: bool,
+}
+
+impl Tls {
+    fn of_this_process() -> Self {
+        #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]
+        let has_cryptography = rustls::crypto::CryptoProvider::get_default().is_some();
+        #[cfg(not(all(feature = "rustls-no-provider", not(feature = "rustls"))))]
+        let has_cryptography = true;
+        Self {
+            is_compiled: cfg!(any(feature = "rustls-no-provider", feature = "native-tls")),
+            has_cryptography,
+        }
+    }
+
+    /// Refuses what reqwest cannot build, and an endpoint that needs TLS where there is none.
+    fn check(self, endpoint: &Url) -> Result<(), Error> {
+        if !self.is_compiled && endpoint.scheme() == "https" {
+            let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
+            return Err(invalid(HTTP_CLIENT, rule));
+        }
+        if !self.has_cryptography {
+            // reqwest would panic, whatever the scheme.
+            let rule = "rustls has no cryptography: install a `CryptoProvider` first, or enable the feature `rustls`";
+            return Err(invalid(HTTP_CLIENT, rule));
+        }
+        Ok(())
+    }
+}
+
 fn default_builder(endpoint: &Url) -> Result<reqwest::ClientBuilder, Error> {
-    if endpoint.scheme() == "https" && !cfg!(any(feature = "rustls-no-provider", feature = "native-tls")) {
-        let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
-        return Err(invalid(HTTP_CLIENT, rule));
-    }
-    #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // reqwest would panic.
-        let rule =
-            "rustls has no cryptography: install a `CryptoProvider` first, or enable the feature `rustls`";
-        return Err(invalid(HTTP_CLIENT, rule));
-    }
+    Tls::of_this_process().check(endpoint)?;
     let mut builder = reqwest::Client::builder()
         .http1_only()
         // Its own retries are for HTTP/2 alone, and keep a copy of each request.
@@ -74,23 +99,33 @@ fn invalid(setting: &'static str, rule: impl Into<String>) -> Error {
     Error::InvalidConfiguration { setting, rule: rule.into() }
 }
 
-#[cfg(all(test, not(any(feature = "rustls", feature = "native-tls"))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn build_without_tls_or_cryptography_is_refused_with_the_way_out() {
-        let endpoint = Url::parse("https://contoso.azure-devices.net").unwrap();
-        let error = default_builder(&endpoint).unwrap_err().to_string();
-        let reason =
-            if cfg!(feature = "rustls-no-provider") { "install a `CryptoProvider`" } else { "no TLS" };
-        assert!(error.contains(reason) && error.contains("enable the feature `rustls`"), "{error}");
+    const HUB: &str = "https://contoso.azure-devices.net";
+    const EMULATED_HUB: &str = "http://127.0.0.1:1";
+
+    fn check(is_compiled: bool, has_cryptography: bool, endpoint: &str) -> Result<(), String> {
+        let tls = Tls { is_compiled, has_cryptography };
+        tls.check(&Url::parse(endpoint).unwrap()).map_err(|error| error.to_string())
     }
 
-    #[cfg(not(feature = "rustls-no-provider"))]
     #[test]
-    fn build_without_tls_reaches_an_emulated_hub() {
-        let endpoint = Url::parse("http://127.0.0.1:1").unwrap();
-        assert!(default_builder(&endpoint).is_ok());
+    fn build_without_tls_is_refused_for_https_alone() {
+        let error = check(false, true, HUB).unwrap_err();
+        assert!(error.contains("no TLS: enable the feature `rustls`"), "{error}");
+        assert_eq!(check(false, true, EMULATED_HUB), Ok(()));
+    }
+
+    #[test]
+    fn rustls_without_cryptography_is_refused_before_reqwest_panics() {
+        for endpoint in [HUB, EMULATED_HUB] {
+            let error = check(true, false, endpoint).unwrap_err();
+            assert!(
+                error.contains("install a `CryptoProvider` first, or enable the feature `rustls`"),
+                "{error}"
+            );
+        }
     }
 }

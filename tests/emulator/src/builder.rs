@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+#[cfg(feature = "tls")]
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,7 +22,9 @@ use crate::server::Server;
 use crate::start_error::StartError;
 use crate::throttle::{Meters, Throttle};
 use crate::tier::Tier;
-use crate::tls::{Certificate, Tls, TlsSource};
+#[cfg(feature = "tls")]
+use crate::tls::Certificate;
+use crate::tls::{Tls, TlsSource};
 
 /// Host name of a hub that is given none: one that no real hub can have.
 const HOST_NAME: &str = "emulator.localhost";
@@ -84,37 +87,6 @@ impl EmulatorBuilder {
     #[must_use]
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
-        self
-    }
-
-    /// Serves over TLS, with a certificate of an authority made for this hub.
-    #[must_use]
-    pub fn tls(mut self, certificate: Certificate) -> Self {
-        self.tls = Some(TlsSource::Private(certificate));
-        self
-    }
-
-    /// Serves over TLS, with a certificate of the authority in this file.
-    ///
-    /// The authority is made, with its key beside it (`ca.key.pem` for `ca.pem`), if the file does not
-    /// exist, and used again if it does: clients trust it across restarts.
-    #[must_use]
-    pub fn tls_authority(mut self, path: impl Into<PathBuf>) -> Self {
-        self.tls = Some(TlsSource::Kept(path.into()));
-        self
-    }
-
-    /// Serves over TLS, with the certificate chain and the key in these files, in PEM.
-    #[must_use]
-    pub fn tls_files(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.tls = Some(TlsSource::Files { certificate: certificate.into(), key: key.into() });
-        self
-    }
-
-    /// Serves without TLS on the same port, beside TLS.
-    #[must_use]
-    pub fn plain_beside_tls(mut self) -> Self {
-        self.is_plain_allowed = true;
         self
     }
 
@@ -255,6 +227,40 @@ impl EmulatorBuilder {
         let server = Server::start(hub.clone(), self.address, tls, self.is_plain_allowed).await;
         let server = server.map_err(|source| StartError::Address { address: self.address, source })?;
         Ok(Emulator::new(hub, server))
+    }
+}
+
+#[cfg(feature = "tls")]
+impl EmulatorBuilder {
+    /// Serves over TLS, with a certificate of an authority made for this hub.
+    #[must_use]
+    pub fn tls(mut self, certificate: Certificate) -> Self {
+        self.tls = Some(TlsSource::Private(certificate));
+        self
+    }
+
+    /// Serves over TLS, with a certificate of the authority in this file.
+    ///
+    /// The authority is made, with its key beside it (`ca.key.pem` for `ca.pem`), if the file does not
+    /// exist, and used again if it does: clients trust it across restarts.
+    #[must_use]
+    pub fn tls_authority(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls = Some(TlsSource::Kept(path.into()));
+        self
+    }
+
+    /// Serves over TLS, with the certificate chain and the key in these files, in PEM.
+    #[must_use]
+    pub fn tls_files(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.tls = Some(TlsSource::Files { certificate: certificate.into(), key: key.into() });
+        self
+    }
+
+    /// Serves without TLS on the same port, beside TLS.
+    #[must_use]
+    pub fn plain_beside_tls(mut self) -> Self {
+        self.is_plain_allowed = true;
+        self
     }
 }
 

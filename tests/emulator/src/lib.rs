@@ -48,6 +48,7 @@ mod service_error;
 mod start_error;
 mod throttle;
 mod tier;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 
 pub use auth::{Issuer, Policy, PolicyKey, Role};
@@ -67,6 +68,7 @@ pub use request::Request;
 pub use start_error::StartError;
 pub use throttle::{RateLimit, Throttle};
 pub use tier::Tier;
+#[cfg(feature = "tls")]
 pub use tls::Certificate;
 
 #[cfg(doctest)]

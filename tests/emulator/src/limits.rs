@@ -65,6 +65,7 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most connections at a time; further ones wait to be accepted.
 pub(crate) const CONNECTIONS: usize = 4_096;
 /// Most concurrent streams of one HTTP/2 connection.
+#[cfg(feature = "http2")]
 pub(crate) const STREAMS: u32 = 256;
 
 /// Most requests that are recorded unless the builder says otherwise: the newest are kept.

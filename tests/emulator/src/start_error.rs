@@ -6,8 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::tls::TlsError;
-
 /// The reason why a hub does not start.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -48,11 +46,5 @@ impl Error for StartError {
             Self::Tls { source, .. } => Some(&**source),
             Self::Tier(_) => None,
         }
-    }
-}
-
-impl From<TlsError> for StartError {
-    fn from(TlsError { path, source }: TlsError) -> Self {
-        Self::Tls { path, source }
     }
 }

@@ -17,6 +17,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
+use crate::start_error::StartError;
+
 /// A certificate to serve with. Clients must refuse all but the good one.
 ///
 /// ```
@@ -65,6 +67,12 @@ pub(crate) struct TlsError {
 impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for TlsError {
     fn from(error: E) -> Self {
         Self { path: None, source: error.into() }
+    }
+}
+
+impl From<TlsError> for StartError {
+    fn from(TlsError { path, source }: TlsError) -> Self {
+        Self::Tls { path, source }
     }
 }
 

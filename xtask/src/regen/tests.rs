@@ -2,7 +2,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
-use crate::scratch::repository;
+use crate::workspace::repository;
 
 /// Creates a workspace with `spec` and the current client.
 fn workspace(spec: &str) -> TempDir {
@@ -71,7 +71,7 @@ fn stale_client_is_reported_with_its_consequences() {
 #[test]
 fn stale_tables_are_reported_with_the_remedy() {
     for (page, source, heading) in
-        [(README, DEVIATIONS, "| place | published |"), (PAGE, FACTS, "| fact | known |")]
+        [(README, DEVIATIONS, "| place | published |"), (FACTS_PAGE, FACTS, "| fact | known |")]
     {
         let root = workspace(&own_spec().to_string());
         for file in [source, page] {

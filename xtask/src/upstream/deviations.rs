@@ -6,10 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-/// The file that holds the deviations, from the root of the workspace.
-pub(crate) const DEVIATIONS: &str = "spec/deviations.json";
-/// The file that shows them.
-pub(crate) const README: &str = "spec/README.md";
+use crate::workspace::DEVIATIONS;
 
 const BEGIN: &str = "<!-- Written by `cargo xtask regen` from deviations.json. -->\n";
 const END: &str = "<!-- End of the deviations. -->";
@@ -65,7 +62,7 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scratch::repository;
+    use crate::workspace::{README, repository};
 
     #[test]
     fn readme_shows_the_deviations() {

@@ -15,8 +15,8 @@ use serde_json::Value;
 use crate::document::Defect;
 use crate::json;
 use crate::outcome::Outcome;
-use crate::render::SPEC;
 use crate::spec::SpecError;
+use crate::workspace::SPEC;
 use deviations::Deviation;
 use facts::Facts;
 

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::scratch::repository;
+use crate::workspace::repository;
 
 /// A published document of our own making, with the shapes of the genuine one.
 fn published() -> Value {

@@ -12,7 +12,9 @@ use tokio::time::timeout;
 
 use super::service::Service;
 use super::timed_stream::TimedStream;
-use crate::limits::{HANDSHAKE_TIMEOUT, HEAD_SIZE, HEAD_TIMEOUT, IDLE_TIMEOUT, STREAMS, WRITE_TIMEOUT};
+use crate::limits::{HANDSHAKE_TIMEOUT, HEAD_SIZE, HEAD_TIMEOUT};
+#[cfg(feature = "http2")]
+use crate::limits::{IDLE_TIMEOUT, STREAMS, WRITE_TIMEOUT};
 use crate::tls::Tls;
 
 /// First byte of a TLS connection: the type of a handshake record.
@@ -58,6 +60,7 @@ async fn converse(
     let answer = service_fn(move |request| service.clone().answer(request, peer));
     let mut connection = auto::Builder::new(TokioExecutor::new());
     connection.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_SIZE);
+    #[cfg(feature = "http2")]
     connection
         .http2()
         .timer(TokioTimer::new())

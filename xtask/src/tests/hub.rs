@@ -4,14 +4,10 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::document::operations;
-use crate::regen::CLIENT;
-use crate::render::{Rendered, SPEC, render};
-use crate::scratch::{Scratch, repository};
-use crate::spec::Spec;
+use crate::workspace::{SPEC, repository};
 
 /// Our document with the operations and the components of `fixtures/hub.json`.
-fn whole_hub() -> Value {
+pub(super) fn whole_hub() -> Value {
     let read = |path: &str| -> Value {
         serde_json::from_str(&fs::read_to_string(repository().join(path)).unwrap()).unwrap()
     };
@@ -26,12 +22,8 @@ fn whole_hub() -> Value {
     document
 }
 
-fn rendered(document: &Value) -> Rendered {
-    render(&Spec::parse(&document.to_string()).unwrap()).unwrap()
-}
-
 /// Calls operations of every kind of response against a server that replies as scripted.
-const USER: &str = r#"
+pub(super) const USER: &str = r#"
 use jobs_api::{Client, Credential, types};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -109,20 +101,3 @@ async fn main() {
     println!("every call behaved");
 }
 "#;
-
-#[test]
-fn whole_hub_is_generated_and_called() {
-    let document = whole_hub();
-    assert_eq!(operations(&document).count(), 42);
-    let client = rendered(&document);
-    assert_eq!(client.operations, 42);
-    let mut scratch = Scratch::new("hub");
-    scratch.copy_crate("jobs-api");
-    scratch.copy_crate("tests/emulator");
-    scratch.write(CLIENT, &client.source);
-    let dependencies = "jobs-api = { path = \"../jobs-api\", default-features = false }\n\
-                        serde_json.workspace = true\n\
-                        tokio = { workspace = true, features = [\"io-util\", \"macros\", \"net\", \"rt\"] }";
-    scratch.add_crate("user", dependencies, &[("src/main.rs", USER)]);
-    assert_eq!(scratch.run("user").trim(), "every call behaved");
-}

@@ -123,10 +123,10 @@ async fn each_end_of_a_job_is_an_event_with_the_progress() {
     );
     let ends = events(batch, "a job ended");
     let expected = [
-        "job_id=job outcome=completed with 1 failed device devices=2 devices_failed=1 jobs_ended=1 jobs_failed=0",
+        "job_id=job outcome=completed with 1 failed device devices=2 devices_failed=1 devices_without_result=0 jobs_ended=1 jobs_failed=0",
         "job_id=refused outcome=no report error.type=403 jobs_ended=2 jobs_failed=1",
         "job_id=invalid outcome=no report error.type=invalid_request jobs_ended=3 jobs_failed=2",
-        "job_id=one outcome=succeeded devices=1 devices_failed=0 jobs_ended=4 jobs_failed=2",
+        "job_id=one outcome=succeeded devices=1 devices_failed=0 devices_without_result=0 jobs_ended=4 jobs_failed=2",
     ];
     assert_eq!(ends.len(), expected.len());
     for (end, expected) in ends.iter().zip(expected) {

@@ -110,6 +110,29 @@ async fn job_waits_hours_for_its_slot() {
 }
 
 #[tokio::test]
+async fn job_that_is_not_shown_yet_keeps_its_place() {
+    let hub = hub_with_slots(1, Duration::ZERO).await;
+    let unknown = r#"{"jobId":"job-0","type":"unknown","status":"unknown"}"#;
+    hub.inject(Route::Get.of_job("job-0"), When::Next(6), Fault::status(200).with_body(unknown));
+    let results = results(batch(&client(&hub), requests(2)).concurrency(1)).await;
+    assert_all_succeeded(&results, 2);
+    let requests: Vec<String> = hub.requests().into_iter().map(|request| request.path).collect();
+    let first_of_the_second = requests.iter().position(|path| path.ends_with("/job-1")).unwrap();
+    let of_the_first = requests[..first_of_the_second].iter().filter(|path| path.ends_with("/job-0")).count();
+    assert_eq!(of_the_first, 1 + 7, "its creation, and reads until it is shown");
+}
+
+#[tokio::test]
+async fn job_that_the_hub_never_shows_is_not_found() {
+    let hub = hub_with_slots(1, Duration::ZERO).await;
+    hub.inject(Route::Get, When::Every(1), Fault::refusal(404, "JobNotFound"));
+    let batch = batch(&client(&hub), requests(1)).not_found_after(Duration::from_millis(50));
+    let results = results(batch).await;
+    assert!(results["job-0"].as_ref().unwrap_err().first_error().is_not_found(), "{results:?}");
+    assert_eq!(creations(&hub, "job-0"), 1);
+}
+
+#[tokio::test]
 async fn slot_deadline_is_the_error_of_a_job() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);

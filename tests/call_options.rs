@@ -29,10 +29,30 @@ async fn attempt_timeout_of_a_single_call_can_be_changed() {
     let hub = quick_hub().await;
     hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
     let hasty = client(&hub).with_retry(RetryPolicy::none()).with_attempt_timeout(Duration::from_millis(50));
-    // The timeout of the client itself is thirty seconds.
+    // The timeout of the client itself is a minute.
     let call = timeout(Duration::from_secs(15), hasty.get_scheduled_job("job"));
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(&error, Error::Transport(transport) if transport.is_timeout()), "{error}");
+}
+
+#[tokio::test]
+async fn attempt_that_takes_too_long_is_an_error_within_a_call() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Next(1), Fault::Delay(Duration::from_secs(3600)));
+    let hasty = client(&hub).with_retry(RetryPolicy::none()).with_attempt_timeout(Duration::from_millis(50));
+    let seen = Mutex::new(None);
+    let read = |api: Operations| {
+        let seen = &seen;
+        async move {
+            let result = api.get_scheduled_job("job").await;
+            *seen.lock().unwrap() = result.as_ref().err().map(ToString::to_string);
+            result
+        }
+    };
+    let error = hasty.call(read).await.unwrap_err();
+    assert!(matches!(&error, Error::Transport(transport) if transport.is_timeout()), "{error}");
+    let seen = seen.into_inner().unwrap().unwrap();
+    assert!(seen.starts_with("Communication Error"), "it reads no answer that was never given: {seen}");
 }
 
 #[tokio::test]

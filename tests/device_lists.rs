@@ -143,7 +143,7 @@ fn conflicts(error: &BatchError) -> Vec<(&str, &str, &[&str])> {
 
 fn conflict(failure: &JobFailure) -> (&str, &str, &[&str]) {
     match &failure.error {
-        Error::JobConflict { job_id, differences } => (&failure.job_id, job_id, differences),
+        Error::JobConflict { job_id, differences, .. } => (&failure.job_id, job_id, differences),
         error => panic!("{error}"),
     }
 }
@@ -190,33 +190,32 @@ async fn jobs_of_a_list_fail_together_in_an_outage() {
     hub.inject(Route::Get, When::Every(1), Fault::status(503));
     let error = run(&client, "job", reboot().for_devices(&ids)).await.unwrap_err();
     assert_eq!(error.failures().count(), 3);
-    assert!(error.failures().all(|failure| failure.error.status().unwrap().as_u16() == 503), "{error:?}");
-    // One comparison of three jobs, and a read by each of the others: two attempts each.
-    assert!(hub.requests().len() <= 2 * (3 + 2), "{} requests", hub.requests().len());
+    assert!(error.failures().all(|failure| failure.error.is_retryable()), "{error:?}");
+    assert!(hub.requests().len() <= 2 * 3 && creations(&hub) == 0, "{} requests", hub.requests().len());
 
-    assert_eq!(creations(&hub), 0);
-
-    // Over after the comparison: the other jobs compare again, and go on.
     hub.clear_faults();
-    hub.inject(Route::Get.of_job("job"), When::Next(2), Fault::status(503));
-    let error = run(&client, "job", reboot().for_devices(&ids)).await.unwrap_err();
-    assert_eq!(error.failures().map(|failure| failure.job_id.as_str()).collect::<Vec<_>>(), ["job"]);
-    assert_eq!(job_ids(&client).await, ["job-part-2", "job-part-3"]);
     assert_eq!(run(&client, "job", reboot().for_devices(&ids)).await.unwrap().succeeded, 1200);
 }
 
 #[tokio::test]
-async fn single_job_that_cannot_be_read_is_read_once_for_each_other() {
+async fn list_of_which_a_job_cannot_be_read_creates_nothing() {
     let hub = hub_with([Device::new("a")]).await;
     let client = client(&hub).with_retry(RetryPolicy::none());
     hub.inject(Route::Get.of_job("job-part-20"), When::Every(1), Fault::status(500));
     let request = reboot().for_devices((0..10_000).map(device_id));
-    let results: Vec<_> = client.run_jobs(stream::iter([("job", request)])).concurrency(5).collect().await;
-    let error = results[0].1.as_ref().unwrap_err();
-    assert_eq!(error.failures().count(), 20);
-    assert!(error.failures().all(|failure| failure.error.status().unwrap().as_u16() == 500), "{error:?}");
-    // One comparison of all, and a read by each job but the first.
-    assert_eq!((hub.requests().len(), creations(&hub)), (20 + 19, 0));
+    let error = run(&client, "job", request).await.unwrap_err();
+    let failures: Vec<_> = error.failures().collect();
+    let (last, others) = failures.split_last().unwrap();
+    assert_eq!((last.job_id.as_str(), last.error.status().unwrap().as_u16()), ("job-part-20", 500));
+    assert_eq!(others.len(), 19);
+    for failure in others {
+        let Error::ListNotCompared { job_id, is_retryable: true } = &failure.error else {
+            panic!("{failure}")
+        };
+        assert_eq!(job_id, "job-part-20");
+        assert!(failure.to_string().contains("not created: job-part-20 of the same list could not be read"));
+    }
+    assert_eq!((hub.requests().len(), creations(&hub)), (20, 0));
 }
 
 #[tokio::test]
@@ -243,10 +242,26 @@ async fn jobs_of_a_list_share_the_concurrency() {
 }
 
 #[tokio::test]
-async fn duplicates_and_unknown_devices_are_no_rows() {
+async fn devices_of_a_list_without_a_row_are_named_and_are_no_success() {
     let hub = hub_with(["a", "b", "c"].map(Device::new)).await;
-    let report = run(&client(&hub), "job", reboot().for_devices(["a", "b", "a", "no-such"])).await.unwrap();
-    assert_eq!((report.devices, report.succeeded), (2, 2));
+    let client = client(&hub);
+    let report = run(&client, "job", reboot().for_devices(["a", "b", "a", "no-such"])).await.unwrap();
+    assert_eq!((report.devices, report.succeeded, report.without_result), (2, 2, 1));
+    assert_eq!(report.devices_without_row, ["no-such"]);
+    assert_eq!(report.outcome(), JobOutcome::Incomplete(Some(1)));
+
+    let report = run(&client, "none", reboot().for_devices(["no-such", "no-more"])).await.unwrap();
+    assert_eq!(report.devices_without_row, ["no-more", "no-such"]);
+    assert_eq!(report.outcome(), JobOutcome::NoDevices);
+}
+
+#[tokio::test]
+async fn devices_without_a_row_are_named_for_all_jobs_of_a_list() {
+    let ids: Vec<String> = (0..1200).map(device_id).collect();
+    let hub = hub_with(ids.iter().filter(|id| !id.ends_with("500")).map(Device::new)).await;
+    let report = run(&client(&hub), "job", reboot().for_devices(&ids)).await.unwrap();
+    assert_eq!(report.devices_without_row, ["device-00500"]);
+    assert_eq!((report.succeeded, report.outcome()), (1199, JobOutcome::Incomplete(Some(1))));
 }
 
 #[tokio::test]
@@ -266,7 +281,9 @@ async fn condition_restricts_the_list() {
     let client = client(&hub);
     let request = |condition: &str| JobRequest::device_method(CloudToDeviceMethod::new("m"), condition);
     let on_floors = request("tags.floor = 1 OR tags.floor = 2").for_devices(["a", "b", "c"]);
-    assert_eq!(run(&client, "floors", on_floors).await.unwrap().devices, 2);
+    let report = run(&client, "floors", on_floors).await.unwrap();
+    assert_eq!((report.devices, report.outcome()), (2, JobOutcome::Succeeded));
+    assert_eq!(report.devices_without_row, ["c"], "it is not selected");
     let modules = request("FROM devices.modules WHERE moduleId != 'store'").for_devices(["a", "edge"]);
     assert_eq!(run(&client, "modules", modules).await.unwrap().devices, 1);
 }

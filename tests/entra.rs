@@ -60,7 +60,7 @@ async fn lost_response_is_reported_when_no_token_is_available_for_a_retry() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
-    let patient = RetryPolicy::default().with_deadline(2 * HOUR);
+    let patient = RetryPolicy::default().with_deadline(HOUR + MINUTE);
     let builder = builder(&hub).credential(Credential::token(identity.clone()));
     let client = builder.retry(patient).build().unwrap();
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
@@ -71,7 +71,8 @@ async fn lost_response_is_reported_when_no_token_is_available_for_a_retry() {
     clock.advance_until(|| call.is_finished()).await;
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Transport(_)), "the job may exist: {error:?}");
-    assert_eq!((identity.token_requests(), hub.requests().len()), (2, 1));
+    assert!(error.is_outcome_unknown() && identity.token_requests() > 1);
+    assert_eq!(hub.requests().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{Error, JobFilter};
+use jobs_api::{Error, JobFilter, JobOutcome};
 use jobs_emulator::{Fault, Route, When};
 use reqwest::Method;
 
@@ -70,6 +70,42 @@ async fn report_counts_unreadable_rows() {
     hub.inject(Route::QueryDevices, When::Next(1), page);
     let report = client.job_report("job").await.unwrap();
     assert_eq!((report.devices, report.succeeded, report.failed, report.unreadable), (3, 1, 1, 1));
+}
+
+#[tokio::test]
+async fn count_with_a_fraction_of_zero_hides_no_job() {
+    let hub = quick_hub().await;
+    let counts = r#"{"deviceCount":2.0,"succeededCount":2.0,"failedCount":0.0}"#;
+    let job = format!(r#"{{"jobId":"job","status":"completed","deviceJobStatistics":{counts}}}"#);
+    hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(job.clone()));
+    hub.inject(Route::QueryJobs, When::Every(1), Fault::status(200).with_body(format!("[{job}]")));
+    let client = client(&hub);
+    assert_eq!(client.get_scheduled_job("job").await.unwrap().outcome(), JobOutcome::Succeeded);
+    let job = client.query_scheduled_jobs(JobFilter::default()).try_next().await.unwrap().unwrap();
+    assert_eq!(job.counts().total, 2);
+}
+
+#[tokio::test]
+async fn page_that_cannot_be_read_does_not_hide_the_later_ones() {
+    let hub = quick_hub().await;
+    for (body, next) in [(r#"[{"jobId":"a"}]"#, "2"), (r#"[{"jobId":"b"},{"jobId":"\ud8"#, "3")] {
+        let page = Fault::status(200).with_body(body).with_header("x-ms-continuation", next);
+        hub.inject(Route::QueryJobs, When::Next(1), page);
+    }
+    hub.inject(Route::QueryJobs, When::Next(1), Fault::status(200).with_body(r#"[{"jobId":"c"}]"#));
+    let jobs: Vec<_> = client(&hub).query_scheduled_jobs(JobFilter::default()).collect().await;
+    let [Ok(first), Err(error), Ok(last)] = &jobs[..] else { panic!("{jobs:?}") };
+    assert!(matches!(error, Error::UnreadableResponse(_)), "{error}");
+    assert_eq!((first.id(), last.id(), hub.requests().len()), ("a", "c", 3));
+}
+
+#[tokio::test]
+async fn cycle_of_pages_that_cannot_be_read_ends() {
+    let hub = quick_hub().await;
+    let page = Fault::status(200).with_body("[").with_header("x-ms-continuation", "2");
+    hub.inject(Route::QueryJobs, When::Every(1), page);
+    let jobs: Vec<_> = client(&hub).query_scheduled_jobs(JobFilter::default()).collect().await;
+    assert!(jobs.len() == 2 && jobs.iter().all(Result::is_err), "{jobs:?}");
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! Outcomes by the devices' answers.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt as _;
-use jobs_api::JobOutcome;
+use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+use jobs_api::{Error, JobOutcome, WaitForJob};
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Route, When};
 use serde_json::json;
 
-use crate::support::{client, reboot};
+use crate::support::clock::FrozenClock;
+use crate::support::{AT_ONCE, builder, client, quick_hub, reboot, wait_for_end};
 
 /// A hub with a device that succeeds, one that answers 500 and one that is offline.
 async fn troubled_hub() -> Emulator {
@@ -48,11 +52,150 @@ async fn failure_without_a_row_is_no_success() {
     let hub = troubled_hub().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    client.wait_for_job("job").await.unwrap();
-    hub.inject(Route::QueryDevices, When::Next(1), Fault::status(200).with_body("[]"));
-    let report = client.job_report("job").await.unwrap();
-    assert_eq!((report.devices, report.failed), (0, 0));
+    hub.inject(Route::QueryDevices, When::Next(1), page("[]"));
+    let report = client.wait_for_job("job").rows_timeout(Duration::ZERO).report().await.unwrap();
+    assert_eq!((report.devices, report.failed, report.without_result), (0, 0, 3));
     assert_eq!(report.outcome(), JobOutcome::CompletedWithFailures(1), "by the hub's statistics");
+    assert_eq!(queries(&hub), 1);
+}
+
+fn page(rows: &str) -> Fault {
+    Fault::status(200).with_body(rows)
+}
+
+/// Returns how many pages of rows were read.
+fn queries(hub: &Emulator) -> usize {
+    hub.requests().iter().filter(|request| request.path == "/devices/query").count()
+}
+
+/// A hub on which the job `job` has completed on two devices, and a wait for it that polls often.
+async fn hub_with_a_completed_job() -> (Emulator, WaitForJob<'static>) {
+    let hub = Emulator::builder().devices(["a", "b"].map(Device::new)).pace(AT_ONCE).start().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    wait_for_end(&client, "job").await;
+    let wait =
+        client.wait_for_job("job").poll_intervals(Duration::from_millis(1)..=Duration::from_millis(50));
+    (hub, wait)
+}
+
+#[tokio::test]
+async fn rows_that_lag_behind_the_job_are_waited_for() {
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), page("[]"));
+    hub.inject(Route::QueryDevices, When::Next(1), page(r#"[{"deviceId":"a","status":"completed"}]"#));
+    let pending = r#"[{"deviceId":"a","status":"completed"},{"deviceId":"b","status":"running"}]"#;
+    hub.inject(Route::QueryDevices, When::Next(1), page(pending));
+    let report = wait.report().await.unwrap();
+    assert_eq!((report.outcome(), report.succeeded, report.without_result), (JobOutcome::Succeeded, 2, 0));
+    assert_eq!(queries(&hub), 4);
+}
+
+#[tokio::test]
+async fn rows_that_never_come_are_no_success() {
+    for rows in [
+        "[]",
+        r#"[{"deviceId":"a","status":"completed"}]"#,
+        r#"[{"deviceId":"a","status":"completed"},{"deviceId":"b","status":"pending"}]"#,
+    ] {
+        let (hub, wait) = hub_with_a_completed_job().await;
+        hub.inject(Route::QueryDevices, When::Every(1), page(rows));
+        let report = wait.rows_timeout(Duration::from_millis(100)).report().await.unwrap();
+        let missing = 2 - report.succeeded;
+        assert_eq!((report.without_result, report.failed), (missing, 0), "{rows}");
+        assert_eq!(report.outcome(), JobOutcome::Incomplete(Some(u32::try_from(missing).unwrap())), "{rows}");
+        assert!(queries(&hub) >= 3, "{rows}");
+    }
+}
+
+#[tokio::test]
+async fn failure_in_a_row_that_lags_is_reported() {
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), page(r#"[{"deviceId":"a","status":"completed"}]"#));
+    let answers = r#"[{"deviceId":"a","status":"completed"},
+        {"deviceId":"b","status":"completed","outcome":{"deviceMethodResponse":{"status":500}}}]"#;
+    hub.inject(Route::QueryDevices, When::Next(1), page(answers));
+    assert_eq!(wait.report().await.unwrap().outcome(), JobOutcome::CompletedWithFailures(1));
+}
+
+#[tokio::test]
+async fn row_without_a_verdict_is_no_success_and_is_not_waited_for() {
+    for row in [
+        r#"{"deviceId":"b","status":"canceled"}"#,
+        r#"{"deviceId":"b","status":7}"#,
+        r#"{"deviceId":"b","status":"completed","jobType":"scheduleDeviceMethod","outcome":{}}"#,
+    ] {
+        let (hub, wait) = hub_with_a_completed_job().await;
+        let rows = format!(r#"[{{"deviceId":"a","status":"completed"}},{row}]"#);
+        hub.inject(Route::QueryDevices, When::Every(1), page(&rows));
+        let report = wait.report().await.unwrap();
+        assert_eq!((report.outcome(), queries(&hub)), (JobOutcome::Incomplete(Some(1)), 1), "{row}");
+        assert_eq!(report.outcome().to_string(), "completed without the result of 1 device");
+    }
+}
+
+#[tokio::test]
+async fn repetition_that_fails_leaves_the_report_of_what_is_missing() {
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), page(r#"[{"deviceId":"a","status":"completed"}]"#));
+    hub.inject(Route::QueryDevices, When::Every(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let report = wait.rows_timeout(Duration::from_millis(20)).report().await.unwrap();
+    assert_eq!((report.succeeded, report.outcome()), (1, JobOutcome::Incomplete(Some(1))));
+}
+
+#[tokio::test]
+async fn page_of_rows_that_cannot_be_read_is_missing_without_the_others() {
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), page("[{").with_header("x-ms-continuation", "2"));
+    hub.inject(Route::QueryDevices, When::Next(1), page(r#"[{"deviceId":"b","status":"completed"}]"#));
+    let report = wait.rows_timeout(Duration::ZERO).report().await.unwrap();
+    assert_eq!((report.succeeded, report.outcome()), (1, JobOutcome::Incomplete(Some(1))));
+
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), page("[{"));
+    let error = wait.report().await.unwrap_err();
+    assert!(matches!(error, Error::UnreadableResponse(_)), "nothing of it can be read: {error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn report_that_takes_longer_than_its_rows_may_lag_is_read_once() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let client = builder(&hub).attempt_timeout(Duration::from_secs(120)).build().unwrap();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let job = r#"{"jobId":"job","status":"completed",
+        "deviceJobStatistics":{"deviceCount":1000000,"succeededCount":1000000}}"#;
+    hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(job));
+    hub.inject(Route::QueryDevices, When::Every(1), Fault::Delay(Duration::from_secs(40)));
+    let report = tokio::spawn(async move { client.job_report("job").await });
+    clock.advance_until(|| report.is_finished()).await;
+    let report = report.await.unwrap().unwrap();
+    assert_eq!((report.devices, report.outcome()), (1, JobOutcome::Incomplete(Some(999_999))));
+    assert_eq!(queries(&hub), 1);
+}
+
+#[tokio::test]
+async fn job_that_selected_no_device_is_no_success() {
+    let hub = Emulator::builder().device(Device::new("a")).pace(AT_ONCE).start().await;
+    let client = client(&hub);
+    let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'");
+    client.create_scheduled_job("job", &request).await.unwrap();
+    let report = client.wait_for_job("job").report().await.unwrap();
+    assert_eq!((report.job.outcome(), report.outcome()), (JobOutcome::NoDevices, JobOutcome::NoDevices));
+    assert_eq!(
+        (report.outcome().to_string(), queries(&hub)),
+        ("completed, but selected no device".into(), 1)
+    );
+}
+
+#[tokio::test]
+async fn job_whose_devices_are_not_counted_is_no_success() {
+    let (hub, wait) = hub_with_a_completed_job().await;
+    let job = r#"{"jobId":"job","status":"completed"}"#;
+    hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(job));
+    let report = wait.report().await.unwrap();
+    assert_eq!((report.succeeded, report.outcome()), (2, JobOutcome::Incomplete(None)));
+    assert_eq!(queries(&hub), 1);
 }
 
 #[tokio::test]

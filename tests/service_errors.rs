@@ -1,6 +1,7 @@
 //! Errors that the hub returns, and the predicates that recognise them.
 
-use jobs_api::ClientBuilder;
+use jobs_api::types::JobStatus;
+use jobs_api::{ClientBuilder, Error};
 
 use crate::support::{client, quick_hub, reboot, slow_hub, wait_for_end};
 
@@ -30,13 +31,25 @@ async fn job_beyond_the_tier_limit_is_throttled() {
 async fn unknown_job_is_not_found() {
     let hub = quick_hub().await;
     let client = client(&hub);
+    let cancelled = client.cancel_scheduled_job("none").await.unwrap_err();
+    assert!(cancelled.is_not_found() && cancelled.service().unwrap().tracking_id().is_some(), "{cancelled}");
     for error in [
         client.get_scheduled_job("none").await.unwrap_err(),
-        client.cancel_scheduled_job("none").await.unwrap_err(),
+        client.job_report("none").await.unwrap_err(),
+        client.wait_for_job("none").await.unwrap_err(),
     ] {
-        assert!(error.is_not_found(), "{error}");
-        assert!(error.service().unwrap().tracking_id().is_some());
+        let Error::JobNotFound { job_id, request_id } = &error else { panic!("{error}") };
+        assert!(error.is_not_found() && !error.is_retryable(), "{error}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the hub knows no job with the id {job_id}, or does not show it yet (request id {request_id}); hint: \
+                 import and export jobs read the same"
+            )
+        );
     }
+    let raw = client.call(|api| async move { api.get_scheduled_job("none").await }).await.unwrap();
+    assert_eq!(raw.status, Some(JobStatus::Unknown));
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! Waiting for one job and for many.
 
+use std::collections::BTreeMap;
 use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus};
-use jobs_api::{Client, JobOutcome, RetryPolicy, Tier};
+use jobs_api::{Client, Error, JobOutcome, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
 use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
@@ -92,7 +93,7 @@ async fn poll_after_a_failed_first_one_ends_at_the_wait_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn job_scheduled_for_later_is_not_polled_until_its_start() {
+async fn job_scheduled_for_later_is_polled_every_ten_minutes_and_at_its_start() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let client = client(&hub);
@@ -102,7 +103,7 @@ async fn job_scheduled_for_later_is_not_polled_until_its_start() {
         .unwrap();
     let wait = tokio::spawn(client.wait_for_job("job").into_future());
     clock.run_until(|| get_count(&hub) == 1).await;
-    clock.advance(Duration::from_secs(3000)).await;
+    clock.advance(Duration::from_secs(599)).await;
     assert_eq!(get_count(&hub), 1);
     hub.set_clock_offset(TimeDelta::hours(2));
     clock.advance(Duration::from_secs(700)).await;
@@ -172,28 +173,94 @@ async fn wait_fails_after_repeated_transient_errors() {
 async fn unknown_and_vanished_jobs_are_not_found() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);
-    assert!(client.wait_for_job("none").await.unwrap_err().is_not_found());
+    let at_once = Duration::ZERO;
+    assert!(client.wait_for_job("none").not_found_after(at_once).await.unwrap_err().is_not_found());
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    let error = client.wait_for_job("job").on_progress(|_| hub.forget_job("job")).await.unwrap_err();
+    let wait = client.wait_for_job("job").not_found_after(at_once);
+    let error = wait.on_progress(|_| hub.forget_job("job")).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
 }
 
-#[tokio::test]
-async fn job_with_status_unknown_ends_the_wait() {
-    let hub = quick_hub().await;
-    hub.inject(
-        Route::Get,
-        When::Every(1),
-        Fault::status(200).with_body(r#"{"jobId":"export-1","status":"unknown"}"#),
-    );
-    let job = client(&hub).wait_for_job("export-1").await.unwrap();
-    assert_eq!((job.outcome(), get_count(&hub)), (JobOutcome::Unknown, 3));
+/// The form in which the hub does not show a job.
+fn unknown(id: &str) -> Fault {
+    Fault::status(200).with_body(format!(r#"{{"jobId":"{id}","type":"unknown","status":"unknown"}}"#))
 }
 
-/// Starts a hub without a limit on concurrent jobs, and creates `count` short jobs on it.
+#[tokio::test]
+async fn new_job_that_the_hub_does_not_show_yet_is_followed() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    hub.inject(Route::Get, When::Next(2), unknown("job"));
+    hub.inject(Route::Get, When::Next(2), Fault::refusal(404, "JobNotFound"));
+    let mut states = 0;
+    let intervals = Duration::from_millis(10)..=Duration::from_millis(10);
+    let wait = client.wait_for_job("job").poll_intervals(intervals).on_progress(|_| states += 1);
+    assert_eq!(wait.await.unwrap().outcome(), JobOutcome::Succeeded);
+    assert_eq!((states, get_count(&hub)), (1, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn job_that_stays_unknown_is_not_found_after_30_seconds() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Every(1), unknown("export-1"));
+    let wait = tokio::spawn(client(&hub).wait_for_job("export-1").into_future());
+    clock.run_until(|| get_count(&hub) == 1).await;
+    for _ in 0..29 {
+        clock.advance(Duration::from_secs(1)).await;
+    }
+    assert!(!wait.is_finished());
+    clock.advance_until(|| wait.is_finished()).await;
+    assert!(wait.await.unwrap().unwrap_err().is_not_found());
+}
+
+#[tokio::test(start_paused = true)]
+async fn job_that_was_seen_may_be_unknown_for_a_while() {
+    let clock = FrozenClock::new();
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let wait = client.wait_for_job("job").timeout(Duration::from_secs(25));
+    let wait = tokio::spawn(wait.into_future());
+    clock.run_until(|| get_count(&hub) == 1).await;
+    hub.forget_job("job");
+    clock.advance_until(|| wait.is_finished()).await;
+    assert_eq!(wait.await.unwrap().unwrap().outcome(), JobOutcome::Pending, "the last state that was shown");
+}
+
+#[tokio::test]
+async fn timeout_before_a_job_is_shown_is_no_error() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let timeout = Duration::from_millis(100);
+    let job = client.wait_for_job("none").timeout(timeout).await.unwrap();
+    assert_eq!((job.id(), job.outcome()), ("none", JobOutcome::Unknown));
+    let jobs = client.wait_for_jobs(["none"]).timeout(timeout).await;
+    assert_eq!(jobs["none"].as_ref().unwrap().outcome(), JobOutcome::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clock_that_was_set_delays_no_poll_for_more_than_ten_minutes() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let later = reboot().starting_at(Utc::now() + TimeDelta::hours(1));
+    client.create_scheduled_job("job", &later).await.unwrap();
+    hub.set_clock_offset(TimeDelta::hours(-20));
+    let wait = tokio::spawn(client.wait_for_job("job").into_future());
+    clock.run_until(|| get_count(&hub) == 1).await;
+    hub.set_clock_offset(TimeDelta::hours(2));
+    clock.advance(Duration::from_secs(601)).await;
+    clock.advance_until(|| wait.is_finished()).await;
+    assert_eq!(wait.await.unwrap().unwrap().outcome(), JobOutcome::Succeeded);
+}
+
+/// Starts a hub with a device and without a limit on concurrent jobs, and creates `count` short jobs on it.
 async fn hub_with_jobs(count: usize) -> (Emulator, Client, Vec<String>) {
     let pace = Pace { running: Duration::from_millis(1), ..Pace::default() };
-    let hub = Emulator::builder().pace(pace).concurrent_jobs(usize::MAX).start().await;
+    let device = Device::new("pump-1");
+    let hub = Emulator::builder().pace(pace).device(device).concurrent_jobs(usize::MAX).start().await;
     let client = client(&hub);
     let ids: Vec<String> = (0..count).map(|n| format!("job-{n}")).collect();
     for id in &ids {
@@ -241,7 +308,8 @@ async fn few_of_many_jobs_are_polled_individually() {
     wait_for(&client, "job-349", &[JobStatus::Completed]).await;
     let before = get_count(&hub);
     let mut reported = 0;
-    let jobs = client.wait_for_jobs(["job-340", "job-349", "none"]).on_progress(|_| reported += 1).await;
+    let wait = client.wait_for_jobs(["job-340", "job-349", "none"]).not_found_after(Duration::ZERO);
+    let jobs = wait.on_progress(|_| reported += 1).await;
     assert!(jobs["job-340"].is_ok() && jobs["job-349"].is_ok());
     assert!(jobs["none"].as_ref().unwrap_err().is_not_found());
     assert_eq!(reported, 2);
@@ -292,4 +360,63 @@ async fn jobs_that_the_list_shows_late_are_polled_individually() {
     let lists = polls.iter().filter(|poll| poll.path.ends_with("/query")).count();
     assert!((1..=2).contains(&lists), "{lists} pages for two jobs");
     assert!(polls.len() >= lists + 4, "{} polls", polls.len());
+}
+
+/// Waits for these jobs, whose polls follow each other soon. Returns the results, and how many lists and reads of
+/// single jobs they took.
+async fn poll_all(
+    hub: &Emulator,
+    client: &Client,
+    ids: &[String],
+) -> (BTreeMap<String, Result<JobResponse, Error>>, (usize, usize)) {
+    let before = hub.requests().len();
+    let intervals = Duration::from_millis(10)..=Duration::from_millis(10);
+    let results = client.wait_for_jobs(ids).poll_intervals(intervals).await;
+    let requests = hub.requests().split_off(before);
+    let lists = requests.iter().filter(|request| request.path.ends_with("/query")).count();
+    (results, (lists, requests.len() - lists))
+}
+
+fn assert_all_succeeded(results: &BTreeMap<String, Result<JobResponse, Error>>) {
+    for (id, result) in results {
+        assert_eq!(result.as_ref().unwrap().outcome(), JobOutcome::Succeeded, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn failed_list_polls_no_job_alone() {
+    let (hub, client, ids) = hub_with_jobs(300).await;
+    wait_for(&client, "job-299", &[JobStatus::Completed]).await;
+    let client = client.with_retry(RetryPolicy::none());
+    hub.inject(Route::QueryJobs, When::Next(1), Fault::status(503));
+    hub.inject(Route::QueryJobs, When::Nth(3), Fault::ResetWithin);
+    let (results, requests) = poll_all(&hub, &client, &ids).await;
+    assert_all_succeeded(&results);
+    assert_eq!(requests, (1 + 2 + 2, 0), "lists and reads");
+}
+
+#[tokio::test]
+async fn broken_page_polls_no_job_alone_and_hides_no_later_page() {
+    let (hub, client, ids) = hub_with_jobs(300).await;
+    wait_for(&client, "job-299", &[JobStatus::Completed]).await;
+    hub.inject(Route::QueryJobs, When::Nth(2), Fault::HalfBody);
+    let (results, (lists, reads)) = poll_all(&hub, &client, &ids).await;
+    assert_all_succeeded(&results);
+    assert_eq!((lists, reads), (3 + 2, 0), "lists and reads");
+}
+
+#[tokio::test]
+async fn list_that_keeps_failing_leads_to_one_read_of_each_job() {
+    let (hub, client, ids) = hub_with_jobs(20).await;
+    wait_for(&client, "job-19", &[JobStatus::Completed]).await;
+    let client = client.with_retry(RetryPolicy::none());
+    hub.inject(Route::QueryJobs, When::Every(1), Fault::status(503));
+    let (results, requests) = poll_all(&hub, &client, &ids).await;
+    assert_all_succeeded(&results);
+    assert_eq!(requests, (5, 20), "lists and reads");
+
+    hub.inject(Route::Get, When::Every(1), Fault::status(503));
+    let (results, requests) = poll_all(&hub, &client, &ids).await;
+    assert!(results.values().all(|result| result.as_ref().unwrap_err().status().unwrap().as_u16() == 503));
+    assert_eq!(requests, (5, 20), "lists and reads");
 }

@@ -19,6 +19,7 @@ pub mod types {
             rename = "connectTimeoutInSeconds",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub connect_timeout_in_seconds: ::std::option::Option<i32>,
         /// The method's name.
         #[serde(
@@ -34,6 +35,7 @@ pub mod types {
             rename = "responseTimeoutInSeconds",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub response_timeout_in_seconds: ::std::option::Option<i32>,
     }
     impl CloudToDeviceMethod {
@@ -81,6 +83,7 @@ pub mod types {
         pub payload: ::std::option::Option<::serde_json::Value>,
         /// The status that the device returned; its meaning is up to the device, most follow HTTP.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub status: ::std::option::Option<i32>,
     }
     /// The capabilities of a device.
@@ -191,6 +194,7 @@ pub mod types {
         pub payload: ::std::option::Option<::serde_json::Value>,
         /// The status that the device returned, in rows that hold its response here instead of in `deviceMethodResponse`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub status: ::std::option::Option<i32>,
     }
     /// The number of a job's devices in each state.
@@ -203,30 +207,35 @@ pub mod types {
             rename = "deviceCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub device_count: ::std::option::Option<i32>,
         /// The number of devices on which the job failed.
         #[serde(
             rename = "failedCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub failed_count: ::std::option::Option<i32>,
         /// The number of devices on which the job has yet to run.
         #[serde(
             rename = "pendingCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub pending_count: ::std::option::Option<i32>,
         /// The number of devices on which the job is running.
         #[serde(
             rename = "runningCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub running_count: ::std::option::Option<i32>,
         /// The number of devices on which the job succeeded.
         #[serde(
             rename = "succeededCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub succeeded_count: ::std::option::Option<i32>,
     }
     /// A row of the collections `devices` and `devices.modules`: the id of a device, or the number of all that the query selects.
@@ -251,6 +260,7 @@ pub mod types {
             rename = "numberOfDevices",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub number_of_devices: ::std::option::Option<i64>,
     }
     /// A job to create: its type, the work of that type, the devices and the time.
@@ -275,6 +285,7 @@ pub mod types {
             rename = "maxExecutionTimeInSeconds",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub max_execution_time_in_seconds: ::std::option::Option<i64>,
         /// The condition that selects the devices: the part of a query after WHERE, at most 8,192 characters; `*` selects every device.
         #[serde(
@@ -432,6 +443,7 @@ pub mod types {
             rename = "maxExecutionTimeInSeconds",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub max_execution_time_in_seconds: ::std::option::Option<i64>,
         /// The job that this job is part of, if any.
         #[serde(
@@ -511,6 +523,7 @@ pub mod types {
             rename = "cloudToDeviceMessageCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub cloud_to_device_message_count: ::std::option::Option<i32>,
         /// The connection state of the device.
         #[serde(
@@ -582,6 +595,7 @@ pub mod types {
         >,
         /// A counter of the changes to tags and desired properties.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub version: ::std::option::Option<i64>,
         /// The thumbprints of a device that authenticates with a self-signed certificate.
         #[serde(

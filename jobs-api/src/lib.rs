@@ -130,6 +130,7 @@ mod jobs;
 mod auth;
 mod client;
 mod error;
+mod follow;
 #[allow(
     missing_docs,
     rust_2018_idioms,
@@ -154,6 +155,9 @@ pub use client::builder::ClientBuilder;
 pub use error::{
     Cause, CertificateError, Error, ErrorCode, NotInTime, ServiceError, TransportError, UnreadableResponse,
 };
+pub use follow::batch::{BatchError, BatchRequest, JobFailure, RunJobs};
+pub use follow::report::{DeviceFailure, JobReport};
+pub use follow::wait::{WaitForJob, WaitForJobs};
 /// The operations of the spec, one method for each: [`Client::call`] runs them, with credential, retries and errors.
 ///
 /// ```
@@ -184,14 +188,11 @@ pub use generated::Client as Operations;
 /// ```
 #[doc(inline)]
 pub use generated::types;
-pub use jobs::batch::{BatchError, BatchRequest, JobFailure, RunJobs};
 pub use jobs::condition::{Attribute, Condition, ConditionError, Literal};
 pub use jobs::id::JobId;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};
 pub use jobs::pager::{Page, Pager};
 pub use jobs::query::JobFilter;
-pub use jobs::report::{DeviceFailure, JobReport};
-pub use jobs::wait::{WaitForJob, WaitForJobs};
 pub use pipeline::Response;
 pub use pipeline::pacer::snapshot::{MeterState, Pacing, SlotState};
 pub use pipeline::pacer::tier::Tier;

@@ -20,6 +20,7 @@ const JOBS_API: &[Direction<'_>] = &[
     ("pipeline", &["limits", "runtime", "targets", "generated", "auth", "error"]),
     ("jobs", &["limits", "runtime", "targets", "generated", "auth", "error", "pipeline"]),
     ("client", &["limits", "runtime", "generated", "auth", "error", "pipeline", "jobs"]),
+    ("follow", &["limits", "runtime", "targets", "generated", "error", "jobs", "client"]),
 ];
 
 /// The modules of `jobs-emulator` from the bottom up, and the ones that each may import from.

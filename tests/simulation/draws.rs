@@ -9,7 +9,7 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest, Twin};
 use serde_json::json;
 
 use super::faults::{Weather, delay};
-use super::hub::{Hub, Pace};
+use super::hub::{Echo, Fate, Habits, Hub, Pace, Unknown};
 
 /// The settings of the client.
 #[derive(Clone, Debug)]
@@ -26,7 +26,11 @@ pub(super) enum Operation {
     Create,
     /// The generated operation that creates a job, without a look at the job.
     GeneratedCreate,
+    /// Creates the job unless it exists.
+    Ensure,
     Cancel,
+    /// Runs the job to its end, however long that takes, and reads its report.
+    Batch,
     Get,
     List,
     Wait {
@@ -36,7 +40,7 @@ pub(super) enum Operation {
 
 impl Operation {
     pub(super) fn is_change(self) -> bool {
-        matches!(self, Self::Create | Self::GeneratedCreate | Self::Cancel)
+        matches!(self, Self::Create | Self::GeneratedCreate | Self::Ensure | Self::Cancel)
     }
 }
 
@@ -98,11 +102,37 @@ pub(super) fn hub(rng: &mut Rng) -> Hub {
     let pace = Pace { queued: delay(rng, 120_000), running: delay(rng, 120_000) };
     let mut hub = Hub::new(Utc::now().trunc_subsecs(0) + offset + phase, pace);
     hub.listing = (rng.usize(..25), rng.usize(1..10));
-    hub.shows_defaults = rng.bool();
+    hub.habits = habits(rng);
+    hub.devices = (0..rng.usize(..4)).map(|_| fate(rng)).collect();
     if rng.u8(..4) == 0 {
         hub.creation_skew = TimeDelta::milliseconds(rng.i64(-2000..=2000));
     }
     hub
+}
+
+fn habits(rng: &mut Rng) -> Habits {
+    let lag = |rng: &mut Rng| match rng.u8(..4) {
+        0 => delay(rng, 3_000),
+        1 => delay(rng, 30_000),
+        _ => Duration::ZERO,
+    };
+    Habits {
+        create_lag: lag(rng),
+        cancel_lag: lag(rng),
+        row_lag: lag(rng),
+        shows_defaults: rng.bool(),
+        redates_starts: rng.u8(..8) == 0,
+        echo: [Echo::Json, Echo::Bytes, Echo::Base64, Echo::Opaque][rng.usize(..4)],
+        unknown: [Unknown::Bare, Unknown::WithId, Unknown::NotFound][rng.usize(..3)],
+    }
+}
+
+fn fate(rng: &mut Rng) -> Fate {
+    match rng.u8(..6) {
+        0 => Fate::AnswersFailure,
+        1 => Fate::Fails,
+        _ => Fate::Succeeds,
+    }
 }
 
 pub(super) fn request(rng: &mut Rng) -> JobRequest {
@@ -123,7 +153,7 @@ pub(super) fn request(rng: &mut Rng) -> JobRequest {
 }
 
 pub(super) fn operation(rng: &mut Rng, number: usize) -> Operation {
-    match rng.u8(..20) {
+    match rng.u8(..28) {
         // A job to begin with.
         10..=14 if number == 0 && rng.bool() => Operation::Create,
         0..=8 => Operation::Create,
@@ -131,6 +161,8 @@ pub(super) fn operation(rng: &mut Rng, number: usize) -> Operation {
         9..=14 => Operation::Cancel,
         15 | 16 => Operation::Get,
         17 => Operation::List,
+        18..=23 => Operation::Ensure,
+        24 | 25 => Operation::Batch,
         _ => Operation::Wait { limit: delay(rng, 300_000) },
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -22,9 +24,8 @@ pub(super) struct Job {
     pub(super) author: Author,
     pub(super) created_at: Instant,
     pub(super) cancelled_by: Option<Author>,
+    pub(super) cancelled_at: Option<Instant>,
     request: Value,
-    /// Whether the hub shows the timeouts that it fills in.
-    shows_defaults: bool,
 }
 
 /// How long a job stays in its states.
@@ -32,6 +33,52 @@ pub(super) struct Job {
 pub(super) struct Pace {
     pub(super) queued: Duration,
     pub(super) running: Duration,
+}
+
+/// How the hub shows what it did, and when.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Habits {
+    /// How long a new job is unknown to those who read it.
+    pub(super) create_lag: Duration,
+    /// How long a cancelled job is shown as before.
+    pub(super) cancel_lag: Duration,
+    /// How long the end of a job's row is not shown.
+    pub(super) row_lag: Duration,
+    /// It shows the members that it fills in.
+    pub(super) shows_defaults: bool,
+    /// It dates the start of a job whose start has passed by the creation.
+    pub(super) redates_starts: bool,
+    pub(super) echo: Echo,
+    pub(super) unknown: Unknown,
+}
+
+/// The form in which the payload of a method is shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Echo {
+    #[default]
+    Json,
+    Bytes,
+    Base64,
+    /// A form that says nothing.
+    Opaque,
+}
+
+/// The answer for an id that the hub does not know.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Unknown {
+    #[default]
+    Bare,
+    WithId,
+    NotFound,
+}
+
+/// What becomes of a job on a device.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fate {
+    Succeeds,
+    /// The device answers with a failure: the hub counts it as reached.
+    AnswersFailure,
+    Fails,
 }
 
 /// An honest answer: a status, a name for the error and a body.
@@ -65,7 +112,9 @@ pub(super) struct Hub {
     pub(super) listing: (usize, usize),
     /// How far the clock that dates jobs is ahead of the one that dates answers.
     pub(super) creation_skew: TimeDelta,
-    pub(super) shows_defaults: bool,
+    pub(super) habits: Habits,
+    /// The devices that a job selects.
+    pub(super) devices: Vec<Fate>,
     start: Instant,
     time_at_start: DateTime<Utc>,
 }
@@ -79,7 +128,8 @@ impl Hub {
             pace,
             listing: (0, 1),
             creation_skew: TimeDelta::zero(),
-            shows_defaults: false,
+            habits: Habits::default(),
+            devices: Vec::new(),
             start: Instant::now(),
             time_at_start,
         }
@@ -103,8 +153,8 @@ impl Hub {
             author,
             created_at: Instant::now(),
             cancelled_by: None,
+            cancelled_at: None,
             request: request.clone(),
-            shows_defaults: self.shows_defaults,
         };
         self.jobs.insert(id.to_owned(), job);
         self.record(author, EffectKind::Created);
@@ -117,10 +167,10 @@ impl Hub {
             None => Honest::refusal(404, "JobNotFound", "no such job"),
             Some("queued" | "scheduled") => {
                 if let Some(job) = self.jobs.get_mut(id) {
-                    job.cancelled_by = Some(author);
+                    (job.cancelled_by, job.cancelled_at) = (Some(author), Some(Instant::now()));
                 }
                 self.record(author, EffectKind::Cancelled);
-                self.job(id, true)
+                Honest::success(self.render(id, &self.jobs[id], "cancelled", true))
             }
             Some(_) => Honest::refusal(405, "OperationNotAllowedInCurrentState", "the job is\nnot waiting"),
         }
@@ -128,10 +178,35 @@ impl Hub {
 
     /// Reads a job, with or without the time of its creation.
     pub(super) fn job(&self, id: &str, is_dated: bool) -> Honest {
-        match self.jobs.get(id) {
-            Some(job) => Honest::success(self.render(id, job, is_dated)),
-            None => Honest::refusal(404, "JobNotFound", "no such job"),
+        match (self.jobs.get(id).zip(self.shown_status(id, Instant::now())), self.habits.unknown) {
+            (Some((job, status)), _) => Honest::success(self.render(id, job, status, is_dated)),
+            (None, Unknown::Bare) => Honest::success(json!({ "type": "unknown", "status": "unknown" })),
+            (None, Unknown::WithId) => {
+                Honest::success(json!({ "jobId": id, "type": "unknown", "status": "unknown" }))
+            }
+            (None, Unknown::NotFound) => Honest::refusal(404, "JobNotFound", "no such job"),
         }
+    }
+
+    /// Lists the rows of a job's devices, as far as they are shown.
+    pub(super) fn rows(&self, id: &str) -> Honest {
+        let shown = self.jobs.get(id).filter(|job| self.has_run(job, self.habits.row_lag));
+        let rows = shown.iter().flat_map(|_| self.devices.iter().enumerate());
+        let rows = rows.map(|(number, fate)| {
+            let status = if *fate == Fate::Fails { "failed" } else { "completed" };
+            let answer = if *fate == Fate::AnswersFailure { 500 } else { 200 };
+            let mut row = json!({ "deviceId": format!("device-{number}"), "jobId": id, "status": status });
+            if *fate != Fate::Fails {
+                row["outcome"] = json!({ "deviceMethodResponse": { "status": answer, "payload": null } });
+            }
+            row
+        });
+        Honest::success(Value::from(rows.collect::<Vec<_>>()))
+    }
+
+    /// Returns true if the job ran to its end this long ago.
+    fn has_run(&self, job: &Job, ago: Duration) -> bool {
+        job.cancelled_by.is_none() && job.created_at.elapsed() >= self.pace.queued + self.pace.running + ago
     }
 
     /// Reads the page of the listing at this position.
@@ -147,14 +222,35 @@ impl Hub {
     /// Returns the true status of a job.
     pub(super) fn status(&self, id: &str) -> Option<&'static str> {
         let job = self.jobs.get(id)?;
-        let age = job.created_at.elapsed();
-        Some(match () {
-            () if job.cancelled_by.is_some() => "cancelled",
+        Some(self.status_at(job, job.cancelled_at, Instant::now()))
+    }
+
+    /// Returns the status of a job that is shown at this time; `None` if the job is not shown yet.
+    pub(super) fn shown_status(&self, id: &str, now: Instant) -> Option<&'static str> {
+        let job = self.jobs.get(id).filter(|job| now >= job.created_at + self.habits.create_lag)?;
+        let cancelled_at = job.cancelled_at.filter(|time| now >= *time + self.habits.cancel_lag);
+        // A cancelled job does not run, whatever is shown of it.
+        let shown_until = job.cancelled_at.filter(|_| cancelled_at.is_none());
+        Some(self.status_at(job, cancelled_at, shown_until.unwrap_or(now)))
+    }
+
+    fn status_at(&self, job: &Job, cancelled_at: Option<Instant>, now: Instant) -> &'static str {
+        let age = now - job.created_at;
+        match () {
+            () if cancelled_at.is_some() => "cancelled",
             () if age < self.pace.queued / 2 => "queued",
             () if age < self.pace.queued => "scheduled",
             () if age < self.pace.queued + self.pace.running => "running",
             () => "completed",
-        })
+        }
+    }
+
+    /// Returns true if the job, shown in full, can be compared with its request.
+    pub(super) fn is_comparable(&self, id: &str) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let has_payload = !job.request["cloudToDeviceMethod"]["payload"].is_null();
+        let is_redated = self.habits.redates_starts && job.request["startTime"].is_string();
+        !is_redated && !(has_payload && self.habits.echo == Echo::Opaque)
     }
 
     fn record(&mut self, author: Author, kind: EffectKind) {
@@ -163,25 +259,47 @@ impl Hub {
         }
     }
 
-    fn render(&self, id: &str, job: &Job, is_dated: bool) -> Value {
+    fn render(&self, id: &str, job: &Job, status: &str, is_dated: bool) -> Value {
         let created = self.time_at(job.created_at) + self.creation_skew;
         let mut shown = job.request.clone();
         shown["jobId"] = json!(id);
-        shown["status"] = json!(self.status(id));
+        shown["status"] = json!(status);
         if is_dated {
             shown["createdTime"] = json!(timestamp(created));
         }
         let start = shown["startTime"].as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        shown["startTime"] = json!(timestamp(start.map_or(created, |start| start.to_utc())));
+        let start = start.map_or(created, |start| start.to_utc());
+        let is_redated = self.habits.redates_starts && start < created;
+        shown["startTime"] = json!(timestamp(if is_redated { created } else { start }));
+        let count = |fate| self.devices.iter().filter(|device| **device == fate).count();
+        if self.has_run(job, Duration::ZERO) {
+            shown["deviceJobStatistics"] = json!({
+                "deviceCount": self.devices.len(),
+                "succeededCount": self.devices.len() - count(Fate::Fails),
+                "failedCount": count(Fate::Fails),
+            });
+        }
+        if self.habits.shows_defaults && shown["maxExecutionTimeInSeconds"].is_null() {
+            shown["maxExecutionTimeInSeconds"] = json!(3600);
+        }
         if shown["updateTwin"].is_object() {
             shown["updateTwin"]["deviceId"] = Value::Null;
         }
         let method = &mut shown["cloudToDeviceMethod"];
-        if job.shows_defaults && method.is_object() {
+        if self.habits.shows_defaults && method.is_object() {
             let timeout = method["responseTimeoutInSeconds"].as_i64().unwrap_or(30);
             method["responseTimeoutInSeconds"] = json!(timeout);
             method["connectTimeoutInSeconds"] =
                 json!(method["connectTimeoutInSeconds"].as_i64().unwrap_or(0));
+        }
+        if !method["payload"].is_null() {
+            let text = method["payload"].to_string();
+            method["payload"] = match self.habits.echo {
+                Echo::Json => method["payload"].take(),
+                Echo::Bytes => json!(text.as_bytes()),
+                Echo::Base64 => json!(BASE64.encode(text)),
+                Echo::Opaque => json!("System.Byte[]"),
+            };
         }
         shown
     }

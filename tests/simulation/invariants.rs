@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jobs_api::{Client, Error};
+use chrono::TimeDelta;
+use jobs_api::{Client, Error, JobOutcome, JobReport};
 use tokio::time::Instant;
 
 use super::draws::{Operation, Settings};
 use super::faults::{Answer, Cut, Kind};
-use super::hub::{Author, EffectKind, Hub};
+use super::hub::{Author, EffectKind, Fate, Hub};
 use super::scenario::{Call, JOB, KEY, Returned, is_cancelled};
 use super::server::{Request, State};
 
@@ -16,8 +17,10 @@ use super::server::{Request, State};
 const TICK: Duration = Duration::from_millis(5);
 /// How far the clocks of a hub's machines may be apart, and the resolution of the header `Date`.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(7);
-/// Attempts at reading the job after a lost response.
-const LOOK_ATTEMPTS: usize = 3;
+/// Readings of the job after a lost response, whose pauses grow, apart from one before each throttled attempt.
+const READINGS: usize = 32;
+/// The time that a reading needs.
+const READING_TIME: Duration = Duration::from_millis(250);
 
 /// How calls ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,10 +34,12 @@ pub(super) struct Tally {
     /// Failures of calls one of whose responses was lost, with a known outcome.
     pub(super) settled: u64,
     pub(super) unknown: u64,
+    /// Of the unknown ones, those that one more reading within the deadline would have settled.
+    pub(super) knowable: u64,
 }
 
 impl Tally {
-    pub(super) fn count(&mut self, call: &Call) {
+    pub(super) fn count(&mut self, call: &Call, settings: &Settings, hub: &Hub) {
         let is_change = call.operation.is_change();
         let has_looked = call.requests.iter().any(|request| request.kind == Kind::Look);
         self.calls += 1;
@@ -44,7 +49,10 @@ impl Tally {
                 self.successes += 1;
                 self.resolved += u64::from(is_change && has_looked);
             }
-            Err(error) if error.is_outcome_unknown() => self.unknown += 1,
+            Err(error) if error.is_outcome_unknown() => {
+                self.unknown += 1;
+                self.knowable += u64::from(is_knowable(call, settings, hub));
+            }
             Err(_) => {
                 self.failures += 1;
                 self.settled += u64::from(is_change && has_looked);
@@ -60,6 +68,7 @@ impl Tally {
         self.failures += other.failures;
         self.settled += other.settled;
         self.unknown += other.unknown;
+        self.knowable += other.knowable;
     }
 }
 
@@ -75,7 +84,7 @@ pub(super) fn check(call: &Call, settings: &Settings, state: &State, client: &Cl
     let describe = |violation: String| {
         let result = match &call.result {
             Ok(_) => "it succeeds".to_owned(),
-            Err(error) => format!("it fails: {error}"),
+            Err(error) => format!("it fails: {}", **error),
         };
         let requests: Vec<_> = call.requests.iter().map(|r| describe_request(r, call.started)).collect();
         format!(
@@ -107,7 +116,7 @@ pub(super) fn check_unchanged(
     state: &State,
 ) -> Result<(), String> {
     let effect = state.hub.effects.iter().find(|effect| effect.call == number);
-    ensure(effect.is_none(), || {
+    ensure(effect.is_none() || is_after_creation(operation, error), || {
         format!(
             "call {number} ({operation:?}) fails with a known outcome, but has an effect {effect:?}: {error}"
         )
@@ -117,11 +126,13 @@ pub(super) fn check_unchanged(
 fn check_time(call: &Call, settings: &Settings) -> Result<(), String> {
     let single = settings.attempt_timeout;
     let limit = match (call.operation, settings.deadline) {
-        // Each page has a deadline.
-        (Operation::List, _) => return Ok(()),
+        // Each page has a deadline, and a batch none.
+        (Operation::List | Operation::Batch, _) => return Ok(()),
         // The last poll may begin just before the limit; the first is always completed.
         (Operation::Wait { limit }, deadline) => limit + deadline.unwrap_or(2 * single),
         (_, Some(deadline)) => deadline,
+        // The job is read once.
+        (Operation::Ensure, None) => 4 * single,
         // The wait for the turn of the only attempt takes no longer than the attempt may.
         (_, None) => 2 * single,
     };
@@ -129,24 +140,30 @@ fn check_time(call: &Call, settings: &Settings) -> Result<(), String> {
 }
 
 fn check_attempts(call: &Call, settings: &Settings) -> Result<(), String> {
-    if matches!(call.operation, Operation::List | Operation::Wait { .. }) {
+    if matches!(call.operation, Operation::List | Operation::Wait { .. } | Operation::Batch) {
         return Ok(());
     }
     let count_status = |status: u16| {
         call.attempts().filter(|request| request.answered.is_some_and(|(sent, _)| sent == status)).count()
     };
-    // One new token, and any number of waits for a slot.
-    let extra = count_status(401).min(1) + count_status(429);
+    // One new token, and any number of waits for a turn or a slot.
+    let throttles = count_status(429);
+    let extra = count_status(401).min(1) + throttles;
     let limit = (settings.attempts.max(1) as usize) + extra;
     let (attempts, looks) = (call.attempts().count(), call.requests.len() - call.attempts().count());
     ensure(attempts <= limit, || format!("{attempts} attempts instead of {limit}"))?;
-    let looks_allowed = if settings.attempts > 1 { LOOK_ATTEMPTS + 1 } else { 0 };
+    let looks_allowed = match settings.attempts {
+        // A job that exists is read, whatever the policy.
+        0 | 1 if call.operation == Operation::Ensure => 1,
+        0 | 1 => 0,
+        _ => READINGS + throttles,
+    };
     ensure(looks <= looks_allowed, || format!("{looks} looks at the job"))
 }
 
 fn check_retry_after(call: &Call) -> Result<(), String> {
     // A wait polls again, whatever a failed poll was asked to do.
-    if matches!(call.operation, Operation::Wait { .. }) {
+    if matches!(call.operation, Operation::Wait { .. } | Operation::Batch) {
         return Ok(());
     }
     for (request, next) in call.requests.iter().zip(call.requests.iter().skip(1)) {
@@ -169,7 +186,11 @@ fn check_repetition(call: &Call) -> Result<(), String> {
 }
 
 fn check_success(call: &Call, returned: &Returned, hub: &Hub) -> Result<(), String> {
-    let Returned::Job(returned) = returned else { return Ok(()) };
+    let returned = match returned {
+        Returned::Job(job) => job,
+        Returned::Report(report) => return check_report(report, hub),
+        Returned::Listing => return Ok(()),
+    };
     let Some(job) = hub.jobs.get(JOB) else { return Err("the job does not exist".into()) };
     ensure(returned.job_id.as_deref() == Some(JOB), || format!("it returns another job: {returned:?}"))?;
     match call.operation {
@@ -181,11 +202,29 @@ fn check_success(call: &Call, returned: &Returned, hub: &Hub) -> Result<(), Stri
             };
             check_equal_job(job.author, job.created_at, first, call)
         }
+        Operation::Ensure => ensure(is_identical(job.author), || "the job is another".into()),
         Operation::Cancel => ensure(hub.status(JOB) == Some("cancelled") && is_cancelled(returned), || {
             format!("the job is {:?}", hub.status(JOB))
         }),
         _ => Ok(()),
     }
+}
+
+/// Checks the report of a batch's job.
+fn check_report(report: &JobReport, hub: &Hub) -> Result<(), String> {
+    let Some(job) = hub.jobs.get(JOB) else { return Err("the job does not exist".into()) };
+    ensure(is_identical(job.author), || "the job is another".into())?;
+    let is_success =
+        hub.status(JOB) == Some("completed") && hub.devices.iter().all(|device| *device == Fate::Succeeds);
+    let outcome = report.outcome();
+    ensure(outcome.is_final(), || format!("the job has not ended: {outcome}"))?;
+    ensure(outcome != JobOutcome::Succeeded || is_success, || {
+        format!("the job is {:?}, its devices are {:?}", hub.status(JOB), hub.devices)
+    })
+}
+
+fn is_identical(author: Author) -> bool {
+    !matches!(author, Author::Other { is_identical: false })
 }
 
 /// Checks that a job of another client which a create call returns is the requested one, created since the
@@ -196,8 +235,7 @@ fn check_equal_job(
     first: Option<Instant>,
     call: &Call,
 ) -> Result<(), String> {
-    let is_identical = !matches!(author, Author::Other { is_identical: false });
-    ensure(is_identical, || "the job is another".into())?;
+    ensure(is_identical(author), || "the job is another".into())?;
     // A date bounds the hub's time as sharply as the answer came promptly.
     let delays = call.requests.iter().filter_map(|request| {
         let delay = match request.plan.cut {
@@ -224,16 +262,26 @@ fn check_failure(call: &Call, error: &Error, state: &State, client: &Client) -> 
     }
     check_secrets(&shown, &state.signatures)?;
     if error.is_outcome_unknown() {
-        ensure(call.operation.is_change(), || "a read leaves an outcome unknown".into())?;
+        let may_change = call.operation.is_change() || call.operation == Operation::Batch;
+        ensure(may_change, || "a read leaves an outcome unknown".into())?;
         // A request may also run out of time, or meet a closed connection, before it arrives.
         let is_open = call.hung_connections > 0
             || attempt_number(error) as usize > call.attempts().count()
-            || call.attempts().any(is_open);
+            || call.attempts().any(is_open)
+            // It is the job's likeness that is not known.
+            || may_exist(call, state);
         return ensure(is_open, || "the outcome is unknown although every answer came".into());
     }
     if call.operation == Operation::Get && error.is_not_found() {
-        let has_code = error.service().is_some_and(|service| service.code().is_some());
-        return ensure(!call.existed_before || !has_code, || "an existing job is not found".into());
+        let has_code = error.service().is_none_or(|service| service.code().is_some());
+        return ensure(!call.was_shown_before || !has_code, || "an existing job is not found".into());
+    }
+    if matches!(error, Error::JobConflict { .. }) {
+        let other = state.hub.jobs.get(JOB).is_some_and(|job| !is_identical(job.author));
+        ensure(other, || "the job is the one requested".into())?;
+    }
+    if is_after_creation(call.operation, error) {
+        return Ok(());
     }
     // The effects known now; later arrivals are checked in the end.
     let effect = state.hub.effects.iter().find(|effect| effect.call == call.number);
@@ -244,6 +292,42 @@ fn check_failure(call: &Call, error: &Error, state: &State, client: &Client) -> 
         };
         format!("the outcome is known, but the job is {kind}")
     })
+}
+
+/// Returns true if the error is that of a batch whose job may exist: it could not be followed, or reported on.
+fn is_after_creation(operation: Operation, error: &Error) -> bool {
+    operation == Operation::Batch && !error.to_string().starts_with("create_scheduled_job")
+}
+
+/// Returns true if the call asked for a job unless it exists, and the hub cannot or did not say which one does.
+fn may_exist(call: &Call, state: &State) -> bool {
+    matches!(call.operation, Operation::Ensure | Operation::Batch)
+        && (!state.hub.is_comparable(JOB)
+            || !state.hub.jobs.get(JOB).is_some_and(|job| is_identical(job.author))
+            || call.attempts().any(|request| request.answered.is_some_and(|(status, _)| status == 409)))
+}
+
+/// Returns true if one more reading within the deadline would have settled the outcome, had the hub answered it.
+fn is_knowable(call: &Call, settings: &Settings, hub: &Hub) -> bool {
+    let (Some(job), Some(deadline)) = (hub.jobs.get(JOB), settings.deadline) else { return false };
+    if settings.attempts < 2 || !call.operation.is_change() || call.operation == Operation::GeneratedCreate {
+        return false;
+    }
+    let (ended, end) = (call.started + call.elapsed, call.started + deadline);
+    let last = match call.requests.last() {
+        Some(request) if request.kind != Kind::Look && call.hung_connections == 0 => request.received,
+        _ => ended,
+    };
+    let pause = call.requests.last().and_then(|request| Some(request.answered?.1 + request.retry_after?));
+    let last = pause.map_or(last, |pause| pause.max(last));
+    // A job that seems to be older than the call may be another's.
+    let is_datable = hub.creation_skew >= TimeDelta::zero() || call.operation != Operation::Create;
+    let is_settled = |time: Instant| match (call.operation, hub.shown_status(JOB, time)) {
+        (_, None) => false,
+        (Operation::Cancel, status) => !matches!(status, Some("queued" | "scheduled")),
+        _ => is_datable && hub.is_comparable(JOB) && job.author == Author::Call(call.number),
+    };
+    end.saturating_duration_since(last) >= READING_TIME && is_settled(end - READING_TIME)
 }
 
 /// Returns the number of the attempt that an error is about.

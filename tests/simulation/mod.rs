@@ -22,6 +22,8 @@ use self::invariants::Tally;
 
 /// Scenarios of an ordinary test run.
 const SCENARIOS: u64 = 2_000;
+/// Outcomes of a hundred unknown ones that one more reading within the deadline may have settled.
+const KNOWABLE_PERCENT: u64 = 3;
 /// Violations that are printed at most.
 const SHOWN: usize = 20;
 
@@ -69,7 +71,10 @@ fn calls_report_truly_what_happened() {
     );
     if scenarios >= SCENARIOS {
         // The faults are dense enough to matter, and not so dense that nothing succeeds.
-        let Tally { calls, successes, resolved, failures, settled, unknown, .. } = total;
+        let Tally { calls, successes, resolved, failures, settled, unknown, knowable, .. } = total;
+        println!("{scenarios} scenarios from seed {first}: {total:?}");
+        println!("{:.2} % of the unknown outcomes were knowable", 100.0 * knowable as f64 / unknown as f64);
+        assert!(knowable * 100 <= unknown * KNOWABLE_PERCENT, "{total:?}");
         assert!(successes > calls / 5 && failures > calls / 5 && unknown > calls / 20, "{total:?}");
         assert!(resolved > calls / 80 && settled > calls / 80, "{total:?}");
     }

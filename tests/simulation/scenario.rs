@@ -1,13 +1,14 @@
 //! One scenario: a client, a hub, other clients, and a few calls, all chosen by a seed.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use fastrand::Rng;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use jobs_api::types::{JobRequest, JobResponse, JobStatus};
-use jobs_api::{Client, ClientBuilder, Error, JobFilter};
+use jobs_api::{BatchError, Client, ClientBuilder, Error, JobFilter, JobReport};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -24,6 +25,8 @@ pub(super) const JOB: &str = "job";
 pub(super) const KEY: &str = "c2ltdWxhdGVkLXNlY3JldC1rZXk=";
 /// Longer than any delayed request takes to arrive.
 const AFTERMATH: Duration = Duration::from_secs(3600);
+/// How long a batch waits for a slot.
+const SLOT_DEADLINE: Duration = Duration::from_secs(600);
 /// Longer than any call may take.
 const HANG: Duration = Duration::from_secs(24 * 3600);
 
@@ -33,16 +36,42 @@ pub(super) struct Call {
     pub(super) operation: Operation,
     pub(super) started: Instant,
     pub(super) elapsed: Duration,
-    pub(super) result: Result<Returned, Error>,
+    pub(super) result: Result<Returned, Failure>,
     pub(super) requests: Vec<Request>,
     pub(super) hung_connections: u32,
-    pub(super) existed_before: bool,
+    /// The hub showed the job when the call began.
+    pub(super) was_shown_before: bool,
 }
 
 pub(super) enum Returned {
     Job(Box<JobResponse>),
+    Report(Box<JobReport>),
     /// The ids of a listing that was read to its end.
     Listing,
+}
+
+/// The error of a call, or of the job of a batch.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Call(Error),
+    Batch(BatchError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl Deref for Failure {
+    type Target = Error;
+
+    fn deref(&self) -> &Error {
+        match self {
+            Self::Call(error) => error,
+            Self::Batch(error) => error.first_error(),
+        }
+    }
 }
 
 /// Runs the scenario of a seed.
@@ -92,7 +121,7 @@ async fn play(mut rng: Rng, still: &StillClock, socket: &Path) -> Result<Tally, 
         }
         let call = make(number, operation, &client, &shared, &request).await?;
         invariants::check(&call, &settings, &shared.lock(), &client)?;
-        tally.count(&call);
+        tally.count(&call, &settings, &shared.lock().hub);
         calls.push((call.number, call.operation, call.result.err().map(|e| (e.is_outcome_unknown(), e))));
         sleep(delay(&mut rng, 2_000)).await;
     }
@@ -113,38 +142,49 @@ async fn make(
     shared: &Shared,
     request: &JobRequest,
 ) -> Result<Call, String> {
-    let existed_before = {
+    let was_shown_before = {
         let mut state = shared.lock();
         (state.call, state.hung_connections) = (number, 0);
         state.is_change = operation.is_change();
         state.requests.clear();
-        state.hub.jobs.contains_key(JOB)
+        state.hub.shown_status(JOB, Instant::now()).is_some()
     };
     let started = Instant::now();
     let job = |job| Returned::Job(Box::new(job));
     let result = async {
-        match operation {
+        let result = match operation {
+            Operation::Batch => return batch(client, request).await,
+            Operation::List => return list(client, shared).await,
             Operation::Create => client.create_scheduled_job(JOB, request).await.map(job),
             Operation::GeneratedCreate => {
                 let create =
                     |api: jobs_api::Operations| async move { api.create_scheduled_job(JOB, request).await };
                 client.call(create).await.map(|response| job(response.into_inner()))
             }
+            Operation::Ensure => client.ensure_scheduled_job(JOB, request).await.map(job),
             Operation::Cancel => client.cancel_scheduled_job(JOB).await.map(job),
             Operation::Get => client.get_scheduled_job(JOB).await.map(job),
             Operation::Wait { limit } => client.wait_for_job(JOB).timeout(limit).await.map(job),
-            Operation::List => list(client, shared).await,
-        }
+        };
+        Ok(result?)
     };
     let result = timeout(HANG, result).await.map_err(|_| format!("{operation:?} never ends"))?;
     let elapsed = started.elapsed();
     let state = shared.lock();
     let (requests, hung_connections) = (state.requests.clone(), state.hung_connections);
-    Ok(Call { number, operation, started, elapsed, result, requests, hung_connections, existed_before })
+    Ok(Call { number, operation, started, elapsed, result, requests, hung_connections, was_shown_before })
+}
+
+/// Runs a batch of the one job.
+async fn batch(client: &Client, request: &JobRequest) -> Result<Returned, Failure> {
+    let mut results = client.run_jobs(stream::iter([(JOB, request.clone())])).slot_deadline(SLOT_DEADLINE);
+    let (_, result) = results.next().await.unwrap();
+    assert!(results.next().await.is_none(), "the batch has another result");
+    result.map(|report| Returned::Report(Box::new(report))).map_err(Failure::Batch)
 }
 
 /// Reads a listing and checks each of its items.
-async fn list(client: &Client, shared: &Shared) -> Result<Returned, Error> {
+async fn list(client: &Client, shared: &Shared) -> Result<Returned, Failure> {
     let mut jobs = client.query_scheduled_jobs(JobFilter::default());
     let mut row = 0;
     while let Some(job) = jobs.next().await {
@@ -152,7 +192,7 @@ async fn list(client: &Client, shared: &Shared) -> Result<Returned, Error> {
             Ok(job) => assert_eq!(job.id(), format!("row-{row}"), "the listing skips or repeats a row"),
             Err(error) => {
                 assert!(jobs.next().await.is_none(), "the stream goes on after an error");
-                return Err(error);
+                return Err(error.into());
             }
         }
         row += 1;
@@ -166,7 +206,7 @@ fn interfere(rng: &mut Rng, shared: &Shared, sent: &Value) {
     let mut state = shared.lock();
     let mut other = sent.clone();
     let mut is_identical = true;
-    match rng.u8(..6) {
+    match rng.u8(..7) {
         0 => {
             state.hub.cancel(JOB, Author::Other { is_identical });
             return;
@@ -178,6 +218,10 @@ fn interfere(rng: &mut Rng, shared: &Shared, sent: &Value) {
         }
         3 if sent.get("startTime").is_none() => {
             other["startTime"] = json!(state.hub.now().to_rfc3339());
+        }
+        4 if other["cloudToDeviceMethod"]["payload"].is_object() => {
+            other["cloudToDeviceMethod"]["payload"]["delay"] = json!(50);
+            is_identical = false;
         }
         _ => {}
     }

@@ -16,6 +16,7 @@ use super::clock::StillClock;
 use super::faults::{Act, Answer, Cut, Date, ErrorBody, Kind, Plan, RetryAfter, Weather};
 use super::hub::{Author, Honest, Hub};
 use super::message::{Message, read_message};
+use super::scenario::JOB;
 
 /// Bytes of an endless body that are sent at most.
 const ENDLESS: usize = 4 * 1024 * 1024;
@@ -103,6 +104,7 @@ impl Shared {
         let State { weather, rng, is_change, signatures, .. } = &mut *state;
         let kind = match message.method.as_str() {
             "PUT" => Kind::Create,
+            _ if message.path.starts_with("/devices/query") => Kind::List,
             "POST" => Kind::Cancel,
             _ if message.path.starts_with("/jobs/v2/query") => Kind::List,
             _ if *is_change => Kind::Look,
@@ -159,7 +161,7 @@ impl Shared {
         tokio::spawn(async move {
             sleep(delay).await;
             let mut state = shared.lock();
-            if message.method == "PUT" || message.method == "POST" {
+            if message.method == "PUT" || message.path.contains("/cancel") {
                 state.change(&message, call);
             }
         });
@@ -309,6 +311,7 @@ impl State {
                 self.hub.page(message.continuation.as_deref())
             }
             "GET" => self.hub.job(message.job_id(), plan.shows_creation_time),
+            _ if message.path.starts_with("/devices/query") => self.hub.rows(JOB),
             _ => self.change(message, call),
         }
     }

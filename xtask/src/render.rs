@@ -36,6 +36,7 @@ pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defect> {
     let mut types = 0;
     if let Some(module) = syntax::types_module(&mut client) {
         amend::read_nulls_as_empty(module);
+        amend::read_numbers_by_value(module);
         setters::add(spec, &items, module);
         aliases::add(spec, module)?;
         types = module.iter().filter_map(syntax::type_name).count();

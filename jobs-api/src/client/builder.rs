@@ -18,8 +18,8 @@ use crate::pipeline::pacer::tier::{Limits, Tier};
 use crate::pipeline::retry::RetryPolicy;
 use crate::runtime::attempt::OnRequest;
 
-/// The default duration of an attempt: creating a job takes a hub seconds at worst.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The default duration of an attempt: a hub lets requests wait for 40 seconds before it rejects them.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The default size of a response body: a page of 100 jobs with the largest payloads is smaller.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -176,8 +176,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the duration of one attempt, from connecting to the last byte of the response; 30 seconds by
-    /// default. [`RetryPolicy::with_deadline`] limits the whole call.
+    /// Sets the duration of one attempt, from connecting to the last byte of the response; 60 seconds by
+    /// default: a hub that is busy lets requests wait for 40. [`RetryPolicy::with_deadline`] limits the whole call.
     #[doc(alias = "timeout")]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;

@@ -7,7 +7,6 @@ pub(crate) mod builder;
 mod env;
 mod operations;
 
-mod batch;
 mod devices;
 mod options;
 
@@ -16,6 +15,8 @@ mod http;
 
 use std::fmt;
 use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 
 use crate::pipeline::Pipeline;
 
@@ -45,6 +46,16 @@ pub struct Client(Arc<Pipeline>);
 impl Client {
     pub(crate) fn new(pipeline: Pipeline) -> Self {
         Self(Arc::new(pipeline))
+    }
+
+    /// Returns the hub's host name.
+    pub fn host_name(&self) -> &str {
+        &self.0.host_name
+    }
+
+    /// Returns the time by the hub's clock, learned from its answers: that of this machine before the first.
+    pub fn hub_time(&self) -> DateTime<Utc> {
+        self.0.hub_time()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The operations on jobs.
 
 use std::future::{Future, ready};
+use std::time::Duration;
 
 use futures_util::stream::{Stream, TryStreamExt as _};
 use progenitor_client::{Error as GeneratedError, ResponseValue};
@@ -9,15 +10,11 @@ use super::Client;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
+use crate::jobs::change::{cancel_job, create_job};
 use crate::jobs::ensure::ensure_job;
 use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
-use crate::jobs::read::read_job;
-use crate::jobs::report::JobReport;
-use crate::jobs::validate::{check_job_id, check_request, complete_request};
-use crate::jobs::wait::{WaitForJob, WaitForJobs};
-use crate::pipeline::change::First;
-use crate::pipeline::lost_response::Change;
+use crate::jobs::read::{find_job, read_job};
 use crate::pipeline::pacer::snapshot::Pacing;
 use crate::pipeline::{Response, Scope};
 
@@ -38,17 +35,14 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
     #[doc(alias("scheduleDeviceMethod", "scheduleTwinUpdate"))]
     pub async fn create_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        let name = "create_scheduled_job";
-        check_request(id, request).map_err(|error| self.0.refuse(name, Some(id), error))?;
-        let body = &complete_request(id, request);
-        let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-        self.0.execute_change(name, id, Change::Create(body), create).await.map(|job| *job)
+        create_job(&self.0, id, request).await
     }
 
     /// Creates a job unless it exists: the call may be repeated, after a crash too.
     ///
-    /// Returns the new job, or the job of this id if it is the one requested: same type, condition, work,
-    /// and, as far as the request sets them, start and time limit.
+    /// Returns the new job, or the job of this id if it is the one requested: same type, condition, work, start and
+    /// time limit, in whatever form the hub writes them. The deadline of the
+    /// [`RetryPolicy`](crate::RetryPolicy) is for the whole call, the reading of the job included.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -63,25 +57,35 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::JobConflict`] if a job of this id exists that is not the one requested; else those of
+    /// [`Error::JobConflict`] if a job of this id exists that is not the one requested, or that the hub shows in a
+    /// form that cannot be compared: [`Error::is_outcome_unknown`] tells the two apart. Else those of
     /// [`create_scheduled_job`](Self::create_scheduled_job).
     pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
-        ensure_job(&self.0, id, request, First::Create).await
+        ensure_job(&self.0, id, request).await
     }
 
     /// Reads a job, with its status and how many devices are in which state: [Get Scheduled Job][page].
     ///
-    /// An import or export job, which belongs to older operations, has the status `unknown` and little
-    /// else.
-    ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`] if the hub does not know the id.
+    /// [`Error::is_not_found`] if the hub answers `unknown`: it does not know the id, or does not show the job yet,
+    /// which takes some seconds after its creation. An import or export job, which belongs to older operations,
+    /// reads the same. [`call`](Self::call) returns such an answer as it is.
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
     #[doc(alias("getJob", "GetJobAsync"))]
     pub async fn get_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
         read_job(&self.0, id).await
+    }
+
+    /// Reads a job like [`get_scheduled_job`](Self::get_scheduled_job). Returns `None` if the hub does not show it,
+    /// which may be because it was created a few seconds ago.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get_scheduled_job`](Self::get_scheduled_job), without a job that is not found.
+    pub async fn find_scheduled_job(&self, id: &str) -> Result<Option<JobResponse>, Error> {
+        find_job(&self.0, id).await
     }
 
     /// Cancels a job that is not running yet: [Cancel Scheduled Job][page].
@@ -96,20 +100,7 @@ impl Client {
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/cancel-scheduled-job
     #[doc(alias("cancelJob", "CancelJobAsync"))]
     pub async fn cancel_scheduled_job(&self, id: &str) -> Result<JobResponse, Error> {
-        let name = "cancel_scheduled_job";
-        check_job_id(id).map_err(|error| self.0.refuse(name, Some(id), error))?;
-        let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
-        self.0.execute_change(name, id, Change::Cancel, cancel).await.map(|job| *job)
-    }
-
-    /// Waits for a job to end: see [`WaitForJob`].
-    pub fn wait_for_job<'a>(&self, id: &str) -> WaitForJob<'a> {
-        WaitForJob::new(self.0.clone(), id)
-    }
-
-    /// Waits for many jobs to end, a hundred to a request where that is cheaper: see [`WaitForJobs`].
-    pub fn wait_for_jobs<'a, I: IntoIterator<Item: Into<String>>>(&self, ids: I) -> WaitForJobs<'a> {
-        WaitForJobs::new(self.0.clone(), ids.into_iter().map(Into::into).collect())
+        cancel_job(&self.0, id).await
     }
 
     /// Lists the hub's jobs of the last 30 days, in an unspecified order: [Query Scheduled Jobs][page].
@@ -152,20 +143,18 @@ impl Client {
         rows.try_filter(|row| ready(row.failure().is_some()))
     }
 
-    /// Reads a job and counts its rows by status, by error and by the devices' answers.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`get_scheduled_job`](Self::get_scheduled_job) and
-    /// [`query_device_jobs`](Self::query_device_jobs).
-    pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
-        JobReport::read(&self.0, id).await
-    }
-
     /// Returns the state of the pacer that all clones of this client share: rates, waiting calls, slots.
     /// `None` if calls are not paced.
     pub fn pacing(&self) -> Option<Pacing> {
         self.0.pacer.as_ref().map(|pacer| pacer.snapshot())
+    }
+
+    /// Estimates the time until a job of this client ends: by how long its other jobs ran, or by the hub's rate for
+    /// devices. `None` if nothing is known.
+    pub fn estimate_time_to_end(&self, job: &JobResponse) -> Option<Duration> {
+        let counts = job.counts();
+        let devices_left = counts.total.saturating_sub(counts.succeeded.saturating_add(counts.failed));
+        self.0.time_to_end(job.id(), devices_left)
     }
 
     /// Runs any [operation](crate::Operations) of the spec with this client's credential, retries and

@@ -12,6 +12,11 @@ use crate::pipeline::hooks::RESERVED_HEADERS;
 use crate::pipeline::retry::RetryPolicy;
 
 impl Client {
+    /// Returns how calls are retried.
+    pub fn retry_policy(&self) -> RetryPolicy {
+        self.0.retry
+    }
+
     /// Returns a client that shares everything with this one except its retries.
     ///
     /// ```

@@ -20,8 +20,20 @@ impl fmt::Display for Error {
             Self::InvalidRequest { field, rule, target: Some(target) } => {
                 write!(f, "{target} was not sent: {field} {rule}")
             }
-            Self::JobConflict { job_id, differences } => {
-                write!(f, "a job with the id {job_id} exists and differs in {}", differences.join(", "))
+            Self::JobConflict { job_id, differences, is_certain } => {
+                let relation = if *is_certain { "differs in" } else { "cannot be compared by" };
+                write!(f, "a job with the id {job_id} exists and {relation} {}", differences.join(", "))
+            }
+            Self::JobNotFound { job_id, request_id } => write!(
+                f,
+                "the hub knows no job with the id {job_id}, or does not show it yet (request id {request_id}); \
+                 hint: import and export jobs read the same"
+            ),
+            Self::ListNotCompared { job_id, .. } => {
+                write!(
+                    f,
+                    "not created: {job_id} of the same list could not be read, so that it may have changed"
+                )
             }
             Self::NotInTime(error) => error.fmt(f),
             Self::Transport(error) => error.fmt(f),
@@ -60,6 +72,8 @@ impl std::error::Error for Error {
             Self::InvalidConfiguration { .. }
             | Self::InvalidRequest { .. }
             | Self::JobConflict { .. }
+            | Self::JobNotFound { .. }
+            | Self::ListNotCompared { .. }
             | Self::NotInTime(_)
             | Self::Service(_)
             | Self::UnreadableRow(_)

@@ -9,6 +9,7 @@ mod headers;
 mod json_path;
 mod not_in_time;
 mod service;
+pub(crate) mod telemetry;
 pub(crate) mod text;
 mod transport;
 mod unreadable_response;
@@ -22,7 +23,7 @@ pub use self::service::{Cause, ServiceError};
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
 use crate::auth::{ConnectionStringError, CredentialError};
-use crate::runtime::UnreadableRow;
+use crate::runtime::{RequestId, UnreadableRow};
 
 /// The reason why a client could not be built, or an operation failed.
 ///
@@ -65,12 +66,31 @@ pub enum Error {
         /// The operation and the job's id, or the request's number in a batch, if they are known.
         target: Option<String>,
     },
-    /// A job of this id exists, and is not the one requested.
+    /// A job of this id exists, and is not the one requested, or not for certain.
     JobConflict {
         /// The job's id.
         job_id: String,
         /// The members in which the two differ, such as `queryCondition`.
         differences: Vec<&'static str>,
+        /// False if the hub shows these members in a form that cannot be compared: the job may be the one
+        /// requested.
+        is_certain: bool,
+    },
+    /// The hub answers `unknown` for a job of this id: it does not know it, or does not show it yet. An import or
+    /// export job, which belongs to older operations, reads the same.
+    JobNotFound {
+        /// The job's id.
+        job_id: String,
+        /// The `Request-Id` that the request carried.
+        request_id: RequestId,
+    },
+    /// A job of a list was not created, since another job of the list could not be read: a change of the list would
+    /// have gone unnoticed.
+    ListNotCompared {
+        /// The id of the job that could not be read.
+        job_id: String,
+        /// The reading of that job may succeed later.
+        is_retryable: bool,
     },
     /// The client paces its calls, and the turn of this one does not come before its deadline; it was not
     /// sent.
@@ -126,6 +146,7 @@ impl Error {
             Self::Transport(error) => error.is_outcome_unknown,
             Self::Service(error) => error.is_outcome_unknown,
             Self::UnreadableResponse(error) => error.is_outcome_unknown,
+            Self::JobConflict { is_certain, .. } => !is_certain,
             _ => false,
         }
     }
@@ -144,7 +165,12 @@ impl Error {
     }
 
     /// Returns true if the hub does not know the job.
+    ///
+    /// A hub also answers so for a job that was created a few seconds ago, and for import and export jobs.
     pub fn is_not_found(&self) -> bool {
+        if matches!(self, Self::JobNotFound { .. }) {
+            return true;
+        }
         let code = self.service().and_then(ServiceError::code);
         let names_no_other_reason = matches!(code, None | Some(ErrorCode::GenericNotFound));
         self.has_code(&ErrorCode::JobNotFound)
@@ -185,6 +211,7 @@ impl Error {
         match self {
             Self::Credential(error) => matches!(error, CredentialError::NoToken(_)),
             Self::NotInTime(_) => true,
+            Self::ListNotCompared { is_retryable, .. } => *is_retryable,
             Self::Transport(error) => error.certificate().is_none(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             _ => false,
@@ -194,7 +221,7 @@ impl Error {
     /// Returns true if this failure of an attempt leaves open whether the hub acted on the request.
     pub(crate) fn is_response_lost(&self) -> bool {
         match self {
-            Self::Transport(error) => error.is_sent && !error.request.method.is_safe(),
+            Self::Transport(error) => error.is_sent && !error.request.is_read(),
             Self::Service(error) => {
                 // 501 and 505 refuse the request as such.
                 let is_open = matches!(error.status().as_u16(), 408 | 499 | 500 | 502..=504 | 506..);
@@ -203,19 +230,6 @@ impl Error {
             Self::UnreadableResponse(error) => !error.is_read(),
             _ => false,
         }
-    }
-
-    /// Returns true if the hub may still be working on the request: a lost response without a status, or
-    /// with one by which a gateway reports that it waits no longer.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.is_response_lost()
-            && self.status().is_none_or(|status| !matches!(status.as_u16(), 200..=299 | 500 | 503))
-    }
-
-    /// Returns true if the hub itself reports that it does not know the job. A 404 without a code may come
-    /// from a gateway.
-    pub(crate) fn is_coded_not_found(&self) -> bool {
-        self.is_not_found() && self.service().is_some_and(|service| service.code().is_some())
     }
 
     /// Returns true if this variant can report an unknown outcome.

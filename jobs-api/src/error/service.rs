@@ -133,7 +133,7 @@ impl ServiceError {
     }
 
     pub(super) fn is_read(&self) -> bool {
-        self.request.method.is_safe()
+        self.request.is_read()
     }
 
     /// Returns the advice for an operator.

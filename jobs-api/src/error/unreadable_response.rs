@@ -93,7 +93,7 @@ impl UnreadableResponse {
     }
 
     pub(super) fn is_read(&self) -> bool {
-        self.request.method.is_safe()
+        self.request.is_read()
     }
 
     /// Returns the path of the member at which reading stopped, such as

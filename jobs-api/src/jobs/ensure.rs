@@ -1,35 +1,46 @@
-//! Creating a job unless it exists, and comparing it with the one requested.
+//! Creating a job unless it exists.
 
+use super::change::creation;
+use super::lost_response::conclude_ensure;
+use super::read::record_state;
 use super::validate::{check_request, complete_request};
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{JobRequest, JobResponse};
 use crate::pipeline::Pipeline;
-use crate::pipeline::change::First;
+use crate::pipeline::operation::Operation;
 
 /// Creates a job, or returns the job of this id if it is the one requested.
 pub(crate) async fn ensure_job(
     pipeline: &Pipeline,
     id: &str,
     request: &JobRequest,
-    first: First,
 ) -> Result<JobResponse, Error> {
     let name = "ensure_scheduled_job";
     check_request(id, request).map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let body = &complete_request(id, request);
-    let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
-    pipeline.execute_ensure(name, id, body, first, create).await.map(|job| *job)
+    let mut operation = pipeline.start(creation(pipeline, name, id, body));
+    let result = ensure(&mut operation, id, body).await;
+    let job = operation.end(result)?;
+    record_state(pipeline, id, &job);
+    Ok(*job)
 }
 
-/// Reads a job and returns the members in which it differs from the request. Returns `None` if the hub has no such
-/// job, or does not show it.
-pub(crate) async fn compare_job(
-    pipeline: &Pipeline,
+async fn ensure(
+    operation: &mut Operation<'_>,
     id: &str,
-    request: &JobRequest,
-) -> Result<Option<Vec<&'static str>>, Error> {
-    let name = "get_scheduled_job";
-    check_request(id, request).map_err(|error| pipeline.refuse(name, Some(id), error))?;
-    let body = &complete_request(id, request);
-    pipeline.execute_compare(name, id, body).await
+    body: &JobRequest,
+) -> Result<Box<JobResponse>, Error> {
+    let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
+    let read = |api: Api| async move { api.get_scheduled_job(id).await };
+    let conclude = |job, _| conclude_ensure(id, body, job);
+    match operation.change(create, read, conclude).await {
+        // The hub refused it: whether the job is the one requested is not known yet.
+        Err(error)
+            if error.service().is_some() && error.is_already_exists() && !error.is_outcome_unknown() =>
+        {
+            Box::pin(operation.resolve(error, read, conclude)).await
+        }
+        result => result,
+    }
 }

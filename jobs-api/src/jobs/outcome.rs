@@ -8,9 +8,8 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::generated::types::{
-    CloudToDeviceMethodResult, DeviceJob, DeviceJobStatus, JobResponse, JobStatus,
+    CloudToDeviceMethodResult, DeviceJob, DeviceJobStatus, JobResponse, JobStatus, JobType,
 };
-use crate::pipeline::lost_response::is_cancelled;
 
 /// The outcome of a job by its status and statistics.
 ///
@@ -32,19 +31,25 @@ use crate::pipeline::lost_response::is_cancelled;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum JobOutcome {
-    /// The job completed and reached every device. Of a [`JobResponse`], this says nothing about the
-    /// devices' answers; of a [`JobReport`](crate::JobReport), no device answered with a failure either.
+    /// The job completed and reached every device, of which there is at least one. Of a [`JobResponse`], this
+    /// says nothing about the devices' answers; of a [`JobReport`](crate::JobReport), each device has a row,
+    /// and none answered with a failure.
     Succeeded,
     /// The job completed, but did not reach this many devices. Of a [`JobReport`](crate::JobReport), the
     /// devices that answered with a failure are included.
     CompletedWithFailures(u32),
+    /// The job completed and no failure is known, but the results of this many devices are missing: whether it
+    /// succeeded there is unknown. `None` if the hub does not count the devices of the job.
+    Incomplete(Option<u32>),
+    /// The job completed, and its condition selected no device.
+    NoDevices,
     /// The job failed as a whole; its `failure_reason` says why.
     Failed,
     /// The job was cancelled.
     Cancelled,
     /// The job has not ended.
     Pending,
-    /// The hub does not report it: an import or export job, or one that it does not show yet.
+    /// The hub does not show the job.
     Unknown,
 }
 
@@ -61,6 +66,12 @@ impl fmt::Display for JobOutcome {
             Self::Succeeded => "succeeded",
             Self::CompletedWithFailures(1) => "completed with 1 failed device",
             Self::CompletedWithFailures(count) => return write!(f, "completed with {count} failed devices"),
+            Self::Incomplete(None) => "completed without a count of its devices",
+            Self::Incomplete(Some(1)) => "completed without the result of 1 device",
+            Self::Incomplete(Some(count)) => {
+                return write!(f, "completed without the results of {count} devices");
+            }
+            Self::NoDevices => "completed, but selected no device",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Pending => "pending",
@@ -104,7 +115,7 @@ impl JobResponse {
         let statistics = self.device_job_statistics.clone().unwrap_or_default();
         let count = |count: Option<i32>| u32::try_from(count.unwrap_or_default()).unwrap_or_default();
         DeviceCounts {
-            total: count(statistics.device_count),
+            total: self.device_count().unwrap_or_default(),
             pending: count(statistics.pending_count),
             running: count(statistics.running_count),
             succeeded: count(statistics.succeeded_count),
@@ -129,13 +140,28 @@ impl JobResponse {
     pub fn outcome(&self) -> JobOutcome {
         match &self.status {
             status if is_cancelled(status.as_ref()) => JobOutcome::Cancelled,
-            Some(JobStatus::Completed) => match self.counts().failed {
-                0 => JobOutcome::Succeeded,
-                failed => JobOutcome::CompletedWithFailures(failed),
-            },
+            Some(JobStatus::Completed) => self.outcome_of_completed(),
             Some(JobStatus::Failed) => JobOutcome::Failed,
             Some(JobStatus::Unknown) | None => JobOutcome::Unknown,
             Some(_) => JobOutcome::Pending,
+        }
+    }
+
+    /// Returns how many devices the job selected; `None` if the hub does not report it.
+    pub(crate) fn device_count(&self) -> Option<u32> {
+        let statistics = self.device_job_statistics.as_ref()?;
+        u32::try_from(statistics.device_count?).ok()
+    }
+
+    /// Returns the outcome of a completed job: a success needs a count of devices that all succeeded.
+    fn outcome_of_completed(&self) -> JobOutcome {
+        let DeviceCounts { succeeded, failed, .. } = self.counts();
+        match self.device_count() {
+            _ if failed > 0 => JobOutcome::CompletedWithFailures(failed),
+            None => JobOutcome::Incomplete(None),
+            Some(0) if succeeded == 0 => JobOutcome::NoDevices,
+            Some(total) if succeeded < total => JobOutcome::Incomplete(Some(total - succeeded)),
+            Some(_) => JobOutcome::Succeeded,
         }
     }
 }
@@ -160,8 +186,8 @@ impl DeviceJob {
 
     /// Returns true if the job did its work on this device.
     ///
-    /// The row is `completed`, which says that the device was reached; and the device's own status, if it
-    /// answered a method, is 200 to 299.
+    /// The row is `completed`, which says that the device was reached; and the device's answer to a method has a
+    /// status of 200 to 299. A row of a method job without an answer is no success.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -179,9 +205,16 @@ impl DeviceJob {
     /// # }
     /// ```
     pub fn is_success(&self) -> bool {
+        let is_method = self.job_type == Some(JobType::ScheduleDeviceMethod);
         let status = self.method_response().and_then(|response| response.status);
         self.status == Some(DeviceJobStatus::Completed)
-            && status.is_none_or(|status| (200..300).contains(&status))
+            && status.map_or(!is_method, |status| (200..300).contains(&status))
+    }
+
+    /// Returns true if the job has ended on this device: it completed, failed or was cancelled there.
+    pub fn is_final(&self) -> bool {
+        matches!(self.status, Some(DeviceJobStatus::Completed | DeviceJobStatus::Failed))
+            || self.is_cancelled()
     }
 
     /// Returns true if the job was cancelled on this device, in either spelling.
@@ -196,9 +229,10 @@ impl DeviceJob {
     pub fn failure(&self) -> Option<String> {
         if self.status == Some(DeviceJobStatus::Completed) {
             let response = self.method_response().filter(|_| !self.is_success())?;
+            let status = response.status?;
             let payload = response.payload.filter(|payload| !payload.is_null());
             let payload = payload.map(|payload| format!(": {payload}")).unwrap_or_default();
-            return Some(format!("the device answered {}{payload}", response.status.unwrap_or_default()));
+            return Some(format!("the device answered {status}{payload}"));
         }
         if self.status != Some(DeviceJobStatus::Failed) {
             return None;
@@ -232,6 +266,14 @@ impl CloudToDeviceMethodResult {
     /// [`Error::InvalidPayload`] if the payload is of another type.
     pub fn payload_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
         T::deserialize(self.payload.as_ref().unwrap_or(&Value::Null)).map_err(Error::InvalidPayload)
+    }
+}
+
+/// Returns true for both spellings that the service uses.
+fn is_cancelled(status: Option<&JobStatus>) -> bool {
+    match status {
+        Some(JobStatus::UnknownValue(text)) => text.eq_ignore_ascii_case("canceled"),
+        status => status == Some(&JobStatus::Cancelled),
     }
 }
 

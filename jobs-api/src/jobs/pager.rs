@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::cycle::CycleDetector;
 use super::query::{JobFilter, Query, Select};
+use super::read::record_state;
 use crate::auth::redact_tokens;
 use crate::error::Error;
 use crate::generated::Client as Api;
@@ -54,8 +55,9 @@ pub struct Page<T> {
 /// A listing: a stream of items, read page by page in constant memory.
 ///
 /// A page is read when its first item is polled, with the client's retries. An item that cannot be read is
-/// an [`Error::UnreadableRow`] after the other items of its page; the stream then continues. It ends after
-/// any other error.
+/// an [`Error::UnreadableRow`] after the other items of its page; a page that cannot be read is an
+/// [`Error::UnreadableResponse`]. The stream then continues, with the next page if the hub names one. It ends
+/// after any other error.
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -87,8 +89,8 @@ struct Listing<T> {
     cycle: CycleDetector,
 }
 
-/// Reads the page of a listing at its position, and adds its token to the detector of cycles.
-type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<(Page<T>, CycleDetector), Error>>;
+/// Reads the page of a listing at its position.
+type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<Page<T>, Error>>;
 
 impl<T> Page<T> {
     pub(super) fn into_results(self) -> impl Iterator<Item = Result<T, Error>> + Send
@@ -149,7 +151,7 @@ impl<T: Send + 'static> Pager<T> {
         self
     }
 
-    /// Returns the pages as a stream.
+    /// Returns the pages as a stream, which continues after a page that cannot be read.
     pub fn pages(self) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
         self.listing.into_pages()
     }
@@ -157,17 +159,22 @@ impl<T: Send + 'static> Pager<T> {
 
 impl<T: Send + 'static> Listing<T> {
     fn into_pages(self) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
-        stream::try_unfold(Some(self), async |listing| {
-            let Some(mut listing) = listing else { return Ok(None) };
-            let (page, cycle) = listing.read().await?;
-            listing.cycle = cycle;
-            listing.continuation.clone_from(&page.continuation);
-            let next = page.continuation.is_some().then_some(listing);
-            Ok(Some((page, next)))
+        stream::unfold(Some(self), async |listing| {
+            let mut listing = listing?;
+            let page = listing.read().await;
+            listing.continuation = match &page {
+                Ok(page) => page.continuation.clone(),
+                // The later pages do not depend on this one.
+                Err(Error::UnreadableResponse(page)) => continuation(page.headers()),
+                Err(_) => None,
+            };
+            let next =
+                listing.continuation.as_deref().is_some_and(|token| !listing.cycle.has_repeated(token));
+            Some((page, next.then_some(listing)))
         })
     }
 
-    async fn read(&self) -> Result<(Page<T>, CycleDetector), Error> {
+    async fn read(&self) -> Result<Page<T>, Error> {
         if !PAGE_SIZE.contains(&self.page_size) {
             let rule = format!("must be a page size of {} to {}", PAGE_SIZE.start(), PAGE_SIZE.end());
             return Err(self.refuse(Error::invalid_request("x-ms-max-item-count", rule)));
@@ -181,14 +188,11 @@ impl<T: Send + 'static> Listing<T> {
         (self.read_page)(self).await
     }
 
-    /// Returns the page of a response, and the detector that has seen its token.
-    fn to_page(&self, response: Response<Rows<T>>) -> Result<(Page<T>, CycleDetector), Error> {
-        let continuation = response.headers().get(CONTINUATION).filter(|token| !token.is_empty());
-        // A token of other characters is not dropped: the hub rejects it, while the listing would seem to end.
-        let continuation = continuation.map(|token| String::from_utf8_lossy(token.as_bytes()).into_owned());
-        let mut cycle = self.cycle.clone();
+    /// Returns the page of a response.
+    fn to_page(&self, response: Response<Rows<T>>) -> Result<Page<T>, Error> {
+        let continuation = continuation(response.headers());
         if let Some(token) = &continuation
-            && (self.continuation.as_ref() == Some(token) || cycle.has_repeated(token))
+            && (self.continuation.as_ref() == Some(token) || self.cycle.clone().has_repeated(token))
         {
             return Err(Error::EndlessListing);
         }
@@ -198,7 +202,7 @@ impl<T: Send + 'static> Listing<T> {
             return Err(Error::OversizedPage { requested, received });
         }
         let unreadable = unreadable.into_iter().map(|row| row.redact(redact_tokens)).collect();
-        Ok((Page { items, unreadable, continuation }, cycle))
+        Ok(Page { items, unreadable, continuation })
     }
 
     /// Reports a page that is refused before anything is sent.
@@ -225,7 +229,7 @@ impl<T: Send + 'static> Listing<T> {
 }
 
 impl Listing<JobResponse> {
-    async fn read_jobs(&self) -> Result<(Page<JobResponse>, CycleDetector), Error> {
+    async fn read_jobs(&self) -> Result<Page<JobResponse>, Error> {
         let filter = match &self.query {
             Query::Jobs(filter) => filter,
             _ => &JobFilter::default(),
@@ -235,12 +239,14 @@ impl Listing<JobResponse> {
         let read = |api: Api| async move {
             api.query_scheduled_jobs(status, job_type, continuation, Some(size)).await
         };
-        self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
+        let page = self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await?;
+        page.items.iter().for_each(|job| record_state(&self.pipeline, job.id(), job));
+        Ok(page)
     }
 }
 
 impl Listing<DeviceJob> {
-    async fn read_device_jobs(&self) -> Result<(Page<DeviceJob>, CycleDetector), Error> {
+    async fn read_device_jobs(&self) -> Result<Page<DeviceJob>, Error> {
         let query = &self.specification()?;
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
         let read = |api: Api| async move { api.query_device_jobs(continuation, Some(size), query).await };
@@ -249,12 +255,19 @@ impl Listing<DeviceJob> {
 }
 
 impl Listing<DeviceRow> {
-    async fn read_devices(&self) -> Result<(Page<DeviceRow>, CycleDetector), Error> {
+    async fn read_devices(&self) -> Result<Page<DeviceRow>, Error> {
         let query = &self.specification()?;
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
         let read = |api: Api| async move { api.query_devices(continuation, Some(size), query).await };
         self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
     }
+}
+
+/// Returns the token of the next page.
+fn continuation(headers: &HeaderMap) -> Option<String> {
+    let token = headers.get(CONTINUATION).filter(|token| !token.is_empty())?;
+    // A token of other characters is not dropped: the hub rejects it, while the listing would seem to end.
+    Some(String::from_utf8_lossy(token.as_bytes()).into_owned())
 }
 
 impl<T: Send + 'static> Stream for Pager<T> {

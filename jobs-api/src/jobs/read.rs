@@ -1,12 +1,60 @@
 //! Reading a job.
 
+use super::outcome::JobOutcome;
 use super::validate::check_job_id;
 use crate::error::Error;
-use crate::generated::types::JobResponse;
-use crate::pipeline::Pipeline;
+use crate::generated::Client as Api;
+use crate::generated::types::{JobResponse, JobStatus};
+use crate::pipeline::{Pipeline, Response, Scope};
 
 /// Reads the job of this id, which is checked before.
 pub(crate) async fn read_job(pipeline: &Pipeline, id: &str) -> Result<JobResponse, Error> {
     check_job_id(id).map_err(|error| pipeline.refuse("get_scheduled_job", Some(id), error))?;
-    pipeline.read_job(id).await
+    execute(pipeline, id, |response| match response.status {
+        Some(JobStatus::Unknown) => {
+            Err(Error::JobNotFound { job_id: id.to_owned(), request_id: response.request_id() })
+        }
+        _ => Ok(response.into_inner()),
+    })
+    .await
+    .inspect(|job| record_state(pipeline, id, job))
+}
+
+/// Reads the job of this id, which is checked before; `None` if the hub does not show it.
+pub(crate) async fn find_job(pipeline: &Pipeline, id: &str) -> Result<Option<JobResponse>, Error> {
+    check_job_id(id).map_err(|error| pipeline.refuse("get_scheduled_job", Some(id), error))?;
+    match execute(pipeline, id, |response| Ok(response.into_inner())).await {
+        Ok(job) if is_shown(&job) => {
+            record_state(pipeline, id, &job);
+            Ok(Some(job))
+        }
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(None),
+    }
+}
+
+async fn execute(
+    pipeline: &Pipeline,
+    id: &str,
+    read: impl FnOnce(Response<JobResponse>) -> Result<JobResponse, Error>,
+) -> Result<JobResponse, Error> {
+    let operation = Some("get_scheduled_job");
+    let scope = Scope { operation, job_id: Some(id), is_read: true, ..Scope::default() };
+    let get = |api: Api| async move { api.get_scheduled_job(id).await };
+    pipeline.execute(scope, get, read).await
+}
+
+/// Returns true if the hub shows the state of the job: it answers `unknown` for an id that it does not know, for a
+/// job that was just created, and for an import or export job.
+pub(super) fn is_shown(job: &JobResponse) -> bool {
+    job.outcome() != JobOutcome::Unknown
+}
+
+/// Records the state of a job that was read: one that has ended frees a slot.
+pub(super) fn record_state(pipeline: &Pipeline, id: &str, job: &JobResponse) {
+    match &pipeline.pacer {
+        Some(pacer) if job.outcome().is_final() => pacer.record_job_end(id),
+        Some(pacer) if is_shown(job) => pacer.record_running(id),
+        _ => {}
+    }
 }

@@ -156,7 +156,7 @@ fn is_deeper_than(value: &Value, depth: usize) -> bool {
 }
 
 /// Checks the condition of a job, or of a query.
-pub(super) fn check_condition(condition: Option<&str>) -> Result<(), Error> {
+pub(crate) fn check_condition(condition: Option<&str>) -> Result<(), Error> {
     let condition = condition.unwrap_or_default();
     let refuse = |rule: Cow<'static, str>| Err(Error::invalid_request("queryCondition", rule));
     if let Some(problem) = condition.strip_prefix(UNUSABLE) {

@@ -44,12 +44,14 @@ impl Pipeline {
         let calls = self.pacer.is_some();
         let paced = Paced { calls, slots: calls && scope.starts_job };
         let mut call = Call::new(class, scope.is_query, scope.job_id.filter(|_| scope.starts_job));
+        call.place = state.place;
         loop {
             let number = state.next_attempt();
             let permit = match self.turn(&mut call, state, trace).await {
                 Ok(permit) => permit,
                 Err(error) => return Err(previous.unwrap_or(error)),
             };
+            state.place = call.place;
             let token = match self.token(state, rejected.as_ref()).await {
                 Ok(token) => token,
                 // A missing token now says nothing about earlier attempts.
@@ -98,6 +100,9 @@ impl Pipeline {
                         _ => error,
                     });
                 }
+            }
+            if state.is_interrupted() {
+                return Err(error);
             }
             previous = Some(error);
         }
@@ -158,7 +163,7 @@ impl Pipeline {
             authorization: token.header().clone(),
             request_id,
             number,
-            timeout: state.remaining_at(start).min(self.attempt_timeout),
+            timeout: state.attempt_timeout(start, self.attempt_timeout),
             exposes_headers: scope.exposes_headers,
             body_limit: scope.body_limit.map_or(self.body_limit, |limit| limit.min(self.body_limit)),
             headers: self.headers.clone(),

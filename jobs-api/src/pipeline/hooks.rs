@@ -12,7 +12,7 @@ use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
-use reqwest::{Method, Request, Response, ResponseBuilderExt as _, Url};
+use reqwest::{Method, Request, Response, ResponseBuilderExt as _, StatusCode, Url};
 use tokio::time::sleep;
 use tracing::{Instrument as _, Span};
 
@@ -95,7 +95,10 @@ impl ClientHooks<Attempt> for Client {
             }
         }
         self.inner().exchange().is_late = true;
-        Ok(http::Response::new("").into())
+        // The error of a status is the only one of this type that can be made here.
+        let mut late = http::Response::new("");
+        *late.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+        Response::from(late).error_for_status()
     }
 }
 

@@ -1,14 +1,12 @@
 //! One call: signed, sent, retried, resolved when its response is lost, and traced.
 //!
-//! [`Pipeline::execute`] runs any operation. [`Pipeline::execute_change`] runs one that creates or cancels a
-//! job, and reads the job when a response was lost. [`Pipeline::execute_ensure`] runs one that creates a job
-//! unless it exists, and [`Pipeline::execute_compare`] compares a job with the one requested.
+//! [`Pipeline::execute`] runs any operation. One that has several steps is an [`Operation`](operation::Operation):
+//! among them a change, which is resolved by functions that read it and conclude from that.
 
 mod attempts;
 mod body;
-pub(crate) mod change;
 pub(crate) mod hooks;
-pub(crate) mod lost_response;
+pub(crate) mod operation;
 pub(crate) mod pacer;
 mod response;
 pub(crate) mod retry;
@@ -24,17 +22,14 @@ use chrono::{DateTime, Utc};
 use progenitor_client::ResponseValue;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
-use tracing::Instrument as _;
 
 use self::pacer::Pacer;
 pub use self::response::Response;
 use self::retry::RetryPolicy;
-use self::retry_state::RetryState;
 use self::telemetry::trace::Trace;
 use crate::auth::Authorizer;
 use crate::error::Error;
 use crate::generated;
-use crate::generated::types::{JobResponse, JobStatus};
 use crate::limits::is_job_id;
 use crate::runtime::attempt::OnRequest;
 
@@ -92,25 +87,9 @@ impl Pipeline {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
-        let mut trace = Trace::start(&self.host_name, scope.operation, scope.job_id);
-        let mut state = RetryState::start(&self.retry);
-        let span = trace.span();
-        // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
-        let result = pin!(self.run(scope, &mut state, &mut trace, operation)).instrument(span).await;
-        let result =
-            result.and_then(read).map_err(|error| error.with_outcome_unknown(state.is_outcome_unknown()));
-        trace.end(result.as_ref().err());
-        result
-    }
-
-    /// Reads a job.
-    pub(crate) async fn read_job(&self, id: &str) -> Result<JobResponse, Error> {
-        let operation = Some("get_scheduled_job");
-        let scope = Scope { operation, job_id: Some(id), is_read: true, ..Scope::default() };
-        let read = |api: generated::Client| async move { api.get_scheduled_job(id).await };
-        let job = self.execute(scope, read, |response| Ok(response.into_inner())).await?;
-        self.record_state(id, &job);
-        Ok(job)
+        let mut call = self.start(scope);
+        let result = pin!(call.run(operation)).await.and_then(read);
+        call.end(result)
     }
 
     /// Reports an operation that is refused before anything is sent. Returns the error with the operation and
@@ -121,17 +100,6 @@ impl Pipeline {
         let error = error.in_operation(operation, job_id);
         Trace::start(&self.host_name, Some(operation), job_id).end(Some(&error));
         error
-    }
-
-    /// Notes the state of a job that was read: one that has ended frees a slot.
-    pub(crate) fn record_state(&self, id: &str, job: &JobResponse) {
-        let has_ended = matches!(job.status, Some(JobStatus::Completed | JobStatus::Failed))
-            || lost_response::is_cancelled(job.status.as_ref());
-        match &self.pacer {
-            Some(pacer) if has_ended => pacer.record_job_end(id),
-            Some(pacer) => pacer.record_running(id),
-            None => {}
-        }
     }
 
     /// Returns the time until a job is expected to end, with so many devices left.

@@ -9,7 +9,7 @@ const SLOT_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 
 /// The time that must be left for another attempt. With less, the attempt would only replace the error
 /// that is known by one that says nothing.
-const MIN_ATTEMPT: Duration = Duration::from_millis(100);
+pub(super) const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 
 /// How often and for how long an operation is retried.
 ///
@@ -19,17 +19,23 @@ const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 /// | 429, too many calls | another attempt when the client's pacer lets it through, not before `Retry-After`; it does not count as an attempt. [Without pacing](crate::ClientBuilder::without_pacing), as above |
 /// | 429004, no free job slot | an error, or a wait for a job to end: see [`with_slot_deadline`](Self::with_slot_deadline) |
 /// | 401 | one more attempt with a new token of the current credential, signed by the hub's clock; it does not count as an attempt. None with a fixed signature, nor with a token of Microsoft Entra ID younger than 30 seconds |
-/// | any failure of a create or cancel call, after a lost response | the job is read: see below |
+/// | any failure of a create or cancel call, after a lost response | the job is read: see below; before it waits for a turn or a slot, too |
 /// | many failures of a client's calls, other than 429 | no other attempt, until successes or time allow it again: a hub in trouble is not sent a multiple of its calls |
 /// | a certificate that is not trusted, anything else | the error, at once |
 ///
 /// A response is lost when a request was sent and no complete answer came, or a 408 or 5xx that does not
-/// say whether the hub acted. Before a create or cancel call then returns any failure, it reads the job, in
-/// up to three attempts within the deadline and not before the time that `Retry-After` asks for. If the job
-/// is as requested, the call succeeds. If it is certain that the request changed nothing, the call returns
-/// its failure. Otherwise the error answers true to
-/// [`is_outcome_unknown`](crate::Error::is_outcome_unknown): the job could not be read, or it is missing while
-/// the hub may still work on a request that got no answer, or that of a gateway which gave up (408, 502, 504).
+/// say whether the hub acted. Before a create or cancel call then returns any failure, it reads the job, not before
+/// the time that `Retry-After` asks for, and again within the deadline until the answer is conclusive:
+///
+/// | the hub shows | conclusion |
+/// |---|---|
+/// | the job as requested, created since the first attempt; a cancelled job | the call succeeds |
+/// | a job of another type, condition, method or content, or one that was created before; a job that runs or has ended instead of being cancelled | the failure: the request changed nothing |
+/// | `unknown`; a job that is not cancelled yet; no readable answer | none: the hub may show it later |
+/// | members in a form that cannot be compared | none, and no other reading follows |
+///
+/// Without a conclusion the error's [`is_outcome_unknown`](crate::Error::is_outcome_unknown) is true. A create or
+/// cancel call leaves a quarter of its deadline, at most 15 seconds, for these readings.
 ///
 /// The [default](Self::default): 8 attempts, a base of 500 ms, a cap of 30 s, a deadline of 2 minutes, no
 /// waiting for a slot.
@@ -119,6 +125,11 @@ impl RetryPolicy {
         self.deadline.max(self.slot_deadline)
     }
 
+    /// Returns the duration of an operation that waits for no slot.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     pub(super) fn slot_deadline(&self) -> Duration {
         self.slot_deadline
     }
@@ -161,7 +172,7 @@ impl RetryPolicy {
     }
 }
 
-fn exponential(base: Duration, cap: Duration, exponent: u32) -> Duration {
+pub(super) fn exponential(base: Duration, cap: Duration, exponent: u32) -> Duration {
     base.saturating_mul(2_u32.saturating_pow(exponent)).min(cap)
 }
 

@@ -5,23 +5,41 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::pacer::Deadlines;
+use super::pacer::queue::Place;
 use super::retry::{Decision, Failure, History, RetryPolicy};
 use crate::error::Error;
 
-/// An operation under way: its policy, its clock, its attempts.
+/// The longest time that a change leaves for reading the job if its response is lost.
+const READING_TIME: Duration = Duration::from_secs(15);
+/// The time that a reading gets at least, if it is left.
+const LEAST_READING: Duration = Duration::from_secs(2);
+
+/// The attempts at an operation: their policy, their clock, their number.
 #[derive(Debug)]
 pub(super) struct RetryState {
     policy: RetryPolicy,
+    role: Role,
     start: Instant,
+    /// The place that the last attempt had among the calls of the client.
+    pub(super) place: Option<Place>,
     history: History,
     /// When the first attempt was sent that may have changed the hub.
     first_attempt: Option<Instant>,
     /// An attempt may have changed the hub, although its outcome was not reported.
     is_outcome_unknown: bool,
-    /// The hub may still be working on an attempt: it got no answer, or that of a gateway which gave up.
-    may_be_pending: bool,
-    /// Throttled attempts count too: the reading of a job after a lost response has few.
-    is_look: bool,
+    /// The hub throttles a change whose outcome is unknown: it is read before the next attempt.
+    is_interrupted: bool,
+}
+
+/// The part that attempts have in an operation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    /// They are the operation, or a step of it.
+    Plain,
+    /// They make a change, which is read if a response is lost.
+    Change,
+    /// They read what a change has done.
+    Reading,
 }
 
 /// The waits that the pacer takes over from the retries.
@@ -32,25 +50,22 @@ pub(super) struct Paced {
 }
 
 impl RetryState {
-    pub(super) fn start(policy: &RetryPolicy) -> Self {
-        Self::at(*policy, Instant::now())
-    }
-
-    fn at(policy: RetryPolicy, start: Instant) -> Self {
+    pub(super) fn start(policy: RetryPolicy) -> Self {
         Self {
             policy,
-            start,
+            role: Role::Plain,
+            start: Instant::now(),
+            place: None,
             history: History::default(),
             first_attempt: None,
             is_outcome_unknown: false,
-            may_be_pending: false,
-            is_look: false,
+            is_interrupted: false,
         }
     }
 
-    /// Starts the next operation of the same call, which shares the deadline and has this many attempts.
-    pub(super) fn restart(&self, attempts: u32) -> Self {
-        Self { is_look: true, ..Self::at(self.policy.with_attempts(attempts), self.start) }
+    /// Starts the next step of the same operation, which has the same clock and place.
+    pub(super) fn restart(&self, policy: RetryPolicy, role: Role) -> Self {
+        Self { role, start: self.start, place: self.place, ..Self::start(policy) }
     }
 
     /// Returns how long the operation has taken at this time.
@@ -68,6 +83,25 @@ impl RetryState {
         self.policy.total().saturating_sub(self.elapsed(now))
     }
 
+    /// Returns how long an attempt may take that starts now. A change leaves a quarter of the time for reading the
+    /// job, and a reading half of it for the next one.
+    pub(super) fn attempt_timeout(&self, now: Instant, longest: Duration) -> Duration {
+        let remaining = self.remaining_at(now);
+        longest.min(match self.role {
+            Role::Plain => remaining,
+            Role::Change => remaining - (remaining / 4).min(READING_TIME),
+            Role::Reading => (remaining / 2).max(LEAST_READING.min(remaining)),
+        })
+    }
+
+    /// Returns the time that is kept for reading the job, since a response was lost.
+    fn reserve(&self) -> Duration {
+        match self.role {
+            Role::Change if self.is_outcome_unknown => (self.policy.total() / 4).min(READING_TIME),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Returns the times until which an attempt waits for its turn, and for a slot if it waits for one. A call
     /// without a deadline waits no longer than its only attempt, of this length, may take.
     pub(super) fn deadlines(&self, attempt: Duration) -> Deadlines {
@@ -75,7 +109,7 @@ impl RetryState {
         let slot_deadline = self.policy.slot_deadline();
         let slot = if slot_deadline.is_zero() { None } else { after(slot_deadline) };
         let total = self.policy.total();
-        let turn = after(if total == Duration::MAX { attempt } else { total });
+        let turn = after(if total == Duration::MAX { attempt } else { total - self.reserve() });
         Deadlines { turn, slot }
     }
 
@@ -106,8 +140,8 @@ impl RetryState {
         self.is_outcome_unknown
     }
 
-    pub(super) fn may_be_pending(&self) -> bool {
-        self.may_be_pending
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.is_interrupted
     }
 
     /// Notes the failure of an attempt and decides about the next one. A failure to read leaves no
@@ -115,17 +149,16 @@ impl RetryState {
     pub(super) fn record_failure(&mut self, error: &Error, is_read: bool, pace: Paced) -> Decision {
         if !is_read && error.is_response_lost() {
             self.is_outcome_unknown = true;
-            self.may_be_pending |= error.is_pending();
         }
         if !self.is_outcome_unknown {
             // No attempt so far can have changed anything.
             self.first_attempt = None;
         }
-        self.history.elapsed = self.elapsed(Instant::now());
+        self.history.elapsed = self.elapsed(Instant::now()) + self.reserve();
         self.history.attempts += 1;
         let decision = match self.policy.decide(Failure::from(error), &self.history, fastrand::f64()) {
             Decision::WaitForSlot(_) if pace.slots => Decision::AwaitTurn,
-            _ if pace.calls && !self.is_look && self.awaits_turn(error) => Decision::AwaitTurn,
+            _ if pace.calls && self.awaits_turn(error) => Decision::AwaitTurn,
             decision => decision,
         };
         match decision {
@@ -144,6 +177,8 @@ impl RetryState {
             }
             Decision::Wait(_) | Decision::GiveUp => {}
         }
+        let is_throttled = matches!(decision, Decision::AwaitTurn | Decision::WaitForSlot(_));
+        self.is_interrupted = is_throttled && self.role == Role::Change && self.is_outcome_unknown;
         decision
     }
 
@@ -162,7 +197,7 @@ mod tests {
     use super::*;
 
     fn state() -> RetryState {
-        RetryState::start(&RetryPolicy::default().with_slot_deadline(Duration::from_secs(600)))
+        RetryState::start(RetryPolicy::default().with_slot_deadline(Duration::from_secs(600)))
     }
 
     fn fail(state: &mut RetryState, status: u16, body: &str) -> Decision {
@@ -203,39 +238,61 @@ mod tests {
     }
 
     #[test]
-    fn only_a_gateway_leaves_an_attempt_pending() {
-        for (status, is_unknown, is_pending) in [
-            (408, true, true),
-            (499, true, true),
-            (500, true, false),
-            (502, true, true),
-            (503, true, false),
-            (504, true, true),
-            (409, false, false),
-            (429, false, false),
-        ] {
+    fn failure_that_may_follow_a_change_leaves_the_outcome_unknown() {
+        for (status, is_unknown) in
+            [(408, true), (499, true), (500, true), (504, true), (409, false), (429, false)]
+        {
             let mut state = state();
             fail(&mut state, status, "");
-            assert_eq!(
-                (state.is_outcome_unknown(), state.may_be_pending()),
-                (is_unknown, is_pending),
-                "{status}"
-            );
+            assert_eq!(state.is_outcome_unknown(), is_unknown, "{status}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn restarted_operation_shares_the_deadline() {
-        let state = RetryState::start(&RetryPolicy::default().with_deadline(Duration::from_secs(100)));
+    async fn steps_of_an_operation_share_its_deadline() {
+        let policy = RetryPolicy::default().with_deadline(Duration::from_secs(100));
+        let state = RetryState::start(policy);
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(state.restart(3).remaining(), Duration::from_secs(40));
+        assert_eq!(state.restart(policy, Role::Change).remaining(), Duration::from_secs(40));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn change_leaves_time_for_reading_the_job() {
+        let policy = RetryPolicy::default().with_deadline(Duration::from_secs(40));
+        let timeout = |role, longest| {
+            let state = RetryState::start(policy).restart(policy, role);
+            state.attempt_timeout(Instant::now(), Duration::from_secs(longest)).as_secs()
+        };
+        assert_eq!([20, 60].map(|longest| timeout(Role::Plain, longest)), [20, 40]);
+        assert_eq!([20, 60].map(|longest| timeout(Role::Change, longest)), [20, 30]);
+        assert_eq!([10, 60].map(|longest| timeout(Role::Reading, longest)), [10, 20]);
+    }
+
+    #[test]
+    fn throttled_change_is_read_before_the_next_attempt_if_its_outcome_is_unknown() {
+        for (role, is_interrupted) in [(Role::Plain, false), (Role::Change, true)] {
+            let mut state = state().restart(RetryPolicy::default(), role);
+            let mut throttle = || {
+                let paced = Paced { calls: true, slots: true };
+                assert_eq!(
+                    state.record_failure(&Error::from_status(429, ""), false, paced),
+                    Decision::AwaitTurn
+                );
+                state.is_interrupted()
+            };
+            assert!(!throttle());
+            fail(&mut state, 504, "");
+            let paced = Paced { calls: true, slots: true };
+            state.record_failure(&Error::from_status(429, ""), false, paced);
+            assert_eq!(state.is_interrupted(), is_interrupted);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn token_is_awaited_no_longer_than_the_remaining_attempts_or_the_deadline() {
         let attempt = Duration::from_secs(30);
         let policy = RetryPolicy::default().with_attempts(2).with_deadline(Duration::from_secs(100));
-        let mut state = RetryState::start(&policy);
+        let mut state = RetryState::start(policy);
         assert_eq!(state.token_timeout(attempt), Duration::from_secs(60));
         tokio::time::advance(Duration::from_secs(80)).await;
         assert_eq!(state.token_timeout(attempt), Duration::from_secs(20));

@@ -126,6 +126,11 @@ impl fmt::Debug for Attempt {
 }
 
 impl RequestInfo {
+    /// Returns true if the request changes nothing: by its method, or as a query, which is a POST.
+    pub(crate) fn is_read(&self) -> bool {
+        self.method.is_safe() || self.operation.starts_with("query_")
+    }
+
     /// The ids by which logs find the request, and the number of a repeated attempt.
     pub(crate) fn ids(&self) -> String {
         match self {

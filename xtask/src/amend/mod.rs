@@ -4,8 +4,10 @@ mod bodies;
 mod deprecation;
 mod docs;
 mod nulls;
+mod numbers;
 
 pub(crate) use bodies::apply as apply_bodies;
 pub(crate) use deprecation::apply as apply_deprecation;
 pub(crate) use docs::lay_out as lay_out_docs;
 pub(crate) use nulls::read_as_empty as read_nulls_as_empty;
+pub(crate) use numbers::read_by_value as read_numbers_by_value;

@@ -13,11 +13,6 @@ fn row(body: Value) -> DeviceJob {
 
 #[test]
 fn outcome_follows_from_status_and_statistics() {
-    let completed =
-        |failed| json!({ "status": "completed", "deviceJobStatistics": { "failedCount": failed } });
-    assert_eq!(job(completed(0)), JobOutcome::Succeeded);
-    assert_eq!(job(json!({ "status": "completed" })), JobOutcome::Succeeded);
-    assert_eq!(job(completed(3)), JobOutcome::CompletedWithFailures(3));
     assert_eq!(job(json!({ "status": "failed" })), JobOutcome::Failed);
     for status in ["cancelled", "canceled"] {
         assert_eq!(job(json!({ "status": status })), JobOutcome::Cancelled);
@@ -27,6 +22,45 @@ fn outcome_follows_from_status_and_statistics() {
     }
     for unknown in [json!({}), json!({ "status": "unknown" })] {
         assert_eq!(job(unknown), JobOutcome::Unknown);
+    }
+}
+
+#[test]
+fn completed_job_succeeded_only_by_a_count_of_devices_that_all_succeeded() {
+    for (statistics, outcome) in [
+        (json!({ "deviceCount": 3, "succeededCount": 3 }), JobOutcome::Succeeded),
+        (
+            json!({ "deviceCount": 3, "succeededCount": 1, "failedCount": 2 }),
+            JobOutcome::CompletedWithFailures(2),
+        ),
+        (json!({ "failedCount": 2 }), JobOutcome::CompletedWithFailures(2)),
+        (
+            json!({ "deviceCount": 3, "succeededCount": 2, "pendingCount": 1 }),
+            JobOutcome::Incomplete(Some(1)),
+        ),
+        (json!({ "deviceCount": 3 }), JobOutcome::Incomplete(Some(3))),
+        (json!({ "deviceCount": 0 }), JobOutcome::NoDevices),
+        (json!({ "deviceCount": -1 }), JobOutcome::Incomplete(None)),
+        (json!({ "succeededCount": 3, "failedCount": 0 }), JobOutcome::Incomplete(None)),
+        (json!(null), JobOutcome::Incomplete(None)),
+    ] {
+        let body = json!({ "status": "completed", "deviceJobStatistics": statistics });
+        assert_eq!(job(body), outcome, "{statistics}");
+        assert!(outcome.is_final());
+    }
+    assert_eq!(job(json!({ "status": "completed" })), JobOutcome::Incomplete(None));
+}
+
+#[test]
+fn method_row_without_an_answer_is_neither_success_nor_failure() {
+    for outcome in [
+        json!({}),
+        json!({ "deviceMethodResponse": null }),
+        json!({ "deviceMethodResponse": { "payload": 1 } }),
+    ] {
+        let row =
+            row(json!({ "status": "completed", "jobType": "scheduleDeviceMethod", "outcome": outcome }));
+        assert!(!row.is_success() && row.failure().is_none() && row.is_final(), "{outcome}");
     }
 }
 

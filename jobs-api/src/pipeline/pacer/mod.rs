@@ -56,7 +56,7 @@ pub(crate) struct Call<'a> {
     is_query: bool,
     /// The id of the job that is created and runs at once.
     creates: Option<&'a str>,
-    place: Option<Place>,
+    pub(crate) place: Option<Place>,
     slot_place: Option<Place>,
     has_reported_slot_wait: bool,
 }

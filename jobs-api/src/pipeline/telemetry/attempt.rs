@@ -6,8 +6,8 @@ use reqwest::{Request, StatusCode};
 use tracing::field::Empty;
 use tracing::{Span, debug, info_span};
 
-use super::failure::{record_error_type, record_failure};
 use crate::error::Error;
+use crate::error::telemetry::{record_error_type, record_failure};
 use crate::runtime::RequestId;
 use crate::targets::ATTEMPT;
 

@@ -4,5 +4,4 @@
 //! never recorded. Without a subscriber nothing is formatted, measured or allocated.
 
 pub(super) mod attempt;
-pub(crate) mod failure;
 pub(super) mod trace;

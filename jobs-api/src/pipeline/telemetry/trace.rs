@@ -7,9 +7,9 @@ use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span, error, event, info, info_span, warn};
 
-use super::failure::{Description, ErrorType, is_refused, kind, record_failure, root_cause};
 use crate::auth::CredentialError;
 use crate::error::Error;
+use crate::error::telemetry::{Description, ErrorType, is_refused, kind, record_failure, root_cause};
 use crate::targets::{METRICS, OPERATION};
 
 /// The shortest wait for the pacer that a span shows; a turn without a wait takes less.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 use crate::error::text::one_line;
-use crate::jobs::report::JobReport;
+use crate::follow::report::JobReport;
 
 /// The reason why a request of a batch has no complete report: at least one of its jobs has none.
 ///

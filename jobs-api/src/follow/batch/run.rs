@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use tracing::Instrument as _;
 
 use super::error::BatchError;
 use super::request::BatchRequest;
 use super::results::Results;
-use super::runner::Runner;
+use super::runner::{Prepared, Runner};
 use super::trace::BatchTrace;
+use crate::client::Client;
 use crate::error::Error;
-use crate::jobs::report::JobReport;
-use crate::jobs::wait::INTERVALS;
-use crate::pipeline::Pipeline;
+use crate::follow::report::JobReport;
+use crate::follow::report::reader::ROWS_TIMEOUT;
+use crate::follow::wait::settings::Settings;
 
 /// The jobs in progress by default: twice as many as any hub runs at a time, so that its slots are in use while
 /// reports are read.
@@ -86,8 +88,9 @@ enum State<'a> {
 }
 
 impl<'a> RunJobs<'a> {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, requests: BoxStream<'a, (String, BatchRequest)>) -> Self {
-        let runner = Runner { pipeline, concurrency: CONCURRENCY, intervals: INTERVALS, wait_timeout: None };
+    pub(in crate::follow) fn new(client: Client, requests: Requests<'a>) -> Self {
+        let settings = Settings::default();
+        let runner = Runner { client, concurrency: CONCURRENCY, settings, rows_timeout: ROWS_TIMEOUT };
         Self { runner, slot_deadline: SLOT_DEADLINE, state: State::New(requests) }
     }
 
@@ -113,52 +116,80 @@ impl<'a> RunJobs<'a> {
     ///
     /// For a job that starts later, the limit includes the time until then.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
-        self.runner.wait_timeout = Some(timeout);
+        self.runner.settings.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long the hub may not know a job that was created before its error is
+    /// [not found](Error::is_not_found): 30 seconds by default. The job is in progress meanwhile.
+    pub fn not_found_after(mut self, time: Duration) -> Self {
+        self.runner.settings.not_found_after = time;
+        self
+    }
+
+    /// Limits the wait of each report for rows that lag behind the job, 30 seconds by default: see [`JobReport`].
+    pub fn rows_timeout(mut self, timeout: Duration) -> Self {
+        self.runner.rows_timeout = timeout;
         self
     }
 
     /// Sets the shortest and the longest time between two polls of a job; half a second and 10 seconds by
     /// default.
     pub fn poll_intervals(mut self, intervals: RangeInclusive<Duration>) -> Self {
-        self.runner.intervals = intervals;
+        self.runner.settings.intervals = intervals;
         self
     }
 
     /// Starts to run the requests.
     fn start(&self, requests: Requests<'a>) -> State<'a> {
         let mut runner = self.runner.clone();
-        let retry = runner.pipeline.retry.with_slot_deadline(self.slot_deadline);
-        runner.pipeline = Arc::new(Pipeline { retry, ..(*runner.pipeline).clone() });
-        let trace = Arc::new(BatchTrace::start(&runner.pipeline.host_name));
-        let (concurrency, request_trace, job_trace) = (runner.concurrency, trace.clone(), trace.clone());
-        let mut lists = HashSet::new();
-        let jobs = requests.enumerate().flat_map(move |(number, (id, request))| {
-            let (runner, trace) = (runner.clone(), request_trace.clone());
-            let is_repeated = request.has_list() && !lists.insert(id.clone());
-            let jobs = match is_repeated {
-                true => Err(Error::invalid_request("jobId", "must not be that of another list of the batch")),
-                false => request.into_jobs(&id),
-            };
-            let jobs = trace.span().in_scope(|| runner.enumerate(number, id, jobs));
-            trace.record_request(jobs.len());
-            stream::iter(jobs).map(move |(origin, index, job)| {
-                let (runner, trace) = (runner.clone(), trace.clone());
-                async move {
-                    let result = runner.run(&trace, job).await;
-                    (origin, index, result)
-                }
-            })
+        let retry = runner.client.retry_policy().with_slot_deadline(self.slot_deadline);
+        runner.client = runner.client.with_retry(retry);
+        let concurrency = runner.concurrency;
+        let trace = Arc::new(BatchTrace::start(runner.client.host_name()));
+        let jobs = prepare_all(requests, runner.clone(), trace.clone());
+        let (job_trace, request_trace) = (trace.clone(), trace.clone());
+        let runs = jobs.map(move |(origin, index, job)| {
+            let (runner, trace) = (runner.clone(), job_trace.clone());
+            async move {
+                let result = runner.run(&trace, job).await;
+                (origin, index, result)
+            }
         });
         let mut results = Results::default();
-        let results = jobs.buffer_unordered(concurrency).filter_map(move |(origin, index, result)| {
+        let results = runs.buffer_unordered(concurrency).filter_map(move |(origin, index, result)| {
             let result = results.add(origin, index, result);
             if let Some((_, result)) = &result {
-                job_trace.record_result(result);
+                request_trace.record_result(result);
             }
             ready(result)
         });
         State::Running(results.boxed(), trace)
     }
+}
+
+/// Returns the jobs of the requests, each request when its first job is due.
+fn prepare_all<'a>(
+    requests: Requests<'a>,
+    runner: Runner,
+    trace: Arc<BatchTrace>,
+) -> impl Stream<Item = Prepared> + Send + 'a {
+    let mut lists = HashSet::new();
+    let jobs = requests.enumerate().then(move |(number, (id, request))| {
+        let (runner, trace) = (runner.clone(), trace.clone());
+        let is_repeated = request.has_list() && !lists.insert(id.clone());
+        let request = match is_repeated {
+            true => Err(Error::invalid_request("jobId", "must not be that of another list of the batch")),
+            false => Ok(request),
+        };
+        let span = trace.span().clone();
+        async move {
+            let jobs = runner.prepare(number, id, request).instrument(span).await;
+            trace.record_request(jobs.len());
+            stream::iter(jobs)
+        }
+    });
+    jobs.flatten()
 }
 
 impl Stream for RunJobs<'_> {
@@ -189,7 +220,7 @@ impl fmt::Debug for RunJobs<'_> {
         f.debug_struct("RunJobs")
             .field("concurrency", &runner.concurrency)
             .field("slot_deadline", slot_deadline)
-            .field("wait_timeout", &runner.wait_timeout)
+            .field("wait_timeout", &runner.settings.timeout)
             .finish_non_exhaustive()
     }
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// The shortest and the longest interval between two polls: a hub allows 100 job operations a minute.
-pub(in crate::jobs) const INTERVALS: RangeInclusive<Duration> =
-    Duration::from_millis(500)..=Duration::from_secs(10);
+pub(super) const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(10);
 /// The shortest interval that may be set: polls without a pause would leave nothing to other calls.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// How long before the start of a scheduled job the next poll comes.
 const BEFORE_START: Duration = Duration::from_secs(1);
+/// The longest wait for the start of a scheduled job: the clock may have been set, or the job cancelled.
+const LONGEST_TO_START: Duration = Duration::from_secs(600);
 
 pub(super) struct PollTimer {
     start: Instant,
@@ -38,12 +39,12 @@ impl PollTimer {
         self.remaining().is_zero()
     }
 
-    /// Sleeps until the next poll, or until shortly before a start that is `time_to_start` away. The next poll
-    /// comes when the job is expected to end, if that is known. Returns false if the timeout comes first.
+    /// Sleeps until the next poll, or until shortly before a start that is `time_to_start` away, at most 10 minutes.
+    /// The next poll comes when the job is expected to end, if that is known. Returns false if the timeout comes first.
     pub(super) async fn sleep(&mut self, time_to_start: Duration, time_to_end: Option<Duration>) -> bool {
         let expected = time_to_end.filter(|time| !time.is_zero());
         let interval = expected.map_or(self.interval, |time| time.clamp(self.shortest, self.longest));
-        let wait = interval.max(time_to_start.saturating_sub(BEFORE_START));
+        let wait = interval.max(time_to_start.saturating_sub(BEFORE_START).min(LONGEST_TO_START));
         let remaining = self.remaining();
         sleep(wait.min(remaining)).await;
         self.interval = (self.interval.saturating_mul(3) / 2).min(self.longest);
@@ -84,8 +85,11 @@ mod tests {
     async fn poll_comes_a_second_before_a_scheduled_start_and_at_an_expected_end() {
         let mut timer = PollTimer::start(None, &INTERVALS);
         let start = Instant::now();
+        assert!(timer.sleep(Duration::from_secs(300), None).await);
+        assert_eq!(start.elapsed(), Duration::from_secs(299));
+        let start = Instant::now();
         assert!(timer.sleep(Duration::from_secs(3600), None).await);
-        assert_eq!(start.elapsed(), Duration::from_secs(3599));
+        assert_eq!(start.elapsed(), LONGEST_TO_START, "clocks may be set, and jobs cancelled");
         let start = Instant::now();
         assert!(timer.sleep(Duration::ZERO, Some(Duration::from_secs(7))).await);
         assert_eq!(start.elapsed(), Duration::from_secs(7));

@@ -3,12 +3,12 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::field::{Empty, display};
-use tracing::{Span, info, info_span};
+use tracing::{Span, info, info_span, warn};
 
 use super::error::BatchError;
 use crate::error::Error;
-use crate::jobs::report::JobReport;
-use crate::pipeline::telemetry::failure::{ErrorType, FailureStatus, record_failure};
+use crate::error::telemetry::{Description, ErrorType, FailureStatus, record_failure};
+use crate::follow::report::JobReport;
 use crate::targets::BATCH;
 
 /// The trace of a batch under way.
@@ -110,6 +110,7 @@ impl BatchTrace {
                 outcome = %report.outcome(),
                 devices = report.devices,
                 devices_failed = report.failed,
+                devices_without_result = report.without_result,
                 jobs,
                 jobs_ended,
                 jobs_failed,
@@ -176,6 +177,11 @@ impl Drop for BatchTrace {
             failure.record(&self.span);
         }
     }
+}
+
+/// Reports an error that comes from no operation, in the current span.
+pub(super) fn report_refusal(error: &Error) {
+    warn!(target: BATCH, error = %Description(error), "error.type" = %ErrorType(error));
 }
 
 /// Records the outcome of a job, or the status of the failure, on its span.

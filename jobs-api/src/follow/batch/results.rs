@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::error::{BatchError, JobFailure};
-use crate::jobs::report::JobReport;
+use crate::follow::report::JobReport;
 
 /// The requests of which some jobs have ended, by their numbers.
 #[derive(Debug, Default)]

@@ -6,9 +6,9 @@ use tracing::field::Empty;
 use tracing::{Span, info_span};
 
 use crate::error::Error;
+use crate::error::telemetry::record_failure;
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::limits::is_job_id;
-use crate::pipeline::telemetry::failure::record_failure;
 use crate::targets::WAIT;
 
 /// Makes the span of a wait for so many jobs: a child of the current one.

@@ -59,6 +59,11 @@ impl List {
         range.and_then(|range| self.devices.get(range)).unwrap_or_default()
     }
 
+    /// Returns true if the condition of a part selects each of its devices.
+    pub(super) fn selects_all(&self) -> bool {
+        self.around == (String::new(), String::new())
+    }
+
     /// Returns the condition that selects the devices of a part.
     pub(super) fn condition(&self, part: usize) -> String {
         let (before, after) = &self.around;

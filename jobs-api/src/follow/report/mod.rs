@@ -1,20 +1,15 @@
 //! Reports: a job and the sums over its rows.
 
+pub(super) mod reader;
+
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::pin::pin;
-use std::sync::Arc;
 
-use futures_util::stream::TryStreamExt as _;
 use serde::Serialize;
 
-use super::outcome::JobOutcome;
-use super::pager::Pager;
-use super::read::read_job;
-use crate::error::Error;
 use crate::error::text::one_line;
 use crate::generated::types::{DeviceJob, DeviceJobStatistics, JobResponse};
-use crate::pipeline::Pipeline;
+use crate::jobs::outcome::JobOutcome;
 use crate::runtime::Timestamp;
 
 /// Failed devices that a report names. A person reads no more, and a large fleet needs little memory.
@@ -25,6 +20,11 @@ const REASON_LENGTH: usize = 1000;
 const CATEGORIES: usize = 100;
 
 /// A job and the sums over its rows, one row for each device.
+///
+/// The hub writes the rows after it has counted the devices of the job. The report of a job that has ended is
+/// therefore read again, for up to 30 seconds, until each device has a row that is final. A report that takes
+/// longer to read is read once. [`without_result`](Self::without_result) says how many results are missing then,
+/// and the [`outcome`](Self::outcome) is no success.
 ///
 /// The counts are exact, and the memory is bounded: the first 1,000 failed devices are named, and the first
 /// 100 statuses, error codes and answers are counted separately. List the rows for all of them:
@@ -56,6 +56,10 @@ pub struct JobReport {
     pub succeeded: u64,
     /// Devices on which the job failed: not reached, or answered with a failure.
     pub failed: u64,
+    /// Devices of which neither is known: their rows are missing, not final, cancelled or unreadable. They are
+    /// those that the hub counts; for a [list of devices](crate::types::JobRequest::for_devices) with the condition
+    /// `*`, those of the list.
+    pub without_result: u64,
     /// Rows that are not as the spec describes them. Whether the job succeeded there is unknown.
     pub unreadable: u64,
     /// Rows by status.
@@ -68,6 +72,9 @@ pub struct JobReport {
     pub uncategorized: u64,
     /// Failed devices, at most 1,000.
     pub failures: Vec<DeviceFailure>,
+    /// The devices of a [list](crate::types::JobRequest::for_devices) that have no readable row: not registered, not
+    /// selected by the condition, or not reported yet.
+    pub devices_without_row: Vec<String>,
 }
 
 /// A device on which a job failed.
@@ -89,47 +96,33 @@ impl std::fmt::Display for DeviceFailure {
 }
 
 impl JobReport {
-    pub(crate) async fn read(pipeline: &Arc<Pipeline>, id: &str) -> Result<Self, Error> {
-        let job = read_job(pipeline, id).await?;
-        Self::of_job(pipeline, id, job).await
-    }
-
-    /// Reads the rows of a job.
-    pub(crate) async fn of_job(pipeline: &Arc<Pipeline>, id: &str, job: JobResponse) -> Result<Self, Error> {
-        let mut report = Self { job, ..Self::default() };
-        let mut pages = pin!(Pager::of_device_jobs(pipeline.clone(), id).pages());
-        while let Some(page) = pages.try_next().await? {
-            page.items.iter().for_each(|row| report.add(row));
-            report.devices += page.unreadable.len() as u64;
-            report.unreadable += page.unreadable.len() as u64;
-        }
-        Ok(report)
-    }
-
     /// Returns the outcome by the rows: unlike [`JobResponse::outcome`], it counts a device that answered
     /// with a failure as failed. If the hub's statistics count more failed devices than the rows show, they
-    /// count. An [unreadable](Self::unreadable) row is no failure.
+    /// count. A job that completed without a known failure succeeded only if the hub counts its devices and each of
+    /// them has a [result](Self::without_result).
     pub fn outcome(&self) -> JobOutcome {
-        match self.job.outcome() {
-            JobOutcome::Succeeded | JobOutcome::CompletedWithFailures(_) => {
-                let failed = u32::try_from(self.failed).unwrap_or(u32::MAX);
-                match failed.max(self.job.counts().failed) {
-                    0 => JobOutcome::Succeeded,
-                    failed => JobOutcome::CompletedWithFailures(failed),
-                }
-            }
-            outcome => outcome,
+        let outcome = self.job.outcome();
+        let failed = to_u32(self.failed).max(self.job.counts().failed);
+        match outcome {
+            JobOutcome::Failed | JobOutcome::Cancelled | JobOutcome::Pending | JobOutcome::Unknown => outcome,
+            _ if failed > 0 => JobOutcome::CompletedWithFailures(failed),
+            JobOutcome::Incomplete(None) => outcome,
+            JobOutcome::NoDevices if self.devices == 0 => outcome,
+            _ if self.without_result > 0 => JobOutcome::Incomplete(Some(to_u32(self.without_result))),
+            _ => JobOutcome::Succeeded,
         }
     }
 
     /// Adds the report of another job. The job becomes that of the worse outcome, with the statistics of both
     /// and the times from the first start to the last end.
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         merge_jobs(&mut self.job, other.job);
         self.devices += other.devices;
         self.succeeded += other.succeeded;
         self.failed += other.failed;
+        self.without_result += other.without_result;
         self.unreadable += other.unreadable;
+        self.devices_without_row.extend(other.devices_without_row);
         self.uncategorized += other.uncategorized
             + merge_counts(&mut self.by_status, &other.by_status)
             + merge_counts(&mut self.by_error_code, &other.by_error_code)
@@ -160,6 +153,10 @@ impl JobReport {
             }
         }
     }
+}
+
+fn to_u32(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Adds to the count of `key`, which is copied the first time only. Returns the addition instead if there are
@@ -198,11 +195,11 @@ fn merge_jobs(job: &mut JobResponse, other: JobResponse) {
 /// Ranks the outcomes of jobs, apart from their devices.
 fn severity(outcome: JobOutcome) -> u8 {
     match outcome {
-        JobOutcome::Succeeded | JobOutcome::CompletedWithFailures(_) => 0,
-        JobOutcome::Pending => 1,
-        JobOutcome::Unknown => 2,
-        JobOutcome::Cancelled => 3,
         JobOutcome::Failed => 4,
+        JobOutcome::Cancelled => 3,
+        JobOutcome::Unknown => 2,
+        JobOutcome::Pending => 1,
+        _ => 0,
     }
 }
 
@@ -218,20 +215,18 @@ fn is_known(time: &Timestamp) -> bool {
     time.to_utc().is_some()
 }
 
+/// Adds up the statistics of two jobs. The number of devices is known only if both jobs have one.
 fn merge_statistics(
     one: Option<DeviceJobStatistics>,
     other: Option<DeviceJobStatistics>,
 ) -> Option<DeviceJobStatistics> {
-    let (one, other) = match (one, other) {
-        (Some(one), Some(other)) => (one, other),
-        (one, other) => return one.or(other),
-    };
+    let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
     let sum = |one: Option<i32>, other: Option<i32>| match (one, other) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
         (one, other) => one.or(other),
     };
     Some(DeviceJobStatistics {
-        device_count: sum(one.device_count, other.device_count),
+        device_count: one.device_count.zip(other.device_count).map(|(one, other)| one.saturating_add(other)),
         failed_count: sum(one.failed_count, other.failed_count),
         pending_count: sum(one.pending_count, other.pending_count),
         running_count: sum(one.running_count, other.running_count),

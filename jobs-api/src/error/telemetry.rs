@@ -5,8 +5,8 @@ use std::fmt;
 use tracing::Span;
 use tracing::field::display;
 
+use super::Error;
 use crate::auth::causes;
-use crate::error::Error;
 
 /// Sets the status of a span to that of a failed one, with type and description.
 pub(crate) fn record_failure(span: &Span, error: &Error) {
@@ -17,7 +17,7 @@ pub(crate) fn record_failure(span: &Span, error: &Error) {
 }
 
 /// Sets the status of a span to that of a failed one, with the type alone.
-pub(super) fn record_error_type(span: &Span, error: &Error) {
+pub(crate) fn record_error_type(span: &Span, error: &Error) {
     record_type(span, &ErrorType(error));
 }
 
@@ -51,7 +51,7 @@ fn record_description(span: &Span, description: &impl fmt::Display) {
 }
 
 /// Returns the kind of an error that is no response of the hub.
-pub(super) fn kind(error: &Error) -> &'static str {
+pub(crate) fn kind(error: &Error) -> &'static str {
     match error {
         Error::Transport(transport) if transport.certificate().is_some() => "certificate",
         Error::Transport(transport) if transport.is_timeout() => "timeout",
@@ -62,15 +62,18 @@ pub(super) fn kind(error: &Error) -> &'static str {
         Error::NotInTime(_) => "not_in_time",
         Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
         Error::JobConflict { .. } => "job_conflict",
+        Error::ListNotCompared { .. } => "list_not_compared",
+        Error::JobNotFound { .. } => "job_not_found",
         _ => "invalid_request",
     }
 }
 
 /// Returns true if the operation was refused for what it asks: by a rule of the service, by a job that
 /// exists, or by the hub with a status of 4xx that a repetition would meet again.
-pub(super) fn is_refused(error: &Error) -> bool {
+pub(crate) fn is_refused(error: &Error) -> bool {
     match error {
-        Error::InvalidRequest { .. } | Error::InvalidPayload(_) | Error::JobConflict { .. } => true,
+        Error::InvalidRequest { .. } | Error::InvalidPayload(_) | Error::JobNotFound { .. } => true,
+        Error::JobConflict { is_certain, .. } => *is_certain,
         Error::Service(service) => {
             service.status().is_client_error() && !error.is_retryable() && !error.is_outcome_unknown()
         }
@@ -79,7 +82,7 @@ pub(super) fn is_refused(error: &Error) -> bool {
 }
 
 /// Returns the text of the innermost cause, such as a refused connection.
-pub(super) fn root_cause(error: &Error) -> Option<&(dyn std::error::Error + 'static)> {
+pub(crate) fn root_cause(error: &Error) -> Option<&(dyn std::error::Error + 'static)> {
     causes(Some(error)).last()
 }
 
@@ -96,7 +99,7 @@ impl fmt::Display for ErrorType<'_> {
 }
 
 /// An error and its causes on one line.
-pub(super) struct Description<'a>(pub(super) &'a Error);
+pub(crate) struct Description<'a>(pub(crate) &'a Error);
 
 impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +117,8 @@ mod tests {
 
     #[test]
     fn errors_without_a_response_have_a_type_and_a_level() {
-        let conflict = || Error::JobConflict { job_id: "a".into(), differences: Vec::new() };
+        let conflict =
+            || Error::JobConflict { job_id: "a".into(), differences: Vec::new(), is_certain: true };
         for (error, error_type, refused) in [
             (Error::from_status(404, ""), "404", true),
             (Error::from_status(429, ""), "429", false),

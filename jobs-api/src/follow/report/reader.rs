@@ -1,0 +1,125 @@
+//! Reading the report of a job: again, while rows lag behind the job.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::stream::StreamExt as _;
+
+use super::JobReport;
+use crate::client::Client;
+use crate::error::Error;
+use crate::follow::poll_timer::{INTERVALS, PollTimer};
+use crate::generated::types::{DeviceJob, JobResponse};
+use crate::jobs::pager::Page;
+
+/// How long rows that lag behind their job are waited for by default.
+pub(in crate::follow) const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the report of a job is read.
+#[derive(Clone, Debug)]
+pub(in crate::follow) struct ReportReader {
+    pub(in crate::follow) timeout: Duration,
+    pub(in crate::follow) intervals: RangeInclusive<Duration>,
+    pub(in crate::follow) listed: Listed,
+}
+
+/// The devices of a job that is for a list.
+#[derive(Clone, Debug, Default)]
+pub(in crate::follow) struct Listed {
+    pub(in crate::follow) devices: Vec<String>,
+    /// The job selects all of them.
+    pub(in crate::follow) selects_all: bool,
+}
+
+impl Default for ReportReader {
+    fn default() -> Self {
+        Self { timeout: ROWS_TIMEOUT, intervals: INTERVALS, listed: Listed::default() }
+    }
+}
+
+impl ReportReader {
+    /// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
+    /// time is over: once more at its end.
+    pub(in crate::follow) async fn read(
+        &self,
+        client: &Client,
+        id: &str,
+        job: &JobResponse,
+    ) -> Result<JobReport, Error> {
+        let mut timer = PollTimer::start(Some(self.timeout), &self.intervals);
+        let (mut report, mut is_complete) = self.read_once(client, id, job).await?;
+        while !is_complete && job.outcome().is_final() && !timer.is_expired() {
+            timer.sleep(Duration::ZERO, None).await;
+            // If it fails, the previous report says what is missing.
+            if let Ok(next) = self.read_once(client, id, job).await {
+                (report, is_complete) = next;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
+    async fn read_once(
+        &self,
+        client: &Client,
+        id: &str,
+        job: &JobResponse,
+    ) -> Result<(JobReport, bool), Error> {
+        let mut sums = Sums::start(job, &self.listed);
+        let mut pages = pin!(client.query_device_jobs(id).pages());
+        let mut unreadable = None;
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => sums.add(page),
+                // Its rows are missing from the report; those of the other pages are not.
+                Err(error @ Error::UnreadableResponse(_)) => unreadable = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match unreadable {
+            Some(error) if sums.report.devices == 0 => Err(error),
+            _ => Ok(sums.finish(&self.listed)),
+        }
+    }
+}
+
+/// The sums over the rows that were read so far.
+struct Sums<'a> {
+    report: JobReport,
+    final_rows: u64,
+    /// The devices of the list that have no row.
+    without_row: BTreeSet<&'a str>,
+}
+
+impl<'a> Sums<'a> {
+    fn start(job: &JobResponse, listed: &'a Listed) -> Self {
+        let report = JobReport { job: job.clone(), ..JobReport::default() };
+        let without_row = listed.devices.iter().map(String::as_str).collect();
+        Self { report, final_rows: 0, without_row }
+    }
+
+    fn add(&mut self, page: Page<DeviceJob>) {
+        for row in &page.items {
+            self.report.add(row);
+            self.final_rows += u64::from(row.is_final());
+            self.without_row.remove(row.id());
+        }
+        let unreadable = page.unreadable.len() as u64;
+        self.report.devices += unreadable;
+        self.report.unreadable += unreadable;
+    }
+
+    /// Returns the report, and true if each device that the hub counts has a final row.
+    fn finish(self, listed: &Listed) -> (JobReport, bool) {
+        let Self { mut report, final_rows, without_row } = self;
+        let counted = report.job.device_count().unwrap_or_default().into();
+        let is_complete = final_rows + report.unreadable >= counted;
+        let listed = if listed.selects_all { listed.devices.len() as u64 } else { 0 };
+        let expected = report.devices.max(counted).max(listed);
+        report.without_result = expected.saturating_sub(report.succeeded + report.failed);
+        report.devices_without_row = without_row.into_iter().map(str::to_owned).collect();
+        (report, is_complete)
+    }
+}

@@ -1,0 +1,205 @@
+//! One operation: its attempts, and the reading that resolves a change whose response was lost.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use progenitor_client::ResponseValue;
+use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
+
+use super::retry::{MIN_ATTEMPT, RetryPolicy, exponential};
+use super::retry_state::{RetryState, Role};
+use super::telemetry::trace::Trace;
+use super::{Pipeline, Response, Scope};
+use crate::error::Error;
+use crate::generated;
+
+/// The first pause between two readings, and the longest: the hub shows a change some seconds later.
+const READING_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// An operation under way: its trace, its deadline, its attempts.
+pub(crate) struct Operation<'a> {
+    pipeline: &'a Pipeline,
+    scope: Scope<'a>,
+    trace: Trace<'a>,
+    state: RetryState,
+}
+
+/// The conclusion from a reading about a change whose outcome is not known.
+pub(crate) enum Conclusion<T> {
+    /// The change was made; this is its result.
+    Applied(Box<T>),
+    /// The change was not made and never will be.
+    NotApplied,
+    /// The operation ends with this error, in place of that of its last attempt.
+    Refused(Error),
+    /// No further reading would tell.
+    Unknown,
+}
+
+impl Pipeline {
+    /// Starts an operation.
+    pub(crate) fn start<'a>(&'a self, scope: Scope<'a>) -> Operation<'a> {
+        let trace = Trace::start(&self.host_name, scope.operation, scope.job_id);
+        Operation { pipeline: self, scope, trace, state: RetryState::start(self.retry) }
+    }
+}
+
+impl Operation<'_> {
+    /// Ends the operation, and reports its failure.
+    pub(crate) fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        self.trace.end(result.as_ref().err());
+        result
+    }
+
+    /// Makes attempts until one succeeds or none may follow.
+    pub(super) async fn run<T, E, F, Fut>(&mut self, operation: F) -> Result<Response<T>, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        let span = self.trace.span();
+        // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
+        let run = self.pipeline.run(self.scope, &mut self.state, &mut self.trace, operation);
+        let result = { pin!(run).instrument(span).await };
+        result.map_err(|error| error.with_outcome_unknown(self.state.is_outcome_unknown()))
+    }
+
+    /// Makes attempts at a change. If a response is lost, `read` and `conclude` are to settle the outcome: see
+    /// [`resolve`](Self::resolve).
+    pub(crate) async fn change<T, E, F, Fut, R, RFut>(
+        &mut self,
+        operation: F,
+        read: R,
+        conclude: impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
+    ) -> Result<Box<T>, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+        R: Fn(generated::Client) -> RFut,
+        RFut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        self.state = self.state.restart(self.pipeline.retry, Role::Change);
+        let mut previous: Option<Error> = None;
+        loop {
+            let result = { pin!(self.run(&operation)).await };
+            let error = match result {
+                Ok(response) => return Ok(response.into_boxed()),
+                Err(error) if !self.state.is_outcome_unknown() => return Err(error),
+                // An error without a request cannot report that an earlier one may have taken effect.
+                Err(error) if error.has_outcome() => error,
+                Err(error) => previous.unwrap_or(error),
+            };
+            // Boxed, since it is rare and as large as the operation itself.
+            if !self.state.is_interrupted() {
+                return match self.pipeline.retry.allows_retries() {
+                    true => Box::pin(self.resolve(error, read, conclude)).await,
+                    false => Err(error),
+                };
+            }
+            let pause = asked_pause(&error);
+            if pause < self.state.remaining()
+                && let Ok(conclusion) = Box::pin(self.look(pause, &read, &conclude)).await
+            {
+                return self.close(error, Some(conclusion));
+            }
+            previous = Some(error);
+        }
+    }
+
+    /// Reads until something can be concluded, with pauses, while the deadline leaves time for it. The error is
+    /// that of the change; if nothing can be concluded, it leaves the outcome unknown.
+    ///
+    /// `conclude` gets what was read, and the earliest time by the hub's clock at which the first attempt was sent,
+    /// if that is known. It returns `None` if a later reading may tell more.
+    pub(crate) async fn resolve<T, E, R, RFut>(
+        &mut self,
+        error: Error,
+        read: R,
+        conclude: impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
+    ) -> Result<Box<T>, Error>
+    where
+        R: Fn(generated::Client) -> RFut,
+        RFut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        let (start, policy) = (Instant::now(), self.pipeline.retry);
+        let (mut pause, mut longest) = (asked_pause(&error), READING_PAUSE.0);
+        let mut conclusion = None;
+        while pause < self.state.remaining() && start.elapsed() < policy.deadline() {
+            let asked = match self.look(pause, &read, &conclude).await {
+                Ok(concluded) => {
+                    conclusion = Some(concluded);
+                    break;
+                }
+                Err(asked) => asked,
+            };
+            let remaining = self.state.remaining();
+            if !policy.allows_retries() || remaining < MIN_ATTEMPT {
+                break;
+            }
+            pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0).min(remaining / 2).max(asked);
+            longest = exponential(longest, READING_PAUSE.1, 1);
+        }
+        self.close(error, conclusion)
+    }
+
+    /// Reads once, after a pause, in the place that the change has among the calls of the client. Returns the time
+    /// that the hub asks to wait if nothing can be concluded yet.
+    async fn look<T, E, R, RFut>(
+        &mut self,
+        pause: Duration,
+        read: &R,
+        conclude: &impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
+    ) -> Result<Conclusion<T>, Duration>
+    where
+        R: Fn(generated::Client) -> RFut,
+        RFut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        sleep(pause).await;
+        // One attempt: whatever it meets, the next reading follows.
+        let policy = RetryPolicy::none().with_deadline(self.pipeline.retry.total());
+        let mut state = self.state.restart(policy, Role::Reading);
+        let found = self.read_as(&mut state, read).await.map_err(|error| asked_pause(&error))?;
+        conclude(found, self.earliest_sent()).ok_or(Duration::ZERO)
+    }
+
+    async fn read_as<T, E, F, Fut>(&mut self, state: &mut RetryState, read: F) -> Result<Box<T>, Error>
+    where
+        F: Fn(generated::Client) -> Fut,
+        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    {
+        let scope = Scope { job_id: self.scope.job_id, is_read: true, ..Scope::default() };
+        let span = self.trace.span();
+        let run = pin!(self.pipeline.run(scope, state, &mut self.trace, read));
+        run.instrument(span).await.map(Response::into_boxed)
+    }
+
+    /// Returns the earliest time by the hub's clock at which the first attempt was sent, if it is known.
+    fn earliest_sent(&self) -> Option<DateTime<Utc>> {
+        let now = self.pipeline.authorizer.clock().earliest_now()?;
+        now.checked_sub_signed(TimeDelta::from_std(self.state.since_first_attempt()?).ok()?)
+    }
+
+    /// Returns the result of a change by the conclusion from its readings, and reports it.
+    fn close<T>(&mut self, error: Error, conclusion: Option<Conclusion<T>>) -> Result<Box<T>, Error> {
+        let result = match conclusion {
+            Some(Conclusion::Applied(found)) => Ok(found),
+            Some(Conclusion::NotApplied) => Err(error.with_outcome_unknown(false)),
+            Some(Conclusion::Refused(refusal)) => Err(refusal),
+            Some(Conclusion::Unknown) | None => Err(error.with_outcome_unknown(true)),
+        };
+        self.trace.record_resolution(match &result {
+            Ok(_) => "applied",
+            Err(error) if error.is_outcome_unknown() => "unknown",
+            Err(_) => "not applied",
+        });
+        result
+    }
+}
+
+/// Returns the pause that the hub asks for, if it does.
+fn asked_pause(error: &Error) -> Duration {
+    error.service().and_then(|service| service.retry_after()).unwrap_or_default()
+}

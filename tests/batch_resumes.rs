@@ -6,13 +6,13 @@ use chrono::{TimeDelta, Utc};
 use futures_util::stream::StreamExt as _;
 use jobs_api::types::JobStatus;
 use jobs_api::{Error, JobOutcome};
-use jobs_emulator::{Fault, Route, When};
+use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
 use crate::batches::{
     Results, assert_all_succeeded, batch, created, creations, hub_with_slots, requests, results,
 };
 use crate::support::clock::TEST_TIMEOUT;
-use crate::support::{client, reboot, slow_hub, wait_for, wait_for_end};
+use crate::support::{AT_ONCE, client, later_jobs_hold_no_slot, reboot, wait_for, wait_for_end};
 
 #[tokio::test]
 async fn job_that_the_hub_does_not_show_is_created() {
@@ -48,7 +48,9 @@ async fn dropped_batch_creates_nothing_more_and_resumes() {
 
 #[tokio::test]
 async fn batch_resumes_with_jobs_done_running_and_in_conflict() {
-    let hub = slow_hub(|pace| &mut pace.running).await;
+    let pace = Pace { running: Duration::from_secs(3000), ..AT_ONCE };
+    let hub = Emulator::builder().pace(pace).device(Device::new("pump-1"));
+    let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let first = client(&hub);
     first.create_scheduled_job("job-0", &reboot()).await.unwrap();
     wait_for(&first, "job-0", &[JobStatus::Running]).await;

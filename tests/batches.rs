@@ -7,7 +7,7 @@ use chrono::{TimeDelta, Utc};
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{BatchError, Client, Error, JobFilter, JobOutcome, JobReport, RetryPolicy, RunJobs};
-use jobs_emulator::{Device, Emulator, Fault, Pace, Request, Route, When};
+use jobs_emulator::{Device, Emulator, Fault, HubBehavior, Pace, Request, Route, When};
 
 use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
 use crate::support::{AT_ONCE, builder, client, fast_retries, fast_retry_client, reboot, slow_hub};
@@ -95,8 +95,10 @@ async fn job_waits_hours_for_its_slot() {
     let clock = FrozenClock::new();
     let hub = hub_with_slots(1, Duration::from_secs(2 * 3600)).await;
     let client = client(&hub);
-    client.create_scheduled_job("other", &reboot()).await.unwrap();
-    let run = tokio::spawn(client.run_jobs(stream::iter(requests(1))).collect::<Vec<_>>());
+    let long = |request: JobRequest| request.with_max_execution_time(Duration::from_secs(3 * 3600));
+    client.create_scheduled_job("other", &long(reboot())).await.unwrap();
+    let requests = requests(1).map(move |(id, request)| (id, long(request)));
+    let run = tokio::spawn(client.run_jobs(stream::iter(requests)).collect::<Vec<_>>());
     clock.run_until(|| creations(&hub, "job-0") > 0).await;
     for _ in 0..60 {
         clock.advance(Duration::from_secs(115)).await;
@@ -120,6 +122,15 @@ async fn job_that_is_not_shown_yet_keeps_its_place() {
     let first_of_the_second = requests.iter().position(|path| path.ends_with("/job-1")).unwrap();
     let of_the_first = requests[..first_of_the_second].iter().filter(|path| path.ends_with("/job-0")).count();
     assert_eq!(of_the_first, 1 + 7, "its creation, and reads until it is shown");
+}
+
+#[tokio::test]
+async fn batch_waits_for_jobs_and_rows_that_lag() {
+    let lag = Duration::from_millis(300);
+    let behavior = HubBehavior { create_lag: lag, row_lag: lag, ..HubBehavior::default() };
+    let hub = Emulator::builder().devices(["pump-1", "pump-2"].map(Device::new)).pace(AT_ONCE);
+    let hub = hub.concurrent_jobs(2).behavior(behavior).start().await;
+    assert_all_succeeded(&results(batch(&client(&hub), requests(4))).await, 4);
 }
 
 #[tokio::test]

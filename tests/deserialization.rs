@@ -56,6 +56,28 @@ fn assert_kept(spec: &Value, name: &str, sent: &Value, kept: &Value) {
 }
 
 #[test]
+fn row_names_its_module_and_may_have_a_number_as_its_error() {
+    let row = |code: Value| json!({ "deviceId": "d", "moduleId": "m", "error": { "code": code } });
+    let read: DeviceJob = serde_json::from_value(row(json!(404_103))).unwrap();
+    assert_eq!(read.module_id.as_deref(), Some("m"));
+    assert_eq!(read.error.unwrap().code.as_deref(), Some("404103"));
+    assert_eq!(round_trip::<DeviceJob>(row(json!("DeviceNotOnline"))), row(json!("DeviceNotOnline")));
+    for odd in [json!(null), json!(true), json!(1.5), json!({ "a": 1 })] {
+        assert!(serde_json::from_value::<DeviceJob>(row(odd.clone())).is_ok(), "{odd}");
+    }
+    let absent: DeviceJob = serde_json::from_value(json!({ "error": {} })).unwrap();
+    assert_eq!(absent.error.unwrap().code, None);
+}
+
+#[test]
+fn dates_that_mean_never_are_written_as_they_came() {
+    for never in ["0001-01-01T00:00:00", "9999-12-31T23:59:59.9999999Z", "9999-12-31T00:00:00+01:00"] {
+        let body = json!({ "jobId": "job", "endTime": never });
+        assert_eq!(round_trip::<JobResponse>(body.clone()), body);
+    }
+}
+
+#[test]
 fn fixtures_round_trip_without_loss() {
     let spec = spec();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");

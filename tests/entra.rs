@@ -46,7 +46,7 @@ async fn failed_credential_is_an_error_before_anything_is_sent() {
     let identity = Identity::of(&hub);
     identity.fails.store(true, Ordering::Relaxed);
     let error = client_of(&hub, &identity).create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert_eq!(error.to_string(), "not sent: the credential gave no token");
+    assert_eq!(error.to_string(), "create_scheduled_job of job was not sent: the credential gave no token");
     let cause = std::error::Error::source(&error).unwrap();
     assert_eq!(cause.to_string(), "the identity is not assigned");
     assert!(format!("{error:?}").contains("the identity is not assigned"), "{error:?}");
@@ -122,7 +122,9 @@ async fn hanging_credential_is_a_timeout() {
     let start = tokio::time::Instant::now();
     clock.advance_until(|| call.is_finished()).await;
     assert!(start.elapsed() <= Duration::from_secs(10));
-    let Err(Error::Credential(CredentialError::NoToken(error))) = call.await.unwrap() else { panic!() };
+    let Err(Error::Credential { error: CredentialError::NoToken(error), .. }) = call.await.unwrap() else {
+        panic!()
+    };
     assert!(error.is_timeout());
     assert_eq!(error.to_string(), "the credential gave no token within 5s");
 }

@@ -8,10 +8,12 @@ use jobs_api::types::{
     CloudToDeviceMethod, DeviceJob, DeviceJobStatus, JobRequest, JobStatus, QuerySpecification, Twin,
 };
 use jobs_api::{Client, Timestamp};
-use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
+use jobs_emulator::{Device, Emulator, HubBehavior, MethodAnswer, Pace, PayloadEcho};
 use serde_json::json;
 
-use crate::support::{AT_ONCE, client, quick_hub, reboot, slow_hub, wait_for, wait_for_end};
+use crate::support::{
+    AT_ONCE, client, later_jobs_hold_no_slot, quick_hub, reboot, slow_hub, wait_for, wait_for_end,
+};
 
 /// Returns the rows of the job, one per device.
 async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
@@ -73,11 +75,16 @@ async fn method_response_of_each_device_is_in_its_row() {
 }
 
 #[tokio::test]
-async fn offline_device_fails_while_the_job_completes() {
+async fn offline_device_fails_at_the_time_limit_while_the_job_completes() {
     let hub =
         Emulator::builder().device(Device::new("off").offline()).device(Device::new("on")).start().await;
     let client = client(&hub);
-    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let limited = reboot().with_max_execution_time(Duration::from_secs(600));
+    client.create_scheduled_job("job", &limited).await.unwrap();
+    hub.advance_clock(Duration::from_secs(599)).await;
+    let job = client.get_scheduled_job("job").await.unwrap();
+    assert_eq!(job.status, Some(JobStatus::Running));
+    hub.advance_clock(Duration::from_secs(1)).await;
     let job = wait_for_end(&client, "job").await;
     assert_eq!(job.status, Some(JobStatus::Completed));
     let statistics = job.device_job_statistics.unwrap();
@@ -114,7 +121,8 @@ async fn scheduled_job_selects_its_devices_when_it_starts() {
     let start = Utc::now() + TimeDelta::hours(1);
     client.create_scheduled_job("job", &reboot().starting_at(start)).await.unwrap();
     let waiting = wait_for(&client, "job", &[JobStatus::Scheduled]).await;
-    assert!(waiting.end_time.is_none());
+    let end = waiting.end_time.unwrap();
+    assert!(end.to_string().starts_with("9999-12-31") && end.to_utc().is_none(), "{end}");
     hub.add_device(Device::new("late"));
     hub.set_clock_offset(TimeDelta::hours(2));
     let job = wait_for_end(&client, "job").await;
@@ -138,7 +146,8 @@ async fn job_at_its_time_limit_completes_with_the_remaining_devices_failed() {
 #[tokio::test]
 async fn jobs_with_the_same_start_run_one_after_another() {
     let pace = Pace { running: Duration::from_millis(50), ..AT_ONCE };
-    let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await;
+    let hub = Emulator::builder().pace(pace).device(Device::new("pump-1"));
+    let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let client = client(&hub);
     let start = Utc::now() + TimeDelta::hours(1);
     for id in ["a", "b", "c"] {
@@ -167,9 +176,15 @@ async fn invalid_condition_fails_the_job_with_a_reason() {
     assert!(reason.contains("unexpected 'IS '43''"), "{reason}");
 }
 
+/// Starts a hub on which a job shows the payload of its method as it was sent.
+async fn echoing_hub() -> Emulator {
+    let behavior = HubBehavior { payload_echo: PayloadEcho::Json, ..HubBehavior::default() };
+    Emulator::builder().pace(AT_ONCE).behavior(behavior).start().await
+}
+
 #[tokio::test]
 async fn job_reads_back_as_sent() {
-    let hub = quick_hub().await;
+    let hub = echoing_hub().await;
     let client = client(&hub);
     let method = CloudToDeviceMethod::new("reboot")
         .with_payload(json!([1]))
@@ -189,7 +204,7 @@ async fn job_reads_back_as_sent() {
 async fn payload_with_a_signed_link_reads_back_unredacted() {
     let link =
         "https://store.blob.core.windows.net/fw/v2.bin?sv=2024-11-04&sig=aB%2Fc%3D&token=eyJhbGciOi.J9.c2Vj";
-    let hub = quick_hub().await;
+    let hub = echoing_hub().await;
     let client = client(&hub);
     let update = CloudToDeviceMethod::new("update").with_payload(json!({ "from": link }));
     client.create_scheduled_job("job", &JobRequest::device_method(update, "*")).await.unwrap();

@@ -8,7 +8,9 @@ use jobs_api::{Client, Error, JobFilter, Pager, RetryPolicy};
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Request, Route, When};
 use serde_json::json;
 
-use crate::support::{AT_ONCE, builder, client, quick_hub, reboot, set_interval, wait_for_end};
+use crate::support::{
+    AT_ONCE, builder, client, offline_fails_at_once, quick_hub, reboot, set_interval, wait_for_end,
+};
 
 /// Starts a hub with `count` completed jobs.
 async fn hub_with_jobs(count: usize) -> (Emulator, Client) {
@@ -145,7 +147,8 @@ async fn hub_with_failures() -> (Emulator, Client) {
             .answering(|_| MethodAnswer { status: 404, payload: json!("no such method") }),
         _ => Device::new(format!("on-{n}")),
     });
-    let hub = Emulator::builder().pace(AT_ONCE).devices(devices).start().await;
+    let hub = Emulator::builder().pace(AT_ONCE).devices(devices).behavior(offline_fails_at_once());
+    let hub = hub.start().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     wait_for_end(&client, "job").await;

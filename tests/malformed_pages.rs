@@ -160,7 +160,7 @@ async fn id_that_would_leave_its_path_is_not_sent() {
     }
     assert!(hub.requests().is_empty());
     let id = "..\\..\\devices";
-    client.call(|api| async move { api.get_scheduled_job(id).await }).await.unwrap_err();
+    client.call(|api| async move { api.get_scheduled_job(id).await }).await.unwrap();
     let [request] = &hub.requests()[..] else { panic!() };
     assert_eq!((request.method.clone(), request.path.as_str()), (Method::GET, "/jobs/v2/..%5C..%5Cdevices"));
 }

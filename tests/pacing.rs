@@ -8,7 +8,8 @@ use jobs_api::{Client, Error, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, Throttle, When};
 
 use crate::support::{
-    AT_ONCE, builder, client, fast_retries, quick_hub, reboot, received_methods, wait_for_end,
+    AT_ONCE, builder, client, fast_retries, later_jobs_hold_no_slot, quick_hub, reboot, received_methods,
+    wait_for_end,
 };
 
 fn throttled() -> Fault {
@@ -211,7 +212,8 @@ async fn tier_without_jobs_and_rate_of_zero_are_refused() {
 /// of a second and no queue. Returns how many requests the hub received.
 async fn requests_for_creates(count: usize, told: bool) -> usize {
     let throttle = Throttle::documented().burst(Duration::from_secs(1)).queue(Duration::ZERO);
-    let hub = Emulator::builder().tier(jobs_emulator::Tier::S3).throttle(throttle).start().await;
+    let hub = Emulator::builder().tier(jobs_emulator::Tier::S3).throttle(throttle);
+    let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let builder = builder(&hub);
     let client = if told { builder.tier(Tier::S3, 1) } else { builder }.build().unwrap();
     let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::days(1));

@@ -1,12 +1,13 @@
 //! README.md of the crate and of the workspace: quoted messages, shared opening, links.
 
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use jobs_api::{ClientBuilder, Credential};
 use jobs_emulator::{Certificate, Emulator, Fault, Route, When};
 
-use crate::support::{builder, fast_retry_client, quick_hub, reboot};
+use crate::support::{builder, fast_retries, fast_retry_client, quick_hub, reboot};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
@@ -56,7 +57,8 @@ async fn quoted_messages_match_the_real_ones() {
 
     hub.inject(Route::Cancel, When::Next(8), Fault::status(503));
     hub.inject(Route::Get, When::Every(1), Fault::status(503));
-    let unavailable = client.cancel_scheduled_job("reboot-43").await.unwrap_err();
+    let hasty = client.with_retry(fast_retries().with_deadline(Duration::from_secs(2)));
+    let unavailable = hasty.cancel_scheduled_job("reboot-43").await.unwrap_err();
 
     let token = "SharedAccessSignature sr=contoso.azure-devices.net&sig=a&se=1764032100";
     let expired = Credential::shared_access_signature(token).unwrap_err();

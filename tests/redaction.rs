@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use futures_util::TryStreamExt as _;
-use jobs_api::{ClientBuilder, ConnectionString, Credential, Error, RetryPolicy, RotatingCredential};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use jobs_api::{Client, ClientBuilder, ConnectionString, Credential, Error, RetryPolicy, RotatingCredential};
 use jobs_emulator::{Emulator, Fault, Route, When};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::json;
@@ -51,8 +51,18 @@ async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
         let token = hub.requests().last().map(|request| request.header("authorization").unwrap().to_owned());
         format!("you sent Authorization: {}", token.unwrap_or_default())
     };
+    // The secret alone, without what it is known by.
+    let bare = || secret_of(hub.requests().last().unwrap().header("authorization").unwrap()).to_owned();
     let _ = client.create_scheduled_job("job", &reboot()).await;
     for (times, fault) in [
+        (1, Fault::status(400).with_body(bare())),
+        (
+            1,
+            Fault::status(400).with_body(json!({ "Message": format!("ErrorCode:{};x", bare()) }).to_string()),
+        ),
+        (1, Fault::status(200).with_body(format!("[\"{}\"]", bare()))),
+        (1, Fault::status(200).with_body(format!("{{\"jobId\":{{\"{}\":1}}}}", bare()))),
+        (2, Fault::status(401).with_header("iothub-errorcode", bare())),
         (1, Fault::status(400).with_body(echo())),
         (1, Fault::status(400).with_body(echo()[..120].to_owned())),
         (1, Fault::status(200).with_body("<").with_header("x-ms-request-id", echo())),
@@ -79,6 +89,7 @@ async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
             let _ = client.get_scheduled_job("job").await;
         }
     }
+    text += &unreadable_rows(hub, &client, &bare).await;
     let shown_client = Mutex::new(String::new());
     let debugged = client.call(|api| {
         shown_client.lock().unwrap().push_str(&format!("{api:?} {api:#?}"));
@@ -92,12 +103,52 @@ async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
     text + &captured
 }
 
+/// Returns what unreadable rows show that repeat the secret of the last request, in listings and single calls.
+async fn unreadable_rows(hub: &Emulator, client: &Client, secret: &impl Fn() -> String) -> String {
+    let mut text = String::new();
+    let forms =
+        [|secret: String| secret, |secret: String| percent_decode_str(&secret).decode_utf8_lossy().into()];
+    for form in forms {
+        let page = || {
+            let secret = form(secret());
+            Fault::status(200).with_body(format!(r#"[{{"jobId":["{secret}"]}},"{secret}",{{"jobId":"a"}}]"#))
+        };
+        hub.inject(Route::QueryDevices, When::Next(1), page());
+        let rows: Vec<_> = client.query_device_jobs("job").collect().await;
+        for error in rows.into_iter().filter_map(Result::err) {
+            text += &render_error(&error);
+            let Error::UnreadableRow(row) = error else { panic!("{error}") };
+            text += &format!("{row} {} {}", row.text(), row.reason());
+        }
+        hub.inject(Route::QueryJobs, When::Next(1), page());
+        let call = client.call(|api| {
+            // On a task of its own, where nothing of the call is known but what the client carries.
+            let page = tokio::spawn(async move { api.query_scheduled_jobs(None, None, None, None).await });
+            async move { page.await.unwrap() }
+        });
+        let page = call.await.unwrap();
+        assert_eq!((page.len(), page.unreadable().len()), (1, 2));
+        text += &format!("{page:?} {page:#?}");
+        for row in page.unreadable() {
+            text += &format!("{row} {row:?} {} {}", row.text(), row.reason());
+        }
+    }
+    assert!(text.matches("[redacted]").count() >= 16, "{text}");
+    text
+}
+
 /// Asserts that `text` has no form of any of the secrets.
 #[track_caller]
 fn assert_redacted(secrets: &[&str], text: &str) {
     for form in secrets.iter().flat_map(|secret| forms(secret)) {
         assert!(!text.contains(&form), "{form} appears in {text}");
     }
+}
+
+/// Returns the signature of a token of either kind.
+fn secret_of(token: &str) -> &str {
+    let web = token.strip_prefix("Bearer ").and_then(|token| token.rsplit('.').next());
+    web.unwrap_or_else(|| signature_of(token))
 }
 
 /// Returns the signature of a shared access signature.

@@ -9,7 +9,7 @@ use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Route, When};
 use serde_json::json;
 
 use crate::support::clock::FrozenClock;
-use crate::support::{AT_ONCE, builder, client, quick_hub, reboot, wait_for_end};
+use crate::support::{AT_ONCE, builder, client, offline_fails_at_once, quick_hub, reboot, wait_for_end};
 
 /// A hub with a device that succeeds, one that answers 500 and one that is offline.
 async fn troubled_hub() -> Emulator {
@@ -18,6 +18,7 @@ async fn troubled_hub() -> Emulator {
         .device(Device::new("a"))
         .device(Device::new("b").answering(failing))
         .device(Device::new("c").offline())
+        .behavior(offline_fails_at_once())
         .start()
         .await
 }

@@ -1,5 +1,6 @@
 //! Requests on the wire: method, path, headers and body.
 
+use chrono::{TimeDelta, Utc};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Error, types};
 use jobs_emulator::Request;
@@ -105,6 +106,23 @@ async fn invalid_request_is_not_sent() {
         assert!(matches!(error, Error::InvalidRequest { .. }), "{error}");
     }
     assert!(hub.requests().is_empty());
+}
+
+#[tokio::test]
+async fn start_is_limited_by_the_clock_of_the_hub() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let start = |hours: i64| reboot().starting_at(Utc::now() + TimeDelta::hours(hours));
+    for error in [
+        client.create_scheduled_job("job", &start(169)).await.unwrap_err(),
+        client.ensure_scheduled_job("job", &start(169)).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().ends_with("startTime must be at most 168 hours ahead, by the hub's clock"));
+    }
+    assert!(hub.requests().is_empty());
+    hub.set_clock_offset(TimeDelta::hours(2));
+    assert!(client.get_scheduled_job("job").await.is_err());
+    client.create_scheduled_job("job", &start(169)).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use jobs_api::types::{JobStatus, QuerySpecification};
 use jobs_api::{Credential, Error, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::support::clock::FrozenClock;
@@ -152,6 +153,32 @@ async fn retry_after_is_honoured() {
     let start = Instant::now();
     assert!(fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err().is_not_found());
     assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn wait_in_the_text_of_a_429_is_honoured() {
+    let hub = quick_hub().await;
+    let text = "ErrorCode:ThrottlingBacklogTimeout;The request has been throttled. Wait 1 seconds and try again. \
+                Operation type: CRUD";
+    hub.inject(
+        Route::Any,
+        When::Next(1),
+        Fault::status(429).with_body(json!({ "Message": text }).to_string()),
+    );
+    let start = Instant::now();
+    assert!(fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err().is_not_found());
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    assert_eq!(hub.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn wait_in_the_text_beyond_the_deadline_is_an_error_at_once() {
+    let hub = quick_hub().await;
+    let text = "Wait 3600 seconds and try again. Operation type: CRUD";
+    hub.inject(Route::Any, When::Every(1), Fault::status(429).with_body(text));
+    let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
+    assert_eq!(error.service().unwrap().operation_type(), Some("CRUD"));
+    assert_eq!(hub.requests().len(), 1);
 }
 
 #[tokio::test]

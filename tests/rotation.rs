@@ -98,7 +98,11 @@ async fn expired_token_is_reported_before_the_call_and_can_be_replaced() {
     handle.replace(token);
     let calls = hub.requests().len();
     let error = client.get_scheduled_job("job").await.unwrap_err();
-    let Error::Credential(CredentialError::Expired(reported)) = error else { panic!("{error}") };
+    let expected = "get_scheduled_job of job was not sent: the shared access signature expired at ";
+    assert!(error.to_string().starts_with(expected), "{error}");
+    let Error::Credential { error: CredentialError::Expired(reported), .. } = error else {
+        panic!("{error}")
+    };
     assert_eq!((reported, hub.requests().len()), (expiry, calls));
 
     handle.replace(credential(&hub, PolicyKey::Primary));

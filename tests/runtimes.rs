@@ -29,7 +29,7 @@ fn hub() -> (Runtime, Emulator) {
 #[track_caller]
 fn assert_no_runtime<T: Debug>(call: impl Future<Output = Result<T, Error>>) {
     let Some(Err(error)) = call.now_or_never() else { panic!("the call waited or succeeded") };
-    assert!(matches!(error, Error::Credential(CredentialError::NoRuntime)), "{error:?}");
+    assert!(matches!(error, Error::Credential { error: CredentialError::NoRuntime, .. }), "{error:?}");
     assert!(error.to_string().contains("needs a Tokio runtime"), "{error}");
     assert!(!error.is_unauthorized() && !error.is_retryable());
 }

@@ -22,9 +22,10 @@ async fn job_beyond_the_tier_limit_is_throttled() {
     let client = client(&hub);
     client.create_scheduled_job("first", &reboot()).await.unwrap();
     let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
-    client.create_scheduled_job("later", &reboot().starting_at(later)).await.unwrap();
-    let error = client.create_scheduled_job("second", &reboot()).await.unwrap_err();
-    assert!(error.is_job_slot_busy() && error.is_throttled(), "{error}");
+    for request in [reboot(), reboot().starting_at(later)] {
+        let error = client.create_scheduled_job("second", &request).await.unwrap_err();
+        assert!(error.is_job_slot_busy() && error.is_throttled(), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -43,8 +44,8 @@ async fn unknown_job_is_not_found() {
         assert_eq!(
             error.to_string(),
             format!(
-                "the hub knows no job with the id {job_id}, or does not show it yet (request id {request_id}); hint: \
-                 import and export jobs read the same"
+                "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
+                 {request_id}); hint: import and export jobs read the same"
             )
         );
     }

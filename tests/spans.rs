@@ -75,9 +75,9 @@ async fn operation_has_a_child_span_for_each_attempt() {
 async fn refused_operation_has_a_status_and_one_warning() {
     let hub = quick_hub().await;
     let captured = Captured::start();
-    let error = client(&hub).get_scheduled_job("none").await.unwrap_err();
+    let error = client(&hub).cancel_scheduled_job("none").await.unwrap_err();
     let spans = captured.spans();
-    let operation = find_span(&spans, "get_scheduled_job");
+    let operation = find_span(&spans, "cancel_scheduled_job");
     assert_eq!(description(operation), Some(&*error.to_string()));
     assert_eq!(failures(operation), [("WARN".to_owned(), error.to_string())]);
     let tracking_id = error.service().unwrap().tracking_id();
@@ -90,11 +90,23 @@ async fn refused_operation_has_a_status_and_one_warning() {
             ("iothub.outcome_unknown", None),
         ],
     );
-    let attempt = find_span(&spans, "GET");
+    let attempt = find_span(&spans, "POST");
     assert_eq!(attempt.parent_span_id, operation.span_context.span_id());
     assert_eq!(description(attempt), Some(""));
     assert_eq!(attribute(attempt, "error.type").as_deref(), Some("404"));
     assert_eq!(failures(attempt), []);
+}
+
+#[tokio::test]
+async fn job_that_is_not_found_is_a_warning_after_an_attempt_that_succeeded() {
+    let hub = quick_hub().await;
+    let captured = Captured::start();
+    let error = client(&hub).get_scheduled_job("none").await.unwrap_err();
+    let spans = captured.spans();
+    let operation = find_span(&spans, "get_scheduled_job");
+    assert_eq!(failures(operation), [("WARN".to_owned(), error.to_string())]);
+    assert_eq!(attribute(operation, "error.type").as_deref(), Some("job_not_found"));
+    assert_eq!(attribute(find_span(&spans, "GET"), "error.type"), None);
 }
 
 #[tokio::test]
@@ -228,9 +240,9 @@ async fn wait_is_the_parent_of_its_polls() {
 async fn failed_wait_has_the_status_of_its_poll_and_reports_it_once() {
     let hub = quick_hub().await;
     let client = client(&hub);
-    for (id, error_type) in [("none", "404"), ("a b", "invalid_request")] {
+    for (id, error_type) in [("none", "job_not_found"), ("a b", "invalid_request")] {
         let captured = Captured::start();
-        let error = client.wait_for_job(id).await.unwrap_err();
+        let error = client.wait_for_job(id).not_found_after(Duration::ZERO).await.unwrap_err();
         let spans = captured.spans();
         let (wait, poll) = (find_span(&spans, "wait_for_job"), find_span(&spans, "get_scheduled_job"));
         assert_eq!(poll.parent_span_id, wait.span_context.span_id());
@@ -250,7 +262,7 @@ async fn wait_for_many_counts_its_jobs() {
     client.create_scheduled_job("one", &reboot()).await.unwrap();
     client.create_scheduled_job("two", &reboot()).await.unwrap();
     let captured = Captured::start();
-    let results = client.wait_for_jobs(["one", "two", "none"]).await;
+    let results = client.wait_for_jobs(["one", "two", "none"]).not_found_after(Duration::ZERO).await;
     let error = results["none"].as_ref().unwrap_err();
     let spans = captured.spans();
     let wait = find_span(&spans, "wait_for_jobs");

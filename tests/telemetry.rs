@@ -134,7 +134,11 @@ async fn failed_operation_is_one_line() {
     let captured = Captured::start();
     let error = client.get_scheduled_job("none").await.unwrap_err();
     let text = captured.text();
-    assert_eq!(text.matches(&format!("jobs_api: error={error} error.type=404\n")).count(), 1, "{text}");
+    assert_eq!(
+        text.matches(&format!("jobs_api: error={error} error.type=job_not_found\n")).count(),
+        1,
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -42,6 +42,19 @@ fn assert_reports(error: &Error, certificate: CertificateError, words: &str) {
 }
 
 #[tokio::test]
+async fn https_to_a_plain_port_is_not_retried() {
+    let hub = Emulator::start().await;
+    let endpoint = hub.endpoint().replace("http://", "https://");
+    let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
+    let error = builder.endpoint(endpoint).build().unwrap().create_scheduled_job("job", &reboot()).await;
+    let error = error.unwrap_err();
+    let Error::Transport(transport) = &error else { panic!("{error}") };
+    assert!(transport.is_connect() && !error.is_retryable() && transport.attempt() == 1, "{error:?}");
+    assert!(error.to_string().contains("the server does not speak TLS"), "{error}");
+    assert!(error.to_string().ends_with("; hint: check the port and the scheme of the endpoint"), "{error}");
+}
+
+#[tokio::test]
 async fn private_authority_is_trusted_when_configured() {
     let hub = Emulator::builder().tls(Certificate::Good).start().await;
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();

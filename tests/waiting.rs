@@ -11,7 +11,10 @@ use jobs_api::{Client, Error, JobOutcome, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
 use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
-use crate::support::{AT_ONCE, builder, client, quick_hub, reboot, slow_hub, wait_for};
+use crate::support::{
+    AT_ONCE, builder, client, later_jobs_hold_no_slot, offline_fails_at_once, quick_hub, reboot, slow_hub,
+    wait_for,
+};
 
 /// Returns the number of GET requests that reached the hub.
 fn get_count(hub: &Emulator) -> usize {
@@ -20,8 +23,8 @@ fn get_count(hub: &Emulator) -> usize {
 
 #[tokio::test]
 async fn completed_failed_and_cancelled_jobs_end_the_wait() {
-    let hub =
-        Emulator::builder().device(Device::new("on")).device(Device::new("off").offline()).start().await;
+    let hub = Emulator::builder().devices([Device::new("on"), Device::new("off").offline()]);
+    let hub = hub.behavior(offline_fails_at_once()).start().await;
     let client = client(&hub);
     let on_all = |condition: &str| JobRequest::device_method(CloudToDeviceMethod::new("m"), condition);
 
@@ -343,7 +346,8 @@ async fn wait_for_many_jobs_on_a_silent_hub_ends_at_its_timeout() {
 #[tokio::test]
 async fn jobs_that_the_list_shows_late_are_polled_individually() {
     let pace = Pace { queued: Duration::from_secs(3600), ..Pace::default() };
-    let hub = Emulator::builder().concurrent_jobs(10).pace(pace).start().await;
+    let hub = Emulator::builder().concurrent_jobs(10).pace(pace);
+    let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let client = client(&hub);
     let tomorrow = chrono::Utc::now() + chrono::TimeDelta::days(1);
     for n in 0..250 {
@@ -392,7 +396,7 @@ async fn failed_list_polls_no_job_alone() {
     hub.inject(Route::QueryJobs, When::Nth(3), Fault::ResetWithin);
     let (results, requests) = poll_all(&hub, &client, &ids).await;
     assert_all_succeeded(&results);
-    assert_eq!(requests, (1 + 2 + 2, 0), "lists and reads");
+    assert_eq!(requests, (1 + 3 + 3, 0), "lists and reads");
 }
 
 #[tokio::test]

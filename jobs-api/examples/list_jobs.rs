@@ -60,11 +60,13 @@ async fn schedule_some(client: &Client) -> Result<(), Box<dyn Error>> {
     let reboot = |building| {
         JobRequest::device_method(CloudToDeviceMethod::new("reboot"), format!("tags.building = '{building}'"))
     };
-    client.create_scheduled_job("reboot-43", &reboot("43")).await?;
-    follow(client, "reboot-43").await?;
+    for id in ["reboot-43", "reboot-43-again"] {
+        client.create_scheduled_job(id, &reboot("43")).await?;
+        follow(client, id).await?;
+    }
+    // The last, since it holds the hub's only slot until it has run.
     let tonight = Utc::now() + TimeDelta::hours(6);
     client.create_scheduled_job("reboot-44-tonight", &reboot("44").starting_at(tonight)).await?;
-    client.create_scheduled_job("reboot-43-again", &reboot("43")).await?;
     Ok(())
 }
 

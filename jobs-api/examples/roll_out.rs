@@ -4,7 +4,7 @@
 //! device again. A wave that has other devices by then is a conflict, and ends it.
 //!
 //! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 150 devices. With
-//! `--troubled` two of them are offline, and the roll-out stops after ten.
+//! `--troubled` the twins of two of them are full, and the roll-out stops after ten.
 //!
 //! ```sh
 //! cargo run --example roll_out
@@ -40,7 +40,7 @@ struct Arguments {
 }
 
 fn command_line() -> OptionParser<Arguments> {
-    let troubled = long("troubled").help("Let two devices of the emulated hub be offline").switch();
+    let troubled = long("troubled").help("Let the twins of two devices of the emulated hub be full").switch();
     let name = long("name")
         .help("Name of the roll-out: the same one resumes it; after a failed wave choose another")
         .argument("NAME")
@@ -94,6 +94,7 @@ async fn run_wave(client: &Client, id: &str, devices: &[String]) -> Result<(), B
     let report = result?;
     println!("{id}: {}, {} of {} devices updated", report.outcome(), report.succeeded, report.devices);
     report.failures.iter().for_each(|failure| println!("  {failure}"));
+    report.devices_without_row.iter().for_each(|device| println!("  {device}: no result"));
     match report.outcome() {
         JobOutcome::Succeeded => Ok(()),
         outcome => Err(format!("the roll-out stops: this wave {outcome}").into()),

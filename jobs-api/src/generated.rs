@@ -153,6 +153,12 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub last_updated_date_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
+        /// The id of the module, in a row of a job on modules.
+        #[serde(
+            rename = "moduleId",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub module_id: ::std::option::Option<::std::string::String>,
         /// The outcome of the job on this device.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub outcome: ::std::option::Option<DeviceJobOutcome>,
@@ -171,8 +177,9 @@ pub mod types {
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJobError {
-        /// The name of the error, such as `JobRunPreconditionFailed` for a device that remained offline.
+        /// The name of the error, such as `JobRunPreconditionFailed` for a device that remained offline, or its number.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::runtime::text_or_number")]
         pub code: ::std::option::Option<::std::string::String>,
         /// The reason as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -267,12 +274,14 @@ pub mod types {
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[serde(deny_unknown_fields)]
     pub struct JobRequest {
         /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
         #[serde(
             rename = "cloudToDeviceMethod",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "read_cloud_to_device_method")]
         pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
         /// The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
         #[serde(
@@ -307,6 +316,7 @@ pub mod types {
             rename = "updateTwin",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
+        #[serde(default, deserialize_with = "read_update_twin")]
         pub update_twin: ::std::option::Option<Twin>,
     }
     impl JobRequest {
@@ -1594,6 +1604,16 @@ pub mod types {
             Self::serialize(self, serializer)
         }
     }
+    fn read_cloud_to_device_method<'de, D: ::serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<::std::option::Option<CloudToDeviceMethod>, D::Error> {
+        crate::runtime::read_known("cloudToDeviceMethod", deserializer)
+    }
+    fn read_update_twin<'de, D: ::serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<::std::option::Option<Twin>, D::Error> {
+        crate::runtime::read_known("updateTwin", deserializer)
+    }
 }
 #[derive(Clone, Debug)]
 /// Client for Azure IoT Hub jobs
@@ -1701,7 +1721,7 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => crate::runtime::read_rows(self.inner(), response).await,
             400u16..=499u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             500u16..=599u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             _ => Err(Error::UnexpectedResponse(response)),
@@ -1760,7 +1780,7 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => crate::runtime::read_rows(self.inner(), response).await,
             400u16..=499u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             500u16..=599u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             _ => Err(Error::UnexpectedResponse(response)),
@@ -1822,7 +1842,7 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => crate::runtime::read_rows(self.inner(), response).await,
             400u16..=499u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             500u16..=599u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             _ => Err(Error::UnexpectedResponse(response)),

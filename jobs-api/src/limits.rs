@@ -12,6 +12,8 @@
 
 use std::ops::RangeInclusive;
 
+use chrono::TimeDelta;
+
 /// Characters in a job id.
 pub(crate) const JOB_ID_LENGTH: RangeInclusive<usize> = 1..=64;
 /// Characters in a query condition.
@@ -26,11 +28,18 @@ pub(crate) const RESPONSE_TIMEOUT: RangeInclusive<i32> = 5..=300;
 pub(crate) const CONNECT_TIMEOUT: RangeInclusive<i32> = 0..=300;
 /// Objects nested within a twin's collection.
 pub(crate) const TWIN_DEPTH: usize = 10;
+/// How far ahead of the hub's clock a job may start. Seen on a hub in 2026, not documented:
+/// `mwalser/terraform-provider-iothub: CONCEPT.md`.
+pub(crate) const LATEST_START: TimeDelta = TimeDelta::hours(168);
+/// Characters in the id of a device: `Twin.deviceId` in the service's Swagger document.
+pub(crate) const DEVICE_ID_LENGTH: RangeInclusive<usize> = 1..=128;
+/// Characters in the id of a device besides ASCII letters and digits.
+pub(crate) const DEVICE_ID_PUNCTUATION: &str = "-:.+%_#*?!(),=@;$'";
 /// Items on a page of a query.
 pub(crate) const PAGE_SIZE: RangeInclusive<u8> = 1..=100;
-/// Jobs that run at the same time, by tier.
+/// Jobs that run or are scheduled at the same time, by tier.
 pub(crate) const CONCURRENT_JOBS: &str = "1 on free and S1, 5 on S2, 10 on S3";
-/// Jobs that run at the same time: on free and S1, on S2, on S3.
+/// Jobs that run or are scheduled at the same time: on free and S1, on S2, on S3.
 pub(crate) const JOB_SLOTS: [usize; 3] = [1, 5, 10];
 /// Operations on jobs in a minute for each unit: on free, S1 and S2; on S3.
 pub(crate) const JOB_OPERATIONS: [u32; 2] = [100, 5000];
@@ -43,6 +52,12 @@ pub(crate) const QUERIES: [u32; 2] = [20, 1000];
 pub(crate) const PERMISSIONS: &str = "RegistryRead, RegistryWrite and ServiceConnect";
 /// Role that an identity of Microsoft Entra ID needs for jobs.
 pub(crate) const ROLE: &str = "IoT Hub Data Contributor";
+
+/// Returns true if the text has the form of a device id.
+pub(crate) fn is_device_id(text: &str) -> bool {
+    let is_character = |c: char| c.is_ascii_alphanumeric() || DEVICE_ID_PUNCTUATION.contains(c);
+    DEVICE_ID_LENGTH.contains(&text.len()) && text.chars().all(is_character)
+}
 
 /// Returns true if the text has the form of a job id.
 pub(crate) fn is_job_id(text: &str) -> bool {

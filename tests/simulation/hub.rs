@@ -250,7 +250,7 @@ impl Hub {
         let Some(job) = self.jobs.get(id) else { return false };
         let has_payload = !job.request["cloudToDeviceMethod"]["payload"].is_null();
         let is_redated = self.habits.redates_starts && job.request["startTime"].is_string();
-        !is_redated && !(has_payload && self.habits.echo == Echo::Opaque)
+        !(is_redated || has_payload && self.habits.echo == Echo::Opaque)
     }
 
     fn record(&mut self, author: Author, kind: EffectKind) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, Twin};
 use jobs_api::{Client, ClientBuilder, RetryPolicy};
-use jobs_emulator::{Device, Emulator, Pace};
+use jobs_emulator::{Device, Emulator, HubBehavior, Pace, Unreachable};
 use serde_json::json;
 
 use self::clock::TEST_TIMEOUT;
@@ -33,15 +33,26 @@ pub(crate) fn builder(hub: &Emulator) -> ClientBuilder {
     builder.endpoint(hub.endpoint())
 }
 
+/// The behavior of a hub on which methods fail on offline devices without waiting for the time limit.
+pub(crate) fn offline_fails_at_once() -> HubBehavior {
+    HubBehavior { unreachable_devices: Unreachable::FailAtOnce, ..HubBehavior::default() }
+}
+
+/// The behavior of a hub on which jobs hold no slot until they start.
+pub(crate) fn later_jobs_hold_no_slot() -> HubBehavior {
+    HubBehavior { scheduled_jobs_hold_slots: false, ..HubBehavior::default() }
+}
+
 /// Starts a hub with one device, on which jobs complete at once.
 pub(crate) async fn quick_hub() -> Emulator {
     Emulator::builder().pace(AT_ONCE).device(Device::new("pump-1")).start().await
 }
 
-/// Starts a hub with one device, on which jobs spend an hour in the state that `slow` selects.
+/// Starts a hub with one device, on which jobs spend 50 minutes in the state that `slow` selects: less than
+/// the time limit of a job that sets none.
 pub(crate) async fn slow_hub(slow: impl FnOnce(&mut Pace) -> &mut Duration) -> Emulator {
     let mut pace = AT_ONCE;
-    *slow(&mut pace) = Duration::from_secs(3600);
+    *slow(&mut pace) = Duration::from_secs(50 * 60);
     Emulator::builder().pace(pace).device(Device::new("pump-1")).start().await
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defect> {
     if let Some(module) = syntax::types_module(&mut client) {
         amend::read_nulls_as_empty(module);
         amend::read_numbers_by_value(module);
+        amend::read_numbers_as_text(module);
         setters::add(spec, &items, module);
         aliases::add(spec, module)?;
         types = module.iter().filter_map(syntax::type_name).count();
@@ -44,6 +45,10 @@ pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defect> {
     amend::lay_out_docs(&mut client.items);
     let open = enums.iter().map(|item| item.ident.to_string()).collect();
     audit::check(&client, &open, &places)?;
+    // After the audit, which refuses such code: responses must not be read so.
+    if let Some(types) = syntax::types_module(&mut client) {
+        amend::refuse_unknown_members(types);
+    }
     let operations = document::operations(&spec.json).count();
     let source = banner(spec) + &prettyplease::unparse(&client);
     Ok(Rendered { source, operations, types, places })

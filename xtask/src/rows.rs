@@ -1,9 +1,12 @@
 //! Lists in responses: read row by row, so that one unreadable row does not cost the others.
 
-use syn::{GenericArgument, ImplItem, Item, PathArguments, ReturnType, Type, parse_quote};
+use syn::{
+    Expr, ExprMatch, GenericArgument, ImplItem, ImplItemFn, Item, PathArguments, ReturnType, Stmt, Type,
+    parse_quote,
+};
 
 /// Makes every operation of the client whose response is a list of generated structs return
-/// `ResponseValue<Rows<…>>`.
+/// `ResponseValue<Rows<…>>`, without tokens in rows that are unreadable.
 pub(crate) fn read_by_row(client: &mut [Item]) {
     let blocks = client.iter_mut().filter_map(|item| match item {
         Item::Impl(block) if block.trait_.is_none() => Some(&mut block.items),
@@ -16,7 +19,25 @@ pub(crate) fn read_by_row(client: &mut [Item]) {
             && let Some(row) = argument(value, "Vec").filter(|row| is_generated(row)).cloned()
         {
             *value = parse_quote!(crate::runtime::Rows<#row>);
+            read_rows(method);
         }
+    }
+}
+
+/// Reads the body of a success, the only one whose arm awaits, with the attempt that it answers.
+fn read_rows(method: &mut ImplItemFn) {
+    if let Some(Stmt::Expr(Expr::Match(ExprMatch { arms, .. }), _)) = method.block.stmts.last_mut()
+        && let Some(success) = arms.iter_mut().find(|arm| awaits(&arm.body))
+    {
+        *success.body = parse_quote!(crate::runtime::read_rows(self.inner(), response).await);
+    }
+}
+
+fn awaits(body: &Expr) -> bool {
+    match body {
+        Expr::Await(_) => true,
+        Expr::Block(body) => matches!(&body.block.stmts[..], [Stmt::Expr(inner, None)] if awaits(inner)),
+        _ => false,
     }
 }
 
@@ -43,7 +64,12 @@ mod tests {
     fn lists_of_generated_types_are_read_by_row() {
         let mut file: syn::File = parse_quote! {
             impl Client {
-                async fn list(&self) -> Result<ResponseValue<::std::vec::Vec<types::Job>>, Error<ByteStream>> {}
+                async fn list(&self) -> Result<ResponseValue<::std::vec::Vec<types::Job>>, Error<ByteStream>> {
+                    match status {
+                        200u16 => { ResponseValue::from_response(response).await }
+                        _ => Err(Error::UnexpectedResponse(response)),
+                    }
+                }
                 async fn names(&self) -> Result<ResponseValue<::std::vec::Vec<String>>, Error<ByteStream>> {}
                 async fn one(&self) -> Result<ResponseValue<types::Job>, Error<ByteStream>> {}
             }
@@ -51,7 +77,12 @@ mod tests {
         read_by_row(&mut file.items);
         let expected: syn::File = parse_quote! {
             impl Client {
-                async fn list(&self) -> Result<ResponseValue<crate::runtime::Rows<types::Job>>, Error<ByteStream>> {}
+                async fn list(&self) -> Result<ResponseValue<crate::runtime::Rows<types::Job>>, Error<ByteStream>> {
+                    match status {
+                        200u16 => crate::runtime::read_rows(self.inner(), response).await,
+                        _ => Err(Error::UnexpectedResponse(response)),
+                    }
+                }
                 async fn names(&self) -> Result<ResponseValue<::std::vec::Vec<String>>, Error<ByteStream>> {}
                 async fn one(&self) -> Result<ResponseValue<types::Job>, Error<ByteStream>> {}
             }

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use jobs_api::{Client, ClientBuilder};
-use jobs_emulator::{Device, Emulator, MethodAnswer, Pace};
+use jobs_emulator::{Device, Emulator, HubBehavior, MethodAnswer, Pace, Unreachable};
 use serde_json::json;
 
 /// A client, and the emulated hub behind it, if there is one.
@@ -35,10 +35,13 @@ impl Hub {
 
     /// Starts an emulated hub with so many pumps, two thirds of them in building 43, and connects to it.
     ///
-    /// With `troubled`, two pumps in building 43 are offline and one does not know the method.
+    /// With `troubled`, two pumps in building 43 are offline and their twins are full, and one does not know the
+    /// method.
     pub(crate) async fn emulate(pumps: usize, troubled: bool, pace: Pace) -> Result<Self, Box<dyn Error>> {
         let devices = (1..=pumps).map(|number| pump(number, pumps, troubled));
-        let emulator = Emulator::builder().devices(devices).pace(pace).start().await;
+        // A method on an offline device would keep its job running until the time limit, an hour by default.
+        let behavior = HubBehavior { unreachable_devices: Unreachable::FailAtOnce, ..HubBehavior::default() };
+        let emulator = Emulator::builder().devices(devices).pace(pace).behavior(behavior).start().await;
         let builder = ClientBuilder::from_connection_string(&emulator.connection_string())?;
         let client = builder.endpoint(emulator.endpoint()).build()?;
         Ok(Self { client, emulator: Some(emulator) })
@@ -55,7 +58,8 @@ fn pump(number: usize, pumps: usize, troubled: bool) -> Device {
     let digits = pumps.to_string().len();
     let device = Device::new(format!("pump-{number:0digits$}")).with_tags(tags);
     match number {
-        2 | 5 if troubled => device.offline(),
+        // A twin update succeeds on an offline device, but desired properties have at most 32 KB.
+        2 | 5 if troubled => device.offline().with_desired(json!({ "log": vec!["x".repeat(4095); 8] })),
         7 if troubled => device.answering(|call| MethodAnswer {
             status: 404,
             payload: json!({ "error": format!("there is no method {}", call.name) }),

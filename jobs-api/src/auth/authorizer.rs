@@ -9,6 +9,7 @@ use futures_util::future::{Either, select};
 use super::credential::Credential;
 use super::error::CredentialError;
 use super::hub_clock::HubClock;
+use super::issuer::Issuer;
 use super::token::AccessToken;
 use super::token_source::TokenSource;
 
@@ -30,7 +31,7 @@ impl Authorizer {
     /// Fails if the credential is a shared access signature that has expired or is for another host.
     pub(crate) fn new(credential: Credential, audience: String) -> Result<Self, CredentialError> {
         let (source, clock) = (TokenSource::new(credential.issuer()), HubClock::default());
-        if let TokenSource::Signature(signature) = &source {
+        if let Issuer::Signature(signature) = &*source.issuer {
             signature.token(&audience, clock.now())?;
         }
         Ok(Self { credential, audience, clock, source: Mutex::new(Arc::new(source)) })
@@ -45,9 +46,6 @@ impl Authorizer {
     ///
     /// Fails if the signature has expired, or if the token credential fails.
     pub(crate) async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
-        if !self.credential.is_replaceable() {
-            return self.source().token(&self.audience, &self.clock, rejected).await;
-        }
         loop {
             // Subscribe before reading the issuer: a replacement in between must end the wait below.
             let replacement = pin!(self.credential.wait_for_replacement());
@@ -79,7 +77,7 @@ impl Authorizer {
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         // Read the issuer under the lock: a slow caller must not bring a replaced one back.
         let issuer = self.credential.issuer();
-        if !source.is_of(&issuer) {
+        if !Arc::ptr_eq(&source.issuer, &issuer) {
             *source = Arc::new(TokenSource::new(issuer));
         }
         source.clone()

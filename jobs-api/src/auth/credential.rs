@@ -6,7 +6,6 @@ use std::sync::Arc;
 #[cfg(feature = "entra")]
 use azure_core::credentials::TokenCredential;
 use chrono::{DateTime, Utc};
-use futures_util::future::{Either, pending};
 use tokio::sync::watch;
 
 #[cfg(feature = "entra")]
@@ -36,13 +35,7 @@ use super::sas::{SharedAccessKey, SharedAccessSignature};
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Credential(Kind);
-
-#[derive(Clone)]
-enum Kind {
-    Fixed(Issuer),
-    Rotating(RotatingCredential),
-}
+pub struct Credential(Arc<watch::Sender<Arc<Issuer>>>);
 
 impl Credential {
     /// Creates a credential that signs tokens with the key of a shared access policy.
@@ -57,8 +50,7 @@ impl Credential {
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-sas
     pub fn shared_access_key(policy: &str, base64_key: &str) -> Result<Self, CredentialError> {
-        let key = SharedAccessKey::new(policy, base64_key)?;
-        Ok(Self(Kind::Fixed(Issuer::Key(Arc::new(key)))))
+        Ok(Self::issued_by(Issuer::Key(SharedAccessKey::new(policy, base64_key)?)))
     }
 
     /// Creates a credential from a token signed elsewhere: `SharedAccessSignature sr=…&sig=…&se=…`.
@@ -71,13 +63,12 @@ impl Credential {
     /// Fails if the text is not a shared access signature, or if it has expired. The host is checked
     /// when the client is built, the expiry again before each call.
     pub fn shared_access_signature(token: &str) -> Result<Self, CredentialError> {
-        let signature = SharedAccessSignature::parse(token, Utc::now())?;
-        Ok(Self(Kind::Fixed(Issuer::Signature(Arc::new(signature)))))
+        Ok(Self::issued_by(Issuer::Signature(SharedAccessSignature::parse(token, Utc::now())?)))
     }
 
     /// Creates a credential that follows the handle, which can be replaced while calls run.
     pub fn rotating(handle: &RotatingCredential) -> Self {
-        Self(Kind::Rotating(handle.clone()))
+        handle.0.clone()
     }
 
     /// Creates a credential that uses Microsoft Entra ID tokens, such as those of a managed identity.
@@ -112,7 +103,7 @@ impl Credential {
     /// [http]: crate::ClientBuilder::http_client
     #[cfg(feature = "entra")]
     pub fn token(credential: Arc<dyn TokenCredential>) -> Self {
-        Self(Kind::Fixed(Issuer::Entra(Arc::new(EntraCredential::new(credential)))))
+        Self::issued_by(Issuer::Entra(EntraCredential::new(credential)))
     }
 
     /// Creates a credential like [`token`](Self::token), with tokens of another scope.
@@ -125,50 +116,43 @@ impl Credential {
         credential: Arc<dyn TokenCredential>,
         scope: &str,
     ) -> Result<Self, CredentialError> {
-        let credential = EntraCredential::new(credential).with_scope(scope)?;
-        Ok(Self(Kind::Fixed(Issuer::Entra(Arc::new(credential)))))
+        Ok(Self::issued_by(Issuer::Entra(EntraCredential::new(credential).with_scope(scope)?)))
     }
 
     /// Returns the expiry of a token signed elsewhere, `None` if the credential can issue new tokens.
     ///
     /// A rotating credential reports the one it currently holds.
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
-        match self.issuer() {
+        match &*self.issuer() {
             Issuer::Signature(signature) => Some(signature.expires_at()),
             _ => None,
         }
     }
 
+    fn issued_by(issuer: Issuer) -> Self {
+        Self(Arc::new(watch::Sender::new(Arc::new(issuer))))
+    }
+
     /// Returns the current issuer.
-    pub(super) fn issuer(&self) -> Issuer {
-        match &self.0 {
-            Kind::Fixed(issuer) => issuer.clone(),
-            Kind::Rotating(handle) => handle.issuer(),
-        }
+    pub(super) fn issuer(&self) -> Arc<Issuer> {
+        self.0.borrow().clone()
     }
 
-    /// Returns true if the issuer may be replaced.
-    pub(super) fn is_replaceable(&self) -> bool {
-        matches!(self.0, Kind::Rotating(_))
-    }
-
-    /// Waits until the current issuer is replaced.
+    /// Waits until the current issuer is replaced, which happens to a rotating credential only.
     ///
     /// "Current" is as of this call, not as of the first poll.
     pub(super) fn wait_for_replacement(&self) -> impl Future<Output = ()> + use<> {
-        match &self.0 {
-            Kind::Fixed(_) => Either::Left(pending()),
-            Kind::Rotating(handle) => Either::Right(handle.wait_for_replacement()),
+        let mut issuer = self.0.subscribe();
+        async move {
+            // An error means that the credential is dropped, and with it the client that waits.
+            let _ = issuer.changed().await;
         }
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::Fixed(issuer) => issuer.fmt(f),
-            Kind::Rotating(handle) => handle.fmt(f),
-        }
+        self.issuer().fmt(f)
     }
 }
 
@@ -198,37 +182,25 @@ impl fmt::Debug for Credential {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct RotatingCredential(Arc<watch::Sender<Issuer>>);
+pub struct RotatingCredential(Credential);
 
 impl RotatingCredential {
     /// Creates a handle that holds this credential.
     pub fn new(credential: Credential) -> Self {
-        Self(Arc::new(watch::Sender::new(credential.issuer())))
+        Self(Credential(Arc::new(watch::Sender::new(credential.issuer()))))
     }
 
     /// Replaces the credential for all later attempts.
     ///
     /// Given a rotating credential, it copies the one that credential currently holds.
     pub fn replace(&self, credential: Credential) {
-        self.0.send_replace(credential.issuer());
-    }
-
-    fn issuer(&self) -> Issuer {
-        self.0.borrow().clone()
-    }
-
-    fn wait_for_replacement(&self) -> impl Future<Output = ()> + use<> {
-        let mut issuer = self.0.subscribe();
-        async move {
-            // An error means that no handle is left, and so no client that could wait.
-            let _ = issuer.changed().await;
-        }
+        self.0.0.send_replace(credential.issuer());
     }
 }
 
 impl fmt::Debug for RotatingCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RotatingCredential").field(&self.issuer()).finish()
+        f.debug_tuple("RotatingCredential").field(&self.0).finish()
     }
 }
 

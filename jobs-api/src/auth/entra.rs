@@ -16,6 +16,7 @@ use super::token::{AccessToken, IssuedToken};
 const SCOPE: &str = "https://iothubs.azure.net/.default";
 
 /// A token credential and the scope of its tokens.
+#[derive(Clone)]
 pub(super) struct EntraCredential {
     credential: Arc<dyn TokenCredential>,
     scope: String,

@@ -1,13 +1,36 @@
 //! Names of a hub: its host, and the resource that tokens are signed for.
 
+use std::net::Ipv4Addr;
+
 /// The rule for a host name, as a message ends with it.
 pub(crate) const HOST_NAME_RULE: &str =
     "must be a host name, such as `contoso.azure-devices.net`, perhaps with a port, without scheme or path";
 
-/// Returns true if `name` is a host name, ASCII letters, digits, `-`, `_` and `.`, optionally with a port.
+/// Characters in a host name.
+const HOST_NAME_LENGTH: usize = 253;
+
+/// Returns true if `name` is a host name, optionally with a port: labels of ASCII letters, digits, `-` and `_`
+/// with dots between them, or an IPv4 address.
 pub(crate) fn is_host_name(name: &str) -> bool {
     let (host, port) = name.split_once(':').unwrap_or((name, "443"));
-    !host.is_empty() && has_only(host, "-_.") && is_port(port)
+    host.len() <= HOST_NAME_LENGTH
+        && host.split('.').all(is_label)
+        && (!ends_in_number(host) || host.parse::<Ipv4Addr>().is_ok())
+        && is_port(port)
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && has_only(label, "-_") && !label.starts_with('-') && !label.ends_with('-')
+}
+
+/// Returns true if a URL takes the host for an IPv4 address, in any of its forms: `0x7f.1` is 127.0.0.1.
+fn ends_in_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let digits = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    match digits {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => last.bytes().all(|byte| byte.is_ascii_digit()),
+    }
 }
 
 /// Returns a host name without its port: that is the hub's name in tokens and telemetry.
@@ -36,10 +59,23 @@ mod tests {
 
     #[test]
     fn host_name_has_neither_scheme_nor_path() {
-        for name in ["contoso-1_a.azure-devices.net", "localhost:8443"] {
+        for name in ["contoso-1_a.azure-devices.net", "localhost:8443", "127.0.0.1", "10.0.0.1:1", "0x.net"] {
             assert!(is_host_name(name), "{name}");
         }
         for name in ["", "https://h", ":443", "h:", "h:+1", "h:65536", "h:1:2", "h:1/", "h/", "h é", "h\n"] {
+            assert!(!is_host_name(name), "{name}");
+        }
+        assert!(!is_host_name(&"h.".repeat(1_000_000)));
+    }
+
+    #[test]
+    fn host_name_has_labels_and_is_no_other_form_of_an_address() {
+        for name in ["..", ".", "h.", ".h", "a..b", "-", "-a.net", "a-.net", "a.-", "h.net.:1"] {
+            assert!(!is_host_name(name), "{name}");
+        }
+        for name in
+            ["0x7f.1", "127.1", "0", "2130706433", "0x7f000001", "h.0x", "h.1", "1.2.3.256", "0X7F.0.0.1"]
+        {
             assert!(!is_host_name(name), "{name}");
         }
     }

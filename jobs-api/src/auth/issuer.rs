@@ -1,7 +1,6 @@
 //! The three kinds of token issuer.
 
 use std::fmt;
-use std::sync::Arc;
 
 #[cfg(feature = "entra")]
 use super::entra::EntraCredential;
@@ -10,12 +9,11 @@ use super::sas::{SharedAccessKey, SharedAccessSignature};
 /// An issuer of tokens.
 ///
 /// Its `Debug` shows the kind and the policy, the expiry or the scope, never a key or a token.
-#[derive(Clone)]
 pub(super) enum Issuer {
-    Key(Arc<SharedAccessKey>),
-    Signature(Arc<SharedAccessSignature>),
+    Key(SharedAccessKey),
+    Signature(SharedAccessSignature),
     #[cfg(feature = "entra")]
-    Entra(Arc<EntraCredential>),
+    Entra(EntraCredential),
 }
 
 impl fmt::Debug for Issuer {

@@ -28,5 +28,7 @@ pub use self::error::{CredentialError, TokenError};
 #[cfg(feature = "entra")]
 pub(crate) use self::host::has_only;
 pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, is_resource, without_port};
-pub(crate) use self::redaction::{REDACTED, redact_tokens};
-pub(crate) use self::token::AccessToken;
+pub(crate) use self::redaction::REDACTED;
+#[cfg(feature = "entra")]
+pub(crate) use self::redaction::redact_tokens;
+pub(crate) use self::token::{AccessToken, redact_header};

@@ -12,69 +12,77 @@ pub(super) const SIGNATURE_FIELD: &str = "sig=";
 /// The replacement for a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// The characters of a secret that suffice to recognize it.
-const PREFIX_LENGTH: usize = 12;
+/// The decoded characters of a secret that suffice to recognize it.
+const PREFIX_LENGTH: usize = 8;
 /// The first characters of any token's secret: of a shared access signature, of a JSON web token.
 const ANY_PREFIX: [&str; 2] = [SIGNATURE_FIELD, "eyJ"];
+/// The backslashes before a character that count as its escape: JSON within JSON has several.
+const BACKSLASHES: usize = 8;
 
 /// Returns the text without any token, `None` if it contains none.
+#[cfg(any(feature = "entra", test))]
 pub(crate) fn redact_tokens(text: &str) -> Option<String> {
-    redact(text, &ANY_PREFIX)
+    redact(text, "")
 }
 
 /// Returns the text without this or any other token, `None` if it contains none.
 pub(super) fn redact_token(text: &str, token: &str) -> Option<String> {
-    let prefixes = prefixes(token);
-    // `sig=` and what follows go first: afterwards only a bare signature is left to find.
-    let prefixes: Vec<&str> = ANY_PREFIX.into_iter().chain(prefixes.iter().map(String::as_str)).collect();
-    redact(text, &prefixes)
+    redact(text, &signature(token))
 }
 
-/// Returns the first characters of the token's signature, in each form an answer may echo it: as sent,
-/// decoded, with lower-case escapes, with JSON escapes.
-///
-/// A prefix suffices, and also finds a secret that is cut off. Without the signature the rest of a
-/// token is worthless.
-fn prefixes(token: &str) -> Vec<String> {
+/// Returns the signature of a token, decoded. Without it the rest of a token is worthless.
+fn signature(token: &str) -> String {
     let signature = match (token.strip_prefix(BEARER), token.split_once(SIGNATURE_FIELD)) {
         (Some(web_token), _) => web_token.rsplit('.').next(),
         (None, Some((_, rest))) => rest.split('&').next(),
         (None, None) => None,
     };
-    let signature = signature.unwrap_or(token);
-    let decoded = percent_decode_str(signature).decode_utf8_lossy().into_owned();
-    let forms = [
-        signature.to_owned(),
-        signature.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d"),
-        decoded.replace('/', "\\/"),
-        decoded.replace('+', "\\u002B"),
-        decoded.replace('+', "\\u002b"),
-        decoded,
-    ];
-    let long_forms = forms.iter().filter(|form| form.len() >= PREFIX_LENGTH);
-    let mut prefixes: Vec<String> =
-        long_forms.map(|form| form.chars().take(PREFIX_LENGTH).collect()).collect();
-    prefixes.sort_unstable();
-    prefixes.dedup();
-    prefixes
+    percent_decode_str(signature.unwrap_or(token)).decode_utf8_lossy().into_owned()
 }
 
-/// Replaces each run of token characters that begins with one of the prefixes.
-fn redact(text: &str, prefixes: &[&str]) -> Option<String> {
+/// Replaces each run of token characters that begins like the signature, or like any token.
+///
+/// A prefix suffices, and also finds a secret that is cut off.
+fn redact(text: &str, signature: &str) -> Option<String> {
     let is_token_char = |c: char| c.is_ascii_alphanumeric() || "+/=%-._~\\".contains(c);
-    let mut redacted: Option<String> = None;
-    for prefix in prefixes {
-        let mut rest = redacted.as_deref().unwrap_or(text);
-        let mut result = String::new();
-        while let Some((before, after)) = rest.split_once(prefix) {
-            result = result + before + REDACTED;
-            rest = after.trim_start_matches(is_token_char);
-        }
-        if !result.is_empty() {
-            redacted = Some(result + rest);
+    let prefix: Vec<char> = signature.chars().take(PREFIX_LENGTH).collect();
+    let (mut result, mut kept, mut rest) = (String::new(), text, text);
+    while let Some(c) = rest.chars().next() {
+        match strip_secret(rest, &prefix) {
+            Some(after) => {
+                result = result + &kept[..kept.len() - rest.len()] + REDACTED;
+                rest = after.trim_start_matches(is_token_char);
+                kept = rest;
+            }
+            None => rest = &rest[c.len_utf8()..],
         }
     }
-    redacted
+    (!result.is_empty()).then(|| result + kept)
+}
+
+/// Removes the beginning of a secret.
+fn strip_secret<'a>(text: &'a str, prefix: &[char]) -> Option<&'a str> {
+    if let Some(rest) = ANY_PREFIX.iter().find_map(|start| text.strip_prefix(start)) {
+        return Some(rest);
+    }
+    let is_long = prefix.len() == PREFIX_LENGTH;
+    prefix.iter().try_fold(text, |rest, c| strip_char(rest, *c)).filter(|_| is_long)
+}
+
+/// Removes a character, as it is or with the escapes of URLs and JSON: `%2B`, `%252B`, `\u002B`, `\/`.
+fn strip_char(text: &str, expected: char) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix(expected) {
+        return Some(rest);
+    }
+    let backslashes = text.bytes().take(BACKSLASHES).take_while(|byte| *byte == b'\\').count();
+    let escaped = text.get(backslashes..)?;
+    let (code, digits) = match escaped.strip_prefix(expected) {
+        Some(rest) if backslashes > 0 => return Some(rest),
+        _ if backslashes > 0 => (escaped.strip_prefix('u')?, 4),
+        _ => (text.strip_prefix('%')?.trim_start_matches("25"), 2),
+    };
+    let (code, rest) = code.split_at_checked(digits)?;
+    (u32::from_str_radix(code, 16) == Ok(expected.into())).then_some(rest)
 }
 
 #[cfg(test)]
@@ -85,6 +93,7 @@ mod tests {
     fn assert_redacted(echo: &str, token: &str) {
         let text = redact_token(&format!("you sent <{echo}>"), token).unwrap();
         assert!(text.starts_with("you sent <") && text.ends_with(&format!("{REDACTED}>")), "{text}");
+        assert!(!text.contains("dEfGhI") && !text.contains("V0LXNpZ25h"), "{text}");
     }
 
     #[test]
@@ -98,12 +107,16 @@ mod tests {
             r"aB\u002Bc/dEfGhIjKlMnOp=",
             r"aB\u002bc/dEfGhIjKlMnOp=",
             r"aB+c\/dEfGhIjKlMnOp=",
+            r"aB\u002Bc\/dEfGhIjKlMnOp=",
+            r"aB\\u002Bc\\/dEfGhIjKlMnOp=",
+            "aB%252Bc%252FdEfGhIjKlMnOp%253D",
+            "sig%3DaB%252Bc%252FdEfGhIjKlMnOp%253D",
             "aB%2Bc%2FdEfGhI",
         ] {
             assert_redacted(echo, token);
         }
-        assert_eq!(redact_token("aB%2Bc%2FdEf", token).as_deref(), Some(REDACTED), "twelve characters");
-        assert_eq!(redact_token("aB%2Bc%2FdE", token), None, "eleven may be anything");
+        assert_eq!(redact_token("aB%2Bc%2FdEf", token).as_deref(), Some(REDACTED), "eight characters");
+        assert_eq!(redact_token("aB%2Bc%2FdE", token), None, "seven may be anything");
     }
 
     #[test]
@@ -127,5 +140,16 @@ mod tests {
         let text = redact_tokens("sig=zzzzzzzzzz and <eyJzzz.zzz.zzz>, signed").unwrap();
         assert_eq!(text, "[redacted] and <[redacted]>, signed");
         assert_eq!(redact_tokens("no token here"), None);
+    }
+
+    #[test]
+    fn text_of_any_form_and_size_is_scanned_once() {
+        let token = "SharedAccessSignature sig=aB%2Bc%2FdEfGhIjKlMnOp%3D";
+        for part in ["\\", "%25", "aB%2B", "\\u", "\u{1F980}", "sig", "a"] {
+            assert_eq!(redact_token(&part.repeat(100_000), token), None, "{part}");
+        }
+        let odd = "é%\\u00 \u{1F980}%2";
+        assert_eq!(redact_token(&format!("{odd}aB+c/dEf"), token).unwrap(), format!("{odd}{REDACTED}"));
+        assert_eq!(redact_token("short", "Bearer short"), None);
     }
 }

@@ -34,17 +34,14 @@ impl AccessToken {
         &self.0
     }
 
-    /// Returns the text without this or any other token, `None` if it contains none.
-    ///
-    /// Meant for errors only: it scans the text several times.
+    /// Returns the text without this or any other token, `None` if it contains none. Meant for errors only.
     pub(crate) fn redact_text(&self, text: &str) -> Option<String> {
-        redact_token(text, self.text())
+        redact_header(&self.0, text)
     }
 
     /// Returns the body without this or any other token, unchanged if it contains none.
     ///
-    /// Meant for errors only: it scans the body several times. In a redacted body, bytes that are not
-    /// UTF-8 are replaced.
+    /// Meant for errors only. In a redacted body, bytes that are not UTF-8 are replaced.
     pub(crate) fn redact_body(&self, body: Bytes) -> Bytes {
         self.redact_text(&String::from_utf8_lossy(&body)).map_or(body, Bytes::from)
     }
@@ -53,10 +50,11 @@ impl AccessToken {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+}
 
-    fn text(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
+/// Returns the text without the token of this header, or any other; `None` if it contains none.
+pub(crate) fn redact_header(authorization: &HeaderValue, text: &str) -> Option<String> {
+    redact_token(text, authorization.to_str().unwrap_or_default())
 }
 
 /// A new token and its lifetime.

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-#[cfg(feature = "entra")]
-use super::entra::EntraCredential;
 use super::error::CredentialError;
 use super::hub_clock::HubClock;
 use super::issuer::Issuer;
-use super::sas::{LIFETIME, SharedAccessKey, SharedAccessSignature};
+use super::sas::{LIFETIME, SharedAccessKey};
 use super::token::AccessToken;
 #[cfg(feature = "entra")]
 use super::token_cache::TokenCache;
@@ -26,45 +24,27 @@ const SIGNING_MARGIN: TimeDelta = TimeDelta::minutes(4);
 #[cfg(feature = "entra")]
 const MIN_REFRESH_AGE: Duration = Duration::from_secs(30);
 
-/// An issuer and the token it issued last.
-pub(super) enum TokenSource {
-    /// Signs inline: an HMAC takes microseconds, less than handing it to a task.
-    Key {
-        key: Arc<SharedAccessKey>,
-        current: Mutex<Option<SignedToken>>,
-    },
-    Signature(Arc<SharedAccessSignature>),
+/// An issuer and the token that it issued last.
+pub(super) struct TokenSource {
+    pub(super) issuer: Arc<Issuer>,
+    signed: Mutex<Option<SignedToken>>,
     #[cfg(feature = "entra")]
-    Entra {
-        credential: Arc<EntraCredential>,
-        cache: TokenCache,
-    },
+    cache: TokenCache,
 }
 
 /// A token signed here, and its expiry by the hub's clock.
-pub(super) struct SignedToken {
+struct SignedToken {
     token: AccessToken,
     expires_at: DateTime<Utc>,
 }
 
 impl TokenSource {
-    pub(super) fn new(issuer: Issuer) -> Self {
-        match issuer {
-            Issuer::Key(key) => Self::Key { key, current: Mutex::default() },
-            Issuer::Signature(signature) => Self::Signature(signature),
+    pub(super) fn new(issuer: Arc<Issuer>) -> Self {
+        Self {
+            issuer,
+            signed: Mutex::default(),
             #[cfg(feature = "entra")]
-            Issuer::Entra(credential) => Self::Entra { credential, cache: TokenCache::default() },
-        }
-    }
-
-    /// Returns true if the issuer is this source's: identical, not only equal.
-    pub(super) fn is_of(&self, issuer: &Issuer) -> bool {
-        match (self, issuer) {
-            (Self::Key { key, .. }, Issuer::Key(other)) => Arc::ptr_eq(key, other),
-            (Self::Signature(signature), Issuer::Signature(other)) => Arc::ptr_eq(signature, other),
-            #[cfg(feature = "entra")]
-            (Self::Entra { credential, .. }, Issuer::Entra(other)) => Arc::ptr_eq(credential, other),
-            _ => false,
+            cache: TokenCache::default(),
         }
     }
 
@@ -75,74 +55,57 @@ impl TokenSource {
         clock: &HubClock,
         rejected: Option<&AccessToken>,
     ) -> Result<AccessToken, CredentialError> {
-        match self {
-            Self::Key { key, current } => {
-                let (mut current, now) = (lock(current), clock.now());
-                let is_usable = |signed: &&SignedToken| {
-                    now + SIGNING_MARGIN < signed.expires_at
-                        && !rejected.is_some_and(|rejected| signed.token.is_same(rejected))
-                };
-                if let Some(signed) = current.as_ref().filter(is_usable) {
-                    return Ok(signed.token.clone());
-                }
-                let expires_at = now + LIFETIME;
-                let token = key.sign(audience, expires_at)?;
-                *current = Some(SignedToken { token: token.clone(), expires_at });
-                Ok(token)
-            }
-            Self::Signature(signature) => signature.token(audience, clock.now()),
+        match &*self.issuer {
+            // Signs inline: an HMAC takes microseconds, less than handing it to a task.
+            Issuer::Key(key) => self.sign(key, audience, clock.now(), rejected),
+            Issuer::Signature(signature) => signature.token(audience, clock.now()),
             #[cfg(feature = "entra")]
-            Self::Entra { credential, cache } => {
+            Issuer::Entra(credential) => {
                 let issue = || {
                     let credential = credential.clone();
                     async move { credential.issue().await }
                 };
-                cache.token(rejected, issue).await
+                self.cache.token(rejected, issue).await
             }
         }
+    }
+
+    fn sign(
+        &self,
+        key: &SharedAccessKey,
+        audience: &str,
+        now: DateTime<Utc>,
+        rejected: Option<&AccessToken>,
+    ) -> Result<AccessToken, CredentialError> {
+        let mut current = self.signed();
+        let is_usable = |signed: &&SignedToken| {
+            now + SIGNING_MARGIN < signed.expires_at
+                && !rejected.is_some_and(|rejected| signed.token.is_same(rejected))
+        };
+        if let Some(signed) = current.as_ref().filter(is_usable) {
+            return Ok(signed.token.clone());
+        }
+        let expires_at = now + LIFETIME;
+        let token = key.sign(audience, expires_at)?;
+        *current = Some(SignedToken { token: token.clone(), expires_at });
+        Ok(token)
     }
 
     /// Invalidates a token that the hub rejected. Returns true if another one can be obtained now.
     pub(super) fn reject(&self, token: &AccessToken, clock: &HubClock) -> bool {
-        match self {
-            Self::Key { current, .. } => {
-                let was_current = lock(current).take_if(|signed| signed.token.is_same(token)).is_some();
+        match &*self.issuer {
+            Issuer::Key(_) => {
+                let was_current = self.signed().take_if(|signed| signed.token.is_same(token)).is_some();
                 // By a clock that is too far off to be corrected, the next token is no better.
                 !was_current || !clock.is_out_of_range()
             }
-            Self::Signature(signature) => !signature.is_source_of(token),
+            Issuer::Signature(signature) => !signature.is_source_of(token),
             #[cfg(feature = "entra")]
-            Self::Entra { cache, .. } => cache.reject(token, MIN_REFRESH_AGE),
+            Issuer::Entra(_) => self.cache.reject(token, MIN_REFRESH_AGE),
         }
     }
-}
 
-fn lock(current: &Mutex<Option<SignedToken>>) -> MutexGuard<'_, Option<SignedToken>> {
-    current.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::auth::credential::Credential;
-
-    fn credentials() -> Vec<Credential> {
-        let signature = "SharedAccessSignature sr=h.net&sig=a&se=4102444800";
-        vec![
-            Credential::shared_access_key("service", "c2VjcmV0").unwrap(),
-            Credential::shared_access_signature(signature).unwrap(),
-            #[cfg(feature = "entra")]
-            Credential::token(azure_identity::ManagedIdentityCredential::new(None).unwrap()),
-        ]
-    }
-
-    #[test]
-    fn source_is_of_its_own_issuer_only() {
-        let issuers = || credentials().into_iter().map(|credential| credential.issuer());
-        for (index, issuer) in issuers().enumerate() {
-            let source = TokenSource::new(issuer.clone());
-            assert!(source.is_of(&issuer), "{index}");
-            assert!(!issuers().any(|equal| source.is_of(&equal)), "{index}: equal is not identical");
-        }
+    fn signed(&self) -> MutexGuard<'_, Option<SignedToken>> {
+        self.signed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

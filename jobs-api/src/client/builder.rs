@@ -177,7 +177,8 @@ impl ClientBuilder {
     }
 
     /// Sets the duration of one attempt, from connecting to the last byte of the response; 60 seconds by
-    /// default: a hub that is busy lets requests wait for 40. [`RetryPolicy::with_deadline`] limits the whole call.
+    /// default: a hub that is busy lets requests wait for 40. Zero is refused. [`RetryPolicy::with_deadline`] limits
+    /// the whole call.
     #[doc(alias = "timeout")]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
@@ -235,6 +236,9 @@ impl ClientBuilder {
         if !is_resource(&audience) {
             let rule = "it must be a host name, perhaps with a path, without scheme";
             return Err(invalid("ClientBuilder::audience", rule));
+        }
+        if self.attempt_timeout.is_zero() {
+            return Err(invalid("ClientBuilder::attempt_timeout", "it must be longer than zero"));
         }
         let limits = self.limits.map_err(|(setting, rule)| invalid(setting, rule))?;
         let pacer = self.is_paced.then(|| Arc::new(Pacer::new(limits)));

@@ -35,6 +35,11 @@ impl ErrorBody {
         if body.starts_with('<') { Self::from_message(&html_text(body)) } else { Self::from_message(body) }
     }
 
+    /// Returns this error and its causes, from the outermost.
+    pub(super) fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |body| body.cause.as_deref())
+    }
+
     /// Returns true if anything was understood.
     fn is_understood(&self) -> bool {
         self.code.is_some() || self.tracking_id.is_some() || !self.message.is_empty()
@@ -105,13 +110,16 @@ fn split_nested(text: &str) -> Option<(String, ErrorBody)> {
     })
 }
 
-/// Parses `[Tracking ID:]<id>[-TimeStamp:<MM/dd/yyyy HH:mm:ss>]`, in UTC.
+/// Parses `[Tracking ID:]<id>[-TimeStamp:<time>]`; the time is `MM/dd/yyyy HH:mm:ss` in UTC, or RFC 3339.
 fn parse_tracking(text: &str) -> (Option<String>, Option<Timestamp>) {
     let rest = strip_prefix_ignore_case(text, "Tracking ID:").unwrap_or(text);
     let (id, timestamp) = rest.split_once("-TimeStamp:").unwrap_or((rest, ""));
     let id = Some(id.trim().to_owned()).filter(|id| !id.is_empty());
-    let timestamp = chrono::NaiveDateTime::parse_from_str(timestamp.trim(), "%m/%d/%Y %H:%M:%S");
-    (id, timestamp.ok().map(|timestamp| timestamp.and_utc().into()))
+    let timestamp = match chrono::NaiveDateTime::parse_from_str(timestamp.trim(), "%m/%d/%Y %H:%M:%S") {
+        Ok(timestamp) => timestamp.and_utc().into(),
+        Err(_) => Timestamp::from(timestamp.trim()),
+    };
+    (id, Some(timestamp).filter(|timestamp| timestamp.to_utc().is_some()))
 }
 
 fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

@@ -1,4 +1,4 @@
-//! Defects of a server's certificate.
+//! Defects of a server's certificate, and servers without TLS.
 
 use std::fmt;
 
@@ -28,19 +28,8 @@ pub enum CertificateError {
 impl CertificateError {
     /// Finds a defect among the causes of `error`.
     pub(super) fn find(error: &reqwest::Error) -> Option<Self> {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-        while let Some(error) = cause {
-            if let Some(found) = Self::from_rustls(error).or_else(|| Self::from_native_tls(error)) {
-                return Some(found);
-            }
-            // An I/O error returns the source of its inner error, not that error itself.
-            let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            cause = match inner {
-                Some(inner) => Some(inner as _),
-                None => error.source(),
-            };
-        }
-        None
+        inner_causes(error)
+            .find_map(|cause| Self::from_rustls(cause).or_else(|| Self::from_native_tls(cause)))
     }
 
     /// Returns the advice for an operator.
@@ -54,7 +43,7 @@ impl CertificateError {
     }
 
     #[cfg(feature = "rustls-no-provider")]
-    fn from_rustls(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+    fn from_rustls(error: &Layer) -> Option<Self> {
         use rustls::CertificateError as Defect;
 
         let Some(rustls::Error::InvalidCertificate(defect)) = error.downcast_ref() else { return None };
@@ -71,13 +60,13 @@ impl CertificateError {
     }
 
     #[cfg(not(feature = "rustls-no-provider"))]
-    fn from_rustls(_: &(dyn std::error::Error + 'static)) -> Option<Self> {
+    fn from_rustls(_: &Layer) -> Option<Self> {
         None
     }
 
     /// Matches the words of OpenSSL's `X509_verify_cert_error_string`: native-tls gives no code.
     #[cfg(feature = "native-tls")]
-    fn from_native_tls(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+    fn from_native_tls(error: &Layer) -> Option<Self> {
         let message = error.downcast_ref::<native_tls::Error>()?.to_string();
         let (_, reason) = message.split_once("certificate verify failed")?;
         let words = [
@@ -94,9 +83,30 @@ impl CertificateError {
     }
 
     #[cfg(not(feature = "native-tls"))]
-    fn from_native_tls(_: &(dyn std::error::Error + 'static)) -> Option<Self> {
+    fn from_native_tls(_: &Layer) -> Option<Self> {
         None
     }
+}
+
+/// Returns true if the server's first bytes were no TLS, as those of a plain HTTP port. Matches the words of rustls
+/// and of OpenSSL: the client of a user may have either. The outermost message has the URL.
+pub(super) fn is_plain_port(error: &reqwest::Error) -> bool {
+    let words = ["InvalidContentType", "wrong version number", "packet length too long"];
+    error.is_connect()
+        && inner_causes(error)
+            .skip(1)
+            .any(|cause| words.iter().any(|words| cause.to_string().contains(words)))
+}
+
+type Layer = dyn std::error::Error + 'static;
+
+/// Iterates over an error and its causes, those inside I/O errors included.
+fn inner_causes(error: &reqwest::Error) -> impl Iterator<Item = &Layer> {
+    std::iter::successors(Some(error as &Layer), |error| {
+        // An I/O error returns the source of its inner error, not that error itself.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        inner.map(|inner| inner as &Layer).or_else(|| error.source())
+    })
 }
 
 impl fmt::Display for CertificateError {

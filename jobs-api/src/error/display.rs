@@ -13,8 +13,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConnectionString(error) => error.fmt(f),
-            Self::Credential(CredentialError::NoToken(error)) => write!(f, "not sent: {error}"),
-            Self::Credential(error) => error.fmt(f),
+            Self::Credential { error, target: Some(target) } => write!(f, "{target} was not sent: {error}"),
+            Self::Credential { error: CredentialError::NoToken(error), .. } => write!(f, "not sent: {error}"),
+            Self::Credential { error, .. } => error.fmt(f),
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
             Self::InvalidRequest { field, rule, target: None } => write!(f, "not sent: {field} {rule}"),
             Self::InvalidRequest { field, rule, target: Some(target) } => {
@@ -26,8 +27,8 @@ impl fmt::Display for Error {
             }
             Self::JobNotFound { job_id, request_id } => write!(
                 f,
-                "the hub knows no job with the id {job_id}, or does not show it yet (request id {request_id}); \
-                 hint: import and export jobs read the same"
+                "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
+                 {request_id}); hint: import and export jobs read the same"
             ),
             Self::ListNotCompared { job_id, .. } => {
                 write!(
@@ -65,7 +66,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::ConnectionString(error) => error.source(),
-            Self::Credential(error) => error.source(),
+            Self::Credential { error, .. } => error.source(),
             Self::Transport(error) => error.source(),
             Self::UnreadableResponse(error) => error.source(),
             Self::InvalidPayload(error) => Some(error),

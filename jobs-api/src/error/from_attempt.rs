@@ -8,6 +8,7 @@ use reqwest::header::HeaderValue;
 
 use super::Error;
 use super::service::ServiceError;
+use super::text::KEPT_BODY;
 use super::transport::TransportError;
 use super::unreadable_response::UnreadableResponse;
 use crate::auth::{AccessToken, REDACTED};
@@ -90,8 +91,9 @@ fn reason_of_refusal<E>(error: GeneratedError<E>) -> String {
     }
 }
 
-/// Removes tokens from the body and the headers.
+/// Removes tokens from the headers and from the part of the body that is kept.
 fn redact(mut response: ReceivedResponse, token: &AccessToken) -> ReceivedResponse {
+    response.body.truncate(KEPT_BODY);
     response.body = token.redact_body(response.body);
     for value in response.headers.values_mut() {
         if let Some(text) = token.redact_text(&String::from_utf8_lossy(value.as_bytes())) {

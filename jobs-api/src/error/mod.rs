@@ -11,6 +11,7 @@ mod not_in_time;
 mod service;
 pub(crate) mod telemetry;
 pub(crate) mod text;
+mod throttling;
 mod transport;
 mod unreadable_response;
 
@@ -48,8 +49,13 @@ use crate::runtime::{RequestId, UnreadableRow};
 pub enum Error {
     /// The connection string cannot be used.
     ConnectionString(ConnectionStringError),
-    /// The credential cannot be used, or provides no token.
-    Credential(CredentialError),
+    /// The credential cannot be used, or provides no token. Nothing was sent.
+    Credential {
+        /// The reason.
+        error: CredentialError,
+        /// The operation that needed a token and the job's id, if they are known.
+        target: Option<String>,
+    },
     /// The client cannot be built with this setting.
     InvalidConfiguration {
         /// The function that sets it, such as `ClientBuilder::endpoint`.
@@ -157,8 +163,8 @@ impl Error {
         matches!(self, Self::NotInTime(_)) || self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
-    /// Returns true if the hub runs as many jobs as its tier allows (429004): one must end before another
-    /// can start.
+    /// Returns true if the hub has as many jobs as its tier allows (429004), running ones and scheduled ones
+    /// together: one must end or be cancelled before another can be created.
     pub fn is_job_slot_busy(&self) -> bool {
         matches!(self, Self::NotInTime(error) if error.is_slot)
             || self.has_code(&ErrorCode::ThrottlingMaxActiveJobCountExceeded)
@@ -195,7 +201,7 @@ impl Error {
     /// False if no token could be obtained: the token endpoint may be unreachable.
     pub fn is_unauthorized(&self) -> bool {
         match self {
-            Self::Credential(error) => {
+            Self::Credential { error, .. } => {
                 !matches!(error, CredentialError::NoToken(_) | CredentialError::NoRuntime)
             }
             Self::ConnectionString(error) => matches!(error, ConnectionStringError::Unusable { .. }),
@@ -205,14 +211,15 @@ impl Error {
 
     /// Returns true if the same call may succeed later.
     ///
-    /// True for an incomplete response, unless the certificate is not trusted; for the statuses 408, 429,
-    /// 500, 502, 503 and 504; for a missing token; and for a call whose turn did not come in time.
+    /// True for an incomplete response, unless the certificate is not trusted or the port has no TLS; for the
+    /// statuses 408, 429, 500, 502, 503 and 504; for a missing token; and for a call whose turn did not come in
+    /// time.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Credential(error) => matches!(error, CredentialError::NoToken(_)),
+            Self::Credential { error, .. } => matches!(error, CredentialError::NoToken(_)),
             Self::NotInTime(_) => true,
             Self::ListNotCompared { is_retryable, .. } => *is_retryable,
-            Self::Transport(error) => error.certificate().is_none(),
+            Self::Transport(error) => error.certificate().is_none() && !error.is_plain_port(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             _ => false,
         }
@@ -251,7 +258,7 @@ impl Error {
         Self::InvalidRequest { field, rule: rule.into(), target: None }
     }
 
-    /// Adds the operation and the job's id to an invalid request, unless it has a target.
+    /// Adds the operation and the job's id to an error of a call that was not sent, unless it has a target.
     pub(crate) fn in_operation(self, operation: &'static str, job_id: Option<&str>) -> Self {
         self.with_target(match job_id {
             Some(id) => format!("{operation} of {id}"),
@@ -259,10 +266,13 @@ impl Error {
         })
     }
 
-    /// Adds the target to an invalid request, unless it has one.
+    /// Adds the target to an error of a call that was not sent, unless it has one.
     pub(crate) fn with_target(mut self, name: String) -> Self {
-        if let Self::InvalidRequest { target: target @ None, .. } = &mut self {
-            *target = Some(name);
+        match &mut self {
+            Self::InvalidRequest { target, .. } | Self::Credential { target, .. } => {
+                target.get_or_insert(name);
+            }
+            _ => {}
         }
         self
     }
@@ -284,6 +294,6 @@ impl From<ConnectionStringError> for Error {
 
 impl From<CredentialError> for Error {
     fn from(error: CredentialError) -> Self {
-        Self::Credential(error)
+        Self::Credential { error, target: None }
     }
 }

@@ -10,6 +10,7 @@ use super::body::ErrorBody;
 use super::code::ErrorCode;
 use super::headers::{date, retry_after};
 use super::text::{body_text, one_line};
+use super::throttling;
 use crate::limits::{CONCURRENT_JOBS, CONDITION_LENGTH, PERMISSIONS, ROLE};
 use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
 use crate::runtime::{RequestId, Timestamp};
@@ -38,6 +39,7 @@ pub struct ServiceError {
     status: StatusCode,
     content: ErrorBody,
     retry_after: Option<Duration>,
+    operation_type: Option<String>,
     service_request_id: Option<String>,
     clock_skew: Option<TimeDelta>,
     body: String,
@@ -49,13 +51,17 @@ impl ServiceError {
         let header = |name| response.headers.get(name).and_then(|value| value.to_str().ok());
         let body = body_text(&response.body);
         let mut content = ErrorBody::parse(&body);
-        let header_code = header("iothub-errorcode").and_then(ErrorCode::parse);
-        content.code = choose_code(response.status, &content, header_code);
+        content.code = choose_code(response.status, &content, header("iothub-errorcode"));
+        let is_throttled = response.status == StatusCode::TOO_MANY_REQUESTS;
+        let texts = || content.chain().map(|content| content.message.as_str()).filter(|_| is_throttled);
+        let retry_after = retry_after(&response.headers).max(texts().find_map(throttling::wait));
+        let operation_type = texts().find_map(throttling::operation_type).map(str::to_owned);
         Self {
             request,
             status: response.status,
             content,
-            retry_after: retry_after(&response.headers),
+            retry_after,
+            operation_type,
             service_request_id: header("x-ms-request-id").map(str::to_owned),
             clock_skew: date(&response.headers).and_then(|date| clock_skew(date, Utc::now())),
             body,
@@ -70,9 +76,9 @@ impl ServiceError {
 
     /// Returns the service's name for the error, if it gave one.
     ///
-    /// Both the body and the header `iothub-errorcode` may have one. If they disagree, the one whose number
-    /// begins with the HTTP status wins; then a name wins over a number, since two sources number
-    /// differently; then the body wins.
+    /// Both the body and the header `iothub-errorcode` may have one. If they disagree, one whose number does
+    /// not begin with the HTTP status loses; then a name wins over a number, since two sources number
+    /// differently; then a known name wins; then the body.
     pub fn code(&self) -> Option<&ErrorCode> {
         self.content.code.as_ref()
     }
@@ -97,9 +103,15 @@ impl ServiceError {
         self.content.timestamp.as_ref()
     }
 
-    /// Returns the wait that the service asks for with `Retry-After`.
+    /// Returns the wait that the service asks for: with `Retry-After`, or in the text of a 429, such as `Wait
+    /// 10 seconds and try again`. The longer one counts.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Returns the type of operation that is throttled, such as `CRUD`, if the text of a 429 names it.
+    pub fn operation_type(&self) -> Option<&str> {
+        self.operation_type.as_deref()
     }
 
     /// Returns the number of the attempt, from 1.
@@ -143,7 +155,10 @@ impl ServiceError {
                 "a job that is running or has ended cannot be cancelled".into()
             }
             Some(ErrorCode::ThrottlingMaxActiveJobCountExceeded) => {
-                format!("every slot for running jobs is taken ({CONCURRENT_JOBS}): wait for a job to end")
+                format!(
+                    "every slot for jobs is taken ({CONCURRENT_JOBS}), and a scheduled job holds one until it \
+                     has run: wait for a job to end, or cancel a scheduled one"
+                )
             }
             Some(ErrorCode::OperationNotAvailableInCurrentTier) => {
                 "jobs need a hub of the free or a standard tier".into()
@@ -151,8 +166,8 @@ impl ServiceError {
             Some(ErrorCode::JobAlreadyExists) => "every job needs its own id".into(),
             _ => match self.status {
                 StatusCode::UNAUTHORIZED => format!(
-                    "check the host name, the credential and the clock; a policy needs {PERMISSIONS}, an \
-                     identity the role {ROLE}"
+                    "check the host name, the credential, the clock and the network rules of the hub; a policy \
+                     needs {PERMISSIONS}, an identity the role {ROLE}"
                 ),
                 StatusCode::PRECONDITION_FAILED => format!(
                     "a twin update must carry the etag `*`; the hub also rejects a condition of more than \
@@ -263,14 +278,18 @@ fn write_clock_skew(f: &mut fmt::Formatter<'_>, skew: TimeDelta) -> fmt::Result 
 }
 
 /// Chooses between the code of the body and that of the header: see [`ServiceError::code`].
-fn choose_code(status: StatusCode, body: &ErrorBody, header: Option<ErrorCode>) -> Option<ErrorCode> {
-    let fits = |code: &ErrorCode| code.number().map(|number| number / 1000) == Some(status.as_u16().into());
-    let (Some(own), Some(header)) = (&body.code, &header) else { return body.code.clone().or(header) };
-    let prefers_header = match (fits(own), fits(header)) {
-        (true, true) | (false, false) => body.is_numbered,
-        (_, header_fits) => header_fits,
+fn choose_code(status: StatusCode, body: &ErrorBody, header: Option<&str>) -> Option<ErrorCode> {
+    let rank = |code: &ErrorCode, is_name: bool| {
+        let fits = code.number().map(|number| number / 1000 == u32::from(status.as_u16()));
+        (fits != Some(false), is_name, fits.is_some())
     };
-    Some(if prefers_header { header.clone() } else { own.clone() })
+    let header_code = header.and_then(ErrorCode::parse);
+    let (Some(own), Some(other)) = (&body.code, &header_code) else {
+        return body.code.clone().or(header_code);
+    };
+    let is_name = header.is_some_and(|text| text.trim().parse::<u32>().is_err());
+    let prefers_header = rank(other, is_name) > rank(own, !body.is_numbered);
+    Some(if prefers_header { other.clone() } else { own.clone() })
 }
 
 /// Returns how far the hub's clock is ahead of `now`, if that is more than the service tolerates.

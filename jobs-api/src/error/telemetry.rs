@@ -58,7 +58,7 @@ pub(crate) fn kind(error: &Error) -> &'static str {
         Error::Transport(transport) if transport.is_connect() => "connect",
         Error::Transport(_) => "connection",
         Error::UnreadableResponse(_) => "unreadable_response",
-        Error::Credential(_) => "credential",
+        Error::Credential { .. } => "credential",
         Error::NotInTime(_) => "not_in_time",
         Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
         Error::JobConflict { .. } => "job_conflict",

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 /// Bytes of a body that an error keeps.
-const KEPT_BODY: usize = 64 * 1024;
+pub(super) const KEPT_BODY: usize = 64 * 1024;
 /// Characters of a text that a message repeats.
 const SHOWN_TEXT: usize = 1000;
 

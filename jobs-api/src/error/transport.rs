@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::header::HeaderMap;
 use reqwest::{StatusCode, Url};
 
-use super::certificate::CertificateError;
+use super::certificate::{CertificateError, is_plain_port};
 use super::text::body_text;
 use crate::runtime::RequestId;
 use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
@@ -53,6 +53,11 @@ impl TransportError {
     /// is not repeated: another would meet the same certificate.
     pub fn certificate(&self) -> Option<CertificateError> {
         CertificateError::find(self.source.as_ref()?)
+    }
+
+    /// Returns true if the server at the address does not speak TLS.
+    pub(super) fn is_plain_port(&self) -> bool {
+        self.source.as_ref().is_some_and(is_plain_port)
     }
 
     /// Returns true if the attempt took longer than
@@ -116,9 +121,13 @@ impl fmt::Display for TransportError {
         if let Some(certificate) = certificate {
             write!(f, ": {certificate}")?;
         }
+        if self.is_plain_port() {
+            f.write_str(": the server does not speak TLS")?;
+        }
         write!(f, " ({})", request.ids())?;
         let hint = match certificate {
             Some(certificate) => certificate.hint(),
+            None if self.is_plain_port() => Some("check the port and the scheme of the endpoint"),
             None => self.is_connect().then_some("check the host name, the network and the proxy, if any"),
         };
         hint.map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::lost_response::{conclude_cancel, conclude_create};
-use super::validate::{check_job_id, check_request, complete_request};
+use super::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{JobRequest, JobResponse};
@@ -17,7 +17,8 @@ pub(crate) async fn create_job(
     request: &JobRequest,
 ) -> Result<JobResponse, Error> {
     let name = "create_scheduled_job";
-    check_request(id, request).map_err(|error| pipeline.refuse(name, Some(id), error))?;
+    let checked = check_request(id, request).and_then(|()| check_start(request, pipeline.hub_time()));
+    checked.map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let body = &complete_request(id, request);
     let mut operation = pipeline.start(creation(pipeline, name, id, body));
     let create = |api: Api| async move { api.create_scheduled_job(id, body).await };

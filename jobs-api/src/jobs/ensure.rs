@@ -3,7 +3,7 @@
 use super::change::creation;
 use super::lost_response::conclude_ensure;
 use super::read::record_state;
-use super::validate::{check_request, complete_request};
+use super::validate::{check_request, check_start, complete_request};
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{JobRequest, JobResponse};
@@ -17,7 +17,8 @@ pub(crate) async fn ensure_job(
     request: &JobRequest,
 ) -> Result<JobResponse, Error> {
     let name = "ensure_scheduled_job";
-    check_request(id, request).map_err(|error| pipeline.refuse(name, Some(id), error))?;
+    let checked = check_request(id, request).and_then(|()| check_start(request, pipeline.hub_time()));
+    checked.map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let body = &complete_request(id, request);
     let mut operation = pipeline.start(creation(pipeline, name, id, body));
     let result = ensure(&mut operation, id, body).await;

@@ -11,6 +11,8 @@ const SUFFIX_LENGTH: usize = 10;
 
 /// The id of a job: 1 to 64 ASCII letters, digits and `-`. Dereferences to its text.
 ///
+/// Lower case suits every hub: newer ones reject an id with upper-case letters, older ones accept it.
+///
 /// ```
 /// # async fn example(
 /// #     client: jobs_api::Client,
@@ -38,7 +40,7 @@ impl JobId {
         Ok(Self(id))
     }
 
-    /// Creates an id of the prefix, `-` and ten random characters.
+    /// Creates an id of the prefix in lower case, `-` and ten random characters.
     ///
     /// Keep the id, if the call that creates the job may have to be repeated.
     ///
@@ -48,7 +50,7 @@ impl JobId {
     pub fn unique(prefix: &str) -> Result<Self, Error> {
         let digit = || char::from_digit(fastrand::u32(..36), 36).unwrap_or('0');
         let suffix: String = std::iter::repeat_with(digit).take(SUFFIX_LENGTH).collect();
-        Self::new(format!("{prefix}-{suffix}"))
+        Self::new(format!("{}-{suffix}", prefix.to_ascii_lowercase()))
     }
 }
 
@@ -88,6 +90,8 @@ mod tests {
         assert_ne!(one, other);
         assert!(one.starts_with("reboot-") && one.len() == "reboot-".len() + SUFFIX_LENGTH);
         assert_eq!(JobId::unique(&"x".repeat(53)).unwrap().len(), 64);
+        assert!(JobId::unique("Reboot-A").unwrap().starts_with("reboot-a-"));
+        assert_eq!(&*JobId::new("Reboot-43").unwrap(), "Reboot-43");
     }
 
     #[test]

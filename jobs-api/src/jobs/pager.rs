@@ -12,7 +12,6 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use super::cycle::CycleDetector;
 use super::query::{JobFilter, Query, Select};
 use super::read::record_state;
-use crate::auth::redact_tokens;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse, QuerySpecification};
@@ -201,7 +200,6 @@ impl<T: Send + 'static> Listing<T> {
         if received > requested {
             return Err(Error::OversizedPage { requested, received });
         }
-        let unreadable = unreadable.into_iter().map(|row| row.redact(redact_tokens)).collect();
         Ok(Page { items, unreadable, continuation })
     }
 

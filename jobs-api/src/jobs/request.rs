@@ -11,6 +11,8 @@ use crate::runtime::Timestamp;
 
 /// The etag that matches every version of a twin, and the only one that jobs accept.
 pub(crate) const ANY_ETAG: &str = "*";
+/// The key under which a patch holds a value that is no object: no twin has one with a control character.
+const NOT_AN_OBJECT: &str = "\0";
 
 impl JobRequest {
     /// Creates a request for a job that invokes `method` on every device that `condition` selects.
@@ -59,8 +61,8 @@ impl JobRequest {
         }
     }
 
-    /// Starts the job at this time, sent in whole milliseconds. The job starts at once by default, and when
-    /// the time has passed.
+    /// Starts the job at this time, at most 168 hours ahead by the hub's clock, sent in whole milliseconds. The
+    /// job starts at once by default, and when the time has passed.
     #[must_use]
     pub fn starting_at(mut self, start: impl Into<Timestamp>) -> Self {
         self.start_time = Some(start.into());
@@ -114,7 +116,8 @@ impl CloudToDeviceMethod {
         self
     }
 
-    /// Waits this long for a disconnected device to connect: 0 to 300 seconds, rounded up; 0 by default.
+    /// Waits this long for a disconnected device to connect: 0 to 300 seconds, rounded up, and no longer than
+    /// for its answer; 0 by default.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout_in_seconds = Some(i32::try_from(whole_seconds(timeout)).unwrap_or(i32::MAX));
@@ -139,7 +142,7 @@ impl Twin {
 
     /// Merges this object into the desired properties; null deletes a key.
     ///
-    /// Any other value is stored under an empty key, which makes creating the job fail.
+    /// Any other value makes creating the job fail.
     #[must_use]
     pub fn with_desired(mut self, desired: impl Into<Value>) -> Self {
         let properties = self.properties.get_or_insert_with(TwinProperties::default);
@@ -149,7 +152,7 @@ impl Twin {
 
     /// Merges this object into the tags; null deletes a key.
     ///
-    /// Any other value is stored under an empty key, which makes creating the job fail.
+    /// Any other value makes creating the job fail.
     #[must_use]
     pub fn with_tags(mut self, tags: impl Into<Value>) -> Self {
         self.tags = Some(into_object(tags.into()));
@@ -164,6 +167,6 @@ fn whole_seconds(duration: Duration) -> u64 {
 fn into_object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
-        other => Map::from_iter([(String::new(), other)]),
+        other => Map::from_iter([(NOT_AN_OBJECT.to_owned(), other)]),
     }
 }

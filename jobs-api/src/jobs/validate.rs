@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::io;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::condition::UNUSABLE;
 use super::request::ANY_ETAG;
 use crate::error::Error;
+use crate::error::text::one_line;
 use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobType, Twin};
 use crate::limits::{
-    CONDITION_LENGTH, CONNECT_TIMEOUT, JOB_ID_LENGTH, PAYLOAD_SIZE, RESPONSE_TIMEOUT, TWIN_DEPTH, is_job_id,
+    CONDITION_LENGTH, CONNECT_TIMEOUT, JOB_ID_LENGTH, LATEST_START, PAYLOAD_SIZE, RESPONSE_TIMEOUT,
+    TWIN_DEPTH, is_job_id,
 };
 
 /// Checks the request for the job `id`.
@@ -26,6 +29,17 @@ pub(crate) fn check_request(id: &str, request: &JobRequest) -> Result<(), Error>
     }
     if request.start_time.as_ref().is_some_and(|start| start.to_utc().is_none()) {
         return Err(Error::invalid_request("startTime", "must be a time between the years 2 and 9999"));
+    }
+    Ok(())
+}
+
+/// Checks that the job to create does not start too far ahead of the hub's time.
+pub(crate) fn check_start(request: &JobRequest, hub_time: DateTime<Utc>) -> Result<(), Error> {
+    let start = request.start_time.as_ref().and_then(|start| start.to_utc());
+    if start.is_some_and(|start| start.signed_duration_since(hub_time) > LATEST_START) {
+        let hours = LATEST_START.num_hours();
+        let rule = format!("must be at most {hours} hours ahead, by the hub's clock");
+        return Err(Error::invalid_request("startTime", rule));
     }
     Ok(())
 }
@@ -100,6 +114,11 @@ fn check_method(method: &CloudToDeviceMethod) -> Result<(), Error> {
             return Err(Error::invalid_request(field, rule));
         }
     }
+    let (connect, response) = (method.connect_timeout_in_seconds, method.response_timeout_in_seconds);
+    if connect.zip(response).is_some_and(|(connect, response)| connect > response) {
+        let rule = "must not be longer than responseTimeoutInSeconds";
+        return Err(Error::invalid_request("cloudToDeviceMethod.connectTimeoutInSeconds", rule));
+    }
     Ok(())
 }
 
@@ -125,6 +144,10 @@ fn json_size(value: &Value) -> usize {
 }
 
 fn check_twin(twin: &Twin) -> Result<(), Error> {
+    if twin.etag.as_deref().is_some_and(|etag| etag != ANY_ETAG) {
+        let rule = format!("must be `{ANY_ETAG}`: a job updates twins of any version");
+        return Err(Error::invalid_request("updateTwin.etag", rule));
+    }
     let desired = twin.properties.as_ref().and_then(|properties| properties.desired.as_ref());
     let collections = [("updateTwin.tags", twin.tags.as_ref()), ("updateTwin.properties.desired", desired)];
     if collections.iter().all(|(_, members)| members.is_none_or(Map::is_empty)) {
@@ -133,15 +156,34 @@ fn check_twin(twin: &Twin) -> Result<(), Error> {
     }
     for (field, members) in collections {
         let Some(members) = members else { continue };
-        if members.contains_key("") {
-            return Err(Error::invalid_request(field, "must be a JSON object without an empty key"));
-        }
         if members.values().any(|value| is_deeper_than(value, TWIN_DEPTH)) {
             let rule = format!("must not nest objects deeper than {TWIN_DEPTH}");
             return Err(Error::invalid_request(field, rule));
         }
+        if has_control_in_key(members) {
+            let rule = "must be a JSON object without control characters in its keys";
+            return Err(Error::invalid_request(field, rule));
+        }
+        if members.values().any(has_null_item) {
+            return Err(Error::invalid_request(field, "must not have null within an array"));
+        }
     }
     Ok(())
+}
+
+fn has_control_in_key(members: &Map<String, Value>) -> bool {
+    members.iter().any(|(key, value)| {
+        key.chars().any(char::is_control) || value.as_object().is_some_and(has_control_in_key)
+    })
+}
+
+/// Returns true if null is an item of an array.
+fn has_null_item(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| item.is_null() || has_null_item(item)),
+        Value::Object(members) => members.values().any(has_null_item),
+        _ => false,
+    }
 }
 
 /// Returns true if `value` nests more than `depth` objects. Recurses no further than that.
@@ -160,7 +202,7 @@ pub(crate) fn check_condition(condition: Option<&str>) -> Result<(), Error> {
     let condition = condition.unwrap_or_default();
     let refuse = |rule: Cow<'static, str>| Err(Error::invalid_request("queryCondition", rule));
     if let Some(problem) = condition.strip_prefix(UNUSABLE) {
-        return refuse(format!("cannot be used: {problem}").into());
+        return refuse(format!("cannot be used: {}", one_line(problem)).into());
     }
     if condition.trim().is_empty() {
         return refuse("must not be empty; `*` selects every device".into());

@@ -18,7 +18,7 @@ use super::retry_state::{Paced, RetryState};
 use super::telemetry::attempt;
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
-use crate::auth::{AccessToken, CredentialError, TokenError};
+use crate::auth::{AccessToken, CredentialError, TokenError, redact_header};
 use crate::error::{Error, NotInTime};
 use crate::generated;
 use crate::runtime::attempt::Settings;
@@ -37,8 +37,12 @@ impl Pipeline {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
+        let unsent = |error, operation: Option<&'static str>| match operation {
+            Some(operation) => Error::from(error).in_operation(operation, scope.job_id),
+            None => Error::from(error),
+        };
         // Timers and sockets panic without a runtime.
-        Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
+        Handle::try_current().map_err(|_| unsent(CredentialError::NoRuntime, trace.operation()))?;
         let (mut previous, mut rejected) = (None, None);
         let class = if scope.is_read { Class::Read } else { Class::Change };
         let calls = self.pacer.is_some();
@@ -60,7 +64,7 @@ impl Pipeline {
                         trace.record_missing_token(&no_token);
                         return Err(error);
                     }
-                    None => return Err(no_token.into()),
+                    None => return Err(unsent(no_token, trace.operation())),
                 },
             };
             let result = pin!(self.attempt(scope, state, trace, &token, &operation)).await;
@@ -161,6 +165,7 @@ impl Pipeline {
         let number = state.next_attempt();
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
+            redact: redact_header,
             request_id,
             number,
             timeout: state.attempt_timeout(start, self.attempt_timeout),

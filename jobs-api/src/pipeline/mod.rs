@@ -13,23 +13,21 @@ pub(crate) mod retry;
 mod retry_state;
 pub(crate) mod telemetry;
 
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use progenitor_client::ResponseValue;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
+use self::operation::GeneratedCall;
 use self::pacer::Pacer;
 pub use self::response::Response;
 use self::retry::RetryPolicy;
 use self::telemetry::trace::Trace;
 use crate::auth::Authorizer;
 use crate::error::Error;
-use crate::generated;
 use crate::limits::is_job_id;
 use crate::runtime::attempt::OnRequest;
 
@@ -77,16 +75,12 @@ impl Pipeline {
     /// Runs an operation until it succeeds or is not to be repeated, and reads its response.
     ///
     /// `operation` is called once for each attempt, with a generated client for that attempt.
-    pub(crate) async fn execute<T, U, E, F, Fut>(
+    pub(crate) async fn execute<T, U, E>(
         &self,
         scope: Scope<'_>,
-        operation: F,
+        operation: impl GeneratedCall<T, E>,
         read: impl FnOnce(Response<T>) -> Result<U, Error>,
-    ) -> Result<U, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
+    ) -> Result<U, Error> {
         let mut call = self.start(scope);
         let result = pin!(call.run(operation)).await.and_then(read);
         call.end(result)

@@ -39,6 +39,19 @@ pub(crate) enum Conclusion<T> {
     Unknown,
 }
 
+/// A generated operation, called once for each attempt with a client for it.
+pub(crate) trait GeneratedCall<T, E>: Fn(generated::Client) -> Self::Sending {
+    type Sending: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>;
+}
+
+impl<T, E, F, S> GeneratedCall<T, E> for F
+where
+    F: Fn(generated::Client) -> S,
+    S: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+{
+    type Sending = S;
+}
+
 impl Pipeline {
     /// Starts an operation.
     pub(crate) fn start<'a>(&'a self, scope: Scope<'a>) -> Operation<'a> {
@@ -55,11 +68,10 @@ impl Operation<'_> {
     }
 
     /// Makes attempts until one succeeds or none may follow.
-    pub(super) async fn run<T, E, F, Fut>(&mut self, operation: F) -> Result<Response<T>, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
+    pub(super) async fn run<T, E>(
+        &mut self,
+        operation: impl GeneratedCall<T, E>,
+    ) -> Result<Response<T>, Error> {
         let span = self.trace.span();
         // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
         let run = self.pipeline.run(self.scope, &mut self.state, &mut self.trace, operation);
@@ -69,18 +81,12 @@ impl Operation<'_> {
 
     /// Makes attempts at a change. If a response is lost, `read` and `conclude` are to settle the outcome: see
     /// [`resolve`](Self::resolve).
-    pub(crate) async fn change<T, E, F, Fut, R, RFut>(
+    pub(crate) async fn change<T, E>(
         &mut self,
-        operation: F,
-        read: R,
+        operation: impl GeneratedCall<T, E>,
+        read: impl GeneratedCall<T, E>,
         conclude: impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
-    ) -> Result<Box<T>, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-        R: Fn(generated::Client) -> RFut,
-        RFut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
+    ) -> Result<Box<T>, Error> {
         self.state = self.state.restart(self.pipeline.retry, Role::Change);
         let mut previous: Option<Error> = None;
         loop {
@@ -114,16 +120,12 @@ impl Operation<'_> {
     ///
     /// `conclude` gets what was read, and the earliest time by the hub's clock at which the first attempt was sent,
     /// if that is known. It returns `None` if a later reading may tell more.
-    pub(crate) async fn resolve<T, E, R, RFut>(
+    pub(crate) async fn resolve<T, E>(
         &mut self,
         error: Error,
-        read: R,
+        read: impl GeneratedCall<T, E>,
         conclude: impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
-    ) -> Result<Box<T>, Error>
-    where
-        R: Fn(generated::Client) -> RFut,
-        RFut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
+    ) -> Result<Box<T>, Error> {
         let (start, policy) = (Instant::now(), self.pipeline.retry);
         let (mut pause, mut longest) = (asked_pause(&error), READING_PAUSE.0);
         let mut conclusion = None;
@@ -147,16 +149,12 @@ impl Operation<'_> {
 
     /// Reads once, after a pause, in the place that the change has among the calls of the client. Returns the time
     /// that the hub asks to wait if nothing can be concluded yet.
-    async fn look<T, E, R, RFut>(
+    async fn look<T, E>(
         &mut self,
         pause: Duration,
-        read: &R,
+        read: &impl GeneratedCall<T, E>,
         conclude: &impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
-    ) -> Result<Conclusion<T>, Duration>
-    where
-        R: Fn(generated::Client) -> RFut,
-        RFut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
+    ) -> Result<Conclusion<T>, Duration> {
         sleep(pause).await;
         // One attempt: whatever it meets, the next reading follows.
         let policy = RetryPolicy::none().with_deadline(self.pipeline.retry.total());
@@ -165,11 +163,11 @@ impl Operation<'_> {
         conclude(found, self.earliest_sent()).ok_or(Duration::ZERO)
     }
 
-    async fn read_as<T, E, F, Fut>(&mut self, state: &mut RetryState, read: F) -> Result<Box<T>, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
+    async fn read_as<T, E>(
+        &mut self,
+        state: &mut RetryState,
+        read: impl GeneratedCall<T, E>,
+    ) -> Result<Box<T>, Error> {
         let scope = Scope { job_id: self.scope.job_id, is_read: true, ..Scope::default() };
         let span = self.trace.span();
         let run = pin!(self.pipeline.run(scope, state, &mut self.trace, read));

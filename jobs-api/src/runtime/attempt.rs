@@ -28,6 +28,8 @@ pub(crate) type OnRequest = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 pub(crate) struct Settings {
     /// The header `Authorization`.
     pub(crate) authorization: HeaderValue,
+    /// Removes the token of that header from a text; returns `None` if the text has none.
+    pub(crate) redact: fn(&HeaderValue, &str) -> Option<String>,
     pub(crate) request_id: RequestId,
     /// Counts the attempts at the operation, from 1.
     pub(crate) number: u32,
@@ -96,6 +98,11 @@ impl Attempt {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Removes the token of the request from a text; returns `None` if the text has none.
+    pub(crate) fn redact(&self, text: &str) -> Option<String> {
+        (self.settings().redact)(&self.settings().authorization, text)
     }
 
     pub(crate) fn exchange(&self) -> MutexGuard<'_, Exchange> {

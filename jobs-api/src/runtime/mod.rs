@@ -2,6 +2,7 @@
 
 pub(crate) mod aliases;
 pub(crate) mod attempt;
+mod known;
 mod request_id;
 mod rows;
 mod segment;
@@ -9,7 +10,9 @@ mod timestamp;
 mod whole_number;
 
 pub(crate) use self::attempt::Attempt;
+pub(crate) use self::known::{read_known, text_or_number};
 pub use self::request_id::RequestId;
+pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};
 pub(crate) use self::segment::encode_segment;
 pub use self::timestamp::Timestamp;

@@ -14,7 +14,7 @@ use std::fmt::{self, Write as _};
 /// # }
 /// ```
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct RequestId(u128);
+pub struct RequestId([u8; 16]);
 
 impl RequestId {
     pub(crate) fn random() -> Self {
@@ -23,13 +23,13 @@ impl RequestId {
 
     /// Sets the version (4) and the variant of RFC 9562.
     pub(crate) const fn from_bits(bits: u128) -> Self {
-        Self(bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62)
+        Self((bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62).to_be_bytes())
     }
 
     /// Returns the id as ASCII text: every request carries it, so it is written without a formatter.
     pub(crate) fn text(self) -> [u8; 36] {
         let mut text = [b'-'; 36];
-        let mut bits = self.0;
+        let mut bits = u128::from_be_bytes(self.0);
         for (index, byte) in text.iter_mut().enumerate() {
             if !matches!(index, 8 | 13 | 18 | 23) {
                 *byte = b"0123456789abcdef"[(bits >> 124) as usize];

@@ -4,9 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use progenitor_client::{Error, ResponseValue};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+
+use super::attempt::Attempt;
 
 /// The rows that are read before a list counts as malformed: the largest page of any version of the
 /// service. The hub is asked for 100 at most.
@@ -69,6 +72,15 @@ pub struct UnreadableRow {
     reason: String,
 }
 
+/// Reads a response of rows. What an unreadable row repeats of the request's token is removed.
+pub(crate) async fn read_rows<T: DeserializeOwned + fmt::Debug, E>(
+    attempt: &Attempt,
+    response: reqwest::Response,
+) -> Result<ResponseValue<Rows<T>>, Error<E>> {
+    let response = ResponseValue::<Rows<T>>::from_response(response).await?;
+    response.map(|rows| rows.redact(|text| attempt.redact(text)))
+}
+
 impl<T> Rows<T> {
     /// Returns the readable rows.
     pub fn into_vec(self) -> Vec<T> {
@@ -83,6 +95,12 @@ impl<T> Rows<T> {
     pub(crate) fn into_parts(self) -> (Vec<T>, Vec<UnreadableRow>) {
         (self.rows, self.unreadable)
     }
+
+    /// Replaces the texts of the unreadable rows by what `redact` returns for them.
+    fn redact(self, redact: impl Fn(&str) -> Option<String>) -> Self {
+        let unreadable = self.unreadable.into_iter().map(|row| row.redact(&redact)).collect();
+        Self { unreadable, ..self }
+    }
 }
 
 impl UnreadableRow {
@@ -91,7 +109,7 @@ impl UnreadableRow {
         self.index
     }
 
-    /// Returns the row as the hub wrote it, at most its first 64 KiB.
+    /// Returns the row as the hub wrote it without tokens, at most its first 64 KiB.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -101,8 +119,7 @@ impl UnreadableRow {
         &self.reason
     }
 
-    /// Replaces the texts by what `redact` returns for them.
-    pub(crate) fn redact(mut self, redact: impl Fn(&str) -> Option<String>) -> Self {
+    fn redact(mut self, redact: impl Fn(&str) -> Option<String>) -> Self {
         for text in [&mut self.text, &mut self.reason] {
             if let Some(redacted) = redact(text) {
                 *text = redacted;

@@ -18,7 +18,8 @@ const NEVER: (i32, u32, u32) = (9999, 12, 30);
 /// unreadable. Writes UTC with `Z` and at least three fraction digits.
 ///
 /// Some dates of the service mean "never": the first year (`0001-01-01T00:00:00`) and the last days that
-/// .NET knows (9999-12-30 and later). For those, and for text, [`to_utc`](Self::to_utc) returns `None`.
+/// .NET knows (9999-12-30 and later). Those are kept verbatim too. For them, and for text,
+/// [`to_utc`](Self::to_utc) returns `None`.
 ///
 /// ```
 /// use jobs_api::Timestamp;
@@ -69,8 +70,8 @@ impl From<&str> for Timestamp {
         let zoned = || DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc());
         let zoneless = || text.parse::<NaiveDateTime>().map(|instant| instant.and_utc());
         match zoned().or_else(|_| zoneless()) {
-            Ok(instant) => Self(Repr::Instant(instant)),
-            Err(_) => Self(Repr::Text(text.into())),
+            Ok(instant) if !is_never(&instant) => Self(Repr::Instant(instant)),
+            _ => Self(Repr::Text(text.into())),
         }
     }
 }
@@ -170,7 +171,9 @@ mod tests {
             "9999-12-31T23:59:59.9999999-12:00",
         ] {
             assert_eq!(Timestamp::from(text).to_utc(), None, "{text}");
+            assert_eq!(Timestamp::from(text).to_string(), text, "written as it came");
         }
+        assert_eq!(Timestamp::from(DateTime::<Utc>::MAX_UTC).to_utc(), None);
         assert!(Timestamp::from("9999-12-29T23:59:59Z").to_utc().is_some());
         assert!(Timestamp::from("0002-01-01T00:00:00Z").to_utc().is_some());
     }

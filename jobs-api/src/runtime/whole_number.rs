@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, Visitor};
 pub(crate) fn read_whole_number<'de, T: TryFrom<i64>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
-    deserializer.deserialize_any(WholeNumber(PhantomData))
+    deserializer.deserialize_option(WholeNumber(PhantomData))
 }
 
 struct WholeNumber<T>(PhantomData<T>);
@@ -21,8 +21,16 @@ impl<'de, T: TryFrom<i64>> Visitor<'de> for WholeNumber<T> {
         f.write_str("a whole number")
     }
 
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
         Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_i64(self)
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {

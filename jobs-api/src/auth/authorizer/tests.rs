@@ -155,7 +155,7 @@ fn token_signed_elsewhere_expires_by_the_hubs_clock() {
     let now = at(START);
     let clock = HubClock::with_local(move || now);
     let signature = crate::auth::sas::SharedAccessSignature::parse(&text, now).unwrap();
-    let source = TokenSource::Signature(Arc::new(signature));
+    let source = TokenSource::new(Arc::new(Issuer::Signature(signature)));
     assert!(source.token("h.net", &clock, None).now_or_never().unwrap().is_ok());
     clock.observe(now + TimeDelta::hours(2), now, now);
     let error = source.token("h.net", &clock, None).now_or_never().unwrap().unwrap_err();

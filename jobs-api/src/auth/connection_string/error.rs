@@ -1,10 +1,28 @@
-//! The error of an unusable connection string.
+//! The keys of a connection string, and the error of an unusable one.
 
 use std::fmt;
 
-use super::keys::{KEYS, SHARED_ACCESS_KEY, SHARED_ACCESS_KEY_NAME, SHARED_ACCESS_SIGNATURE};
 use crate::auth::error::CredentialError;
 use crate::auth::host::HOST_NAME_RULE;
+
+pub(super) const HOST_NAME: &str = "HostName";
+pub(super) const GATEWAY_HOST_NAME: &str = "GatewayHostName";
+pub(super) const SHARED_ACCESS_KEY_NAME: &str = "SharedAccessKeyName";
+pub(super) const SHARED_ACCESS_KEY: &str = "SharedAccessKey";
+pub(super) const SHARED_ACCESS_SIGNATURE: &str = "SharedAccessSignature";
+
+/// The keys of a hub's connection string.
+pub(super) const KEYS: [&str; 5] =
+    [HOST_NAME, GATEWAY_HOST_NAME, SHARED_ACCESS_KEY_NAME, SHARED_ACCESS_KEY, SHARED_ACCESS_SIGNATURE];
+
+/// The keys of a device's or module's connection string, which cannot create jobs.
+pub(super) const DEVICE_KEYS: [&str; 3] = ["DeviceId", "ModuleId", "x509"];
+
+/// The host that devices are provisioned by; its instances have names below it.
+pub(super) const PROVISIONING_HOST: &str = "azure-devices-provisioning.net";
+
+/// The keys of the connection string of a hub's Event Hubs endpoint.
+pub(super) const EVENT_HUBS_KEYS: [&str; 2] = ["Endpoint", "EntityPath"];
 
 /// An error in a connection string. It names the key, never its value.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,8 +53,12 @@ pub enum ConnectionStringError {
     /// The connection string is that of the hub's Event Hubs endpoint, which serves messages; this key
     /// gives it away.
     OfEventHubs(&'static str),
+    /// The connection string is that of the device provisioning service.
+    OfProvisioning,
     /// The connection string begins with a quotation mark.
     Quoted,
+    /// The connection string ends after its first part, as one that a shell cut at the first `;`.
+    CutOff,
     /// Both a key and a signature are present.
     KeyAndSignature,
     /// The key or signature makes no credential.
@@ -84,6 +106,14 @@ impl fmt::Display for ConnectionStringError {
                 f,
                 "the connection string has the key `{key}` and so belongs to the hub's Event Hubs endpoint; \
                  use that of a shared access policy of the hub"
+            ),
+            Self::OfProvisioning => f.write_str(
+                "the connection string belongs to the device provisioning service; use that of a shared access \
+                 policy of the hub",
+            ),
+            Self::CutOff => f.write_str(
+                "the connection string ends before its first `;`: put it in single quotes, or a shell cuts it \
+                 there",
             ),
             Self::Quoted => {
                 f.write_str("the connection string begins with a quotation mark; remove the quotation marks")

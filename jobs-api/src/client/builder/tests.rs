@@ -45,10 +45,18 @@ fn endpoint_is_a_url_without_user_query_or_fragment() {
 
 #[test]
 fn host_name_has_neither_scheme_nor_path() {
-    for host in ["", "https://contoso.azure-devices.net", "contoso/", "a b", "contoso:port"] {
+    for host in
+        ["", "https://contoso.azure-devices.net", "contoso/", "a b", "contoso:port", "..", "-", "0x7f.1"]
+    {
         let unusable = ClientBuilder { host_name: host.into(), ..builder() };
         assert_refused(unusable, "Client::builder");
     }
+}
+
+#[test]
+fn attempt_without_time_is_refused() {
+    assert_refused(builder().attempt_timeout(Duration::ZERO), "ClientBuilder::attempt_timeout");
+    assert!(builder().attempt_timeout(Duration::from_nanos(1)).build().is_ok());
 }
 
 #[test]
@@ -64,7 +72,10 @@ fn credential_is_required_and_must_match_the_audience() {
     assert_refused(ClientBuilder { credential: None, ..builder() }, "ClientBuilder::credential");
     let of_another = "SharedAccessSignature sr=other.net&sig=a&se=4102444800";
     let builder = || builder().credential(Credential::shared_access_signature(of_another).unwrap());
-    assert!(matches!(builder().build(), Err(Error::Credential(CredentialError::OtherHost { .. }))));
+    assert!(matches!(
+        builder().build(),
+        Err(Error::Credential { error: CredentialError::OtherHost { .. }, .. })
+    ));
     assert!(builder().audience("other.net").build().is_ok());
     assert!(builder().audience("other.net/jobs").build().is_ok());
     for audience in ["", "https://other.net", "other.net/?a", "/jobs"] {

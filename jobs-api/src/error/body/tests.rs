@@ -93,6 +93,19 @@ fn tracking_id_is_split_from_its_time_stamp() {
 }
 
 #[test]
+fn tracking_id_of_a_newer_gateway_is_split_from_its_time() {
+    let body = r#"{"Message":"ErrorCode:JobNotFound;none","ExceptionMessage":"Tracking ID:0AF9D3C5A1B24C6D8E7F001122334455-G2:-TimeStamp:2026-08-15T09:07:36.757669697Z"}"#;
+    let read = ErrorBody::parse(body);
+    assert_eq!(read.tracking_id.as_deref(), Some("0AF9D3C5A1B24C6D8E7F001122334455-G2:"));
+    assert_eq!(read.timestamp.unwrap().to_string(), "2026-08-15T09:07:36.757669697Z");
+    for odd in ["", "soon", "15/08/2026 09:07:36", "0001-01-01T00:00:00Z"] {
+        let body = format!(r#"{{"Message":"a","ExceptionMessage":"Tracking ID:b-G2:-TimeStamp:{odd}"}}"#);
+        let read = ErrorBody::parse(&body);
+        assert_eq!((read.tracking_id.as_deref(), read.timestamp), (Some("b-G2:"), None), "{odd}");
+    }
+}
+
+#[test]
 fn html_page_becomes_its_words() {
     let page = "<!DOCTYPE html><HTML><style>p { color: red }</style><BODY>\n<h2>Length Required</h2>\n<p>HTTP Error 411.</p></BODY>";
     assert_eq!(ErrorBody::parse(page).message, "Length Required HTTP Error 411.");

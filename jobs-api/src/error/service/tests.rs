@@ -56,6 +56,13 @@ fn code_that_fits_the_status_wins_then_a_name_then_the_body() {
     let quota = [("iothub-errorcode", "JobQuotaExceeded")];
     assert_eq!(code(403, &quota, r#"{"errorCode":403001}"#), Some(ErrorCode::JobQuotaExceeded));
     assert_eq!(code(403, &quota, "ErrorCode:IotHubSuspended;x"), Some(ErrorCode::IotHubSuspended));
+    // A name that is not in the list is better than its number.
+    let new = [("iothub-errorcode", "ConfigurationAlreadyExists")];
+    let named = Some(ErrorCode::from("ConfigurationAlreadyExists"));
+    assert_eq!(code(409, &new, r#"{"errorCode":409301,"message":"taken"}"#), named);
+    assert_eq!(code(409, &new, "ErrorCode:409301;taken"), named);
+    assert_eq!(code(409, &[("iothub-errorcode", "409301")], "ErrorCode:New;x"), Some(ErrorCode::from("New")));
+    assert_eq!(code(404, &new, "ErrorCode:JobNotFound;x"), Some(ErrorCode::JobNotFound));
 }
 
 #[test]
@@ -91,4 +98,19 @@ fn retry_after_is_read_in_seconds_and_as_a_date() {
     for odd in ["", "-1", "soon", "1.5", "99999999999999999999999"] {
         assert_eq!(wait(&[("retry-after", odd)]), None, "{odd}");
     }
+}
+
+#[test]
+fn wait_and_operation_type_in_the_text_of_a_429_count() {
+    let text = "The request has been throttled. Wait 10 seconds and try again. Operation type: CRUD";
+    let body = format!(r#"{{"Message":"ErrorCode:ThrottlingBacklogTimeout;{text}"}}"#);
+    let throttled = error(429, &[], &body);
+    assert_eq!(throttled.retry_after(), Some(Duration::from_secs(10)));
+    assert_eq!(throttled.operation_type(), Some("CRUD"));
+    let nested = serde_json::json!({ "Message": format!("ErrorCode:ThrottlingException;Error: 429 {body}") });
+    assert_eq!(error(429, &[], &nested.to_string()).retry_after(), Some(Duration::from_secs(10)));
+    let both = |seconds| error(429, &[("retry-after", seconds)], &body).retry_after();
+    assert_eq!([both("3"), both("30"), both("soon")], [10, 30, 10].map(|s| Some(Duration::from_secs(s))));
+    let refused = error(400, &[], &body);
+    assert_eq!((refused.retry_after(), refused.operation_type()), (None, None));
 }

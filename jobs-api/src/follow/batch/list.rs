@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::error::Error;
-use crate::jobs::condition::{Condition, names_collection, split_device_ids_within};
+use crate::jobs::condition::{Condition, is_operand, names_collection, split_device_ids_within};
 use crate::jobs::validate::check_condition;
-use crate::limits::CONDITION_LENGTH;
+use crate::limits::{CONDITION_LENGTH, DEVICE_ID_LENGTH, DEVICE_ID_PUNCTUATION, is_device_id};
+
+/// Characters of an id that an error shows.
+const SHOWN_ID: usize = 40;
 
 /// A list of devices, in as few parts as fit into conditions: there is at least one.
 #[derive(Debug)]
@@ -21,20 +24,8 @@ impl List {
     /// Splits the list for those of its devices that `condition` selects.
     pub(super) fn split(condition: &str, devices: BTreeSet<String>) -> Result<Self, Error> {
         check_condition(Some(condition))?;
-        if devices.is_empty() {
-            let rule = "must not be for an empty list of devices; `*` without a list selects every device";
-            return Err(Error::invalid_request("queryCondition", rule));
-        }
-        if devices.first().is_some_and(String::is_empty) {
-            let rule = "must not be for a device without an id: the list has an empty one";
-            return Err(Error::invalid_request("queryCondition", rule));
-        }
-        if !is_balanced(condition) {
-            let rule = "must have its parentheses, quotes and `[[ ]]` in pairs: others would extend it beyond \
-                        the list";
-            return Err(Error::invalid_request("queryCondition", rule));
-        }
-        let around = around_list(condition.trim());
+        check_devices(&devices)?;
+        let around = around_list(condition.trim())?;
         let overhead = around.0.chars().count() + around.1.chars().count();
         let devices = Vec::from_iter(devices);
         let parts = split_device_ids_within(&devices, CONDITION_LENGTH.saturating_sub(overhead));
@@ -72,51 +63,53 @@ impl List {
 }
 
 /// Returns the texts that come before and after the list of devices in a condition.
-fn around_list(condition: &str) -> (String, String) {
+fn around_list(condition: &str) -> Result<(String, String), Error> {
     if condition == "*" {
-        return Default::default();
+        return Ok(Default::default());
     }
-    if !names_collection(condition) {
-        return (String::new(), format!(" AND ({condition})"));
+    let (before, condition) = if names_collection(condition) {
+        let (source, condition) = split_source(condition)?;
+        (format!("{source} WHERE "), condition)
+    } else {
+        (String::new(), Some(condition))
+    };
+    if !condition.is_none_or(is_operand) {
+        let rule = "must be made of comparisons, lists of constants, strings without escaped quotes, and \
+                    parentheses in pairs: any other could extend it beyond the list of devices";
+        return Err(Error::invalid_request("queryCondition", rule));
     }
-    // The collection of modules, and their condition.
-    match split_at_where(condition) {
-        Some((source, condition)) => (format!("{source} WHERE "), format!(" AND ({condition})")),
-        None => (format!("{condition} WHERE "), String::new()),
-    }
+    let after = condition.map(|condition| format!(" AND ({condition})")).unwrap_or_default();
+    Ok((before, after))
 }
 
-/// Returns the texts before and after the first `WHERE`, with any whitespace around it.
-fn split_at_where(condition: &str) -> Option<(&str, &str)> {
+/// Splits `FROM devices.modules WHERE …` into the collection and the condition, if there is one.
+fn split_source(condition: &str) -> Result<(&str, Option<&str>), Error> {
+    let after_from = condition["FROM".len()..].trim_start();
     let is_end = |c: char| c.is_whitespace() || c == '(';
-    let upper = condition.to_ascii_uppercase();
-    let mut words = upper.match_indices("WHERE").map(|(start, word)| (start, start + word.len()));
-    let (start, end) = words.find(|(start, end)| {
-        condition[..*start].ends_with(char::is_whitespace) && condition[*end..].starts_with(is_end)
-    })?;
-    Some((condition[..start].trim_end(), condition[end..].trim()))
+    let (collection, rest) = after_from.split_at(after_from.find(is_end).unwrap_or(after_from.len()));
+    let rest = rest.trim_start();
+    let (word, after_where) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
+    if !collection.eq_ignore_ascii_case("devices.modules")
+        || !(word.is_empty() && after_where.is_empty() || word.eq_ignore_ascii_case("WHERE"))
+    {
+        let rule = "must select from `devices.modules` if it names a collection, with `WHERE` after it";
+        return Err(Error::invalid_request("queryCondition", rule));
+    }
+    let source = condition[..condition.len() - rest.len()].trim_end();
+    Ok((source, Some(after_where.trim()).filter(|_| !word.is_empty())))
 }
 
-/// Returns true if parentheses, quotes and the brackets of names are in pairs, so that the condition in
-/// parentheses is one operand.
-fn is_balanced(condition: &str) -> bool {
-    let (mut depth, mut quote) = (0_u32, None);
-    let mut characters = condition.chars();
-    while let Some(c) = characters.next() {
-        match (quote, c) {
-            (Some(_), '\\') => drop(characters.next()),
-            (Some(open), _) => quote = quote.filter(|_| c != open),
-            (None, '\'' | '"') => quote = Some(c),
-            // Within `[[a name]]` neither has a meaning.
-            (None, '[') if characters.as_str().starts_with('[') => {
-                let Some((_, rest)) = characters.as_str().split_once("]]") else { return false };
-                characters = rest.chars();
-            }
-            (None, '(') => depth += 1,
-            (None, ')') if depth == 0 => return false,
-            (None, ')') => depth -= 1,
-            (None, _) => {}
-        }
+fn check_devices(devices: &BTreeSet<String>) -> Result<(), Error> {
+    if devices.is_empty() {
+        let rule = "must not be for an empty list of devices; `*` without a list selects every device";
+        return Err(Error::invalid_request("queryCondition", rule));
     }
-    depth == 0 && quote.is_none()
+    let Some(id) = devices.iter().find(|id| !is_device_id(id)) else { return Ok(()) };
+    let (shown, most) = (id.chars().take(SHOWN_ID).collect::<String>(), DEVICE_ID_LENGTH.end());
+    let ellipsis = if shown.len() < id.len() { "…" } else { "" };
+    let rule = format!(
+        "must not be for the device {shown:?}{ellipsis}: an id has 1 to {most} ASCII letters, digits and \
+         {DEVICE_ID_PUNCTUATION}"
+    );
+    Err(Error::invalid_request("queryCondition", rule))
 }

@@ -49,8 +49,12 @@ impl JobRequest {
     /// up all of them; if a job has none, the result is a [`BatchError`](crate::BatchError), which names the job and
     /// its devices and keeps what the others reported.
     ///
-    /// An empty list or id, an id that does not fit into a condition, and a condition with a parenthesis or a
-    /// quote that is not in a pair make the request invalid: no job is created.
+    /// The condition may have comparisons, lists of constants, strings without escaped quotes, and parentheses in
+    /// pairs; any other could be read so that it extends the job beyond the list. A [`Condition`](crate::Condition)
+    /// whose names have no brackets, quotes, parentheses or backslashes has this form.
+    ///
+    /// Any other condition, an empty list, an id that no device can have, and one that does not fit into a condition
+    /// make the request invalid: no job is created.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client, ids: Vec<String>) -> Result<(), jobs_api::BatchError> {
@@ -77,8 +81,9 @@ impl JobRequest {
     /// in another way. Before the first job is created, all jobs of the list are therefore compared with those of
     /// the hub. If one exists and differs, as after a change of the devices or of the work, none is created: each
     /// job that differs or is missing ends with an [`Error::JobConflict`], and those that exist as requested are
-    /// followed. Devices that only fill further jobs at the end are no conflict. Of two lists under one id in the
-    /// same batch the second is invalid.
+    /// followed. If one cannot be read, none is created or followed: the others end with an
+    /// [`Error::ListNotCompared`]. Devices that only fill further jobs at the end are no conflict. Of two lists under
+    /// one id in the same batch the second is invalid.
     pub fn for_devices<I: IntoIterator<Item: Into<String>>>(self, ids: I) -> BatchRequest {
         let devices = ids.into_iter().map(Into::into).collect();
         BatchRequest { request: self, devices: Some(devices) }

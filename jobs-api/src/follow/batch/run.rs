@@ -5,10 +5,10 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::future::ready;
+use futures_util::future;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use tracing::Instrument as _;
 
@@ -41,8 +41,8 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The error of a job, such as an invalid request or an [`Error::JobConflict`], does not end the others. A
 /// job that failed, or did on some devices, is no error: see [`JobReport::outcome`].
 ///
-/// A [list of devices](crate::types::JobRequest::for_devices) may take several jobs, which count separately. Its
-/// report sums them up when all have ended or are awaited no longer. If one has an error, the [`BatchError`]
+/// A [list of devices](crate::types::JobRequest::for_devices) may need several jobs, which count separately. Its
+/// report sums them up once none of them is waited for. If one has an error, the [`BatchError`]
 /// names it with its devices and has the report of the others; repeating the batch creates only what is missing.
 ///
 /// Jobs proceed only while the stream is polled. Dropping it creates no further job; those that were created go
@@ -75,23 +75,24 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub struct RunJobs<'a> {
     runner: Runner,
     slot_deadline: Duration,
-    state: State<'a>,
+    /// The requests, until the first poll.
+    requests: Option<Requests<'a>>,
+    results: BatchResults<'a>,
 }
 
 type Requests<'a> = BoxStream<'a, (String, BatchRequest)>;
 type BatchResults<'a> = BoxStream<'a, (String, Result<JobReport, BatchError>)>;
 
-enum State<'a> {
-    New(Requests<'a>),
-    Running(BatchResults<'a>, Arc<BatchTrace>),
-    Ended,
-}
-
 impl<'a> RunJobs<'a> {
     pub(in crate::follow) fn new(client: Client, requests: Requests<'a>) -> Self {
         let settings = Settings::default();
         let runner = Runner { client, concurrency: CONCURRENCY, settings, rows_timeout: ROWS_TIMEOUT };
-        Self { runner, slot_deadline: SLOT_DEADLINE, state: State::New(requests) }
+        Self {
+            runner,
+            slot_deadline: SLOT_DEADLINE,
+            requests: Some(requests),
+            results: stream::empty().boxed(),
+        }
     }
 
     /// Sets how many jobs are in progress at a time, 20 by default: they wait for a slot, run in the hub, or
@@ -103,8 +104,8 @@ impl<'a> RunJobs<'a> {
         self
     }
 
-    /// Sets how long a job waits for its slot and its turn, unlimited by default. After that its error answers
-    /// true to [`Error::is_job_slot_busy`] or [`Error::is_throttled`].
+    /// Sets how long a job waits for its slot and its turn, unlimited by default. It then ends with an error for which
+    /// [`Error::is_job_slot_busy`] or [`Error::is_throttled`] returns true.
     pub fn slot_deadline(mut self, slot_deadline: Duration) -> Self {
         self.slot_deadline = slot_deadline.min(SLOT_DEADLINE);
         self
@@ -141,7 +142,7 @@ impl<'a> RunJobs<'a> {
     }
 
     /// Starts to run the requests.
-    fn start(&self, requests: Requests<'a>) -> State<'a> {
+    fn start(&self, requests: Requests<'a>) -> BatchResults<'a> {
         let mut runner = self.runner.clone();
         let retry = runner.client.retry_policy().with_slot_deadline(self.slot_deadline);
         runner.client = runner.client.with_retry(retry);
@@ -149,6 +150,7 @@ impl<'a> RunJobs<'a> {
         let trace = Arc::new(BatchTrace::start(runner.client.host_name()));
         let jobs = prepare_all(requests, runner.clone(), trace.clone());
         let (job_trace, request_trace) = (trace.clone(), trace.clone());
+        let end = stream::once(async move { trace.end() }).filter_map(|()| future::ready(None));
         let runs = jobs.map(move |(origin, index, job)| {
             let (runner, trace) = (runner.clone(), job_trace.clone());
             async move {
@@ -162,9 +164,9 @@ impl<'a> RunJobs<'a> {
             if let Some((_, result)) = &result {
                 request_trace.record_result(result);
             }
-            ready(result)
+            future::ready(result)
         });
-        State::Running(results.boxed(), trace)
+        results.chain(end).boxed()
     }
 }
 
@@ -196,21 +198,15 @@ impl Stream for RunJobs<'_> {
     type Item = (String, Result<JobReport, BatchError>);
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match std::mem::replace(&mut self.state, State::Ended) {
-                State::New(requests) => self.state = self.start(requests),
-                State::Running(mut results, trace) => {
-                    let item = results.poll_next_unpin(context);
-                    match item {
-                        // The spans end now, not when the stream is dropped.
-                        Poll::Ready(None) => trace.end(),
-                        _ => self.state = State::Running(results, trace),
-                    }
-                    return item;
-                }
-                State::Ended => return Poll::Ready(None),
-            }
+        if let Some(requests) = self.requests.take() {
+            self.results = self.start(requests);
         }
+        let item = ready!(self.results.poll_next_unpin(context));
+        if item.is_none() {
+            // The span ends now, not when the stream is dropped.
+            self.results = stream::empty().boxed();
+        }
+        Poll::Ready(item)
     }
 }
 

@@ -9,6 +9,7 @@ use super::error::BatchError;
 use crate::error::Error;
 use crate::error::telemetry::{Description, ErrorType, FailureStatus, record_failure};
 use crate::follow::report::JobReport;
+use crate::jobs::outcome::JobOutcome;
 use crate::targets::BATCH;
 
 /// The trace of a batch under way.
@@ -82,7 +83,7 @@ impl BatchTrace {
         })
     }
 
-    /// Notes a request that was taken from the program, and its number of jobs.
+    /// Records a request that was taken from the program, and its number of jobs.
     pub(super) fn record_request(&self, jobs: usize) {
         self.update(|sums| {
             sums.requests += 1;
@@ -90,7 +91,7 @@ impl BatchTrace {
         });
     }
 
-    /// Notes the end of a job, and reports it with the progress of the batch.
+    /// Records the end of a job, and reports it with the progress of the batch.
     pub(super) fn record_job(&self, job_id: &str, result: Result<&JobReport, &Error>) {
         let sums = self.update(|sums| {
             sums.jobs_ended += 1;
@@ -103,35 +104,29 @@ impl BatchTrace {
             }
         });
         let Sums { jobs, jobs_ended, jobs_failed, .. } = sums;
-        self.span.in_scope(|| match result {
-            Ok(report) => info!(
+        let (report, error) = (result.ok(), result.err());
+        let outcome = report.map(JobReport::outcome);
+        let has_ended = outcome.is_none_or(JobOutcome::is_final);
+        self.span.in_scope(|| {
+            info!(
                 target: BATCH,
                 job_id,
-                outcome = %report.outcome(),
-                devices = report.devices,
-                devices_failed = report.failed,
-                devices_without_result = report.without_result,
+                outcome = %outcome.map_or_else(|| "no report".to_owned(), |outcome| outcome.to_string()),
+                devices = report.map(|report| report.devices),
+                devices_failed = report.map(|report| report.failed),
+                devices_without_result = report.map(|report| report.without_result),
+                // The error itself has been reported.
+                "error.type" = error.map(|error| display(ErrorType(error))),
                 jobs,
                 jobs_ended,
                 jobs_failed,
                 "{}",
-                if report.outcome().is_final() { "a job ended" } else { "the end of a job is awaited no longer" }
-            ),
-            // The operation that failed has reported the error.
-            Err(error) => info!(
-                target: BATCH,
-                job_id,
-                outcome = "no report",
-                "error.type" = %ErrorType(error),
-                jobs,
-                jobs_ended,
-                jobs_failed,
-                "a job ended"
-            ),
+                if has_ended { "a job ended" } else { "stopped waiting for a job" }
+            );
         });
     }
 
-    /// Notes the result of a request. The first failure sets the status of the span, at its end: until then a
+    /// Records the result of a request. The first failure sets the status of the span, at its end: until then a
     /// log would show it in the lines of the other jobs.
     pub(super) fn record_result(&self, result: &Result<JobReport, BatchError>) {
         self.update(|sums| {
@@ -181,7 +176,8 @@ impl Drop for BatchTrace {
 
 /// Reports an error that comes from no operation, in the current span.
 pub(super) fn report_refusal(error: &Error) {
-    warn!(target: BATCH, error = %Description(error), "error.type" = %ErrorType(error));
+    // Not as an error, which would set the status of the span before its end.
+    warn!(target: BATCH, reason = %Description(error), "error.type" = %ErrorType(error), "a job was refused");
 }
 
 /// Records the outcome of a job, or the status of the failure, on its span.

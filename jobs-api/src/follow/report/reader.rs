@@ -72,7 +72,7 @@ impl ReportReader {
         let mut unreadable = None;
         while let Some(page) = pages.next().await {
             match page {
-                Ok(page) => sums.add(page),
+                Ok(page) => sums.add(&page),
                 // Its rows are missing from the report; those of the other pages are not.
                 Err(error @ Error::UnreadableResponse(_)) => unreadable = Some(error),
                 Err(error) => return Err(error),
@@ -100,7 +100,7 @@ impl<'a> Sums<'a> {
         Self { report, final_rows: 0, without_row }
     }
 
-    fn add(&mut self, page: Page<DeviceJob>) {
+    fn add(&mut self, page: &Page<DeviceJob>) {
         for row in &page.items {
             self.report.add(row);
             self.final_rows += u64::from(row.is_final());
@@ -121,5 +121,33 @@ impl<'a> Sums<'a> {
         report.without_result = expected.saturating_sub(report.succeeded + report.failed);
         report.devices_without_row = without_row.into_iter().map(str::to_owned).collect();
         (report, is_complete)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_of_a_million_devices_is_small_and_counts_the_one_that_is_missing() {
+        let job =
+            r#"{"status":"completed","deviceJobStatistics":{"deviceCount":1000000,"succeededCount":900000}}"#;
+        let job = serde_json::from_str(job).unwrap();
+        let row = |n| {
+            let status = if n == 0 { "failed" } else { "completed" };
+            let json = format!(r#"{{"deviceId":"device","status":"{status}"}}"#);
+            serde_json::from_str(&json).unwrap()
+        };
+        let page =
+            |rows| Page { items: (0..rows).map(row).collect(), unreadable: vec![], continuation: None };
+        let listed = Listed::default();
+        let mut sums = Sums::start(&job, &listed);
+        let (full, last) = (page(10), page(9));
+        (1..100_000).for_each(|_| sums.add(&full));
+        sums.add(&last);
+        let (report, is_complete) = sums.finish(&listed);
+        assert!(!is_complete);
+        assert_eq!((report.devices, report.failed, report.without_result), (999_999, 100_000, 1));
+        assert_eq!((report.failures.len(), report.by_status.len()), (1000, 2));
     }
 }

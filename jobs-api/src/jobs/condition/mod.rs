@@ -9,6 +9,7 @@ mod attribute;
 mod error;
 mod expression;
 mod literal;
+mod operand;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +19,4 @@ pub use self::error::ConditionError;
 pub use self::expression::Condition;
 pub(crate) use self::expression::{UNUSABLE, names_collection};
 pub use self::literal::Literal;
+pub(crate) use self::operand::is_operand;

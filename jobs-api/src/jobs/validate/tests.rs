@@ -158,6 +158,16 @@ fn method_has_a_name_a_bounded_payload_and_bounded_timeouts() {
         let method = CloudToDeviceMethod::new("m").with_response_timeout(Duration::from_secs(seconds));
         assert_refused(call(method), "cloudToDeviceMethod.responseTimeoutInSeconds", "5 to 300");
     }
+    let both = |connect: u64, response: u64| {
+        let method = CloudToDeviceMethod::new("m").with_connect_timeout(Duration::from_secs(connect));
+        call(method.with_response_timeout(Duration::from_secs(response)))
+    };
+    assert_refused(
+        both(31, 30),
+        "cloudToDeviceMethod.connectTimeoutInSeconds",
+        "not be longer than response",
+    );
+    check_request("job", &both(30, 30)).unwrap();
     for seconds in [301, u64::MAX] {
         let method = CloudToDeviceMethod::new("m").with_connect_timeout(Duration::from_secs(seconds));
         assert_refused(call(method), "cloudToDeviceMethod.connectTimeoutInSeconds", "0 to 300");
@@ -177,11 +187,72 @@ fn twin_patch_writes_tags_or_desired_properties() {
 }
 
 #[test]
+fn twin_patch_has_no_null_within_an_array() {
+    let patch = |tags: Value| JobRequest::twin_update(Twin::patch().with_tags(tags), "*");
+    for tags in [
+        json!({ "a": [null] }),
+        json!({ "a": { "b": [1, null, 2] } }),
+        json!({ "a": [[[null]]] }),
+        json!({ "": [{ "b": [null] }] }),
+    ] {
+        assert_refused(patch(tags), "updateTwin.tags", "must not have null within an array");
+    }
+    let desired = Twin::patch().with_desired(json!({ "a": [null] }));
+    assert_refused(JobRequest::twin_update(desired, "*"), "updateTwin.properties.desired", "null within");
+    for tags in [json!({ "a": null }), json!({ "a": { "b": null } }), json!({ "a": [] })] {
+        check_request("job", &patch(tags)).unwrap();
+    }
+}
+
+#[test]
+fn twin_patch_has_keys_without_control_characters() {
+    let patch = |tags: Value| JobRequest::twin_update(Twin::patch().with_tags(tags), "*");
+    for key in ["\0", "a\nb", "\u{7f}", "\u{85}"] {
+        for tags in [json!({ key: 1 }), json!({ "a": { "b": { key: 1 } } })] {
+            assert_refused(patch(tags), "updateTwin.tags", "without control characters");
+        }
+    }
+    for key in ["", "größe", "\u{1F980}"] {
+        check_request("job", &patch(json!({ key: { key: 1 } }))).unwrap();
+    }
+}
+
+#[test]
+fn twin_patch_is_for_any_version() {
+    for etag in ["", "\"*\"", "AAAAAAAAAAE=", "**", "*\n"] {
+        let twin = Twin { etag: Some(etag.into()), ..Twin::patch().with_tags(json!({ "a": 1 })) };
+        assert_refused(JobRequest::twin_update(twin, "*"), "updateTwin.etag", "must be `*`");
+    }
+}
+
+#[test]
 fn twin_patch_nests_at_most_10_objects() {
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!({ "a": [inner] }));
     let patch = |depth| JobRequest::twin_update(Twin::patch().with_tags(json!({ "a": nested(depth) })), "*");
     assert!(check_request("job", &patch(10)).is_ok());
     assert_refused(patch(11), "updateTwin.tags", "deeper than 10");
+}
+
+#[test]
+fn start_is_at_most_168_hours_ahead() {
+    let now = Utc.with_ymd_and_hms(2026, 8, 15, 9, 0, 0).unwrap();
+    let start = |hours, millis| {
+        method().starting_at(now + chrono::TimeDelta::hours(hours) + chrono::TimeDelta::milliseconds(millis))
+    };
+    for request in [method(), start(-1_000_000, 0), start(0, 0), start(168, 0)] {
+        check_start(&request, now).unwrap();
+    }
+    for request in [start(168, 1), start(1_000_000, 0)] {
+        let error = check_start(&request, now).unwrap_err().to_string();
+        assert_eq!(error, "not sent: startTime must be at most 168 hours ahead, by the hub's clock");
+    }
+}
+
+#[test]
+fn unusable_condition_prints_on_one_line() {
+    let request = JobRequest::device_method(CloudToDeviceMethod::new("m"), "\0a\nb\u{1b}[2J\r\u{202e}");
+    let error = check_request("job", &request).unwrap_err().to_string();
+    assert_eq!(error, "not sent: queryCondition cannot be used: a b[2J");
 }
 
 #[test]

@@ -77,6 +77,11 @@ impl<'a> Trace<'a> {
         self.span.clone()
     }
 
+    /// Returns the name of the operation, if it is known.
+    pub(in crate::pipeline) fn operation(&self) -> Option<&'static str> {
+        self.operation
+    }
+
     /// Starts the measurement of a wait for the pacer.
     pub(in crate::pipeline) fn start_hold(&self) -> Option<Instant> {
         read_clock()

@@ -391,7 +391,12 @@ pub(super) const CASES: &[Accepted] = &[
             "- `id`: Limits: `maxLength` `64`, format `uuid`.",
             "pub created: ::std::option::Option<crate::runtime::Timestamp>",
         ],
-        lacks: &["uuid::", "NonZero", "deny_unknown_fields", "::std::convert::TryFrom"],
+        lacks: &[
+            "uuid::",
+            "NonZero",
+            "#[serde(deny_unknown_fields)] pub struct Counts",
+            "::std::convert::TryFrom",
+        ],
         ..CASE
     },
     Accepted {

@@ -96,15 +96,14 @@ fn condition_of_the_request_holds_for_the_list_too() {
 
 #[test]
 fn odd_ids_are_quoted() {
-    let jobs = jobs("job", reboot("*").for_devices(["it's", "é\u{1F980}", "a\\b", "']"]));
-    let list = r"'\u0027]', 'a\\b', 'it\u0027s', 'é";
-    assert_eq!(jobs[0].1, format!("deviceId IN [{list}\u{1F980}']"));
+    let jobs = jobs("job", reboot("*").for_devices(["it's", "'", "a=1(", "-:.+%_#*?!(),=@;$"]));
+    let list = r"'\u0027', '-:.+%_#*?!(),=@;$', 'a=1(', 'it\u0027s'";
+    assert_eq!(jobs[0].1, format!("deviceId IN [{list}]"));
 }
 
 #[test]
 fn empty_list_is_never_all_devices() {
     assert!(refusal("job", reboot("*").for_devices([""; 0])).contains("must not be for an empty list"));
-    assert!(refusal("job", reboot("*").for_devices(["a", ""])).contains("the list has an empty one"));
     assert!(refusal("job", reboot("").for_devices(["a"])).contains("must not be empty"));
     assert!(refusal("job", JobRequest::default().for_devices(["a"])).contains("must not be empty"));
 }
@@ -120,24 +119,61 @@ fn condition_cannot_end_before_its_parenthesis() {
         "tags.[[a) OR (",
     ] {
         let error = refusal("job", reboot(condition).for_devices(["d"]));
-        assert!(error.contains("parentheses, quotes and `[[ ]]` in pairs"), "{condition}: {error}");
+        assert!(error.contains("could extend it beyond the list of devices"), "{condition}: {error}");
     }
-    for condition in [
-        "(a = 1 OR (b = 2)) AND c = 3",
-        "a = ')('",
-        r"a = 'it\'s (' AND b = 2",
-        r#"a = "')" OR b = 'x''('"#,
-        "tags.[[it's (]] = '[['",
-    ] {
+    for condition in ["(a = 1 OR (b = 2)) AND c = 3", "a = ')('", "tags.[[2nd one]] = '[['"] {
         assert_eq!(jobs("job", reboot(condition).for_devices(["d"])).len(), 1, "{condition}");
     }
 }
 
 #[test]
+fn condition_of_a_list_selects_from_devices_or_their_modules() {
+    for condition in [
+        "FROM devices WHERE a = 1",
+        "FROM devices.modules, devices WHERE a = 1",
+        "FROM devices.modules AS m WHERE a = 1",
+        "FROM devices.modules WHEREa = 1",
+        "FROM devices.modules(a = 1)",
+        "FROM devices.modules GROUP BY a",
+        "FROM \u{1F980}",
+    ] {
+        let error = refusal("job", reboot(condition).for_devices(["d"]));
+        assert!(error.contains("must select from `devices.modules`"), "{condition}: {error}");
+    }
+    let error = refusal("job", reboot("FROM devices.modules WHERE").for_devices(["d"]));
+    assert!(error.contains("queryCondition"), "{error}");
+}
+
+#[test]
+fn id_that_no_device_has_is_refused_and_shown() {
+    for (id, shown) in [
+        ("", r#""""#),
+        (" a", r#"" a""#),
+        ("a ", r#""a ""#),
+        ("a b", r#""a b""#),
+        ("a\n\u{1b}[2J\0", r#""a\n\u{1b}[2J\0""#),
+        ("größe", r#""größe""#),
+        ("\u{202e}a", r#""\u{202e}a""#),
+        ("a/b", r#""a/b""#),
+        ("a\"b\\", r#""a\"b\\""#),
+        (&"x".repeat(129), &format!("{:?}…", "x".repeat(40))),
+        (&"é".repeat(1_000_000), &format!("{:?}…", "é".repeat(40))),
+    ] {
+        let error = refusal("job", reboot("*").for_devices(["ok", id]));
+        let start =
+            format!("not sent: queryCondition must not be for the device {shown}: an id has 1 to 128 ");
+        assert!(error.starts_with(&start), "{error}");
+    }
+    assert_eq!(jobs("job", reboot("*").for_devices(["x".repeat(128)])).len(), 1);
+}
+
+#[test]
 fn id_that_does_not_fit_makes_the_whole_request_invalid() {
-    let fits = "x".repeat(CONDITION_LENGTH - "deviceId IN ['']".len());
-    assert_eq!(jobs("job", reboot("*").for_devices([fits.as_str(), "a"])).len(), 2);
-    let error = refusal("job", reboot("*").for_devices([format!("{fits}x").as_str(), "a"]));
+    let id = "x".repeat(128);
+    let around = format!("deviceId IN ['{id}'] AND (tags.a = '')").len();
+    let request = |length| reboot(Condition::tag("a").eq("x".repeat(length)));
+    assert_eq!(jobs("job", request(CONDITION_LENGTH - around).for_devices([id.as_str(), "a"])).len(), 2);
+    let error = refusal("job", request(CONDITION_LENGTH - around + 1).for_devices([id.as_str(), "a"]));
     assert!(error.contains("has no room for one of the device ids"), "{error}");
     let no_room = Condition::tag("a").eq("x".repeat(8150));
     assert!(refusal("job", reboot(no_room).for_devices(["device-0001"])).contains("has no room"));
@@ -150,7 +186,7 @@ fn id_of_a_split_request_leaves_room_for_the_number() {
     assert_eq!(jobs(&longest, reboot("*").for_devices(ids())).len(), 20);
     let error = refusal(&format!("{longest}x"), reboot("*").for_devices(ids()));
     assert!(
-        error.contains("jobId must have at most 56 characters: the list of devices takes 20 jobs"),
+        error.contains("jobId must have at most 56 characters: the list of devices needs 20 jobs"),
         "{error}"
     );
     assert_eq!(jobs(&"x".repeat(64), reboot("*").for_devices(["a"])).len(), 1);

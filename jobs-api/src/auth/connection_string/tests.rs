@@ -59,6 +59,14 @@ fn every_error_names_its_key() {
     assert_eq!(error(&both), E::KeyAndSignature);
     assert_eq!(error("Endpoint=sb://h/;EntityPath=e"), E::OfEventHubs("Endpoint"));
     assert_eq!(error(&format!("\"HostName=h;{policy}\"")), E::Quoted);
+    for host in ["global.azure-devices-provisioning.net", "Contoso.Azure-Devices-Provisioning.NET:443"] {
+        assert_eq!(error(&format!("HostName={host};{policy}")), E::OfProvisioning);
+        assert_eq!(error(&format!("HostName={host}")), E::OfProvisioning);
+    }
+    let own = format!("HostName=azure-devices-provisioning.net.example;{policy}");
+    assert!(own.parse::<ConnectionString>().is_ok());
+    assert_eq!(error("HostName=contoso.azure-devices.net"), E::CutOff);
+    assert_eq!(error("HostName=h;"), E::Missing("SharedAccessKeyName"));
     let key = "SharedAccessKey";
     let expected = CredentialError::KeyIsNotBase64;
     assert_eq!(

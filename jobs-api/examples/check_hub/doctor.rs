@@ -39,7 +39,7 @@ pub(crate) async fn examine(target: &Target, jobs: &Jobs) -> Vec<Line> {
     ];
     let is_accepted = results.iter().any(|(_, _, result)| is_accepted(result));
     let no_token = results.iter().find_map(|(_, _, result)| match result {
-        Err(error @ Error::Credential(_)) => Some(words(error)),
+        Err(error @ Error::Credential { .. }) => Some(words(error)),
         _ => None,
     });
     lines.push(token(is_accepted, no_token, results.iter().all(|(_, _, result)| is_refused(result))));
@@ -66,7 +66,7 @@ fn network(read: &Result<(), Error>) -> Line {
         Err(error @ Error::Transport(transport)) if transport.certificate().is_none() => {
             line("network", false, words(error))
         }
-        Err(Error::Credential(_)) => line("network", None, "no request was sent"),
+        Err(Error::Credential { .. }) => line("network", None, "no request was sent"),
         _ => line("network", true, "the hub answers"),
     }
 }

@@ -7,12 +7,13 @@ use chrono::{TimeDelta, Utc};
 use jobs_api::types::{
     CloudToDeviceMethod, DeviceJob, DeviceJobStatus, JobRequest, JobStatus, QuerySpecification, Twin,
 };
-use jobs_api::{Client, Timestamp};
+use jobs_api::{Client, JobOutcome, Timestamp};
 use jobs_emulator::{Device, Emulator, HubBehavior, MethodAnswer, Pace, PayloadEcho};
 use serde_json::json;
 
 use crate::support::{
-    AT_ONCE, client, later_jobs_hold_no_slot, quick_hub, reboot, slow_hub, wait_for, wait_for_end,
+    AT_ONCE, client, later_jobs_hold_no_slot, quick_hub, reboot, set_interval, slow_hub, wait_for,
+    wait_for_end,
 };
 
 /// Returns the rows of the job, one per device.
@@ -93,6 +94,17 @@ async fn offline_device_fails_at_the_time_limit_while_the_job_completes() {
     let failed = rows.iter().find(|row| row.status == Some(DeviceJobStatus::Failed)).unwrap();
     assert_eq!(failed.device_id.as_deref(), Some("off"));
     assert_eq!(failed.error.as_ref().unwrap().code.as_deref(), Some("JobRunPreconditionFailed"));
+}
+
+#[tokio::test]
+async fn offline_device_is_updated_in_the_cloud() {
+    let hub = Emulator::builder().pace(AT_ONCE).device(Device::new("off").offline()).start().await;
+    let client = client(&hub);
+    client.create_scheduled_job("job", &set_interval()).await.unwrap();
+    wait_for_end(&client, "job").await;
+    let report = client.job_report("job").await.unwrap();
+    assert_eq!(report.outcome(), JobOutcome::Succeeded);
+    assert_eq!(hub.twin("off").unwrap()["properties"]["desired"]["interval"], json!(30));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod devices;
 mod entra;
 mod enums;
 mod execution;
+mod facts;
 mod hub;
 mod idempotence;
 mod list_conditions;

@@ -228,6 +228,18 @@ async fn busy_job_slot_is_retried_within_the_slot_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn answer_of_a_hub_that_queues_requests_for_40_seconds_is_awaited() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(1), Fault::Delay(Duration::from_secs(40)));
+    let client = client(&hub);
+    let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
+    clock.advance_until(|| call.is_finished()).await;
+    assert_eq!(call.await.unwrap().unwrap().status, Some(JobStatus::Queued));
+    assert_eq!(received_methods(&hub), "PUT");
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropped_call_sends_no_more_requests() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;

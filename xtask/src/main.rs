@@ -7,6 +7,7 @@ mod checks;
 mod culprit;
 mod document;
 mod enums;
+mod facts_page;
 mod generator;
 mod grammar;
 mod json;

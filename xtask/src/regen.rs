@@ -9,12 +9,13 @@ use std::time::Instant;
 use serde_json::json;
 use similar::TextDiff;
 
+use crate::facts_page;
 use crate::outcome::Outcome;
 use crate::render::{Rendered, render};
 use crate::spec::{Spec, SpecError};
 use crate::surface::{HandWritten, Report, Surface, compare};
 use crate::upstream::deviations;
-use crate::workspace::{CLIENT, DEVIATIONS, README, SPEC};
+use crate::workspace::{CLIENT, DEVIATIONS, FACTS, FACTS_PAGE, README, SPEC};
 
 const REMEDY: &str = "`cargo xtask regen` brings it up to date";
 
@@ -44,21 +45,21 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
     let rendered = rendered.map_err(|defect| SpecError { file: SPEC.into(), defect })?;
     let report = consequences(root, &previous, &rendered)?;
     let writes = !options.check && !options.dry_run;
-    let readme = stale_readme(root)?;
+    let pages = stale_pages(root)?;
     if writes {
         fs::write(&file, &rendered.source).map_err(|error| format!("{CLIENT} cannot be written: {error}"))?;
-        if let Some(readme) = &readme {
-            fs::write(root.join(README), readme)
-                .map_err(|error| format!("{README} cannot be written: {error}"))?;
+        for Page { file, text, .. } in &pages {
+            fs::write(root.join(file), text).map_err(|error| format!("{file} cannot be written: {error}"))?;
         }
     }
     let stale = diff(&found, &rendered.source).filter(|_| options.check);
-    let stale_readme = options.check && readme.is_some();
+    let has_stale_page = options.check && !pages.is_empty();
     let text = if options.json {
         let mut summary = report.to_json();
         summary["written"] = json!(writes);
         summary["stale"] = json!(found != rendered.source && !writes);
-        summary["stale_readme"] = json!(readme.is_some() && !writes);
+        let files = pages.iter().filter(|_| !writes).map(|page| page.file);
+        summary["stale_pages"] = files.collect();
         summary["operations"] = json!(rendered.operations);
         summary["types"] = json!(rendered.types);
         summary["milliseconds"] = json!(start.elapsed().as_millis());
@@ -68,15 +69,15 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
             Some(diff) => format!("{CLIENT} is stale\n\n{diff}\n{REMEDY}"),
             None => summary(&rendered, &found, options, start),
         };
-        let readme = match (stale_readme, readme.is_some()) {
-            (true, _) => format!("the table in {README} is not that of {DEVIATIONS}: {REMEDY}\n"),
-            (false, true) if writes => format!("wrote the table in {README}\n"),
-            (false, true) => format!("would write the table in {README}\n"),
-            (false, false) => String::new(),
-        };
-        format!("{readme}{head}\n{report}")
+        let pages = pages.iter().map(|Page { file, source, .. }| match (options.check, writes) {
+            (true, _) => format!("{file} does not show {source}: {REMEDY}\n"),
+            (false, true) => format!("wrote the tables in {file}\n"),
+            (false, false) => format!("would write the tables in {file}\n"),
+        });
+        let pages: String = pages.collect();
+        format!("{pages}{head}\n{report}")
     };
-    Ok(if stale.is_some() || stale_readme { Outcome::Difference(text) } else { Outcome::Success(text) })
+    Ok(if stale.is_some() || has_stale_page { Outcome::Difference(text) } else { Outcome::Success(text) })
 }
 
 fn summary(rendered: &Rendered, found: &str, options: &Options, start: Instant) -> String {
@@ -100,11 +101,32 @@ fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Repo
     Ok(Report { changes, uses, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
-/// The README of the spec with the current table of deviations; none if it is up to date, or has none.
-fn stale_readme(root: &Path) -> Result<Option<String>, String> {
-    let Ok(readme) = fs::read_to_string(root.join(README)) else { return Ok(None) };
-    let current = deviations::with_table(&readme, &deviations::read(root)?);
-    Ok(current.filter(|current| *current != readme))
+/// A page with tables that are not those of their source.
+struct Page {
+    file: &'static str,
+    source: &'static str,
+    text: String,
+}
+
+/// The pages of the spec that are to be written anew.
+fn stale_pages(root: &Path) -> Result<Vec<Page>, String> {
+    let readme = stale_page(root, README, DEVIATIONS, |page| {
+        Ok(deviations::with_table(page, &deviations::read(root)?))
+    })?;
+    let facts = stale_page(root, FACTS_PAGE, FACTS, |page| facts_page::with_tables(page, root))?;
+    Ok(readme.into_iter().chain(facts).collect())
+}
+
+/// The page with current tables; none if it is up to date, or has none.
+fn stale_page(
+    root: &Path,
+    file: &'static str,
+    source: &'static str,
+    with_tables: impl FnOnce(&str) -> Result<Option<String>, String>,
+) -> Result<Option<Page>, String> {
+    let Ok(found) = fs::read_to_string(root.join(file)) else { return Ok(None) };
+    let text = with_tables(&found)?.filter(|text| *text != found);
+    Ok(text.map(|text| Page { file, source, text }))
 }
 
 /// Reads the client of a git revision.

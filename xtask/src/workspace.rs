@@ -11,6 +11,11 @@ pub(crate) const DEVIATIONS: &str = "spec/deviations.json";
 /// The file with the table of the deviations.
 pub(crate) const README: &str = "spec/README.md";
 
+/// The facts of the service.
+pub(crate) const FACTS: &str = "spec/facts.json";
+/// The page that shows them.
+pub(crate) const FACTS_PAGE: &str = "spec/FACTS.md";
+
 /// Returns the root of the workspace that this program was built in.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -69,31 +69,30 @@ fn stale_client_is_reported_with_its_consequences() {
 }
 
 #[test]
-fn stale_table_of_deviations_is_reported_with_the_remedy() {
-    let root = workspace(&own_spec().to_string());
-    for file in [DEVIATIONS, README] {
-        fs::copy(repository().join(file), root.path().join(file)).unwrap();
-    }
-    let current = fs::read_to_string(root.path().join(README)).unwrap();
-    let edited = current.replace("| place | published |", "| place | contract |");
-    assert_ne!(edited, current);
-    fs::write(root.path().join(README), &edited).unwrap();
+fn stale_tables_are_reported_with_the_remedy() {
+    for (page, source, heading) in
+        [(README, DEVIATIONS, "| place | published |"), (FACTS_PAGE, FACTS, "| fact | known |")]
+    {
+        let root = workspace(&own_spec().to_string());
+        for file in [source, page] {
+            fs::copy(repository().join(file), root.path().join(file)).unwrap();
+        }
+        let current = fs::read_to_string(root.path().join(page)).unwrap();
+        let edited = current.replace(heading, "| other |");
+        assert_ne!(edited, current);
+        fs::write(root.path().join(page), &edited).unwrap();
 
-    let check = run(root.path(), &Options { check: true, ..Options::default() }).unwrap();
-    let Outcome::Difference(text) = check else { panic!("the table passed for current") };
-    let line =
-        "the table in spec/README.md is not that of spec/deviations.json: `cargo xtask regen` brings it";
-    assert!(text.starts_with(line), "{text}");
-    let dry = run(root.path(), &Options { dry_run: true, ..Options::default() }).unwrap();
-    assert!(
-        self::text(&dry).starts_with("would write the table in spec/README.md\n"),
-        "{}",
-        self::text(&dry)
-    );
-    assert_eq!(fs::read_to_string(root.path().join(README)).unwrap(), edited);
-    let written = run(root.path(), &Options::default()).unwrap();
-    assert!(self::text(&written).starts_with("wrote the table in spec/README.md\n"));
-    assert_eq!(fs::read_to_string(root.path().join(README)).unwrap(), current);
+        let check = run(root.path(), &Options { check: true, ..Options::default() }).unwrap();
+        let Outcome::Difference(report) = check else { panic!("the table passed for current") };
+        let line = format!("{page} does not show {source}: `cargo xtask regen` brings it up to date\n");
+        assert!(report.starts_with(&line), "{report}");
+        let dry = run(root.path(), &Options { dry_run: true, ..Options::default() }).unwrap();
+        assert!(text(&dry).starts_with(&format!("would write the tables in {page}\n")), "{}", text(&dry));
+        assert_eq!(fs::read_to_string(root.path().join(page)).unwrap(), edited);
+        let written = run(root.path(), &Options::default()).unwrap();
+        assert!(text(&written).starts_with(&format!("wrote the tables in {page}\n")));
+        assert_eq!(fs::read_to_string(root.path().join(page)).unwrap(), current);
+    }
 }
 
 #[test]

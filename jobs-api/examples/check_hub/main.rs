@@ -61,7 +61,7 @@ fn command_line() -> OptionParser<Arguments> {
     construct!(Arguments { hub, yes, json, slots })
         .to_options()
         .descr("Checks whether a hub can be used, and whether it does what jobs-api expects.")
-        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set. Exits with 2 if a fact differs.")
+        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set. Exits with 2 if anything fails or differs.")
 }
 
 #[tokio::main]
@@ -96,7 +96,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
         println!("{report}");
     }
     match jobs.open().as_slice() {
-        _ if interrupted => Err("interrupted".into()),
+        [] if interrupted => Err("interrupted; no job is left".into()),
         [] => Ok(report.holds()),
         ids => Err(format!("these jobs may still be scheduled: cancel them: {}", ids.join(", ")).into()),
     }

@@ -11,7 +11,7 @@ use similar::TextDiff;
 
 use crate::outcome::Outcome;
 use crate::render::{Rendered, render};
-use crate::spec::{Spec, SpecError};
+use crate::spec::Spec;
 use crate::surface::{HandWritten, Report, Surface, compare};
 use crate::upstream::deviations;
 use crate::workspace::{CLIENT, DEVIATIONS, README, SPEC};
@@ -41,7 +41,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
         None => found.clone(),
     };
     let rendered = Spec::read(&root.join(SPEC)).and_then(|spec| render(&spec));
-    let rendered = rendered.map_err(|defect| SpecError { file: SPEC.into(), defect })?;
+    let rendered = rendered.map_err(|defect| format!("{SPEC}{defect}"))?;
     let report = consequences(root, &previous, &rendered)?;
     let writes = !options.check && !options.dry_run;
     let readme = stale_readme(root)?;
@@ -92,10 +92,10 @@ fn summary(rendered: &Rendered, found: &str, options: &Options, start: Instant) 
 }
 
 /// Compares the previous client with the new one, and finds what concerns the hand-written code.
-fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Report, Box<dyn Error>> {
-    let unreadable = |error| format!("the previous {CLIENT} is no Rust source: {error}");
-    let before = Surface::read(previous).map_err(unreadable)?;
-    let changes = compare(&before, &Surface::read(&rendered.source)?, &rendered.places);
+fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Report, String> {
+    let before =
+        Surface::read(previous).map_err(|error| format!("the previous {CLIENT} cannot be read: {error}"))?;
+    let changes = compare(&before, &rendered.surface, &rendered.places);
     let uses = HandWritten::read(root, CLIENT).uses(&changes);
     Ok(Report { changes, uses, version: env!("CARGO_PKG_VERSION").to_owned() })
 }

@@ -36,25 +36,12 @@ impl Report {
 
     /// The entry of the changelog: a heading for each kind of change, a line for each item.
     pub(crate) fn changelog(&self) -> String {
-        let headings = [
-            ("Removed", Class::Breaking, true),
-            ("Changed", Class::Breaking, false),
-            ("Changed", Class::Behaviour, false),
-            ("Added", Class::Additive, false),
-        ];
         let mut entry: Vec<String> = Vec::new();
-        for (heading, class, is_gone) in headings {
-            for change in
-                self.changes.iter().filter(|change| change.class == class && change.is_gone == is_gone)
-            {
-                let heading = format!("### {heading}");
-                if !entry.contains(&heading) {
-                    entry.push(heading);
-                }
-                let text = if is_gone || change.text.is_empty() { "" } else { " " };
-                let words = if is_gone { "" } else { change.text.as_str() };
-                entry.push(format!("- `{}`{text}{words}", change.item));
-            }
+        for heading in ["Removed", "Changed", "Added"] {
+            let changes = self.changes.iter().filter(|change| change.heading() == Some(heading));
+            let lines: Vec<String> = changes.map(Change::entry).collect();
+            entry.extend((!lines.is_empty()).then(|| format!("### {heading}")));
+            entry.extend(lines);
         }
         entry.join("\n")
     }
@@ -78,6 +65,24 @@ impl Report {
             "hand_written": uses.collect::<Vec<_>>(),
             "changelog": self.changelog(),
         })
+    }
+}
+
+impl Change {
+    /// The heading in the changelog; none for what users need not know.
+    fn heading(&self) -> Option<&'static str> {
+        match self.class {
+            _ if self.is_gone => Some("Removed"),
+            Class::Breaking | Class::Behaviour => Some("Changed"),
+            Class::Additive => Some("Added"),
+            Class::Untyped | Class::Docs => None,
+        }
+    }
+
+    /// The line in the changelog.
+    fn entry(&self) -> String {
+        let text = if self.is_gone { "" } else { self.text.as_str() };
+        format!("- `{}` {text}", self.item).trim_end().to_owned()
     }
 }
 

@@ -3,6 +3,7 @@
 mod cases;
 mod growth;
 mod hub;
+mod other_rows;
 mod scratch;
 
 use std::fs;
@@ -10,9 +11,11 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use crate::amend::HAND_WRITTEN;
 use crate::document::operations;
 use crate::render::{Rendered, render};
 use crate::spec::Spec;
+use crate::surface::HandWritten;
 use crate::workspace::{CLIENT, SPEC, repository};
 use scratch::{Built, Scratch, sections, sources};
 
@@ -80,4 +83,12 @@ fn operations_of_the_whole_hub_behave_on_the_wire() {
 #[test]
 fn clients_compile_and_breaking_changes_break_their_users() {
     cases::check_errors(&BUILT.errors);
+}
+
+#[test]
+fn hand_written_methods_are_defined_by_hand() {
+    let layer = HandWritten::read(&repository(), CLIENT);
+    for (owner, method, reason) in HAND_WRITTEN {
+        assert!(layer.defines(method), "{owner}::{method} is generated no more, and not written: {reason}");
+    }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::document::Defect;
 use crate::json;
 use crate::outcome::Outcome;
-use crate::spec::SpecError;
+
 use crate::workspace::SPEC;
 use deviations::Deviation;
 use facts::Facts;
@@ -31,11 +31,10 @@ pub(crate) fn run(root: &Path, file: &Path) -> Result<Outcome, Box<dyn Error>> {
     Ok(compare(&published, &ours, &deviations))
 }
 
-fn read(path: &Path, name: &Path) -> Result<Facts, SpecError> {
+fn read(path: &Path, name: &Path) -> Result<Facts, String> {
     let text = fs::read_to_string(path).map_err(|error| Defect::new("", format!("cannot be read: {error}")));
     let json = text.and_then(|text| json::parse(&text));
-    json.and_then(|json: Value| facts::read(&json))
-        .map_err(|defect| SpecError { file: name.to_owned(), defect })
+    json.and_then(|json: Value| facts::read(&json)).map_err(|defect| format!("{}{defect}", name.display()))
 }
 
 /// Lists the differences that no deviation explains, and the deviations that explain none.

@@ -6,17 +6,17 @@
 use serde_json::Value;
 use syn::{Expr, ImplItem, ImplItemFn, Item, Member, ReturnType, Stmt, parse_quote};
 
+use super::rows::argument;
 use crate::document::{Defect, OTHER_ROWS, SCHEMAS, child};
 use crate::names::{type_name, value_name};
 use crate::normalize::Method;
-use crate::rows::argument;
 use crate::syntax::doc_text;
 
 /// Starts the part of a method's doc comment that the generator writes.
 const GENERATED_DOC: &str = "Sends a `";
 
 /// Adds the methods of other rows to the client, each after the method whose request it sends.
-pub(crate) fn add(json: &Value, methods: &[Method], client: &mut syn::File) -> Result<(), Defect> {
+pub(super) fn add(json: &Value, methods: &[Method], client: &mut syn::File) -> Result<(), Defect> {
     for method in methods {
         for (index, rows) in method.other_rows.iter().enumerate() {
             let place = format!("{}[{index}]", child(&method.place, OTHER_ROWS));
@@ -80,95 +80,4 @@ fn operation_id(function: &mut ImplItemFn) -> Option<&mut Expr> {
         });
         field.map(|field| &mut field.expr)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::render::render;
-    use crate::spec::Spec;
-
-    /// Renders a client of one operation, whose rows may be of another kind too.
-    fn rendered(schema: Value, other: Value) -> Result<String, String> {
-        let spec = json!({
-            "openapi": "3.0.3",
-            "info": { "title": "hub", "version": "1" },
-            "paths": { "/query": { "post": {
-                "operationId": "query_jobs",
-                "summary": "Query jobs",
-                "x-other-rows": [other],
-                "responses": { "200": {
-                    "description": "",
-                    "content": { "application/json": { "schema": schema } },
-                } },
-            } } },
-            "components": { "schemas": {
-                "Job": { "type": "object", "properties": { "id": { "type": "string" } } },
-                "Count": { "type": "object", "properties": { "count": { "type": "integer", "format": "int64" } } },
-                "Name": { "type": "string" },
-            } },
-        });
-        let spec = Spec::parse(&spec.to_string()).unwrap();
-        render(&spec).map(|client| client.source).map_err(|defect| defect.to_string())
-    }
-
-    fn jobs() -> Value {
-        json!({ "type": "array", "items": { "$ref": "#/components/schemas/Job" } })
-    }
-
-    fn counts() -> Value {
-        json!({
-            "operationId": "count_jobs",
-            "summary": "Count <jobs>",
-            "description": "In one row.",
-            "items": { "$ref": "#/components/schemas/Count" },
-        })
-    }
-
-    #[test]
-    fn operation_has_a_method_for_each_kind_of_row() {
-        let source = rendered(jobs(), counts()).unwrap();
-        let (first, second) = source.split_once("/// Count ").unwrap();
-        assert!(!second.starts_with("<jobs>"), "the summary is escaped");
-        assert!(first.contains("fn query_jobs") && first.contains("Rows<types::Job>"), "{first}");
-        assert!(second.contains("fn count_jobs") && second.contains("Rows<types::Count>"), "{second}");
-        assert!(second.contains("operation_id: \"count_jobs\"") && second.contains("{}/query"), "{second}");
-        assert!(
-            second.contains("/// In one row.\n    ///\n    /// Sends a `POST` request to `/query`"),
-            "{second}"
-        );
-    }
-
-    #[test]
-    fn other_rows_without_a_list_of_components_are_refused() {
-        let with = |key: &str, value: Value| {
-            let mut other = counts();
-            other[key] = value;
-            other
-        };
-        let job = json!({ "$ref": "#/components/schemas/Job" });
-        for (schema, other, reason) in [
-            (jobs(), with("operationId", json!(null)), "has no operationId"),
-            (jobs(), with("items", json!({ "type": "string" })), "needs items that refer to an object"),
-            (
-                jobs(),
-                with("items", json!({ "$ref": "#/components/schemas/Name" })),
-                "needs items that refer to an object",
-            ),
-            (
-                jobs(),
-                with("items", json!({ "$ref": "#/components/schemas/None" })),
-                "needs items that refer to an object",
-            ),
-            (job, counts(), "belongs to an operation that returns no list"),
-        ] {
-            let error = rendered(schema, other).unwrap_err();
-            assert!(error.starts_with(" at .paths[\"/query\"].post[\"x-other-rows\"][0]: "), "{error}");
-            assert!(error.contains(reason), "{error}");
-        }
-        let taken = rendered(jobs(), with("operationId", json!("query_jobs"))).unwrap_err();
-        assert!(taken.contains("gives a second method \"query_jobs\""), "{taken}");
-    }
 }

@@ -1,0 +1,31 @@
+//! Rewriting of tokens, wherever they are.
+
+use proc_macro2::{Group, TokenStream, TokenTree};
+
+/// Rewrites `tokens`. For a start of the rest, `change` returns how many tokens to replace, and by what.
+pub(super) fn rewrite(
+    tokens: TokenStream,
+    change: &impl Fn(&[TokenTree]) -> Option<(usize, TokenStream)>,
+) -> TokenStream {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut rewritten = TokenStream::new();
+    let mut rest = tokens.as_slice();
+    while let Some((first, others)) = rest.split_first() {
+        rest = match (change(rest), first) {
+            (Some((count, replacement)), _) => {
+                rewritten.extend(replacement);
+                &rest[count..]
+            }
+            (None, TokenTree::Group(group)) => {
+                let inner = Group::new(group.delimiter(), rewrite(group.stream(), change));
+                rewritten.extend([TokenTree::Group(inner)]);
+                others
+            }
+            (None, token) => {
+                rewritten.extend([token.clone()]);
+                others
+            }
+        };
+    }
+    rewritten
+}

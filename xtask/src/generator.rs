@@ -9,7 +9,6 @@ use openapiv3::OpenAPI;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl, TypePatch};
 use quote::quote;
 use serde_json::{Value, json};
-use syn::parse_quote;
 
 use crate::culprit;
 use crate::document::{Defect, schemas};
@@ -30,12 +29,8 @@ pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect>
     })?;
     if let Some(types) = types_module(&mut client).filter(|_| !enums.is_empty()) {
         // Both the module and the methods name the enums as `types::…`, wherever the client is.
-        types.insert(
-            0,
-            parse_quote!(
-                use super::types;
-            ),
-        );
+        let import = syn::parse_str("use super::types;");
+        types.insert(0, import.map_err(|error| Defect::new("", error.to_string()))?);
     }
     Ok(client)
 }

@@ -34,8 +34,7 @@ pub(crate) struct Options {
 /// Renders the client of the workspace at `root`, and writes it unless told otherwise.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Error>> {
     let start = Instant::now();
-    let file = root.join(CLIENT);
-    let found = fs::read_to_string(&file).unwrap_or_default();
+    let found = fs::read_to_string(root.join(CLIENT)).unwrap_or_default();
     let previous = match &options.against {
         Some(revision) => read_revision(root, revision)?,
         None => found.clone(),
@@ -43,51 +42,77 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
     let rendered = Spec::read(&root.join(SPEC)).and_then(|spec| render(&spec));
     let rendered = rendered.map_err(|defect| format!("{SPEC}{defect}"))?;
     let report = consequences(root, &previous, &rendered)?;
-    let writes = !options.check && !options.dry_run;
     let readme = stale_readme(root)?;
-    if writes {
-        fs::write(&file, &rendered.source).map_err(|error| format!("{CLIENT} cannot be written: {error}"))?;
-        if let Some(readme) = &readme {
-            fs::write(root.join(README), readme)
-                .map_err(|error| format!("{README} cannot be written: {error}"))?;
-        }
+    let run = Run { options, found, is_readme_stale: readme.is_some(), rendered, report, start };
+    if run.writes() {
+        write(root, CLIENT, &run.rendered.source)?;
+        readme.map_or(Ok(()), |readme| write(root, README, &readme))?;
     }
-    let stale = diff(&found, &rendered.source).filter(|_| options.check);
-    let stale_readme = options.check && readme.is_some();
-    let text = if options.json {
-        let mut summary = report.to_json();
-        summary["written"] = json!(writes);
-        summary["stale"] = json!(found != rendered.source && !writes);
-        summary["stale_readme"] = json!(readme.is_some() && !writes);
-        summary["operations"] = json!(rendered.operations);
-        summary["types"] = json!(rendered.types);
-        summary["milliseconds"] = json!(start.elapsed().as_millis());
-        format!("{summary:#}")
-    } else {
-        let head = match &stale {
-            Some(diff) => format!("{CLIENT} is stale\n\n{diff}\n{REMEDY}"),
-            None => summary(&rendered, &found, options, start),
-        };
-        let readme = match (stale_readme, readme.is_some()) {
-            (true, _) => format!("the table in {README} is not that of {DEVIATIONS}: {REMEDY}\n"),
-            (false, true) if writes => format!("wrote the table in {README}\n"),
-            (false, true) => format!("would write the table in {README}\n"),
-            (false, false) => String::new(),
-        };
-        format!("{readme}{head}\n{report}")
-    };
-    Ok(if stale.is_some() || stale_readme { Outcome::Difference(text) } else { Outcome::Success(text) })
+    let text = if options.json { run.to_json() } else { run.to_text() };
+    let is_stale = run.is_client_stale() || run.is_readme_stale;
+    Ok(if options.check && is_stale { Outcome::Difference(text) } else { Outcome::Success(text) })
 }
 
-fn summary(rendered: &Rendered, found: &str, options: &Options, start: Instant) -> String {
-    let Rendered { source, operations, types, .. } = rendered;
-    let lines = source.lines().count();
-    let milliseconds = start.elapsed().as_millis();
-    let size = format!("{operations} operations, {types} types, {lines} lines in {milliseconds} ms");
-    match (options.check || options.dry_run, found == source) {
-        (false, _) => format!("wrote {CLIENT}: {size}"),
-        (true, true) => format!("{CLIENT} is up to date with {SPEC}"),
-        (true, false) => format!("would write {CLIENT}: {size}"),
+fn write(root: &Path, file: &str, text: &str) -> Result<(), String> {
+    fs::write(root.join(file), text).map_err(|error| format!("{file} cannot be written: {error}"))
+}
+
+/// A run of the command, for its report.
+struct Run<'a> {
+    options: &'a Options,
+    /// The client before the run.
+    found: String,
+    is_readme_stale: bool,
+    rendered: Rendered,
+    report: Report,
+    start: Instant,
+}
+
+impl Run<'_> {
+    fn writes(&self) -> bool {
+        !self.options.check && !self.options.dry_run
+    }
+
+    fn is_client_stale(&self) -> bool {
+        self.found != self.rendered.source
+    }
+
+    fn to_json(&self) -> String {
+        let mut summary = self.report.to_json();
+        summary["written"] = json!(self.writes());
+        summary["stale"] = json!(self.is_client_stale() && !self.writes());
+        summary["stale_readme"] = json!(self.is_readme_stale && !self.writes());
+        summary["operations"] = json!(self.rendered.operations);
+        summary["types"] = json!(self.rendered.types);
+        summary["milliseconds"] = json!(self.start.elapsed().as_millis());
+        format!("{summary:#}")
+    }
+
+    fn to_text(&self) -> String {
+        let readme = match (self.is_readme_stale, self.options.check) {
+            (false, _) => String::new(),
+            (true, true) => format!("the table in {README} is not that of {DEVIATIONS}: {REMEDY}\n"),
+            (true, false) => format!("{} the table in {README}\n", self.verb()),
+        };
+        format!("{readme}{}\n{}", self.client(), self.report)
+    }
+
+    fn verb(&self) -> &'static str {
+        if self.writes() { "wrote" } else { "would write" }
+    }
+
+    /// What became of the client.
+    fn client(&self) -> String {
+        let Rendered { source, operations, types, .. } = &self.rendered;
+        if !self.writes() && !self.is_client_stale() {
+            return format!("{CLIENT} is up to date with {SPEC}");
+        }
+        if self.options.check {
+            return format!("{CLIENT} is stale\n\n{}\n{REMEDY}", diff(&self.found, source));
+        }
+        let (lines, milliseconds) = (source.lines().count(), self.start.elapsed().as_millis());
+        let size = format!("{operations} operations, {types} types, {lines} lines in {milliseconds} ms");
+        format!("{} {CLIENT}: {size}", self.verb())
     }
 }
 
@@ -119,14 +144,11 @@ fn read_revision(root: &Path, revision: &str) -> Result<String, Box<dyn Error>> 
     Err(format!("the revision {revision:?} has no {CLIENT}: {reason}").into())
 }
 
-/// Compares two sources as a unified diff; none if they are the same.
-fn diff(found: &str, expected: &str) -> Option<String> {
+/// Compares two sources as a unified diff.
+fn diff(found: &str, expected: &str) -> String {
     let diff = TextDiff::from_lines(found, expected);
-    (found != expected).then(|| {
-        diff.unified_diff()
-            .header("found in jobs-api/src/generated.rs", "rendered from spec/openapi.json")
-            .to_string()
-    })
+    let mut unified = diff.unified_diff();
+    unified.header("found in jobs-api/src/generated.rs", "rendered from spec/openapi.json").to_string()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use syn::{
-    Attribute, Expr, ExprLit, Field, GenericArgument, Ident, ImplItem, ImplItemFn, Item, Lit, LitStr, Meta,
+    Attribute, Expr, ExprLit, Field, GenericArgument, ImplItem, ImplItemFn, Item, Lit, LitStr, Meta,
     PathArguments, Type,
 };
 
@@ -34,22 +34,6 @@ pub(crate) fn methods_mut(items: &mut [Item]) -> impl Iterator<Item = &mut ImplI
         ImplItem::Fn(method) => Some(method),
         _ => None,
     })
-}
-
-/// The inherent methods of the type `ident`.
-pub(crate) fn methods_of<'a>(items: &'a [Item], ident: &Ident) -> Vec<&'a ImplItemFn> {
-    let blocks = items.iter().filter_map(|item| match item {
-        Item::Impl(block) if block.trait_.is_none() => match &*block.self_ty {
-            Type::Path(path) if path.path.is_ident(ident) => Some(&block.items),
-            _ => None,
-        },
-        _ => None,
-    });
-    let methods = blocks.flatten().filter_map(|item| match item {
-        ImplItem::Fn(method) => Some(method),
-        _ => None,
-    });
-    methods.collect()
 }
 
 /// The name of a field on the wire: that of `rename`, or its own.

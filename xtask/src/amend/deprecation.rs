@@ -20,8 +20,11 @@ pub(super) fn apply(json: &Value, methods: &[Method], client: &mut syn::File) {
         _ => None,
     });
     for module in modules {
-        let items = module.content.iter_mut().flat_map(|(_, items)| items);
-        if items.fold(false, |found, item| mark_type(json, item) || found) {
+        let mut found = false;
+        for item in module.content.iter_mut().flat_map(|(_, items)| items) {
+            found |= mark_type(json, item);
+        }
+        if found {
             module.attrs.push(parse_quote!(#[allow(deprecated)]));
         }
     }

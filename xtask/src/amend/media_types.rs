@@ -6,31 +6,31 @@ use crate::document::Defect;
 use crate::normalize::Method;
 use crate::syntax::methods_mut;
 
-/// Makes the methods send and ask for the media types of their operations.
+/// Makes the methods send the media types of their operations.
 ///
 /// The headers of the generated `header_map` replace those that the request has by then.
 pub(super) fn set(methods: &[Method], client: &mut [Item]) -> Result<(), Defect> {
     for function in methods_mut(client) {
-        let Some(method) = methods.iter().find(|method| function.sig.ident == method.name) else { continue };
-        for (header, media_type) in [("CONTENT_TYPE", &method.content_type), ("ACCEPT", &method.accept)] {
-            if let Some(media_type) = media_type {
-                insert_header(function, header, media_type)
-                    .ok_or_else(|| Defect::new(&method.place, "the generator wrote no map of headers"))?;
-            }
+        let method = methods.iter().find(|method| function.sig.ident == method.name);
+        if let Some(Method { place, content_type: Some(media_type), .. }) = method {
+            insert_header(function, media_type)
+                .ok_or_else(|| Defect::new(place, "the generator wrote no map of headers"))?;
         }
     }
     Ok(())
 }
 
-fn insert_header(function: &mut ImplItemFn, header: &str, value: &str) -> Option<()> {
+fn insert_header(function: &mut ImplItemFn, media_type: &str) -> Option<()> {
     let is_map = |statement: &Stmt| match statement {
         Stmt::Local(local) => matches!(&local.pat, Pat::Ident(pattern) if pattern.ident == "header_map"),
         _ => false,
     };
     let position = function.block.stmts.iter().position(is_map)?;
-    let header = quote::format_ident!("{header}");
     let insert = parse_quote! {
-        header_map.insert(::reqwest::header::#header, ::reqwest::header::HeaderValue::from_static(#value));
+        header_map.insert(
+            ::reqwest::header::CONTENT_TYPE,
+            ::reqwest::header::HeaderValue::from_static(#media_type),
+        );
     };
     function.block.stmts.insert(position + 1, insert);
     Some(())

@@ -17,9 +17,6 @@ use crate::enums::Enum;
 use crate::spec::Spec;
 use crate::syntax::types_module;
 
-#[cfg(test)]
-pub(crate) use setters::HAND_WRITTEN;
-
 /// Amends the client that was generated of the spec, to which its `enums` belong.
 pub(crate) fn amend(mut client: syn::File, spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect> {
     visibility::narrow(&mut client);
@@ -38,3 +35,6 @@ pub(crate) fn amend(mut client: syn::File, spec: &Spec, enums: &[Enum]) -> Resul
     let rewritten = segments::guard(docs::lay_out(quote::ToTokens::into_token_stream(client)));
     syn::parse2(rewritten).map_err(|error| Defect::new("", format!("the client is no Rust: {error}")))
 }
+
+#[cfg(test)]
+pub(crate) use setters::HAND_WRITTEN;

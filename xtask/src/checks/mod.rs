@@ -42,8 +42,13 @@ fn check_references(json: &Value, part: &Value, place: &str) -> Result<(), Defec
     match part {
         Value::Object(members) => members.iter().try_for_each(|(key, member)| {
             let place = child(place, key);
-            match member.as_str() {
-                Some(target) if key == "$ref" => check_reference(json, target, place),
+            match member.as_str().filter(|_| key == "$ref") {
+                Some(target) if !target.starts_with('#') => {
+                    Err(Defect::new(place, format!("is {target:?}; only references within this file work")))
+                }
+                Some(target) if resolve(json, target).is_none() => {
+                    Err(Defect::new(place, format!("leads nowhere: there is no {target:?}")))
+                }
                 _ => check_references(json, member, &place),
             }
         }),
@@ -52,16 +57,6 @@ fn check_references(json: &Value, part: &Value, place: &str) -> Result<(), Defec
             items.try_for_each(|(index, item)| check_references(json, item, &format!("{place}[{index}]")))
         }
         _ => Ok(()),
-    }
-}
-
-fn check_reference(json: &Value, target: &str, place: String) -> Result<(), Defect> {
-    if !target.starts_with('#') {
-        return Err(Defect::new(place, format!("is {target:?}; only references within this file work")));
-    }
-    match resolve(json, target) {
-        Some(_) => Ok(()),
-        None => Err(Defect::new(place, format!("leads nowhere: there is no {target:?}"))),
     }
 }
 

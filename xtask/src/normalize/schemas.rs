@@ -3,74 +3,49 @@
 use serde_json::{Map, Value, json};
 
 use super::descriptions;
-use crate::document::{Defect, OTHER_NAMES, SCHEMAS, child, locate_schemas};
+use crate::document::{Defect, Located, OTHER_NAMES, SCHEMAS, child, locate_schemas};
 
 /// The keywords that limit values. They are kept in the docs.
-const LIMITING: [&str; 13] = [
-    "minLength",
-    "maxLength",
-    "pattern",
-    "minimum",
-    "exclusiveMinimum",
-    "maximum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "minProperties",
-    "maxProperties",
-];
+const LIMITING: &str = "minLength maxLength pattern minimum exclusiveMinimum maximum exclusiveMaximum multipleOf \
+                        minItems maxItems uniqueItems minProperties maxProperties";
 
 /// The keywords that say nothing about what is sent and read.
-const ANNOTATIONS: [&str; 5] = ["title", "example", "xml", "externalDocs", "default"];
-
-/// The member with the limits of a parameter's schema, for the docs of the parameter.
-pub(super) const LIMITS: &str = "x-limits";
+const ANNOTATIONS: &str = "title example xml externalDocs default";
 
 /// Removes constraints, unknown formats, defaults and titles, and writes them into the docs.
 pub(super) fn loosen(json: &mut Value) -> Result<(), Defect> {
     // Outer schemas come first: their docs tell the limits of what is within.
-    for located in locate_schemas(json) {
-        if let Some(schema) = json.pointer_mut(&located.pointer).and_then(Value::as_object_mut) {
-            let is_component =
-                located.pointer.matches('/').count() == 3 && located.place.starts_with(SCHEMAS);
-            let is_parameter = located.place.contains(".parameters") && located.place.ends_with(".schema");
-            check_null(&located.place, schema, is_component)?;
-            if is_component && let Some(title) = schema.get("title").cloned() {
-                schema.entry("description").or_insert(title);
-            }
-            if let Some(limits) = loosen_schema(schema) {
-                descriptions::append(schema, &limits);
-                if is_parameter {
-                    schema.insert(LIMITS.to_owned(), limits.into());
-                }
-            }
-        }
+    for Located { place, pointer } in locate_schemas(json) {
+        let schema = json.pointer_mut(&pointer).and_then(Value::as_object_mut);
+        let Some(limits) = schema.map(|schema| loosen_schema(&place, schema)).transpose()?.flatten() else {
+            continue;
+        };
+        // The schema of a parameter has no docs of its own in the client.
+        let parameter = pointer.strip_suffix("/schema").filter(|pointer| pointer.contains("/parameters/"));
+        let documented = json.pointer_mut(parameter.unwrap_or(&pointer)).and_then(Value::as_object_mut);
+        documented.into_iter().for_each(|documented| descriptions::append(documented, &limits));
     }
     Ok(())
 }
 
 /// Refuses null among the values of an enum, and as the whole of a component.
-fn check_null(place: &str, schema: &Map<String, Value>, is_component: bool) -> Result<(), Defect> {
-    let values = schema.get("enum").and_then(Value::as_array);
-    if values.is_some_and(|values| values.contains(&Value::Null)) {
-        return Err(Defect::new(
-            child(place, "enum"),
-            "holds null; remove it, and set \"nullable\": true where the enum is used",
-        ));
+fn check_null(place: &str, schema: &Map<String, Value>) -> Result<(), Defect> {
+    let refuse = |key: &str, reason: &str| Err(Defect::new(child(place, key), reason));
+    let is_component = place.strip_prefix(SCHEMAS).is_some_and(|name| !name[1..].contains(['.', '[']));
+    match (schema.get("enum"), schema.get("nullable")) {
+        (Some(Value::Array(values)), _) if values.contains(&Value::Null) => {
+            refuse("enum", "holds null; remove it, and set \"nullable\": true where the enum is used")
+        }
+        (_, Some(Value::Bool(true))) if is_component => {
+            refuse("nullable", "is set on a component; set it where the component is used")
+        }
+        _ => Ok(()),
     }
-    if is_component && schema.get("nullable").is_some_and(|nullable| *nullable == true) {
-        return Err(Defect::new(
-            child(place, "nullable"),
-            "is set on a component; set it where the component is used",
-        ));
-    }
-    Ok(())
 }
 
 /// Removes what would make a client refuse values, and returns it in words.
-fn loosen_schema(schema: &mut Map<String, Value>) -> Option<String> {
+fn loosen_schema(place: &str, schema: &mut Map<String, Value>) -> Result<Option<String>, Defect> {
+    check_null(place, schema)?;
     let limits = limits(schema);
     if closed_values(schema).is_some() {
         schema.remove("enum");
@@ -90,9 +65,9 @@ fn loosen_schema(schema: &mut Map<String, Value>) -> Option<String> {
     }
     schema.retain(|key, _| {
         let is_foreign = key.starts_with("x-") && key != OTHER_NAMES;
-        !is_foreign && ![&LIMITING[..], &ANNOTATIONS].concat().contains(&key.as_str())
+        !is_foreign && !LIMITING.split(' ').chain(ANNOTATIONS.split(' ')).any(|dropped| dropped == key)
     });
-    (!limits.is_empty()).then(|| format!("Limits: {}.", limits.join(", ")))
+    Ok((!limits.is_empty()).then(|| format!("Limits: {}.", limits.join(", "))))
 }
 
 /// The values of an `enum` other than text, which would become a closed set.
@@ -107,7 +82,7 @@ fn closed_values(schema: &Map<String, Value>) -> Option<&Vec<Value>> {
 fn limits(schema: &Map<String, Value>) -> Vec<String> {
     // An exclusive limit of false means the same as none.
     let limiting =
-        LIMITING.iter().filter_map(|key| Some((key, schema.get(*key).filter(|value| **value != false)?)));
+        LIMITING.split(' ').filter_map(|key| Some((key, schema.get(key).filter(|value| **value != false)?)));
     let mut limits: Vec<String> = limiting.map(|(key, value)| format!("`{key}` {}", code(value))).collect();
     limits.extend(schema.get("default").map(|value| format!("default {}", code(value))));
     if let Some(format) = schema.get("format").filter(|_| !is_known_format(schema)) {

@@ -213,16 +213,12 @@ pub(super) const CASES: &[Accepted] = &[
         name: "response_media_types",
         change: |spec| {
             let job = reference("Job");
-            spec["paths"]["/problem"]["get"] = json!({ "operationId": "read_own", "responses": { "200": response("application/vnd.job+json", &job) } });
             spec["paths"]["/same"]["get"] = json!({ "operationId": "read_same", "responses": {
                 "200": response("application/json; charset=utf-8", &job), "201": response("application/json", &job),
             } });
             spec["paths"]["/any"]["get"] = json!({ "operationId": "read_any", "responses": { "2XX": { "description": "", "content": { "application/json": {} } } } });
         },
-        holds: &[
-            "HeaderValue::from_static(\"application/vnd.job+json\"",
-            "201u16 => ResponseValue::from_response",
-        ],
+        holds: &["201u16 => ResponseValue::from_response"],
         severe: &["untyped read_any is any JSON: the schema names no type .paths[\"/any\"].get"],
         mild: &["additive read_same .paths[\"/same\"].get"],
         ..CASE

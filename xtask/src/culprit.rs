@@ -9,30 +9,30 @@ use crate::document::{SCHEMA_REFERENCE, descendant, operations};
 /// Each operation, path and component is tried in a document of its own, and then each section.
 pub(crate) fn find<E>(json: &Value, failure: impl Fn(Value) -> Option<E>) -> Option<(String, E)> {
     parts(json).into_iter().find_map(|keys| {
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let part = keys.iter().fold(json, |part, key| &part[key]);
         let mut alone = json!({ "openapi": "3.0.3", "info": { "title": "", "version": "1" }, "paths": {} });
-        *keys.iter().fold(&mut alone, |parent, key| &mut parent[key]) = cut_references(part);
+        *keys.iter().fold(&mut alone, |parent, key| &mut parent[key]) = cut_references(part(json, &keys));
         Some((descendant("", &keys), failure(alone)?))
     })
 }
 
 /// The keys that lead to each part, small ones first.
-fn parts(json: &Value) -> Vec<Vec<String>> {
-    let names = |part: &Value| part.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
-    let operations =
-        operations(json).map(|operation| ["paths", operation.path, operation.method].map(str::to_owned));
-    let mut parts: Vec<Vec<String>> = operations.map(Vec::from).collect();
-    let paths: Vec<String> = names(&json["paths"]);
-    parts.extend(paths.into_iter().map(|path| vec!["paths".to_owned(), path]));
-    let sections: Vec<String> = names(&json["components"]);
-    for section in sections {
-        let components: Vec<String> = names(&json["components"][&section]);
-        parts.extend(components.into_iter().map(|name| vec!["components".to_owned(), section.clone(), name]));
+fn parts(json: &Value) -> Vec<Vec<&str>> {
+    let mut parts: Vec<Vec<&str>> =
+        operations(json).map(|operation| vec!["paths", operation.path, operation.method]).collect();
+    let sections = names(&json["components"]).map(|section| vec!["components", section]);
+    for parent in [vec!["paths"]].into_iter().chain(sections).chain([Vec::new()]) {
+        parts.extend(names(part(json, &parent)).map(|name| [&parent[..], &[name]].concat()));
     }
-    let head: Vec<String> = names(json);
-    parts.extend(head.into_iter().filter(|key| key != "paths" && key != "components").map(|key| vec![key]));
+    parts.retain(|keys| !matches!(keys[..], ["paths" | "components"]));
     parts
+}
+
+fn names(part: &Value) -> impl Iterator<Item = &str> {
+    part.as_object().into_iter().flatten().map(|(name, _)| name.as_str())
+}
+
+fn part<'a>(json: &'a Value, keys: &[&str]) -> &'a Value {
+    keys.iter().fold(json, |part, key| &part[key])
 }
 
 /// The part with references to schemas that allow anything.

@@ -97,6 +97,7 @@ pub(crate) fn schemas(json: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 /// The place of a schema, and the pointer that leads to it.
+#[derive(Clone)]
 pub(crate) struct Located {
     pub(crate) place: String,
     pub(crate) pointer: String,
@@ -136,26 +137,26 @@ impl Part {
 }
 
 fn search(json: &Value, at: Located, part: Part, found: &mut Vec<Located>) {
-    let Located { place, pointer } = &at;
-    let members: Vec<(String, String, &Value)> = match json {
-        Value::Object(members) => {
-            members.iter().map(|(key, member)| (key.clone(), child(place, key), member)).collect()
-        }
-        Value::Array(items) => {
-            let items = items.iter().enumerate();
-            items.map(|(index, item)| (index.to_string(), format!("{place}[{index}]"), item)).collect()
-        }
-        _ => return,
-    };
-    let inner = members.into_iter().filter_map(|(key, place, member)| {
-        let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-        Some((part.of_member(&key)?, Located { place, pointer }, member))
-    });
-    let inner: Vec<_> = inner.collect();
+    let Located { place, pointer } = at.clone();
     if part == Part::Schema && json.is_object() {
         found.push(at);
     }
-    inner.into_iter().for_each(|(part, at, member)| search(member, at, part, found));
+    let mut enter = |key: &str, place: String, member: &Value| {
+        if let Some(part) = part.of_member(key) {
+            let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+            search(member, Located { place, pointer }, part, found);
+        }
+    };
+    match json {
+        Value::Object(members) => {
+            members.iter().for_each(|(key, member)| enter(key, child(&place, key), member));
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(index, item)| enter(&index.to_string(), format!("{place}[{index}]"), item));
+        }
+        _ => {}
+    }
 }
 
 /// The target of every `$ref` within `part`.

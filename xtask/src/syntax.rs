@@ -77,13 +77,8 @@ pub(crate) fn derives(attributes: &[Attribute]) -> BTreeSet<String> {
     derived
 }
 
-/// The text of a doc comment.
-pub(crate) fn doc_text(attribute: &Attribute) -> Option<String> {
-    text_of_doc(&attribute.meta)
-}
-
-/// The text of the content of a doc comment.
-pub(crate) fn text_of_doc(meta: &Meta) -> Option<String> {
+/// The text of a doc comment, from the content of its attribute.
+pub(crate) fn doc_text(meta: &Meta) -> Option<String> {
     let value = meta.require_name_value().ok().filter(|meta| meta.path.is_ident("doc"))?;
     match &value.value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),

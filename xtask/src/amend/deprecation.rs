@@ -15,11 +15,8 @@ pub(super) fn apply(json: &Value, methods: &[Method], client: &mut syn::File) {
             function.attrs.push(deprecated());
         }
     }
-    let modules = client.items.iter_mut().filter_map(|item| match item {
-        Item::Mod(module) if module.ident == "types" => Some(module),
-        _ => None,
-    });
-    for module in modules {
+    for item in &mut client.items {
+        let Item::Mod(module) = item else { continue };
         let mut found = false;
         for item in module.content.iter_mut().flat_map(|(_, items)| items) {
             found |= mark_type(json, item);

@@ -5,14 +5,14 @@ use quote::quote;
 use syn::Meta;
 
 use super::tokens::rewrite;
-use crate::syntax::text_of_doc;
+use crate::syntax::doc_text;
 
 /// Splits every doc comment into lines, each after a space.
 pub(super) fn lay_out(client: TokenStream) -> TokenStream {
     rewrite(client, &|tokens| match tokens {
         [TokenTree::Punct(hash), TokenTree::Group(attribute), ..] if hash.as_char() == '#' => {
             let meta: Meta = syn::parse2(attribute.stream()).ok()?;
-            Some((2, lines(&text_of_doc(&meta)?)))
+            Some((2, lines(&doc_text(&meta)?)))
         }
         _ => None,
     })

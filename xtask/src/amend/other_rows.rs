@@ -3,10 +3,13 @@
 //! OpenAPI has one operation for a path and a method. The extension `x-other-rows` of an operation lists
 //! further ones, which send the same request and read rows of another component.
 
+use proc_macro2::TokenTree;
+use quote::{ToTokens as _, quote};
 use serde_json::Value;
-use syn::{Expr, ImplItem, ImplItemFn, Item, Member, ReturnType, Stmt, parse_quote};
+use syn::{ImplItem, ImplItemFn, Item, ReturnType, parse_quote};
 
 use super::rows::argument;
+use super::tokens::rewrite;
 use crate::document::{Defect, OTHER_ROWS, SCHEMAS, child};
 use crate::names::{type_name, value_name};
 use crate::normalize::Method;
@@ -53,31 +56,24 @@ fn add_after(client: &mut syn::File, method: &str, rows: &Value, name: &str, row
 
 /// Makes the method one of another name, row and description.
 fn with_rows(mut function: ImplItemFn, rows: &Value, name: &str, row: &str) -> Option<ImplItemFn> {
+    let id = format!("{:?}", function.sig.ident.to_string());
     function.sig.ident = syn::parse_str(name).ok()?;
     let ReturnType::Type(_, output) = &mut function.sig.output else { return None };
     let value = argument(output, "Result").and_then(|ty| argument(ty, "ResponseValue"))?;
     let row: syn::Ident = syn::parse_str(row).ok()?;
     *argument(value, "Rows")? = parse_quote!(types::#row);
-    *operation_id(&mut function)? = parse_quote!(#name);
-    let docs: Vec<String> = function.attrs.iter().filter_map(doc_text).collect();
+    // Hooks and errors get the id.
+    let block = rewrite(function.block.to_token_stream(), &|tokens| match tokens {
+        [TokenTree::Literal(text), ..] if text.to_string() == id => Some((1, quote!(#name))),
+        _ => None,
+    });
+    function.block = syn::parse2(block).ok()?;
+    let docs: Vec<String> = function.attrs.iter().filter_map(|attribute| doc_text(&attribute.meta)).collect();
     let docs = docs.join("\n");
     let generated = docs.find(GENERATED_DOC).map_or("", |start| &docs[start..]);
     let own = ["summary", "description"].map(|key| rows[key].as_str().unwrap_or_default());
     let docs = [own[0], own[1], generated].join("\n\n");
-    function.attrs.retain(|attribute| doc_text(attribute).is_none());
+    function.attrs.retain(|attribute| doc_text(&attribute.meta).is_none());
     function.attrs.insert(0, parse_quote!(#[doc = #docs]));
     Some(function)
-}
-
-/// Returns the id that the method gives to hooks and errors.
-fn operation_id(function: &mut ImplItemFn) -> Option<&mut Expr> {
-    function.block.stmts.iter_mut().find_map(|statement| {
-        let Stmt::Local(local) = statement else { return None };
-        let Expr::Struct(info) = &mut *local.init.as_mut()?.expr else { return None };
-        let field = info.fields.iter_mut().find(|field| match &field.member {
-            Member::Named(name) => name == "operation_id",
-            Member::Unnamed(_) => false,
-        });
-        field.map(|field| &mut field.expr)
-    })
 }

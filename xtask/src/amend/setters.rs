@@ -28,13 +28,15 @@ pub(super) fn add(json: &Value, types: &mut Vec<Item>) {
         let properties = json["components"]["schemas"][&component]["properties"].as_object();
         let writable = properties.into_iter().flatten().filter(|(_, property)| property["readOnly"] != true);
         let writable: BTreeSet<&str> = writable.map(|(name, _)| name.as_str()).collect();
-        let position = types.iter().position(|item| matches!(item, Item::Struct(item) if item.ident == name));
-        let Some(position) = position.filter(|_| !writable.is_empty()) else { continue };
-        let Item::Struct(item) = &types[position] else { continue };
+        let found = types.iter().enumerate().find_map(|(index, item)| match item {
+            Item::Struct(item) if item.ident == name => Some((index, item)),
+            _ => None,
+        });
+        let Some((index, item)) = found.filter(|_| !writable.is_empty()) else { continue };
         let (ident, methods) = (&item.ident, methods(item, &writable));
         if !methods.is_empty() {
             let block = parse_quote!(impl #ident { #(#methods)* });
-            types.insert(position + 1, block);
+            types.insert(index + 1, block);
         }
     }
 }

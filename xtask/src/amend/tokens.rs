@@ -11,21 +11,16 @@ pub(super) fn rewrite(
     let mut rewritten = TokenStream::new();
     let mut rest = tokens.as_slice();
     while let Some((first, others)) = rest.split_first() {
-        rest = match (change(rest), first) {
-            (Some((count, replacement)), _) => {
-                rewritten.extend(replacement);
-                &rest[count..]
-            }
-            (None, TokenTree::Group(group)) => {
-                let inner = Group::new(group.delimiter(), rewrite(group.stream(), change));
-                rewritten.extend([TokenTree::Group(inner)]);
-                others
-            }
-            (None, token) => {
-                rewritten.extend([token.clone()]);
-                others
-            }
-        };
+        if let Some((count, replacement)) = change(rest) {
+            rewritten.extend(replacement);
+            rest = &rest[count..];
+            continue;
+        }
+        rewritten.extend([match first {
+            TokenTree::Group(group) => Group::new(group.delimiter(), rewrite(group.stream(), change)).into(),
+            token => token.clone(),
+        }]);
+        rest = others;
     }
     rewritten
 }

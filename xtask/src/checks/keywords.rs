@@ -15,6 +15,9 @@ const KEYWORDS: &str = "additionalProperties allOf content default deprecated de
                         operationId parameters pattern properties readOnly requestBody required responses schema \
                         summary title type uniqueItems writeOnly";
 
+/// The types of values.
+const TYPES: [&str; 6] = ["string", "number", "integer", "boolean", "array", "object"];
+
 /// How alike an unknown keyword and a known one must be to be suggested.
 const SIMILARITY: f32 = 0.6;
 
@@ -94,15 +97,10 @@ fn check_schema(place: &str, schema: &Value) -> Result<(), Defect> {
     }
     match &schema["type"] {
         Value::Null => Ok(()),
-        Value::String(name) => match name.as_str() {
-            "string" | "number" | "integer" | "boolean" | "array" | "object" => Ok(()),
-            _ => {
-                refuse("type", &format!("is {name:?}; use string, number, integer, boolean, array or object"))
-            }
-        },
+        Value::String(name) if TYPES.contains(&name.as_str()) => Ok(()),
         Value::Array(_) => {
             refuse("type", "is a list, as in OpenAPI 3.1; use a single type and \"nullable\": true")
         }
-        _ => refuse("type", "must be a string"),
+        other => refuse("type", &format!("is {other}; use one of {}", TYPES.join(", "))),
     }
 }

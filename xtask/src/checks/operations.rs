@@ -129,14 +129,14 @@ pub(crate) fn is_left_to_client(name: &str, location: &str) -> bool {
 }
 
 fn check_template(operation: &Operation<'_>, declared: &BTreeSet<&str>) -> Result<(), Defect> {
-    let place = child(".paths", operation.path);
     let mut in_template = BTreeSet::new();
     for part in operation.path.split('{').skip(1) {
-        let Some((name, _)) = part.split_once('}') else {
-            return Err(Defect::new(place, "has an opening brace without a closing one"));
-        };
-        if !in_template.insert(name) {
-            return Err(Defect::new(place, format!("names {name:?} twice; rename one")));
+        match part.split_once('}') {
+            Some((name, _)) if in_template.insert(name) => {}
+            _ => {
+                let place = child(".paths", operation.path);
+                return Err(Defect::new(place, "must close each brace, and name each parameter once"));
+            }
         }
     }
     let refuse = |reason: String| Err(Defect::new(&operation.place, reason));

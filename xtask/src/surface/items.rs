@@ -147,10 +147,8 @@ fn add_struct(item: &ItemStruct, found: &mut Found) {
     add_head(&item.ident.to_string(), code, &item.attrs, found);
     for field in &item.fields {
         let Some(ident) = &field.ident else { continue };
-        let name = match has_serde_flag(field, "flatten") {
-            true => "flat".to_owned(),
-            false => format!("{:?}", wire_name(field).unwrap_or_default()),
-        };
+        let own_name = format!("{:?}", wire_name(field).unwrap_or_default());
+        let name = if has_serde_flag(field, "flatten") { "flat".to_owned() } else { own_name };
         let presence = if is_required(field) { ", required" } else { "" };
         let member = PublicItem::new(type_text(&field.ty), format!("{name}{presence}"), &field.attrs);
         found.push((format!("{}.{ident}", item.ident), member));
@@ -203,6 +201,6 @@ fn type_text(ty: &Type) -> String {
 }
 
 fn docs(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter_map(doc_text);
+    let lines = attributes.iter().filter_map(|attribute| doc_text(&attribute.meta));
     lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n").trim().to_owned()
 }

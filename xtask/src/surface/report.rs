@@ -99,10 +99,9 @@ impl fmt::Display for Report {
                 writeln!(f, "{:<10}   {file}:{} {text}", "", lines.join(", "))?;
             }
         }
-        match self.changes.iter().filter(|change| change.class == Class::Docs).count() {
-            0 => {}
-            1 => writeln!(f, "{:<10} 1 description", "docs")?,
-            count => writeln!(f, "{:<10} {count} descriptions", "docs")?,
+        let docs = self.changes.iter().filter(|change| change.class == Class::Docs).count();
+        if docs > 0 {
+            writeln!(f, "{:<10} {docs} of the descriptions", "docs")?;
         }
         let entry = self.changelog();
         if entry.is_empty() {

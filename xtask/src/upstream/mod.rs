@@ -68,10 +68,10 @@ fn compare(published: &Facts, ours: &Facts, deviations: &[Deviation]) -> Outcome
     }
     let summary =
         format!("{} facts published, {} here, {} deviations", published.len(), ours.len(), deviations.len());
-    match report.is_empty() {
-        true => Outcome::Success(format!("{summary}; nothing else differs")),
-        false => Outcome::Difference(format!("{report}{summary}")),
+    if report.is_empty() {
+        return Outcome::Success(format!("{summary}; nothing else differs"));
     }
+    Outcome::Difference(format!("{report}{summary}"))
 }
 
 #[cfg(test)]

@@ -4,9 +4,6 @@ use serde_json::{Map, Value, json};
 
 use crate::document::{SCHEMA_REFERENCE, follow};
 
-/// The keywords of a parameter that belong to its schema in OpenAPI 3.
-const OF_SCHEMA: [&str; 6] = ["type", "format", "items", "enum", "default", "pattern"];
-
 /// Converts a document. What facts do not need is left out.
 pub(super) fn convert(swagger: &Value) -> Value {
     let mut paths = Map::new();
@@ -36,9 +33,6 @@ fn operation(swagger: &Value, operation: &Value) -> Value {
         "parameters": parameters(swagger, &operation["parameters"]),
         "responses": {},
     });
-    if operation["deprecated"] == true {
-        converted["deprecated"] = true.into();
-    }
     let declared = operation["parameters"].as_array().into_iter().flatten();
     for parameter in declared.map(|parameter| follow(swagger, parameter)) {
         if parameter["in"] == "body" {
@@ -57,7 +51,7 @@ fn operation(swagger: &Value, operation: &Value) -> Value {
         }
         let headers = response["headers"].as_object().into_iter().flatten();
         let headers: Map<String, Value> =
-            headers.map(|(name, header)| (name.clone(), json!({ "schema": schema(header) }))).collect();
+            headers.map(|(name, header)| (name.clone(), json!({ "schema": header }))).collect();
         if !headers.is_empty() {
             new["headers"] = headers.into();
         }
@@ -75,18 +69,10 @@ fn parameters(swagger: &Value, parameters: &Value) -> Value {
             "name": parameter["name"],
             "in": parameter["in"],
             "required": parameter["required"] == true,
-            "schema": schema(parameter),
+            "schema": parameter,
         })
     });
     parameters.collect()
-}
-
-fn schema(part: &Value) -> Value {
-    let members = part.as_object().into_iter().flatten();
-    members
-        .filter(|(key, _)| OF_SCHEMA.contains(&key.as_str()))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect()
 }
 
 fn media_type<'a>(swagger: &'a Value, operation: &'a Value, key: &str) -> &'a str {

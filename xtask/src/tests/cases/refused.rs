@@ -74,7 +74,7 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "unknown type",
         change: |spec| job(spec, "id")["type"] = json!("file"),
-        message: " at .components.schemas.Job.properties.id.type: is \"file\"; use string, number",
+        message: " at .components.schemas.Job.properties.id.type: is \"file\"; use one of string, number",
     },
     Refused {
         name: "allOf of two objects",

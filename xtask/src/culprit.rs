@@ -10,7 +10,7 @@ use crate::document::{SCHEMA_REFERENCE, descendant, operations};
 pub(crate) fn find<E>(json: &Value, failure: impl Fn(Value) -> Option<E>) -> Option<(String, E)> {
     parts(json).into_iter().find_map(|keys| {
         let mut alone = json!({ "openapi": "3.0.3", "info": { "title": "", "version": "1" }, "paths": {} });
-        *keys.iter().fold(&mut alone, |parent, key| &mut parent[key]) = cut_references(part(json, &keys));
+        *keys.iter().fold(&mut alone, |parent, key| &mut parent[key]) = part(json, &keys).clone();
         Some((descendant("", &keys), failure(alone)?))
     })
 }
@@ -23,7 +23,6 @@ fn parts(json: &Value) -> Vec<Vec<&str>> {
     for parent in [vec!["paths"]].into_iter().chain(sections).chain([Vec::new()]) {
         parts.extend(names(part(json, &parent)).map(|name| [&parent[..], &[name]].concat()));
     }
-    parts.retain(|keys| !matches!(keys[..], ["paths" | "components"]));
     parts
 }
 
@@ -35,17 +34,17 @@ fn part<'a>(json: &'a Value, keys: &[&str]) -> &'a Value {
     keys.iter().fold(json, |part, key| &part[key])
 }
 
-/// The part with references to schemas that allow anything.
-fn cut_references(part: &Value) -> Value {
+/// The part with schemas that allow anything instead of references to schemas.
+pub(crate) fn without_references(part: &Value) -> Value {
     match part {
         Value::Object(members) => {
             let target = members.get("$ref").and_then(Value::as_str);
             if target.is_some_and(|target| target.starts_with(SCHEMA_REFERENCE)) {
                 return json!({});
             }
-            members.iter().map(|(key, member)| (key.clone(), cut_references(member))).collect()
+            members.iter().map(|(key, member)| (key.clone(), without_references(member))).collect()
         }
-        Value::Array(items) => items.iter().map(cut_references).collect(),
+        Value::Array(items) => items.iter().map(without_references).collect(),
         other => other.clone(),
     }
 }
@@ -62,7 +61,9 @@ mod tests {
             "paths": { "/a": { "get": { "is": "sound" } }, "/b": { "put": { "$ref": "#/components/schemas/A" } } },
             "components": { "schemas": { "A": { "of": { "$ref": "#/components/schemas/B" } }, "B": { "is": "bad" } } },
         });
-        let find = |word: &str| find(&document, |part| part.to_string().contains(word).then_some(()));
+        let find = |word: &str| {
+            find(&document, |part| without_references(&part).to_string().contains(word).then_some(()))
+        };
         assert_eq!(find("sound"), Some((".paths[\"/a\"].get".to_owned(), ())));
         assert_eq!(find("bad"), Some((".components.schemas.B".to_owned(), ())));
         assert_eq!(find("#/components"), None);

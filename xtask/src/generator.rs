@@ -22,7 +22,10 @@ const SCHEMA_ATTRIBUTE: &str = r#"#[cfg_attr(feature = "schemars", derive(::sche
 /// Generates the client for `spec`, without the `enums`, which are to be added to its types.
 pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect> {
     let mut client = run(&spec.json, &spec.api, enums).map_err(|reason| {
-        let run_alone = |part: Value| run(&part, &serde_json::from_value(part.clone()).ok()?, enums).err();
+        let run_alone = |part: Value| {
+            let part = culprit::without_references(&part);
+            run(&part, &serde_json::from_value(part.clone()).ok()?, enums).err()
+        };
         let place = culprit::find(&spec.json, run_alone).map(|(place, _)| place).unwrap_or_default();
         Defect::new(place, format!("the generator cannot take it: {reason}"))
     })?;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::document::{Defect, child, descendant, resolve};
+use crate::document::{Defect, SCHEMA_REFERENCE, SCHEMAS, child, descendant, resolve};
 
 pub(crate) use keywords::check_names;
 pub(crate) use operations::{check as check_operations, is_left_to_client, is_success};
@@ -48,6 +48,12 @@ fn check_references(json: &Value, part: &Value, place: &str) -> Result<(), Defec
                 }
                 Some(target) if resolve(json, target).is_none() => {
                     Err(Defect::new(place, format!("leads nowhere: there is no {target:?}")))
+                }
+                Some(target)
+                    if target.strip_prefix(SCHEMA_REFERENCE).is_some_and(|name| name.contains('/')) =>
+                {
+                    let reason = format!("leads into a component; move what is at {target:?} to {SCHEMAS}");
+                    Err(Defect::new(place, reason))
                 }
                 _ => check_references(json, member, &place),
             }

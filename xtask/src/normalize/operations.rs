@@ -78,8 +78,8 @@ fn content<'a>(json: &'a Value, body: &'a Value) -> Option<(&'a String, &'a Valu
 /// The content of a body or a response as the generator takes it.
 fn content_of(json: &Value, body: &Value) -> Value {
     content(json, body).map_or(json!({}), |(_, content)| {
-        let schema = content.get("schema").cloned().unwrap_or_else(|| json!({}));
-        json!({ JSON: { "schema": schema } })
+        let schema = content.get("schema").filter(|schema| !schema.is_null()).cloned();
+        json!({ JSON: { "schema": schema.unwrap_or_else(|| json!({})) } })
     })
 }
 

@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use serde::Serialize;
 
 use super::changes::{Change, Class};
 
 /// A place in the hand-written code that names a changed item.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) struct Use {
     pub(crate) file: String,
     pub(crate) line: usize,
     pub(crate) item: String,
-    pub(crate) text: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 /// The hand-written code as tokens, by file.
@@ -58,7 +59,7 @@ impl HandWritten {
                     continue;
                 }
                 for found in occurrences(tokens, name) {
-                    let text = match change.class {
+                    let reason = match change.class {
                         Class::Breaking if found.is_use_of(&change.item) => "names it",
                         Class::Additive if found.is_definition() && change.item.contains("::") => {
                             "defines it too"
@@ -66,7 +67,7 @@ impl HandWritten {
                         _ => continue,
                     };
                     let line = tokens[found.index].line;
-                    uses.push(Use { file: file.clone(), line, item: change.item.clone(), text });
+                    uses.push(Use { file: file.clone(), line, item: change.item.clone(), reason });
                 }
             }
         }

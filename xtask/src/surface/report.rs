@@ -47,22 +47,11 @@ impl Report {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let changes = self.changes.iter().map(|change| {
-            json!({
-                "class": change.class.as_str(),
-                "item": change.item,
-                "change": change.text,
-                "place": change.place,
-            })
-        });
-        let uses = self.uses.iter().map(|place| {
-            json!({ "file": place.file, "line": place.line, "item": place.item, "reason": place.text })
-        });
         json!({
             "version": self.version,
             "next_version": self.next_version(),
-            "changes": changes.collect::<Vec<_>>(),
-            "hand_written": uses.collect::<Vec<_>>(),
+            "changes": self.changes,
+            "hand_written": self.uses,
             "changelog": self.changelog(),
         })
     }
@@ -93,7 +82,7 @@ impl fmt::Display for Report {
             writeln!(f, "{:<10} {:<WIDTH$} {}", change.class.as_str(), change.sentence(), change.place)?;
             let mut files: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
             for place in self.uses.iter().filter(|place| place.item == change.item) {
-                files.entry((&place.file, place.text)).or_default().push(place.line.to_string());
+                files.entry((&place.file, place.reason)).or_default().push(place.line.to_string());
             }
             for ((file, text), lines) in files {
                 writeln!(f, "{:<10}   {file}:{} {text}", "", lines.join(", "))?;

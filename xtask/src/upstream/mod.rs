@@ -20,9 +20,6 @@ use crate::workspace::SPEC;
 use deviations::Deviation;
 use facts::Facts;
 
-/// Stands for a fact that one of the documents lacks.
-const NONE: &str = "none";
-
 /// Compares the document at `file` with the spec of the workspace at `root`.
 pub(crate) fn run(root: &Path, file: &Path) -> Result<Outcome, Box<dyn Error>> {
     let published = read(file, file)?;
@@ -46,7 +43,7 @@ fn compare(published: &Facts, ours: &Facts, deviations: &[Deviation]) -> Outcome
     let (mut report, mut applied) = (String::new(), BTreeSet::new());
     for name in names.into_iter().filter(|name| published.get(*name) != ours.get(*name)) {
         let (theirs, own) = (published.get(name), ours.get(name));
-        let text = |fact: Option<&String>| fact.map_or(NONE, String::as_str).to_owned();
+        let text = |fact: Option<&String>| fact.map_or("none", String::as_str).to_owned();
         let change = format!("{} → {}", text(theirs), text(own));
         let explaining = intended.iter().enumerate().filter(|(_, (_, (fact, how)))| {
             deviations::matches(fact, name) && deviations::matches(how, &change)

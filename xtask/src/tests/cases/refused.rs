@@ -37,6 +37,17 @@ pub(super) const CASES: &[Refused] = &[
         message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads nowhere: there is no \"#/components/schemas/Count\"",
     },
     Refused {
+        name: "reference into a component",
+        change: |spec| *job(spec, "counts") = reference("Job/properties/id"),
+        message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads into a component; move what is at \
+                  \"#/components/schemas/Job/properties/id\" to .components.schemas",
+    },
+    Refused {
+        name: "paths that are no object",
+        change: |spec| spec["paths"] = json!([]),
+        message: " at .paths: is not OpenAPI 3.0: ",
+    },
+    Refused {
         name: "reference to another file",
         change: |spec| *job(spec, "counts") = json!({ "$ref": "counts.json" }),
         message: " at .components.schemas.Job.properties.counts[\"$ref\"]: is \"counts.json\"; only references within",

@@ -184,8 +184,8 @@ fn is_scalar(json: &Value, schema: &Value) -> bool {
     match schema["type"].as_str() {
         Some(name) => ["string", "number", "integer", "boolean"].contains(&name),
         None => {
-            let part = schema["allOf"].as_array().filter(|parts| parts.len() == 1).map(|parts| &parts[0]);
-            schema["enum"].is_array() || part.is_some_and(|part| is_scalar(json, part))
+            let part = &schema["allOf"][0];
+            schema["enum"].is_array() || !part.is_null() && is_scalar(json, part)
         }
     }
 }
@@ -237,7 +237,7 @@ pub(crate) fn is_success(code: &str) -> bool {
 
 fn check_responses(json: &Value, operation: &Operation<'_>) -> Result<(), Defect> {
     let place = child(&operation.place, "responses");
-    let mut first: Option<(&str, &Value)> = None;
+    let mut first: Option<(&str, Option<&Value>)> = None;
     for (code, response) in operation.json["responses"].as_object().into_iter().flatten() {
         let place = child(&place, code);
         let is_range =
@@ -251,10 +251,8 @@ fn check_responses(json: &Value, operation: &Operation<'_>) -> Result<(), Defect
         }
         let content = &follow(json, response)["content"];
         check_content(&child(&place, "content"), content, |media_type| media_type == "application/json")?;
-        let body = content
-            .as_object()
-            .and_then(|content| content.values().next())
-            .map_or(&Value::Null, |body| &body["schema"]);
+        let body =
+            content.as_object().and_then(|content| content.values().next()).map(|body| &body["schema"]);
         match first {
             Some((other, shape)) if shape != body => {
                 let reason = format!(

@@ -2,11 +2,14 @@
 
 use serde_json::{Map, Value};
 
-/// Escapes every description and summary at and below `part`.
+/// The members that become docs.
+const DOCS: [&str; 3] = ["description", "summary", "title"];
+
+/// Escapes every text for docs at and below `part`.
 pub(super) fn escape(part: &mut Value) {
     match part {
         Value::Object(members) => members.iter_mut().for_each(|(key, member)| match member {
-            Value::String(text) if key == "description" || key == "summary" => *text = escape_text(text),
+            Value::String(text) if DOCS.contains(&key.as_str()) => *text = escape_text(text),
             member => escape(member),
         }),
         Value::Array(items) => items.iter_mut().for_each(escape),

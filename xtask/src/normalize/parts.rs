@@ -52,11 +52,8 @@ impl Parts {
             self.search_content(body, &child(place, "requestBody"), &format!("{id}Body"))?;
         }
         for (code, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-            self.search_content(
-                response,
-                &child(&child(place, "responses"), code),
-                &format!("{id}Response"),
-            )?;
+            let place = child(&child(place, "responses"), code);
+            self.search_content(response, &place, &format!("{id}Response"))?;
         }
         Ok(())
     }
@@ -82,9 +79,8 @@ impl Parts {
     }
 
     fn search_within(&mut self, schema: &mut Value, place: &str, name: &str) -> Result<(), Defect> {
-        for (property, schema) in
-            schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
-        {
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+        for (property, schema) in properties.into_iter().flatten() {
             let place = child(&child(place, "properties"), property);
             self.search(schema, &place, &format!("{name}{}", type_name(property)))?;
         }

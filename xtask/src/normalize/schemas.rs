@@ -21,7 +21,8 @@ pub(super) fn loosen(json: &mut Value) -> Result<(), Defect> {
             continue;
         };
         // The schema of a parameter has no docs of its own in the client.
-        let parameter = pointer.strip_suffix("/schema").filter(|pointer| pointer.contains("/parameters/"));
+        let is_parameter = pointer.contains("/parameters/") && !place.starts_with(SCHEMAS);
+        let parameter = pointer.strip_suffix("/schema").filter(|_| is_parameter);
         let documented = json.pointer_mut(parameter.unwrap_or(&pointer)).and_then(Value::as_object_mut);
         documented.into_iter().for_each(|documented| descriptions::append(documented, &limits));
     }
@@ -53,12 +54,13 @@ fn loosen_schema(place: &str, schema: &mut Map<String, Value>) -> Result<Option<
     if !is_known_format(schema) {
         schema.remove("format");
     }
-    let is_closed = schema.get("additionalProperties").is_some_and(|values| *values == false);
-    if is_closed
-        || schema.contains_key("properties")
-            && schema.get("additionalProperties").is_some_and(Value::is_boolean)
-    {
+    // Other members are read anyway.
+    let has_properties = schema.contains_key("properties");
+    if schema.get("additionalProperties").is_some_and(|any| *any == false || *any == true && has_properties) {
         schema.remove("additionalProperties");
+    }
+    if let Some(title) = schema.get("title").cloned() {
+        schema.entry("description").or_insert(title);
     }
     if schema.get("type").is_some_and(|kind| kind == "array") {
         schema.entry("items").or_insert_with(|| json!({}));

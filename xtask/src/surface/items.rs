@@ -47,11 +47,9 @@ impl Surface {
         for item in &client.items {
             match item {
                 Item::Mod(module) if module.ident == "types" => {
-                    module
-                        .content
-                        .iter()
-                        .flat_map(|(_, items)| items)
-                        .for_each(|item| add_type(item, &mut found));
+                    for item in module.content.iter().flat_map(|(_, items)| items) {
+                        add_type(item, &mut found);
+                    }
                 }
                 Item::Impl(block) if block.trait_.is_none() => add_operations(block, &mut found),
                 Item::Impl(block) => add_api_version(block, &mut found),

@@ -262,8 +262,9 @@ pub(super) const CASES: &[Accepted] = &[
             by_id(spec, "get")["description"] = json!("```\nlet broken\n```\n/starts with a slash");
             schema(spec, "Job")["description"] = json!("/slash `open");
             schema(spec, "JobState")["description"] = json!("<b> [JobState]\n\n\tcode");
+            schema(spec, "Counts")["title"] = json!("The <numbers>");
         },
-        holds: &["A Vec\\<T> of \\[Foo\\], `a<b>`, see <https://a.b>."],
+        holds: &["/// The \\<numbers>", "A Vec\\<T> of \\[Foo\\], `a<b>`, see <https://a.b>."],
         mild: &["docs Job.id is described differently .components.schemas.Job"],
         ..CASE
     },

@@ -3,6 +3,7 @@
 mod cases;
 mod growth;
 mod hub;
+mod legal;
 mod other_rows;
 mod scratch;
 

@@ -125,7 +125,7 @@ impl Part {
     /// What the member `key` is; none if no schema can be in it.
     fn of_member(self, key: &str) -> Option<Self> {
         match (self, key) {
-            (Self::Other, "default" | "example" | "examples") => None,
+            (Self::Other, "example" | "examples") => None,
             (Self::Other, "schema") | (Self::Schemas, _) => Some(Self::Schema),
             (Self::Other, "schemas") => Some(Self::Schemas),
             (Self::Other, _) => Some(Self::Other),

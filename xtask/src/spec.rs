@@ -57,9 +57,9 @@ impl Spec {
 fn without_other_names(json: &Value) -> Value {
     let mut json = json.clone();
     for located in locate_schemas(&json) {
-        json.pointer_mut(&located.pointer)
-            .and_then(Value::as_object_mut)
-            .map(|schema| schema.remove(OTHER_NAMES));
+        if let Some(schema) = json.pointer_mut(&located.pointer).and_then(Value::as_object_mut) {
+            schema.remove(OTHER_NAMES);
+        }
     }
     json
 }

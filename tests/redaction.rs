@@ -62,7 +62,7 @@ async fn everything_shown(hub: &Emulator, builder: ClientBuilder) -> String {
         ),
         (1, Fault::status(200).with_body(format!("[\"{}\"]", bare()))),
         (1, Fault::status(200).with_body(format!("{{\"jobId\":{{\"{}\":1}}}}", bare()))),
-        (2, Fault::status(401).with_header("iothub-errorcode", bare())),
+        (1, Fault::status(403).with_header("iothub-errorcode", bare())),
         (1, Fault::status(400).with_body(echo())),
         (1, Fault::status(400).with_body(echo()[..120].to_owned())),
         (1, Fault::status(200).with_body("<").with_header("x-ms-request-id", echo())),

@@ -40,6 +40,6 @@ mod tests {
 
     #[test]
     fn report_that_cannot_be_written_is_a_failure() {
-        assert_eq!(print(&mut [0; 3].as_mut_slice(), "a report", ExitCode::SUCCESS), ExitCode::FAILURE);
+        assert_eq!(print([0; 3].as_mut_slice(), "a report", ExitCode::SUCCESS), ExitCode::FAILURE);
     }
 }

@@ -142,7 +142,8 @@ impl Error {
     }
 
     /// Returns true if the request may have taken effect although the call failed: a response was lost,
-    /// and reading the job did not settle the question.
+    /// and reading the job did not settle the question; or a job of this id exists, and the hub shows it in a form
+    /// that cannot be compared with the one requested.
     ///
     /// Read the job before you repeat such a call. False for operations that change nothing. After
     /// [`RetryPolicy::none`](crate::RetryPolicy::none) the job is never read, so every lost response leaves

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use jobs_emulator::{Device, Emulator, HubBehavior, LaggingRows, MethodBehavior};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Caller, method_job, quick, with};
+use crate::support::{Caller, method_job, quick, statuses, with};
 
 const LAG: Duration = Duration::from_secs(5);
 
@@ -89,10 +89,6 @@ async fn rows_lag_behind_a_completed_job_with_all_devices_counted() {
         hub.advance_clock(Duration::from_secs(3)).await;
         assert_eq!(statuses(&caller.rows().await), ["completed", "completed"]);
     }
-}
-
-fn statuses(rows: &[Value]) -> Vec<&str> {
-    rows.iter().map(|row| row["status"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]

@@ -6,14 +6,10 @@ use chrono::TimeDelta;
 use jobs_emulator::{Device, HubBehavior, MethodBehavior, Module, Unreachable};
 use serde_json::{Value, json};
 
-use crate::support::{Caller, method_job, quick, time, twin_job, with};
+use crate::support::{Caller, method_job, quick, statuses, time, twin_job, with};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn statuses(rows: &[Value]) -> Vec<&str> {
-    rows.iter().map(|row| row["status"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]

@@ -242,6 +242,11 @@ pub(crate) fn twin_job(patch: Value) -> Value {
     json!({ "type": "scheduleUpdateTwin", "updateTwin": twin, "queryCondition": "*" })
 }
 
+/// The states of rows.
+pub(crate) fn statuses(rows: &[Value]) -> Vec<&str> {
+    rows.iter().map(|row| row["status"].as_str().unwrap()).collect()
+}
+
 /// A date of a job or row.
 pub(crate) fn time(json: &Value, name: &str) -> DateTime<Utc> {
     json[name].as_str().unwrap().parse().unwrap()

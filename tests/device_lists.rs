@@ -256,6 +256,24 @@ async fn devices_of_a_list_without_a_row_are_named_and_are_no_success() {
 }
 
 #[tokio::test]
+async fn row_that_comes_twice_does_not_stand_for_another_device() {
+    let hub = hub_with(["a", "b"].map(Device::new)).await;
+    let row = r#"{"deviceId":"a","status":"completed"}"#;
+    let page = Fault::status(200).with_body(format!("[{row},{row}]"));
+    let requests = || stream::iter([("job", reboot().for_devices(["a", "b"]))]);
+    hub.inject(Route::QueryDevices, When::Next(1), page.clone());
+    let mut results = client(&hub).run_jobs(requests()).rows_timeout(Duration::ZERO);
+    let report = results.next().await.unwrap().1.unwrap();
+    assert_eq!(report.devices_without_row, ["b"]);
+    assert_eq!(report.outcome(), JobOutcome::Incomplete(Some(1)));
+
+    // With time the other row is waited for.
+    hub.inject(Route::QueryDevices, When::Next(1), page);
+    let report = run(&client(&hub), "job", reboot().for_devices(["a", "b"])).await.unwrap();
+    assert_eq!((report.succeeded, report.outcome()), (2, JobOutcome::Succeeded));
+}
+
+#[tokio::test]
 async fn devices_without_a_row_are_named_for_all_jobs_of_a_list() {
     let ids: Vec<String> = (0..1200).map(device_id).collect();
     let hub = hub_with(ids.iter().filter(|id| !id.ends_with("500")).map(Device::new)).await;

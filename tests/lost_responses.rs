@@ -366,3 +366,27 @@ async fn lost_response_to_a_query_leaves_no_outcome_unknown() {
         assert!(!error.is_outcome_unknown(), "{error}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn throttled_change_whose_turn_comes_too_late_ends() {
+    let (clock, hub) = (FrozenClock::new(), quick_hub().await);
+    let policy = fast_retries().with_deadline(Duration::from_secs(30));
+    let client = builder(&hub).retry(policy).operations_per_minute(1).build().unwrap();
+    hub.inject(Route::Create, When::Next(1), Fault::status(504));
+    hub.inject(Route::Any, When::Every(1), Fault::refusal(429, "ThrottlingException"));
+    let (result, elapsed) = run_fast(&clock, create(client)).await;
+    assert!(result.unwrap_err().is_outcome_unknown());
+    assert!(elapsed <= Duration::from_secs(31), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pause_that_a_reading_is_asked_for_holds_for_the_next_attempt() {
+    let (clock, hub) = (FrozenClock::new(), quick_hub().await);
+    hub.inject(Route::Create, When::Next(1), Fault::status(504));
+    hub.inject(Route::Create, When::Next(1), Fault::refusal(429, "ThrottlingException"));
+    hub.inject(Route::Get, When::Next(1), Fault::status(503).with_header("retry-after", "40"));
+    let (job, elapsed) = run_fast(&clock, create(fast_retry_client(&hub))).await;
+    assert_eq!(job.unwrap().status, Some(JobStatus::Queued));
+    assert_eq!(received_methods(&hub), "PUT PUT GET PUT");
+    assert!(elapsed >= Duration::from_secs(40), "{elapsed:?}");
+}

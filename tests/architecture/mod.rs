@@ -1,4 +1,4 @@
-//! Import directions of the crates `jobs-api` and `jobs-emulator`: one way, and no circle.
+//! Import directions of `jobs-api`, `jobs-emulator` and `xtask`: one way, and no circle.
 
 mod imports;
 mod tests;
@@ -103,6 +103,36 @@ const JOBS_EMULATOR: &[Direction<'_>] = &[
     ),
 ];
 
+/// The module of `jobs-api` that generated code names, and that `xtask` therefore quotes.
+const QUOTED: &str = "runtime";
+
+/// The modules of `xtask` from the bottom up, and the ones that each may import from.
+const XTASK: &[Direction<'_>] = &[
+    ("document", &[]),
+    ("names", &[]),
+    ("outcome", &[]),
+    (QUOTED, &[]),
+    ("syntax", &[]),
+    ("workspace", &[]),
+    ("culprit", &["document"]),
+    ("json", &["document"]),
+    ("places", &["document"]),
+    ("checks", &["document", "names"]),
+    ("normalize", &["checks", "document", "names", "places"]),
+    ("spec", &["checks", "culprit", "document", "json", "normalize", "places"]),
+    ("enums", &["document", "names", "spec"]),
+    ("generator", &["culprit", "document", "enums", "names", "places", QUOTED, "spec", "syntax"]),
+    ("amend", &["document", "enums", "names", "normalize", QUOTED, "spec", "syntax"]),
+    ("surface", &["places", "syntax"]),
+    (
+        "render",
+        &["amend", "document", "enums", "generator", "places", "spec", "surface", "syntax", "workspace"],
+    ),
+    ("upstream", &["document", "json", "outcome", "workspace"]),
+    ("regen", &["outcome", "render", "spec", "surface", "upstream", "workspace"]),
+    ("tests", &["amend", "document", "render", "spec", "surface", "syntax", "workspace"]),
+];
+
 #[test]
 fn imports_of_jobs_api_follow_the_directions() {
     check("../jobs-api/src", JOBS_API);
@@ -113,8 +143,17 @@ fn imports_of_jobs_emulator_follow_the_directions() {
     check("emulator/src", JOBS_EMULATOR);
 }
 
+#[test]
+fn imports_of_xtask_follow_the_directions() {
+    let quoted = (vec![QUOTED.to_owned()], String::new());
+    check_with("../xtask/src", XTASK, Sources::from([quoted]));
+}
+
 fn check(folder: &str, directions: &[Direction<'_>]) {
-    let mut sources = Sources::new();
+    check_with(folder, directions, Sources::new());
+}
+
+fn check_with(folder: &str, directions: &[Direction<'_>], mut sources: Sources) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     read_modules(&root, &ModulePath::new(), &mut sources);
     assert!(sources.len() > directions.len());
@@ -130,7 +169,7 @@ fn read_modules(folder: &Path, parent: &ModulePath, sources: &mut Sources) {
         let module = match name {
             // Programs are crates of their own.
             "bin" if parent.is_empty() => continue,
-            "lib" | "mod" => parent.clone(),
+            "lib" | "main" | "mod" => parent.clone(),
             name => [&parent[..], &[name.to_owned()]].concat(),
         };
         if path.is_dir() {

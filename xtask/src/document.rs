@@ -16,6 +16,9 @@ pub(crate) const OTHER_ROWS: &str = "x-other-rows";
 /// The place of the component schemas.
 pub(crate) const SCHEMAS: &str = ".components.schemas";
 
+/// The start of a reference to one of them.
+pub(crate) const SCHEMA_REFERENCE: &str = "#/components/schemas/";
+
 /// A defect of the document: where it is, in the notation of `jq`, and the reason.
 #[derive(Debug)]
 pub(crate) struct Defect {
@@ -91,6 +94,69 @@ pub(crate) fn operations(json: &Value) -> impl Iterator<Item = Operation<'_>> {
 /// Every component schema with its name.
 pub(crate) fn schemas(json: &Value) -> impl Iterator<Item = (&String, &Value)> {
     json["components"]["schemas"].as_object().into_iter().flatten()
+}
+
+/// The place of a schema, and the pointer that leads to it.
+#[derive(Clone)]
+pub(crate) struct Located {
+    pub(crate) place: String,
+    pub(crate) pointer: String,
+}
+
+/// Every schema of the document, outer ones before those within.
+///
+/// The walk tells the keyword `pattern` of a schema from a property of that name.
+pub(crate) fn locate_schemas(json: &Value) -> Vec<Located> {
+    let mut found = Vec::new();
+    search(json, Located { place: String::new(), pointer: String::new() }, Part::Other, &mut found);
+    found
+}
+
+/// A part of the document, by where schemas are in it.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Other,
+    Schema,
+    /// A list or a map of schemas.
+    Schemas,
+}
+
+impl Part {
+    /// What the member `key` is; none if no schema can be in it.
+    fn of_member(self, key: &str) -> Option<Self> {
+        match (self, key) {
+            (Self::Other, "example" | "examples") => None,
+            (Self::Other, "schema") | (Self::Schemas, _) => Some(Self::Schema),
+            (Self::Other, "schemas") => Some(Self::Schemas),
+            (Self::Other, _) => Some(Self::Other),
+            (Self::Schema, "items" | "additionalProperties" | "not") => Some(Self::Schema),
+            (Self::Schema, "properties" | "allOf" | "anyOf" | "oneOf") => Some(Self::Schemas),
+            (Self::Schema, _) => None,
+        }
+    }
+}
+
+fn search(json: &Value, at: Located, part: Part, found: &mut Vec<Located>) {
+    let Located { place, pointer } = at.clone();
+    if part == Part::Schema && json.is_object() {
+        found.push(at);
+    }
+    let mut enter = |key: &str, place: String, member: &Value| {
+        if let Some(part) = part.of_member(key) {
+            let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+            search(member, Located { place, pointer }, part, found);
+        }
+    };
+    match json {
+        Value::Object(members) => {
+            members.iter().for_each(|(key, member)| enter(key, child(&place, key), member));
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(index, item)| enter(&index.to_string(), format!("{place}[{index}]"), item));
+        }
+        _ => {}
+    }
 }
 
 /// The target of every `$ref` within `part`.

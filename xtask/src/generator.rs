@@ -1,6 +1,5 @@
 //! Progenitor and all of its settings; a panic in it becomes an error with a place.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
@@ -9,52 +8,36 @@ use openapiv3::OpenAPI;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl, TypePatch};
 use quote::quote;
 use serde_json::{Value, json};
-use syn::{Fields, Item, parse_quote};
 
 use crate::culprit;
-use crate::document::Defect;
+use crate::document::{Defect, schemas};
 use crate::enums::Enum;
+use crate::names::type_name;
 use crate::spec::Spec;
-use crate::syntax::{type_name, types_module};
-
-/// The methods of generated types that the hand-written layer defines, with the reason for each.
-pub(crate) const HAND_WRITTEN: &[(&str, &str, &str)] = &[
-    ("CloudToDeviceMethod", "new", "the constructor documents the method's name"),
-    ("CloudToDeviceMethod", "with_payload", "its docs lead to with_payload_of, for a type of the user"),
-    ("Twin", "with_tags", "takes any JSON, so that json! works, and documents the merge"),
-    ("Twin", "with_desired", "reaches into the member properties"),
-];
+use crate::syntax::types_module;
 
 /// Derived on every generated type, so that a user's schema tools can read it.
 const SCHEMA_ATTRIBUTE: &str = r#"#[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]"#;
 
 /// Generates the client for `spec`, without the `enums`, which are to be added to its types.
 pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect> {
-    let generate = || {
-        // The first run shows which names the generator gives to types without a name in the spec.
-        let mut file = run(&spec.api, enums, &[])?;
-        let types = types_module(&mut file).ok_or("it wrote no module `types`")?;
-        let mut client = run(&spec.api, enums, types)?;
-        if let Some(types) = types_module(&mut client).filter(|_| !enums.is_empty()) {
-            // Both the module and the methods name the enums as `types::…`, wherever the client is.
-            types.insert(
-                0,
-                parse_quote!(
-                    use super::types;
-                ),
-            );
-        }
-        Ok(client)
-    };
-    generate().map_err(|reason: String| {
-        let fails =
-            |part: Value| serde_json::from_value(part).is_ok_and(|api| run(&api, enums, &[]).is_err());
-        let place = culprit::find(&spec.json, fails).unwrap_or_default();
+    let mut client = run(&spec.json, &spec.api, enums).map_err(|reason| {
+        let run_alone = |part: Value| {
+            let part = culprit::without_references(&part);
+            run(&part, &serde_json::from_value(part.clone()).ok()?, enums).err()
+        };
+        let place = culprit::find(&spec.json, run_alone).map(|(place, _)| place).unwrap_or_default();
         Defect::new(place, format!("the generator cannot take it: {reason}"))
-    })
+    })?;
+    if let Some(types) = types_module(&mut client).filter(|_| !enums.is_empty()) {
+        // Both the module and the methods name the enums as `types::…`, wherever the client is.
+        let import = syn::parse_str("use super::types;");
+        types.insert(0, import.map_err(|error| Defect::new("", error.to_string()))?);
+    }
+    Ok(client)
 }
 
-fn settings(enums: &[Enum], types: &[Item]) -> Result<GenerationSettings, serde_json::Error> {
+fn settings(json: &Value, enums: &[Enum]) -> Result<GenerationSettings, serde_json::Error> {
     let mut settings = GenerationSettings::new();
     settings
         .with_interface(InterfaceStyle::Positional)
@@ -69,26 +52,21 @@ fn settings(enums: &[Enum], types: &[Item]) -> Result<GenerationSettings, serde_
         let traits = [TypeImpl::FromStr, TypeImpl::Display].into_iter();
         settings.with_replacement(ident, format!("types::{ident}"), traits);
     }
-    for item in types {
-        let Some(name) = type_name(item) else { continue };
+    for (name, schema) in schemas(json) {
         let mut patch = TypePatch::default();
         patch.with_attr(SCHEMA_ATTRIBUTE).with_derive("PartialEq");
-        if can_grow(item) {
+        // The spec may add members to an object.
+        if schema["properties"].is_object() {
             patch.with_attr("#[non_exhaustive]");
         }
-        settings.with_patch(name, &patch);
+        settings.with_patch(type_name(name), &patch);
     }
     Ok(settings)
 }
 
-/// Returns true for a struct to which the spec may add fields.
-fn can_grow(item: &Item) -> bool {
-    matches!(item, Item::Struct(item) if matches!(item.fields, Fields::Named(_)))
-}
-
-/// Runs the generator once.
-fn run(api: &OpenAPI, enums: &[Enum], types: &[Item]) -> Result<syn::File, String> {
-    let settings = settings(enums, types).map_err(|error| error.to_string())?;
+/// Runs the generator on a document and its typed form.
+fn run(json: &Value, api: &OpenAPI, enums: &[Enum]) -> Result<syn::File, String> {
+    let settings = settings(json, enums).map_err(|error| error.to_string())?;
     quietly(|| Generator::new(&settings).generate_tokens(api))?
         .map_err(|error| error.to_string())
         .and_then(|tokens| syn::parse2(tokens).map_err(|error| format!("it wrote no Rust: {error}")))
@@ -112,20 +90,17 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     QUIET.set(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
     QUIET.set(false);
-    outcome.map_err(|payload| panic_message(payload.as_ref()))
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
-    text.lines().next().unwrap_or_default().to_owned()
+    outcome.map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+        text.lines().next().unwrap_or_default().to_owned()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surface::HandWritten;
-    use crate::workspace::{CLIENT, repository};
+    use crate::places::Places;
 
     fn refusal(paths: Value, schemas: Value) -> String {
         let document = json!({
@@ -136,19 +111,8 @@ mod tests {
         });
         // Neither checked nor normalized: no document is known that is both and yet fails.
         let api = serde_json::from_value(document.clone()).unwrap();
-        let spec = Spec { json: document, api, methods: Vec::new() };
+        let spec = Spec { json: document, api, methods: Vec::new(), places: Places::default() };
         generate(&spec, &[]).err().unwrap().to_string()
-    }
-
-    #[test]
-    fn hand_written_methods_are_defined_by_hand() {
-        let layer = HandWritten::read(&repository(), CLIENT);
-        for (owner, method, reason) in HAND_WRITTEN {
-            assert!(
-                layer.defines(method),
-                "{owner}::{method} is generated no more, and not written: {reason}"
-            );
-        }
     }
 
     #[test]

@@ -1,107 +1,73 @@
 //! Strict reading of JSON: a duplicate key is an error, and other kinds of text are recognized.
 
-use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::document::{Defect, child};
 
 /// Parses `text`, which may begin with a byte order mark.
 pub(crate) fn parse(text: &str) -> Result<Value, Defect> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let start = text.trim_start();
-    if start.is_empty() {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_start();
+    if text.is_empty() {
         return Err(Defect::new("", "is empty"));
     }
-    if start.starts_with('<') {
+    if text.starts_with('<') {
         return Err(Defect::new("", "is HTML or XML; save the document itself as JSON"));
     }
-    if ["openapi:", "swagger:", "---", "#"].iter().any(|line| start.starts_with(line)) {
+    if ["openapi:", "swagger:", "---", "#"].iter().any(|line| text.starts_with(line)) {
         return Err(Defect::new("", "is YAML; convert it to JSON"));
     }
-    let duplicate = RefCell::new(None);
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { place: String::new(), duplicate: &duplicate }
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| {
-        duplicate.take().unwrap_or_else(|| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Defect::new(place, format!("is not JSON: {error}"))
-        })
-    })
+    let value = serde_json::from_str(text).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Defect::new(place, format!("is not JSON: {error}"))
+    })?;
+    check_keys(text, "")?;
+    Ok(value)
 }
 
-/// Reads the value at `place`, and records the first duplicate key.
-struct Strict<'a> {
-    place: String,
-    duplicate: &'a RefCell<Option<Defect>>,
+/// Refuses the first duplicate key at or below `place`, where `text` is.
+fn check_keys(text: &str, place: &str) -> Result<(), Defect> {
+    if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) {
+        let mut items = items.iter().enumerate();
+        return items.try_for_each(|(index, item)| check_keys(item.get(), &format!("{place}[{index}]")));
+    }
+    let Ok(Members(members)) = serde_json::from_str(text) else { return Ok(()) };
+    let mut keys = BTreeSet::new();
+    for (key, member) in &members {
+        let place = child(place, key);
+        if !keys.insert(key) {
+            return Err(Defect::new(place, "is there twice; keep one"));
+        }
+        check_keys(member.get(), &place)?;
+    }
+    Ok(())
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
+/// The members of an object as they are written.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members(Vec::new()))
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
+impl<'de> Visitor<'de> for Members<'de> {
+    type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("an object")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        loop {
-            let place = format!("{}[{}]", self.place, values.len());
-            match items.next_element_seed(Strict { place, duplicate: self.duplicate })? {
-                Some(value) => values.push(value),
-                None => return Ok(values.into()),
-            }
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Self, A::Error> {
+        while let Some(member) = members.next_entry()? {
+            self.0.push(member);
         }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut values = Map::new();
-        while let Some(key) = members.next_key::<String>()? {
-            let place = child(&self.place, &key);
-            if values.contains_key(&key) {
-                *self.duplicate.borrow_mut() = Some(Defect::new(place, "is there twice; keep one"));
-                return Err(A::Error::custom("duplicate key"));
-            }
-            let value = members.next_value_seed(Strict { place, duplicate: self.duplicate })?;
-            values.insert(key, value);
-        }
-        Ok(values.into())
+        Ok(self)
     }
 }
 

@@ -1,31 +1,23 @@
 //! The maintainer's tasks of this workspace: `cargo xtask --help` lists them.
 
-mod aliases;
 mod amend;
-mod audit;
 mod checks;
 mod culprit;
 mod document;
 mod enums;
 mod facts_page;
 mod generator;
-mod grammar;
 mod json;
 mod names;
 mod normalize;
-mod other_rows;
 mod outcome;
 mod places;
 mod regen;
 mod render;
-mod rows;
-mod segments;
-mod setters;
 mod spec;
 mod surface;
 mod syntax;
 mod upstream;
-mod visibility;
 mod workspace;
 
 use std::io;

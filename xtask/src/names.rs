@@ -14,11 +14,7 @@ pub(crate) fn value_name(name: &str) -> String {
 
 fn to_ident(name: &str, to_case: impl Fn(&str) -> String) -> String {
     let words = name.replace('\'', "").replace(|c: char| c != '_' && !c.is_alphanumeric(), "-");
-    let cased = match name {
-        "+1" => to_case("plus1"),
-        "-1" => to_case("minus1"),
-        _ => to_case(&words),
-    };
+    let cased = to_case(&words);
     let ident = match cased.chars().next() {
         None => to_case("x"),
         Some(first) if first.is_alphabetic() || first == '_' => cased,
@@ -36,7 +32,7 @@ mod tests {
     fn names_follow_the_generator() {
         let types = ["JobStatus", "job-status", "3des", "self", ""].map(type_name);
         assert_eq!(types, ["JobStatus", "JobStatus", "_3des", "Self_", "X"]);
-        let values = ["x-ms-continuation", "type", "x509Thumbprint", "$metadata", "+1"].map(value_name);
-        assert_eq!(values, ["x_ms_continuation", "type_", "x509_thumbprint", "metadata", "plus1"]);
+        let values = ["x-ms-continuation", "type", "x509Thumbprint", "$metadata"].map(value_name);
+        assert_eq!(values, ["x_ms_continuation", "type_", "x509_thumbprint", "metadata"]);
     }
 }

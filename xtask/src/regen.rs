@@ -12,7 +12,7 @@ use similar::TextDiff;
 use crate::facts_page;
 use crate::outcome::Outcome;
 use crate::render::{Rendered, render};
-use crate::spec::{Spec, SpecError};
+use crate::spec::Spec;
 use crate::surface::{HandWritten, Report, Surface, compare};
 use crate::upstream::deviations;
 use crate::workspace::{CLIENT, DEVIATIONS, FACTS, FACTS_PAGE, README, SPEC};
@@ -35,68 +35,94 @@ pub(crate) struct Options {
 /// Renders the client of the workspace at `root`, and writes it unless told otherwise.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Error>> {
     let start = Instant::now();
-    let file = root.join(CLIENT);
-    let found = fs::read_to_string(&file).unwrap_or_default();
+    let found = fs::read_to_string(root.join(CLIENT)).unwrap_or_default();
     let previous = match &options.against {
         Some(revision) => read_revision(root, revision)?,
         None => found.clone(),
     };
     let rendered = Spec::read(&root.join(SPEC)).and_then(|spec| render(&spec));
-    let rendered = rendered.map_err(|defect| SpecError { file: SPEC.into(), defect })?;
+    let rendered = rendered.map_err(|defect| format!("{SPEC}{defect}"))?;
     let report = consequences(root, &previous, &rendered)?;
-    let writes = !options.check && !options.dry_run;
-    let pages = stale_pages(root)?;
-    if writes {
-        fs::write(&file, &rendered.source).map_err(|error| format!("{CLIENT} cannot be written: {error}"))?;
-        for Page { file, text, .. } in &pages {
-            fs::write(root.join(file), text).map_err(|error| format!("{file} cannot be written: {error}"))?;
+    let run = Run { options, found, stale_pages: stale_pages(root)?, rendered, report, start };
+    if run.writes() {
+        write(root, CLIENT, &run.rendered.source)?;
+        for Page { file, text, .. } in &run.stale_pages {
+            write(root, file, text)?;
         }
     }
-    let stale = diff(&found, &rendered.source).filter(|_| options.check);
-    let has_stale_page = options.check && !pages.is_empty();
-    let text = if options.json {
-        let mut summary = report.to_json();
-        summary["written"] = json!(writes);
-        summary["stale"] = json!(found != rendered.source && !writes);
-        let files = pages.iter().filter(|_| !writes).map(|page| page.file);
-        summary["stale_pages"] = files.collect();
-        summary["operations"] = json!(rendered.operations);
-        summary["types"] = json!(rendered.types);
-        summary["milliseconds"] = json!(start.elapsed().as_millis());
-        format!("{summary:#}")
-    } else {
-        let head = match &stale {
-            Some(diff) => format!("{CLIENT} is stale\n\n{diff}\n{REMEDY}"),
-            None => summary(&rendered, &found, options, start),
-        };
-        let pages = pages.iter().map(|Page { file, source, .. }| match (options.check, writes) {
-            (true, _) => format!("{file} does not show {source}: {REMEDY}\n"),
-            (false, true) => format!("wrote the tables in {file}\n"),
-            (false, false) => format!("would write the tables in {file}\n"),
-        });
-        let pages: String = pages.collect();
-        format!("{pages}{head}\n{report}")
-    };
-    Ok(if stale.is_some() || has_stale_page { Outcome::Difference(text) } else { Outcome::Success(text) })
+    let text = if options.json { run.to_json() } else { run.to_text() };
+    let is_stale = run.is_client_stale() || !run.stale_pages.is_empty();
+    Ok(if options.check && is_stale { Outcome::Difference(text) } else { Outcome::Success(text) })
 }
 
-fn summary(rendered: &Rendered, found: &str, options: &Options, start: Instant) -> String {
-    let Rendered { source, operations, types, .. } = rendered;
-    let lines = source.lines().count();
-    let milliseconds = start.elapsed().as_millis();
-    let size = format!("{operations} operations, {types} types, {lines} lines in {milliseconds} ms");
-    match (options.check || options.dry_run, found == source) {
-        (false, _) => format!("wrote {CLIENT}: {size}"),
-        (true, true) => format!("{CLIENT} is up to date with {SPEC}"),
-        (true, false) => format!("would write {CLIENT}: {size}"),
+fn write(root: &Path, file: &str, text: &str) -> Result<(), String> {
+    fs::write(root.join(file), text).map_err(|error| format!("{file} cannot be written: {error}"))
+}
+
+/// A run of the command, for its report.
+struct Run<'a> {
+    options: &'a Options,
+    /// The client before the run.
+    found: String,
+    stale_pages: Vec<Page>,
+    rendered: Rendered,
+    report: Report,
+    start: Instant,
+}
+
+impl Run<'_> {
+    fn writes(&self) -> bool {
+        !self.options.check && !self.options.dry_run
+    }
+
+    fn is_client_stale(&self) -> bool {
+        self.found != self.rendered.source
+    }
+
+    fn to_json(&self) -> String {
+        let mut summary = self.report.to_json();
+        summary["written"] = json!(self.writes());
+        summary["stale"] = json!(self.is_client_stale() && !self.writes());
+        let pages = self.stale_pages.iter().filter(|_| !self.writes());
+        summary["stale_pages"] = pages.map(|page| page.file).collect();
+        summary["operations"] = json!(self.rendered.operations);
+        summary["types"] = json!(self.rendered.types);
+        summary["milliseconds"] = json!(self.start.elapsed().as_millis());
+        format!("{summary:#}")
+    }
+
+    fn to_text(&self) -> String {
+        let pages = self.stale_pages.iter().map(|Page { file, source, .. }| match self.options.check {
+            true => format!("{file} does not show {source}: {REMEDY}\n"),
+            false => format!("{} the tables in {file}\n", self.verb()),
+        });
+        format!("{}{}\n{}", pages.collect::<String>(), self.client(), self.report)
+    }
+
+    fn verb(&self) -> &'static str {
+        if self.writes() { "wrote" } else { "would write" }
+    }
+
+    /// What became of the client.
+    fn client(&self) -> String {
+        let Rendered { source, operations, types, .. } = &self.rendered;
+        if !self.writes() && !self.is_client_stale() {
+            return format!("{CLIENT} is up to date with {SPEC}");
+        }
+        if self.options.check {
+            return format!("{CLIENT} is stale\n\n{}\n{REMEDY}", diff(&self.found, source));
+        }
+        let (lines, milliseconds) = (source.lines().count(), self.start.elapsed().as_millis());
+        let size = format!("{operations} operations, {types} types, {lines} lines in {milliseconds} ms");
+        format!("{} {CLIENT}: {size}", self.verb())
     }
 }
 
 /// Compares the previous client with the new one, and finds what concerns the hand-written code.
-fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Report, Box<dyn Error>> {
-    let unreadable = |error| format!("the previous {CLIENT} is no Rust source: {error}");
-    let before = Surface::read(previous).map_err(unreadable)?;
-    let changes = compare(&before, &Surface::read(&rendered.source)?, &rendered.places);
+fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Report, String> {
+    let before =
+        Surface::read(previous).map_err(|error| format!("the previous {CLIENT} cannot be read: {error}"))?;
+    let changes = compare(&before, &rendered.surface, &rendered.places);
     let uses = HandWritten::read(root, CLIENT).uses(&changes);
     Ok(Report { changes, uses, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
@@ -141,14 +167,11 @@ fn read_revision(root: &Path, revision: &str) -> Result<String, Box<dyn Error>> 
     Err(format!("the revision {revision:?} has no {CLIENT}: {reason}").into())
 }
 
-/// Compares two sources as a unified diff; none if they are the same.
-fn diff(found: &str, expected: &str) -> Option<String> {
+/// Compares two sources as a unified diff.
+fn diff(found: &str, expected: &str) -> String {
     let diff = TextDiff::from_lines(found, expected);
-    (found != expected).then(|| {
-        diff.unified_diff()
-            .header("found in jobs-api/src/generated.rs", "rendered from spec/openapi.json")
-            .to_string()
-    })
+    let mut unified = diff.unified_diff();
+    unified.header("found in jobs-api/src/generated.rs", "rendered from spec/openapi.json").to_string()
 }
 
 #[cfg(test)]

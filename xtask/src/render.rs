@@ -1,57 +1,41 @@
 //! Rendering: the text of the client that a spec gives.
 
-use crate::document::{self, Defect};
+use crate::amend::amend;
+use crate::document::{self, Defect, SCHEMAS};
 use crate::places::Places;
 use crate::spec::Spec;
+use crate::surface::Surface;
 use crate::workspace::SPEC;
-use crate::{
-    aliases, amend, audit, enums, generator, other_rows, rows, segments, setters, syntax, visibility,
-};
+use crate::{enums, generator, syntax};
 
 /// The client's source, and what there is in it.
 pub(crate) struct Rendered {
     pub(crate) source: String,
+    pub(crate) surface: Surface,
+    pub(crate) places: Places,
     pub(crate) operations: usize,
     pub(crate) types: usize,
-    pub(crate) places: Places,
 }
 
 /// Renders the client: the same text for the same spec.
 pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defect> {
     let enums = enums::read(spec)?;
-    let places = Places::new(&spec.json, &spec.methods);
-    let mut client = generator::generate(spec, &enums)?;
-    visibility::narrow(&mut client);
-    segments::guard(&mut client.items);
-    rows::read_by_row(&mut client.items);
-    amend::apply_bodies(&spec.methods, &mut client)?;
-    if let Some(types) = syntax::types_module(&mut client) {
-        for item in &enums {
-            types.extend(item.to_items());
-        }
+    let mut client = amend(generator::generate(spec, &enums)?, spec, &enums)?;
+    let types = type_names(&mut client);
+    // A type that is not in the spec is one of the generator's own, such as an enum that refuses new values.
+    if let Some(name) = types.iter().find(|name| !spec.places.has(name)) {
+        let reason = format!("gives a type {name:?} of its own; move its schema to {SCHEMAS}");
+        return Err(Defect::new(spec.places.of(name), reason));
     }
-    amend::apply_deprecation(&spec.json, &spec.methods, &mut client);
-    other_rows::add(&spec.json, &spec.methods, &mut client)?;
-    let items = client.items.clone();
-    let mut types = 0;
-    if let Some(module) = syntax::types_module(&mut client) {
-        amend::read_nulls_as_empty(module);
-        amend::read_numbers_by_value(module);
-        amend::read_numbers_as_text(module);
-        setters::add(spec, &items, module);
-        aliases::add(spec, module)?;
-        types = module.iter().filter_map(syntax::type_name).count();
-    }
-    amend::lay_out_docs(&mut client.items);
-    let open = enums.iter().map(|item| item.ident.to_string()).collect();
-    audit::check(&client, &open, &places)?;
-    // After the audit, which refuses such code: responses must not be read so.
-    if let Some(types) = syntax::types_module(&mut client) {
-        amend::refuse_unknown_members(types);
-    }
+    let surface = Surface::of(&client)
+        .map_err(|item| Defect::new(spec.places.of(&item), format!("gives a second {item}; rename one")))?;
     let operations = document::operations(&spec.json).count();
     let source = banner(spec) + &prettyplease::unparse(&client);
-    Ok(Rendered { source, operations, types, places })
+    Ok(Rendered { source, surface, places: spec.places.clone(), operations, types: types.len() })
+}
+
+fn type_names(client: &mut syn::File) -> Vec<String> {
+    syntax::types_module(client).into_iter().flatten().filter_map(|item| syntax::type_name(item)).collect()
 }
 
 fn banner(spec: &Spec) -> String {

@@ -3,42 +3,28 @@
 //! The generator stops at the first defect, often in a panic and seldom with a place. The checks here
 //! come before it and name the place in the file, as a path that `jq` understands.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use openapiv3::OpenAPI;
 use serde_json::Value;
 
 use crate::checks;
-use crate::document::{Defect, OTHER_NAMES, child, descendant, operations};
-use crate::grammar::{Kind, walk_mut};
+use crate::culprit;
+use crate::document::{Defect, OTHER_NAMES, locate_schemas};
 use crate::json;
-use crate::normalize::{self, Method};
+use crate::normalize::{self, Lost, Method};
+use crate::places::Places;
 
 /// An OpenAPI document that passed the checks and was normalized.
 pub(crate) struct Spec {
     /// The document as JSON, for what the typed form leaves out.
     pub(crate) json: Value,
-    /// The operations, as far as the typed form does not say how they are sent and read.
+    /// What the typed form does not say of the operations.
     pub(crate) methods: Vec<Method>,
+    pub(crate) places: Places,
     /// The document in the form that the generator takes.
     pub(crate) api: OpenAPI,
 }
-
-/// A defect of a spec, with the file it is in.
-#[derive(Debug)]
-pub(crate) struct SpecError {
-    pub(crate) file: PathBuf,
-    pub(crate) defect: Defect,
-}
-
-impl fmt::Display for SpecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.file.display(), self.defect)
-    }
-}
-
-impl std::error::Error for SpecError {}
 
 impl Spec {
     /// Reads the spec at `path`.
@@ -52,11 +38,13 @@ impl Spec {
     pub(crate) fn parse(text: &str) -> Result<Self, Defect> {
         let mut json = json::parse(text)?;
         checks::check_document(&json)?;
-        to_typed(&json)?;
+        let typed = to_typed(&json)?;
+        let typed = serde_json::to_value(&typed).map_err(|error| Defect::new("", error.to_string()))?;
+        checks::check_names(&json, &typed, "")?;
         checks::check_operations(&json)?;
-        let methods = normalize::normalize(&mut json)?;
-        let api = to_typed(&json)?;
-        Ok(Self { json, methods, api })
+        let Lost { methods, places } = normalize::normalize(&mut json)?;
+        let api = to_typed(&without_other_names(&json))?;
+        Ok(Self { json, methods, places, api })
     }
 
     /// `info.version`, which is the `api-version` that every request carries.
@@ -66,61 +54,23 @@ impl Spec {
 }
 
 /// Removes our own extension: the generator recognizes a date only by a schema with nothing else in it.
-fn without_other_names(json: &Value) -> Result<Value, Defect> {
+fn without_other_names(json: &Value) -> Value {
     let mut json = json.clone();
-    walk_mut(&mut json, "", Kind::Document, &mut |_, _, members| {
-        members.remove(OTHER_NAMES);
-        Ok(())
-    })?;
-    Ok(json)
+    for located in locate_schemas(&json) {
+        if let Some(schema) = json.pointer_mut(&located.pointer).and_then(Value::as_object_mut) {
+            schema.remove(OTHER_NAMES);
+        }
+    }
+    json
 }
 
-/// Converts the document to its typed form.
+/// Converts the document to its typed form, whose own errors name no place.
 fn to_typed(json: &Value) -> Result<OpenAPI, Defect> {
-    serde_json::from_value(without_other_names(json)?).map_err(|error| {
-        // The typed form's own errors name no place: look for the smallest part that fails alone.
-        let operation = operations(json).find_map(|operation| {
-            Some((operation.place, parse_error::<openapiv3::Operation>(operation.json)?))
-        });
-        let component = || {
-            component_error::<openapiv3::Schema>(json, "schemas")
-                .or_else(|| component_error::<openapiv3::Parameter>(json, "parameters"))
-                .or_else(|| component_error::<openapiv3::Response>(json, "responses"))
-                .or_else(|| component_error::<openapiv3::RequestBody>(json, "requestBodies"))
-                .or_else(|| component_error::<openapiv3::Header>(json, "headers"))
-                .or_else(|| component_error::<openapiv3::SecurityScheme>(json, "securitySchemes"))
-        };
-        let path = || {
-            let items = json["paths"].as_object().into_iter().flatten();
-            let errors =
-                items.map(|(path, item)| (child(".paths", path), parse_error::<openapiv3::PathItem>(item)));
-            errors.into_iter().find_map(|(place, error)| Some((place, error?)))
-        };
-        let head = || {
-            let info = parse_error::<openapiv3::Info>(&json["info"]).map(|error| (".info".to_owned(), error));
-            info.or_else(|| {
-                let error = parse_error::<Vec<openapiv3::Server>>(json.get("servers")?)?;
-                Some((".servers".to_owned(), error))
-            })
-        };
-        let found = operation.or_else(path).or_else(component).or_else(head);
+    let parse = |json: Value| serde_json::from_value::<OpenAPI>(json);
+    parse(json.clone()).map_err(|error| {
+        let found = culprit::find(json, |part| parse(part).err());
         let (place, error) = found.unwrap_or_else(|| (String::new(), error));
         Defect::new(place, format!("is not OpenAPI 3.0: {error}"))
-    })
-}
-
-fn parse_error<T: serde::de::DeserializeOwned>(part: &Value) -> Option<serde_json::Error> {
-    serde_json::from_value::<T>(part.clone()).err()
-}
-
-fn component_error<T: serde::de::DeserializeOwned>(
-    json: &Value,
-    section: &str,
-) -> Option<(String, serde_json::Error)> {
-    let parts = json["components"][section].as_object()?;
-    parts.iter().find_map(|(name, part)| {
-        let place = descendant(".components", &[section, name]);
-        Some((place, parse_error::<openapiv3::ReferenceOr<T>>(part)?))
     })
 }
 

@@ -1,8 +1,10 @@
 //! Questions to the syntax tree of the generated client.
 
+use std::collections::BTreeSet;
+
 use syn::{
-    Attribute, Expr, Field, GenericArgument, Ident, ImplItem, ImplItemFn, Item, Lit, Meta, PathArguments,
-    Type, Variant,
+    Attribute, Expr, ExprLit, Field, GenericArgument, ImplItem, ImplItemFn, Item, Lit, LitStr, Meta,
+    PathArguments, Type,
 };
 
 /// The items of the module `types`; none if the generator wrote no such module.
@@ -22,38 +24,35 @@ pub(crate) fn type_name(item: &Item) -> Option<String> {
     }
 }
 
-/// The inherent methods of the type `ident`.
-pub(crate) fn methods_of<'a>(items: &'a [Item], ident: &Ident) -> Vec<&'a ImplItemFn> {
-    let blocks = items.iter().filter_map(|item| match item {
-        Item::Impl(block) if block.trait_.is_none() => match &*block.self_ty {
-            Type::Path(path) if path.path.is_ident(ident) => Some(&block.items),
-            _ => None,
-        },
+/// The methods in the inherent implementations among `items`.
+pub(crate) fn methods_mut(items: &mut [Item]) -> impl Iterator<Item = &mut ImplItemFn> {
+    let blocks = items.iter_mut().filter_map(|item| match item {
+        Item::Impl(block) if block.trait_.is_none() => Some(&mut block.items),
         _ => None,
     });
-    let methods = blocks.flatten().filter_map(|item| match item {
+    blocks.flatten().filter_map(|item| match item {
         ImplItem::Fn(method) => Some(method),
         _ => None,
-    });
-    methods.collect()
+    })
 }
 
 /// The name of a field on the wire: that of `rename`, or its own.
 pub(crate) fn wire_name(field: &Field) -> Option<String> {
-    let ident = field.ident.as_ref()?;
-    let mut name = ident.to_string();
+    let renamed = serde_arguments(field).into_iter().find(|(name, _)| name == "rename");
+    renamed.and_then(|(_, value)| value).or_else(|| Some(field.ident.as_ref()?.to_string()))
+}
+
+/// The arguments of the attributes of serde, with their values.
+fn serde_arguments(field: &Field) -> Vec<(String, Option<String>)> {
+    let mut arguments = Vec::new();
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
         let _ = attribute.parse_nested_meta(|meta| {
-            if let Ok(value) = meta.value() {
-                let value: Lit = value.parse()?;
-                if let (true, Lit::Str(value)) = (meta.path.is_ident("rename"), value) {
-                    name = value.value();
-                }
-            }
+            let value = meta.value().and_then(|value| value.parse::<LitStr>()).ok().map(|text| text.value());
+            arguments.extend(meta.path.get_ident().map(|name| (name.to_string(), value)));
             Ok(())
         });
     }
-    Some(name)
+    arguments
 }
 
 /// Returns true if serde does not fill the field when it is absent.
@@ -63,38 +62,27 @@ pub(crate) fn is_required(field: &Field) -> bool {
 
 /// Returns true if the field has this attribute of serde, such as `flatten`.
 pub(crate) fn has_serde_flag(field: &Field, name: &str) -> bool {
-    let mut found = false;
-    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+    serde_arguments(field).iter().any(|(argument, _)| argument == name)
+}
+
+/// The derived traits.
+pub(crate) fn derives(attributes: &[Attribute]) -> BTreeSet<String> {
+    let mut derived = BTreeSet::new();
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("derive")) {
         let _ = attribute.parse_nested_meta(|meta| {
-            found |= meta.path.is_ident(name);
-            if let Ok(value) = meta.value() {
-                value.parse::<Lit>()?;
-            }
+            derived.extend(meta.path.segments.last().map(|segment| segment.ident.to_string()));
             Ok(())
         });
     }
-    found
+    derived
 }
 
-/// The text of a doc comment.
-pub(crate) fn doc_text(attribute: &Attribute) -> Option<String> {
-    match &attribute.meta {
-        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Str(text) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        },
+/// The text of a doc comment, from the content of its attribute.
+pub(crate) fn doc_text(meta: &Meta) -> Option<String> {
+    let value = meta.require_name_value().ok().filter(|meta| meta.path.is_ident("doc"))?;
+    match &value.value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
         _ => None,
-    }
-}
-
-/// The kind of a variant: a value of its own, or one that holds others.
-pub(crate) fn type_of_variant(variant: &Variant) -> String {
-    match variant.fields.len() {
-        0 => "a value".to_owned(),
-        count => format!("a value that holds {count}"),
     }
 }
 
@@ -102,33 +90,9 @@ pub(crate) fn type_of_variant(variant: &Variant) -> String {
 pub(crate) fn optional(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
-    match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => {
-            arguments.args.iter().find_map(|argument| match argument {
-                GenericArgument::Type(ty) => Some(ty),
-                _ => None,
-            })
-        }
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
         _ => None,
-    }
-}
-
-/// Collects the last segment of every path within `ty`.
-pub(crate) fn collect_idents(ty: &Type, idents: &mut Vec<String>) {
-    match ty {
-        Type::Reference(reference) => collect_idents(&reference.elem, idents),
-        Type::Path(path) => {
-            for segment in &path.path.segments {
-                if let PathArguments::AngleBracketed(arguments) = &segment.arguments {
-                    for argument in &arguments.args {
-                        if let GenericArgument::Type(ty) = argument {
-                            collect_idents(ty, idents);
-                        }
-                    }
-                }
-            }
-            idents.extend(path.path.segments.last().map(|segment| segment.ident.to_string()));
-        }
-        _ => {}
-    }
+    })
 }

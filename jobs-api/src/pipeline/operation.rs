@@ -84,17 +84,19 @@ impl Operation<'_> {
                 Err(error) => previous.unwrap_or(error),
             };
             // Boxed, since it is rare and as large as the operation itself.
-            if !self.state.is_interrupted() {
+            if !self.state.take_interruption() {
                 return match self.pipeline.retry.allows_retries() {
                     true => Box::pin(self.resolve(error, read, conclude)).await,
                     false => Err(error),
                 };
             }
             let pause = asked_pause(&error);
-            if pause < self.state.remaining()
-                && let Ok(conclusion) = Box::pin(self.look(pause, &read, &conclude)).await
-            {
-                return self.close(error, Some(conclusion));
+            if pause < self.state.remaining() {
+                match Box::pin(self.look(pause, &read, &conclude)).await {
+                    Ok(conclusion) => return self.close(error, Some(conclusion)),
+                    Err(asked) if asked >= self.state.remaining() => return self.close(error, None),
+                    Err(asked) => sleep(asked).await,
+                }
             }
             previous = Some(error);
         }

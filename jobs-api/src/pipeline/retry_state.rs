@@ -144,6 +144,11 @@ impl RetryState {
         self.is_interrupted
     }
 
+    /// Returns true if the last run was interrupted, and forgets it.
+    pub(super) fn take_interruption(&mut self) -> bool {
+        std::mem::take(&mut self.is_interrupted)
+    }
+
     /// Notes the failure of an attempt and decides about the next one. A failure to read leaves no
     /// outcome unknown. A call that `is_paced` awaits its turn after throttling.
     pub(super) fn record_failure(&mut self, error: &Error, is_read: bool, pace: Paced) -> Decision {

@@ -5,7 +5,7 @@ use syn::{Fields, Item, Type, parse_quote};
 use crate::syntax::has_serde_flag;
 
 /// Reads null as empty in every list and map of the `types`: it would cost the whole response.
-pub(crate) fn read_as_empty(types: &mut Vec<Item>) {
+pub(super) fn read_as_empty(types: &mut Vec<Item>) {
     let mut is_used = false;
     for item in types.iter_mut() {
         let Item::Struct(item) = item else { continue };

@@ -4,7 +4,7 @@ use quote::ToTokens as _;
 use syn::{Fields, Item, Type, parse_quote};
 
 /// Reads `1.0` as 1 in every optional whole number of the `types`: it would cost the whole response.
-pub(crate) fn read_by_value(types: &mut [Item]) {
+pub(super) fn read_by_value(types: &mut [Item]) {
     for item in types {
         let Item::Struct(item) = item else { continue };
         let Fields::Named(fields) = &mut item.fields else { continue };

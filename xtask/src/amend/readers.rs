@@ -11,7 +11,7 @@ const REQUEST: &str = "JobRequest";
 const TEXTS_OR_NUMBERS: [(&str, &str); 1] = [("DeviceJobError", "code")];
 
 /// Reads a number as its text where the service writes either.
-pub(crate) fn read_numbers_as_text(types: &mut [Item]) {
+pub(super) fn read_numbers_as_text(types: &mut [Item]) {
     for (name, member) in TEXTS_OR_NUMBERS {
         let fields = find(types, name).map(|item| &mut item.fields);
         for field in fields.into_iter().flatten().filter(|field| wire_name(field).as_deref() == Some(member))
@@ -24,7 +24,7 @@ pub(crate) fn read_numbers_as_text(types: &mut [Item]) {
 
 /// Refuses members of the request that it does not know, with their paths, those of types that it shares with
 /// responses included.
-pub(crate) fn refuse_unknown_members(types: &mut Vec<Item>) {
+pub(super) fn refuse_unknown_members(types: &mut Vec<Item>) {
     let structs: Vec<Ident> = types.iter().filter_map(struct_name).collect();
     let Some(ItemStruct { attrs, fields: Fields::Named(fields), .. }) = find(types, REQUEST) else { return };
     attrs.push(parse_quote!(#[serde(deny_unknown_fields)]));

@@ -7,16 +7,17 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::document::{Defect, child, descendant, resolve};
-use crate::grammar::{Kind, walk};
+use crate::document::{Defect, SCHEMA_REFERENCE, SCHEMAS, child, descendant, resolve};
 
+pub(crate) use keywords::check_names;
 pub(crate) use operations::{check as check_operations, is_left_to_client, is_success};
 
 /// Refuses a document that is not OpenAPI 3.0, or whose parts do not fit together.
 pub(crate) fn check_document(json: &Value) -> Result<(), Defect> {
     check_versions(json)?;
-    check_references(json)?;
-    keywords::check(json)
+    check_references(json, json, "")?;
+    keywords::check_schemas(json)?;
+    check_circles(json)
 }
 
 fn check_versions(json: &Value) -> Result<(), Defect> {
@@ -36,49 +37,57 @@ fn check_versions(json: &Value) -> Result<(), Defect> {
     }
 }
 
-/// Refuses a `$ref` without a target in the file, and one that leads back to itself.
-fn check_references(json: &Value) -> Result<(), Defect> {
-    walk(json, "", Kind::Document, &mut |place, _, members| {
-        let Some(reference) = members.get("$ref") else { return Ok(()) };
-        let place = child(place, "$ref");
-        let Some(target) = reference.as_str().filter(|reference| reference.starts_with('#')) else {
-            return Err(Defect::new(place, format!("is {reference}; only references within this file work")));
-        };
-        match resolve(json, target) {
-            Some(_) => Ok(()),
-            None => Err(Defect::new(place, format!("leads nowhere: there is no {reference}"))),
+/// Refuses a `$ref` without a target in the file.
+fn check_references(json: &Value, part: &Value, place: &str) -> Result<(), Defect> {
+    match part {
+        Value::Object(members) => members.iter().try_for_each(|(key, member)| {
+            let place = child(place, key);
+            match member.as_str().filter(|_| key == "$ref") {
+                Some(target) if !target.starts_with('#') => {
+                    Err(Defect::new(place, format!("is {target:?}; only references within this file work")))
+                }
+                Some(target) if resolve(json, target).is_none() => {
+                    Err(Defect::new(place, format!("leads nowhere: there is no {target:?}")))
+                }
+                Some(target)
+                    if target.strip_prefix(SCHEMA_REFERENCE).is_some_and(|name| name.contains('/')) =>
+                {
+                    let reason = format!("leads into a component; move what is at {target:?} to {SCHEMAS}");
+                    Err(Defect::new(place, reason))
+                }
+                _ => check_references(json, member, &place),
+            }
+        }),
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.try_for_each(|(index, item)| check_references(json, item, &format!("{place}[{index}]")))
         }
-    })?;
-    let sections = json["components"].as_object().into_iter().flatten();
-    for (section, components) in sections {
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a component whose references lead back to itself.
+fn check_circles(json: &Value) -> Result<(), Defect> {
+    for (section, components) in json["components"].as_object().into_iter().flatten() {
         for (name, component) in components.as_object().into_iter().flatten() {
-            if is_composed_of(json, component, &format!("#/components/{section}/{name}")) {
-                let place = descendant(".components", &[section, name]);
-                return Err(Defect::new(place, "refers to itself without an object in between"));
+            let mut visited = HashSet::new();
+            let mut next = direct_reference(component);
+            while let Some(reference) = next {
+                if !visited.insert(reference) {
+                    let place = descendant(".components", &[section, name]);
+                    return Err(Defect::new(
+                        place,
+                        "refers to itself without an object in between; describe one",
+                    ));
+                }
+                next = resolve(json, reference).and_then(direct_reference);
             }
         }
     }
     Ok(())
 }
 
-/// Returns true if following the direct references of `component` leads to `target`.
-fn is_composed_of(json: &Value, component: &Value, target: &str) -> bool {
-    let mut visited = HashSet::new();
-    let mut pending = direct_references(component);
-    while let Some(reference) = pending.pop() {
-        if reference == target {
-            return true;
-        }
-        if visited.insert(reference) {
-            pending.extend(resolve(json, reference).into_iter().flat_map(direct_references));
-        }
-    }
-    false
-}
-
-/// The schemas that `schema` is composed of, as opposed to those of its members.
-fn direct_references(schema: &Value) -> Vec<&str> {
-    let combined = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
-    let reference = schema["$ref"].as_str();
-    reference.into_iter().chain(combined.flat_map(direct_references)).collect()
+/// The schema that `schema` stands for, as opposed to those of its members.
+fn direct_reference(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str())
 }

@@ -4,23 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::document::{Defect, Operation, child, descendant, follow, operations};
-use crate::names;
+use crate::document::{Defect, Operation, child, follow, operations};
+use crate::names::value_name;
 
-/// The methods and variables of the generated client, which no operation or argument may be named after.
-const RESERVED_METHODS: [&str; 11] = [
-    "new",
-    "new_with_client",
-    "api_version",
-    "baseurl",
-    "client",
-    "inner",
-    "pre",
-    "exec",
-    "post",
-    "clone",
-    "fmt",
-];
+/// Returns true for the methods of every generated client, which no operation may be named after.
+fn is_reserved(method: &str) -> bool {
+    let of_client =
+        matches!(method, "new" | "new_with_client" | "api_version" | "baseurl" | "client" | "inner");
+    of_client || matches!(method, "pre" | "exec" | "post" | "clone" | "fmt")
+}
+
+/// The variables of the generated methods, which no argument may be named after.
 const RESERVED_ARGUMENTS: [&str; 2] = ["header_map", "body"];
 
 /// Refuses operations that the generator would turn into a wrong method, or into none.
@@ -68,28 +62,25 @@ fn check_servers(place: &str, owner: &Value) -> Result<(), Defect> {
 }
 
 fn check_id(operation: &Operation<'_>, places: &mut BTreeMap<String, String>) -> Result<(), Defect> {
-    let place = child(&operation.place, "operationId");
+    let refuse = |reason: String| Err(Defect::new(child(&operation.place, "operationId"), reason));
     let id = match operation.json["operationId"].as_str() {
         Some(id) if id.contains(|c: char| c.is_alphanumeric()) => id,
         _ => return Err(Defect::new(&operation.place, "has no operationId, which names its method")),
     };
-    let name = names::value_name(id);
-    if RESERVED_METHODS.contains(&name.as_str()) {
-        return Err(Defect::new(
-            place,
-            format!("{id:?} names a method that every client has; choose another"),
-        ));
+    let name = value_name(id);
+    if is_reserved(&name) {
+        return refuse(format!("{id:?} names a method that every client has; choose another"));
     }
     match places.insert(name, operation.place.clone()) {
-        Some(other) => Err(Defect::new(place, format!("{id:?} is in use at {other}"))),
+        Some(other) => refuse(format!("{id:?} is in use at {other}; choose another")),
         None => Ok(()),
     }
 }
 
 fn check_method(operation: &Operation<'_>) -> Result<(), Defect> {
     match operation.method {
-        "trace" | "options" => {
-            Err(Defect::new(&operation.place, "the HTTP client has no such method; remove it"))
+        "head" | "options" | "trace" => {
+            Err(Defect::new(&operation.place, "is a method that the client does not send; remove it"))
         }
         _ => check_servers(&operation.place, operation.json),
     }
@@ -99,29 +90,31 @@ fn check_parameters(json: &Value, operation: &Operation<'_>) -> Result<(), Defec
     let mut declared: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
     let mut arguments: BTreeMap<String, &str> = BTreeMap::new();
     for (place, parameter) in operation.parameters() {
+        let refuse = |reason: String| Err(Defect::new(&place, reason));
         let parameter = follow(json, parameter);
         let (Some(name), Some(location)) = (parameter["name"].as_str(), parameter["in"].as_str()) else {
-            return Err(Defect::new(place, "needs a name and a location (\"name\" and \"in\")"));
+            return refuse("needs a name and a location (\"name\" and \"in\")".to_owned());
         };
         if is_left_to_client(name, location) {
             continue;
         }
-        check_parameter(json, &place, parameter, location)?;
+        if let Some(reason) = find_unsupported(json, parameter) {
+            return refuse(reason.to_owned());
+        }
         let is_shared = !place.starts_with(&operation.place);
         match declared.insert(name, (location, is_shared)) {
             Some((other, true)) if other == location && !is_shared => continue,
-            Some(_) => return Err(Defect::new(place, format!("{name:?} is declared twice; rename one"))),
+            Some(_) => return refuse(format!("{name:?} is declared twice; rename one")),
             None => {}
         }
-        let argument = names::value_name(name);
+        let argument = value_name(name);
         if RESERVED_ARGUMENTS.contains(&argument.as_str()) {
-            return Err(Defect::new(
-                place,
-                format!("{name:?} gives an argument that the client uses itself"),
+            return refuse(format!(
+                "{name:?} gives an argument that the client uses itself; it cannot be sent"
             ));
         }
         if let Some(other) = arguments.insert(argument, name) {
-            return Err(Defect::new(place, format!("{name:?} gives the same argument as {other:?}")));
+            return refuse(format!("{name:?} gives the same argument as {other:?}; keep one"));
         }
     }
     let in_path = declared.iter().filter(|(_, (location, _))| *location == "path").map(|(name, _)| *name);
@@ -136,119 +129,105 @@ pub(crate) fn is_left_to_client(name: &str, location: &str) -> bool {
 }
 
 fn check_template(operation: &Operation<'_>, declared: &BTreeSet<&str>) -> Result<(), Defect> {
-    let place = child(".paths", operation.path);
     let mut in_template = BTreeSet::new();
     for part in operation.path.split('{').skip(1) {
-        let Some((name, _)) = part.split_once('}') else {
-            return Err(Defect::new(place, "has an opening brace without a closing one"));
-        };
-        if !in_template.insert(name) {
-            return Err(Defect::new(place, format!("names {name:?} twice")));
+        match part.split_once('}') {
+            Some((name, _)) if in_template.insert(name) => {}
+            _ => {
+                let place = child(".paths", operation.path);
+                return Err(Defect::new(place, "must close each brace, and name each parameter once"));
+            }
         }
     }
+    let refuse = |reason: String| Err(Defect::new(&operation.place, reason));
     if let Some(name) = in_template.difference(declared).next() {
-        let reason = format!("the path names {name:?}, but no path parameter declares it; add one");
-        return Err(Defect::new(&operation.place, reason));
+        return refuse(format!("the path names {name:?}, but no path parameter declares it; add one"));
     }
-    match declared.difference(&in_template).next() {
-        Some(name) => {
-            let reason = format!("declares the path parameter {name:?}, which the path lacks; remove it");
-            Err(Defect::new(&operation.place, reason))
-        }
-        None => Ok(()),
+    if let Some(name) = declared.difference(&in_template).next() {
+        return refuse(format!("declares the path parameter {name:?}, which the path lacks; remove it"));
     }
+    Ok(())
 }
 
-fn check_parameter(json: &Value, place: &str, parameter: &Value, location: &str) -> Result<(), Defect> {
-    let refuse = |reason: &str| Err(Defect::new(place, reason));
-    let schema = &parameter["schema"];
-    if parameter.get("content").is_some() || schema.is_null() {
-        return refuse("needs a schema; parameters with content are not supported");
-    }
-    let style = parameter["style"].as_str();
+/// Returns what the client cannot send of a parameter, and the remedy.
+fn find_unsupported(json: &Value, parameter: &Value) -> Option<&'static str> {
+    let (schema, style) = (&parameter["schema"], parameter["style"].as_str());
     let name = parameter["name"].as_str().unwrap_or_default();
-    let shape = shape(json, schema);
-    match location {
-        "path" | "header" => {
-            if style.is_some_and(|style| style != "simple") {
-                return refuse("has a style that is not supported; remove it");
-            }
-            if location == "header" && !is_header_name(name) {
-                return refuse("is no name of a header");
-            }
-            match shape {
-                Shape::Scalar => Ok(()),
-                _ => refuse("must be a string, a number or a boolean there"),
-            }
+    if schema.is_null() {
+        return Some("needs a schema; parameters with content are not supported");
+    }
+    match parameter["in"].as_str() {
+        Some("path" | "header") if style.is_some_and(|style| style != "simple") => {
+            Some("has a style that is not supported; remove it")
         }
-        "query" => {
-            if style.is_some_and(|style| style != "form") || parameter["explode"] == false {
-                return refuse("has a style that is not supported; only exploded forms are");
-            }
-            match shape {
-                Shape::Object => {
-                    refuse("is an object, which is not supported in a query; declare its members")
-                }
-                Shape::Array(items) if !matches!(self::shape(json, items), Shape::Scalar) => {
-                    refuse("is a list of values other than strings, numbers and booleans")
-                }
-                _ => Ok(()),
-            }
+        Some("header")
+            if !name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)) =>
+        {
+            Some("is no name of a header; correct it")
         }
-        _ => refuse("is in a place that is not supported; use path, query or header"),
+        Some("path" | "header") if !is_scalar(json, schema) => {
+            Some("must be a string, a number or a boolean there")
+        }
+        Some("query") if style.is_some_and(|style| style != "form") || parameter["explode"] == false => {
+            Some("has a style that is not supported; only exploded forms are")
+        }
+        Some("query") if !is_scalar(json, schema) && !is_scalar(json, &follow(json, schema)["items"]) => {
+            Some("must be a string, a number or a boolean, or a list of these")
+        }
+        Some("path" | "header" | "query") => None,
+        _ => Some("is in a place that is not supported; use path, query or header"),
     }
 }
 
-fn is_header_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
-}
-
-enum Shape<'a> {
-    Scalar,
-    Array(&'a Value),
-    Object,
-    Any,
-}
-
-fn shape<'a>(json: &'a Value, schema: &'a Value) -> Shape<'a> {
+fn is_scalar(json: &Value, schema: &Value) -> bool {
     let schema = follow(json, schema);
     match schema["type"].as_str() {
-        Some("string" | "number" | "integer" | "boolean") => Shape::Scalar,
-        Some("array") => Shape::Array(&schema["items"]),
-        Some("object") => Shape::Object,
-        _ if schema["enum"].is_array() => Shape::Scalar,
-        _ if schema["properties"].is_object() => Shape::Object,
-        _ => match schema["allOf"].as_array().map(Vec::as_slice) {
-            Some([part]) => shape(json, part),
-            Some(_) => Shape::Object,
-            None => Shape::Any,
-        },
+        Some(name) => ["string", "number", "integer", "boolean"].contains(&name),
+        None => {
+            let part = &schema["allOf"][0];
+            schema["enum"].is_array() || !part.is_null() && is_scalar(json, part)
+        }
     }
 }
 
 fn check_request_body(json: &Value, operation: &Operation<'_>) -> Result<(), Defect> {
-    let body = &operation.json["requestBody"];
+    let body = follow(json, &operation.json["requestBody"]);
+    let place = child(&operation.place, "requestBody");
+    let refuse = |reason: &str| Err(Defect::new(&place, reason));
     if body.is_null() {
         return Ok(());
     }
-    let place = descendant(&operation.place, &["requestBody", "content"]);
-    if matches!(operation.method, "get" | "head") {
-        return Err(Defect::new(place, "a request of this method has no body; remove it"));
+    if operation.method == "get" {
+        return refuse("a request of this method has no body; remove it");
     }
-    let content = follow(json, body)["content"].as_object();
-    match content.map(|content| content.keys().map(String::as_str).collect::<Vec<_>>()).as_deref() {
-        None | Some([]) => Err(Defect::new(place, "must name a media type, such as application/json")),
-        Some([media_type]) if media_type.starts_with("multipart/") => {
-            Err(Defect::new(child(&place, media_type), "is not supported; use another media type"))
-        }
-        Some([media_type]) if media_type.contains('*') => {
-            Err(Defect::new(child(&place, media_type), "is a range; name the media type that is sent"))
-        }
-        Some([_]) => Ok(()),
-        Some([first, second, ..]) => {
-            Err(Defect::new(place, format!("names both {first} and {second}; keep the one to send")))
-        }
+    check_content(&child(&place, "content"), &body["content"], is_json)?;
+    if body["content"].as_object().is_none_or(serde_json::Map::is_empty) {
+        return refuse("must name a media type, such as application/json");
     }
+    if body["required"] != true {
+        return refuse(
+            "is optional, which the generator cannot express; \
+             set \"required\": true to send a body always, or remove it to send none",
+        );
+    }
+    Ok(())
+}
+
+/// Refuses content other than one of a media type that the client sends or reads.
+fn check_content(place: &str, content: &Value, is_known: impl Fn(&str) -> bool) -> Result<(), Defect> {
+    let media_types: Vec<&String> = content.as_object().into_iter().flatten().map(|(name, _)| name).collect();
+    match media_types.as_slice() {
+        [first, second, ..] => Err(Defect::new(place, format!("names both {first} and {second}; keep one"))),
+        [media_type] if !is_known(media_type.split(';').next().unwrap_or_default()) => {
+            Err(Defect::new(child(place, media_type), "is not JSON, which alone the client sends and reads"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns true for JSON and what is written in it, such as a merge patch.
+fn is_json(media_type: &str) -> bool {
+    media_type == "application/json" || media_type.ends_with("+json")
 }
 
 /// Returns true for the status codes of a success.
@@ -258,7 +237,7 @@ pub(crate) fn is_success(code: &str) -> bool {
 
 fn check_responses(json: &Value, operation: &Operation<'_>) -> Result<(), Defect> {
     let place = child(&operation.place, "responses");
-    let mut bodies: Vec<(&str, &Value)> = Vec::new();
+    let mut first: Option<(&str, Option<&Value>)> = None;
     for (code, response) in operation.json["responses"].as_object().into_iter().flatten() {
         let place = child(&place, code);
         let is_range =
@@ -270,21 +249,23 @@ fn check_responses(json: &Value, operation: &Operation<'_>) -> Result<(), Defect
         if !is_success(code) {
             continue;
         }
-        let content = follow(json, response)["content"].as_object();
-        let mut media_types = content.into_iter().flatten();
-        if let Some((media_type, body)) = media_types.next() {
-            if let Some((second, _)) = media_types.next() {
-                let reason = format!("answers both {media_type} and {second}; keep one");
-                return Err(Defect::new(child(&place, "content"), reason));
+        let content = &follow(json, response)["content"];
+        check_content(&child(&place, "content"), content, |media_type| media_type == "application/json")?;
+        let body =
+            content.as_object().and_then(|content| content.values().next()).map(|body| &body["schema"]);
+        match first {
+            Some((other, shape)) if shape != body => {
+                let reason = format!(
+                    "has another body than {other}, which the generator cannot express; \
+                     give all codes of success one schema, or none of them a body"
+                );
+                return Err(Defect::new(place, reason));
             }
-            match bodies.first() {
-                Some((other, first)) if first["schema"] != body["schema"] => {
-                    let reason = format!("answers another body than {other}; give both codes one schema");
-                    return Err(Defect::new(place, reason));
-                }
-                _ => bodies.push((code, body)),
-            }
+            _ => first = Some((code, body)),
         }
     }
-    Ok(())
+    match first {
+        Some(_) => Ok(()),
+        None => Err(Defect::new(place, "names no code of a success, such as 200; add it")),
+    }
 }

@@ -2,23 +2,18 @@
 
 use serde_json::{Map, Value};
 
-use crate::document::Defect;
-use crate::grammar::{Kind, walk_mut};
+/// The members that become docs.
+const DOCS: [&str; 3] = ["description", "summary", "title"];
 
-/// Escapes every description and summary of the document.
-pub(super) fn escape(json: &mut Value) -> Result<(), Defect> {
-    walk_mut(json, "", Kind::Document, &mut |_, _, members| {
-        escape_members(members);
-        Ok(())
-    })
-}
-
-/// Escapes the description and the summary of an object.
-pub(super) fn escape_members(members: &mut Map<String, Value>) {
-    for key in ["description", "summary"] {
-        if let Some(Value::String(text)) = members.get_mut(key) {
-            *text = escape_text(text);
-        }
+/// Escapes every text for docs at and below `part`.
+pub(super) fn escape(part: &mut Value) {
+    match part {
+        Value::Object(members) => members.iter_mut().for_each(|(key, member)| match member {
+            Value::String(text) if DOCS.contains(&key.as_str()) => *text = escape_text(text),
+            member => escape(member),
+        }),
+        Value::Array(items) => items.iter_mut().for_each(escape),
+        _ => {}
     }
 }
 
@@ -31,38 +26,15 @@ pub(super) fn append(members: &mut Map<String, Value>, paragraph: &str) {
 }
 
 fn escape_text(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ");
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ").replace("~~~", "```");
     let visible = |c: &char| *c == '\n' || !(c.is_control() || is_direction_mark(*c));
     let text: String = text.chars().filter(visible).collect();
-    let mut fenced = false;
-    let mut lines = Vec::new();
-    let mut prose = String::new();
-    for line in text.trim().lines() {
-        let is_fence = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
-        if is_fence || fenced {
-            lines.extend((!prose.is_empty()).then(|| escape_prose(&std::mem::take(&mut prose))));
-            // Code without a language would be compiled as a test.
-            lines.push(if is_fence {
-                if fenced { "```" } else { "```text" }.to_owned()
-            } else {
-                line.to_owned()
-            });
-            fenced ^= is_fence;
-            continue;
-        }
-        let indent = line.len() - line.trim_start().len();
-        // Four spaces would begin a code block, which is compiled as a test too.
-        let line = if indent >= 4 { format!("   {}", line.trim()) } else { line.trim_end().to_owned() };
-        if !prose.is_empty() || line.is_empty() {
-            prose.push('\n');
-        }
-        prose.push_str(&line);
-    }
-    lines.extend((!prose.is_empty()).then(|| escape_prose(&prose)));
-    if fenced {
-        lines.push("```".to_owned());
-    }
-    lines.join("\n")
+    // Four spaces would begin a code block, which is compiled as a test.
+    let unindented = text.trim().lines().map(|line| match line.len() - line.trim_start().len() {
+        4.. => format!("   {}", line.trim()),
+        _ => line.trim_end().to_owned(),
+    });
+    escape_prose(&unindented.collect::<Vec<_>>().join("\n"))
 }
 
 /// Returns true for the characters that reorder text, which the compiler refuses in comments.
@@ -86,7 +58,12 @@ fn escape_prose(text: &str) -> String {
         let (run, after) = from_run.split_at(length);
         match find_run(after, length) {
             Some(end) => {
-                escaped.push_str(&from_run[..length + end + length]);
+                // A block without a language would be compiled as a test, too.
+                let code = match after[..end].split_once('\n') {
+                    Some((_, lines)) if length >= 3 => format!("text\n{lines}"),
+                    _ => after[..end].to_owned(),
+                };
+                escaped.push_str(&format!("{run}{code}{run}"));
                 rest = &after[end + length..];
             }
             None => {
@@ -166,7 +143,9 @@ mod tests {
             ("one\r\ntwo\rthree\u{202e}", "one\ntwo\nthree"),
             ("a\n\n    let x = 1;", "a\n\n   let x = 1;"),
             ("a\n```\nlet <x>;\n```\nb", "a\n```text\nlet <x>;\n```\nb"),
-            ("```json\n{}", "```text\n{}\n```"),
+            ("```json\n{}\n```", "```text\n{}\n```"),
+            ("~~~\n{}\n~~~", "```text\n{}\n```"),
+            ("```json\n{}", "\\`\\`\\`json\n{}"),
             ("end */ of", "end */ of"),
         ] {
             assert_eq!(escape_text(text), expected);

@@ -3,37 +3,40 @@
 //! The generator turns constraints into types that refuse values, and forgets what it does not know.
 //! The passes here work on the parsed document and run in order: each relies on those before it.
 
-mod composition;
 mod descriptions;
-mod enums;
 mod operations;
+mod parts;
 mod requests;
 mod schemas;
 
 use serde_json::Value;
 
-use crate::document::{Defect, OTHER_NAMES, OTHER_ROWS};
-use crate::grammar::{Kind, walk_mut};
+use crate::document::Defect;
+use crate::names::value_name;
+use crate::places::Places;
 
 pub(crate) use operations::Method;
+pub(crate) use requests::components_sent;
 
-/// Makes the checked document safe for the generator, and returns what the operations' bodies are.
-pub(crate) fn normalize(json: &mut Value) -> Result<Vec<Method>, Defect> {
-    remove_extensions(json)?;
-    descriptions::escape(json)?;
-    schemas::loosen(json)?;
-    enums::name(json)?;
-    schemas::wrap_references(json)?;
-    composition::merge(json)?;
-    let methods = operations::simplify(json)?;
-    requests::open(json);
-    Ok(methods)
+/// What the normalized document no longer says.
+pub(crate) struct Lost {
+    pub(crate) methods: Vec<Method>,
+    pub(crate) places: Places,
 }
 
-/// Removes the extensions of others, some of which change what the generator writes.
-fn remove_extensions(json: &mut Value) -> Result<(), Defect> {
-    walk_mut(json, "", Kind::Document, &mut |_, _, members| {
-        members.retain(|key, _| !key.starts_with("x-") || [OTHER_NAMES, OTHER_ROWS].contains(&key.as_str()));
-        Ok(())
-    })
+/// Makes the checked document safe for the generator.
+pub(crate) fn normalize(json: &mut Value) -> Result<Lost, Defect> {
+    descriptions::escape(json);
+    schemas::loosen(json)?;
+    let methods = operations::simplify(json);
+    let mut places = parts::name(json)?;
+    schemas::wrap_references(json);
+    requests::open(json);
+    for method in &methods {
+        let others = method.other_rows.iter().filter_map(|rows| rows["operationId"].as_str());
+        for name in others.map(value_name).chain([method.name.clone()]) {
+            places.add(&name, &method.place);
+        }
+    }
+    Ok(Lost { methods, places })
 }

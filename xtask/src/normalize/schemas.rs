@@ -3,131 +3,115 @@
 use serde_json::{Map, Value, json};
 
 use super::descriptions;
-use crate::document::{Defect, SCHEMAS};
-use crate::grammar::{Kind, walk_mut};
+use crate::document::{Defect, Located, OTHER_NAMES, SCHEMAS, child, locate_schemas};
 
 /// The keywords that limit values. They are kept in the docs.
-const LIMITS: [&str; 13] = [
-    "minLength",
-    "maxLength",
-    "pattern",
-    "minimum",
-    "exclusiveMinimum",
-    "maximum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "minProperties",
-    "maxProperties",
-];
+const LIMITING: &str = "minLength maxLength pattern minimum exclusiveMinimum maximum exclusiveMaximum multipleOf \
+                        minItems maxItems uniqueItems minProperties maxProperties";
 
 /// The keywords that say nothing about what is sent and read.
-const ANNOTATIONS: [&str; 5] = ["title", "example", "xml", "externalDocs", "default"];
-
-/// The member that carries the limits of a schema to the object that documents it.
-const NOTES: &str = "x-notes";
+const ANNOTATIONS: &str = "title example xml externalDocs default";
 
 /// Removes constraints, unknown formats, defaults and titles, and writes them into the docs.
 pub(super) fn loosen(json: &mut Value) -> Result<(), Defect> {
-    walk_mut(json, "", Kind::Document, &mut |place, kind, members| {
-        match kind {
-            Kind::Schema => loosen_schema(place, members),
-            // The schema of a parameter has no docs of its own in the client.
-            Kind::Parameter => {
-                let notes =
-                    members.get_mut("schema").and_then(Value::as_object_mut).and_then(|s| s.remove(NOTES));
-                if let Some(Value::String(notes)) = notes {
-                    descriptions::append(members, &notes);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    })?;
-    walk_mut(json, "", Kind::Document, &mut |_, _, members| {
-        members.remove(NOTES);
-        Ok(())
-    })
+    // Outer schemas come first: their docs tell the limits of what is within.
+    for Located { place, pointer } in locate_schemas(json) {
+        let schema = json.pointer_mut(&pointer).and_then(Value::as_object_mut);
+        let Some(limits) = schema.map(|schema| loosen_schema(&place, schema)).transpose()?.flatten() else {
+            continue;
+        };
+        // The schema of a parameter has no docs of its own in the client.
+        let is_parameter = pointer.contains("/parameters/") && !place.starts_with(SCHEMAS);
+        let parameter = pointer.strip_suffix("/schema").filter(|_| is_parameter);
+        let documented = json.pointer_mut(parameter.unwrap_or(&pointer)).and_then(Value::as_object_mut);
+        documented.into_iter().for_each(|documented| descriptions::append(documented, &limits));
+    }
+    Ok(())
 }
 
-fn loosen_schema(place: &str, schema: &mut Map<String, Value>) {
-    let mut notes: Vec<String> = Vec::new();
-    for key in LIMITS {
-        match schema.remove(key) {
-            // An exclusive limit of false means the same as none.
-            None | Some(Value::Bool(false)) => {}
-            Some(value) => notes.push(format!("`{key}` {}", code(&value))),
+/// Refuses null among the values of an enum, and as the whole of a component.
+fn check_null(place: &str, schema: &Map<String, Value>) -> Result<(), Defect> {
+    let refuse = |key: &str, reason: &str| Err(Defect::new(child(place, key), reason));
+    let is_component = place.strip_prefix(SCHEMAS).is_some_and(|name| !name[1..].contains(['.', '[']));
+    match (schema.get("enum"), schema.get("nullable")) {
+        (Some(Value::Array(values)), _) if values.contains(&Value::Null) => {
+            refuse("enum", "holds null; remove it, and set \"nullable\": true where the enum is used")
         }
-    }
-    if let Some(value) = schema.get("default") {
-        notes.push(format!("default {}", code(value)));
-    }
-    notes.extend(loosen_format(schema));
-    notes.extend(loosen_closed_values(schema));
-    match schema.get("additionalProperties") {
-        Some(Value::Bool(false)) => {
-            schema.remove("additionalProperties");
-            notes.push("no other members".to_owned());
+        (_, Some(Value::Bool(true))) if is_component => {
+            refuse("nullable", "is set on a component; set it where the component is used")
         }
-        Some(Value::Bool(true)) if schema.contains_key("properties") => {
-            schema.remove("additionalProperties");
-        }
-        _ => {}
+        _ => Ok(()),
     }
-    if schema.get("type").is_some_and(|kind| kind == "array") && !schema.contains_key("items") {
-        schema.insert("items".to_owned(), json!({}));
+}
+
+/// Removes what would make a client refuse values, and returns it in words.
+fn loosen_schema(place: &str, schema: &mut Map<String, Value>) -> Result<Option<String>, Defect> {
+    check_null(place, schema)?;
+    let limits = limits(schema);
+    if closed_values(schema).is_some() {
+        schema.remove("enum");
     }
-    for (key, title) in [("items", "each item"), ("additionalProperties", "each value")] {
-        let inner = schema.get_mut(key).and_then(Value::as_object_mut).and_then(|inner| inner.remove(NOTES));
-        if let Some(Value::String(inner)) = inner {
-            notes.push(format!("{title}: {}", inner.trim_start_matches("Limits: ").trim_end_matches('.')));
-        }
+    if !is_known_format(schema) {
+        schema.remove("format");
     }
-    let title = schema.get("title").and_then(Value::as_str).map(str::to_owned);
-    if let (Some(title), None, true) = (title, schema.get("description"), is_component(place)) {
-        schema.insert("description".to_owned(), title.into());
+    // Other members are read anyway.
+    let has_properties = schema.contains_key("properties");
+    if schema.get("additionalProperties").is_some_and(|any| *any == false || *any == true && has_properties) {
+        schema.remove("additionalProperties");
     }
-    ANNOTATIONS.iter().for_each(|key| {
-        schema.remove(*key);
+    if let Some(title) = schema.get("title").cloned() {
+        schema.entry("description").or_insert(title);
+    }
+    if schema.get("type").is_some_and(|kind| kind == "array") {
+        schema.entry("items").or_insert_with(|| json!({}));
+    }
+    schema.retain(|key, _| {
+        let is_foreign = key.starts_with("x-") && key != OTHER_NAMES;
+        !is_foreign && !LIMITING.split(' ').chain(ANNOTATIONS.split(' ')).any(|dropped| dropped == key)
     });
-    if !notes.is_empty() {
-        let notes = format!("Limits: {}.", notes.join(", "));
-        descriptions::append(schema, &notes);
-        schema.insert(NOTES.to_owned(), notes.into());
-    }
+    Ok((!limits.is_empty()).then(|| format!("Limits: {}.", limits.join(", "))))
 }
 
-fn is_component(place: &str) -> bool {
-    place.strip_prefix(SCHEMAS).is_some_and(|rest| !rest.contains(".properties"))
-}
-
-/// Removes a format that the client does not know; some would bring types of other crates.
-fn loosen_format(schema: &mut Map<String, Value>) -> Option<String> {
-    let kind = schema.get("type").and_then(Value::as_str).unwrap_or_default();
-    let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
-    let is_known = matches!(
-        (kind, format),
-        ("string", "date-time") | ("integer", "int32" | "int64") | ("number", "float" | "double")
-    );
-    if is_known {
-        return None;
-    }
-    schema.remove("format").map(|format| format!("format {}", code(&format)))
-}
-
-/// Removes an `enum` of values other than text, which would become a closed set.
-fn loosen_closed_values(schema: &mut Map<String, Value>) -> Option<String> {
+/// The values of an `enum` other than text, which would become a closed set.
+fn closed_values(schema: &Map<String, Value>) -> Option<&Vec<Value>> {
     let is_text = matches!(schema.get("type").and_then(Value::as_str), None | Some("string"));
     let values = schema.get("enum")?.as_array()?;
     // An enum that is left without values is refused where its variants are named.
-    if is_text && (values.is_empty() || values.iter().any(Value::is_string)) {
-        return None;
+    Some(values).filter(|values| !is_text || !values.is_empty() && !values.iter().any(Value::is_string))
+}
+
+/// What the client does not check of a value.
+fn limits(schema: &Map<String, Value>) -> Vec<String> {
+    // An exclusive limit of false means the same as none.
+    let limiting =
+        LIMITING.split(' ').filter_map(|key| Some((key, schema.get(key).filter(|value| **value != false)?)));
+    let mut limits: Vec<String> = limiting.map(|(key, value)| format!("`{key}` {}", code(value))).collect();
+    limits.extend(schema.get("default").map(|value| format!("default {}", code(value))));
+    if let Some(format) = schema.get("format").filter(|_| !is_known_format(schema)) {
+        limits.push(format!("format {}", code(format)));
     }
-    let values = values.iter().map(code).collect::<Vec<_>>().join(", ");
-    schema.remove("enum");
-    Some(format!("one of {values}"))
+    if let Some(values) = closed_values(schema) {
+        limits.push(format!("one of {}", values.iter().map(code).collect::<Vec<_>>().join(", ")));
+    }
+    if schema.get("additionalProperties").is_some_and(|values| *values == false) {
+        limits.push("no other members".to_owned());
+    }
+    for (key, title) in [("items", "each item"), ("additionalProperties", "each value")] {
+        let inner = schema.get(key).and_then(Value::as_object).map(self::limits).unwrap_or_default();
+        if !inner.is_empty() {
+            limits.push(format!("{title}: {}", inner.join(", ")));
+        }
+    }
+    limits
+}
+
+/// Returns true for the formats that the client knows; some others would bring types of other crates.
+fn is_known_format(schema: &Map<String, Value>) -> bool {
+    let text = |key: &str| schema.get(key).and_then(Value::as_str).unwrap_or_default();
+    matches!(
+        (text("type"), text("format")),
+        ("string", "date-time") | ("integer", "int32" | "int64") | ("number", "float" | "double")
+    )
 }
 
 /// A value as a code span on one line.
@@ -137,14 +121,13 @@ fn code(value: &Value) -> String {
 }
 
 /// Wraps each `$ref` with siblings, which would be lost, into an `allOf`.
-pub(super) fn wrap_references(json: &mut Value) -> Result<(), Defect> {
-    walk_mut(json, "", Kind::Document, &mut |_, kind, members| {
-        if kind == Kind::Schema
-            && members.len() > 1
-            && let Some(reference) = members.remove("$ref")
+pub(super) fn wrap_references(json: &mut Value) {
+    for located in locate_schemas(json) {
+        if let Some(schema) = json.pointer_mut(&located.pointer).and_then(Value::as_object_mut)
+            && schema.len() > 1
+            && let Some(reference) = schema.remove("$ref")
         {
-            members.insert("allOf".to_owned(), json!([{ "$ref": reference }]));
+            schema.insert("allOf".to_owned(), json!([{ "$ref": reference }]));
         }
-        Ok(())
-    })
+    }
 }

@@ -1,35 +1,32 @@
-//! The public items of a client, read from its syntax tree.
+//! The public items of a client, each as a line of text, read from its syntax tree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use quote::ToTokens as _;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{
-    Attribute, Fields, FnArg, ImplItem, ImplItemFn, Item, ItemEnum, ItemStruct, ReturnType, Visibility,
+    Attribute, Expr, Fields, FnArg, ImplItem, ImplItemFn, Item, ItemEnum, ItemImpl, ItemStruct, Lit,
+    ReturnType, Stmt, Type, Visibility,
 };
 
-use super::operation::wire_facts;
-use crate::syntax::{doc_text, has_serde_flag, is_required, methods_of, type_of_variant, wire_name};
+use crate::syntax::{derives, doc_text, has_serde_flag, is_required, wire_name};
 
 /// A public item.
 #[derive(Default)]
 pub(crate) struct PublicItem {
-    /// Facts that the compiler checks: a change breaks users.
-    pub(super) code: BTreeMap<&'static str, String>,
-    /// Facts of the wire: a change compiles, and behaves differently.
-    pub(super) wire: BTreeMap<&'static str, String>,
+    /// What the compiler checks: a change breaks users.
+    pub(super) code: String,
+    /// What is sent and read: a change compiles, and behaves differently.
+    pub(super) wire: String,
     pub(super) docs: String,
     pub(super) is_deprecated: bool,
-    /// The type or the method that the item belongs to.
-    pub(super) owner: Owner,
 }
 
-/// The owner of an item, which has a place in the spec.
-#[derive(Clone, Default)]
-pub(crate) enum Owner {
-    #[default]
-    Client,
-    Type(String),
-    Method(String),
+impl PublicItem {
+    fn new(code: String, wire: String, attributes: &[Attribute]) -> Self {
+        let is_deprecated = attributes.iter().any(|attribute| attribute.path().is_ident("deprecated"));
+        Self { code, wire, docs: docs(attributes), is_deprecated }
+    }
 }
 
 /// The public items of a client by name, such as `JobResponse.status` and `JobStatus::Paused`.
@@ -39,206 +36,169 @@ pub(crate) struct Surface {
 
 impl Surface {
     /// Reads the items of a client's source.
-    pub(crate) fn read(source: &str) -> syn::Result<Self> {
-        let file = syn::parse_file(source)?;
-        let mut surface = Self { items: BTreeMap::new() };
-        for method in methods_of(&file.items, &syn::parse_quote!(Client)) {
-            surface.add_operation(method);
-        }
-        for item in &file.items {
+    pub(crate) fn read(source: &str) -> Result<Self, String> {
+        let client = syn::parse_file(source).map_err(|error| error.to_string())?;
+        Self::of(&client).map_err(|item| format!("it has two {item}"))
+    }
+
+    /// Reads the items of a client; the error is the name of one that is there twice.
+    pub(crate) fn of(client: &syn::File) -> Result<Self, String> {
+        let mut found = Vec::new();
+        for item in &client.items {
             match item {
                 Item::Mod(module) if module.ident == "types" => {
-                    surface.add_types(
-                        module.content.as_ref().map(|(_, items)| items.as_slice()).unwrap_or_default(),
-                    );
+                    for item in module.content.iter().flat_map(|(_, items)| items) {
+                        add_type(item, &mut found);
+                    }
                 }
-                Item::Impl(block) if block.trait_.is_some() => surface.add_api_version(&block.items),
+                Item::Impl(block) if block.trait_.is_none() => add_operations(block, &mut found),
+                Item::Impl(block) => add_api_version(block, &mut found),
                 _ => {}
             }
         }
-        Ok(surface)
-    }
-
-    fn add_api_version(&mut self, items: &[ImplItem]) {
-        for item in items {
-            if let ImplItem::Fn(function) = item
-                && function.sig.ident == "api_version"
-            {
-                let wire = BTreeMap::from([(
-                    "api-version",
-                    function.block.stmts.first().to_token_stream().to_string(),
-                )]);
-                self.items.insert("api-version".to_owned(), PublicItem { wire, ..PublicItem::default() });
+        let mut items = BTreeMap::new();
+        for (name, item) in found {
+            if items.insert(name.clone(), item).is_some() {
+                return Err(name);
             }
         }
-    }
-
-    fn add_operation(&mut self, method: &ImplItemFn) {
-        if method.sig.asyncness.is_none() || !is_public(&method.vis) {
-            return;
-        }
-        let name = method.sig.ident.to_string();
-        let item = PublicItem {
-            code: signature(method),
-            wire: wire_facts(method),
-            docs: docs(&method.attrs),
-            is_deprecated: is_deprecated(&method.attrs),
-            owner: Owner::Method(name.clone()),
-        };
-        self.items.insert(name, item);
-    }
-
-    fn add_types(&mut self, items: &[Item]) {
-        for item in items {
-            match item {
-                Item::Struct(item) if is_public(&item.vis) => self.add_struct(item),
-                Item::Enum(item) if is_public(&item.vis) => self.add_enum(item),
-                _ => continue,
-            }
-            let (Item::Struct(ItemStruct { ident, .. }) | Item::Enum(ItemEnum { ident, .. })) = item else {
-                continue;
-            };
-            for method in methods_of(items, ident).into_iter().filter(|method| is_public(&method.vis)) {
-                let member = PublicItem {
-                    code: signature(method),
-                    docs: docs(&method.attrs),
-                    is_deprecated: is_deprecated(&method.attrs),
-                    owner: Owner::Type(ident.to_string()),
-                    ..PublicItem::default()
-                };
-                self.items.insert(format!("{ident}::{}", method.sig.ident), member);
-            }
-        }
-    }
-
-    fn add_struct(&mut self, item: &ItemStruct) {
-        let kind = match &item.fields {
-            Fields::Named(_) => "struct".to_owned(),
-            fields => format!(
-                "struct of {}",
-                fields.iter().map(|field| type_text(&field.ty)).collect::<Vec<_>>().join(", ")
-            ),
-        };
-        self.add_type(&item.ident.to_string(), &kind, &item.attrs);
-        for field in item.fields.iter().filter(|field| field.ident.is_some()) {
-            let Some(ident) = &field.ident else { continue };
-            let mut wire = BTreeMap::new();
-            if !has_serde_flag(field, "flatten") {
-                wire.extend(wire_name(field).map(|name| ("name", name)));
-            }
-            let presence = if is_required(field) { "always" } else { "may be absent" };
-            wire.insert("presence", presence.to_owned());
-            let member = PublicItem {
-                code: BTreeMap::from([("type", type_text(&field.ty))]),
-                wire,
-                docs: docs(&field.attrs),
-                is_deprecated: is_deprecated(&field.attrs),
-                owner: Owner::Type(item.ident.to_string()),
-            };
-            self.items.insert(format!("{}.{ident}", item.ident), member);
-        }
-    }
-
-    fn add_enum(&mut self, item: &ItemEnum) {
-        self.add_type(&item.ident.to_string(), "enum", &item.attrs);
-        for variant in &item.variants {
-            // The docs of a variant are the text of its value.
-            let text = docs(&variant.attrs);
-            let wire = match &variant.fields {
-                Fields::Unit => BTreeMap::from([("value", text)]),
-                _ => BTreeMap::new(),
-            };
-            let member = PublicItem {
-                code: BTreeMap::from([("type", type_of_variant(variant))]),
-                wire,
-                owner: Owner::Type(item.ident.to_string()),
-                ..PublicItem::default()
-            };
-            self.items.insert(format!("{}::{}", item.ident, variant.ident), member);
-        }
-    }
-
-    fn add_type(&mut self, name: &str, kind: &str, attributes: &[Attribute]) {
-        let owner = Owner::Type(name.to_owned());
-        for derived in derives(attributes) {
-            self.items.insert(
-                format!("{name}: {derived}"),
-                PublicItem { owner: owner.clone(), ..PublicItem::default() },
-            );
-        }
-        let is_closed = !attributes.iter().any(|attribute| attribute.path().is_ident("non_exhaustive"));
-        let code = BTreeMap::from([
-            ("kind", kind.to_owned()),
-            ("growth", if is_closed { "closed" } else { "open" }.to_owned()),
-        ]);
-        let item = PublicItem {
-            code,
-            docs: docs(attributes),
-            is_deprecated: is_deprecated(attributes),
-            owner,
-            ..PublicItem::default()
-        };
-        self.items.insert(name.to_owned(), item);
+        Ok(Self { items })
     }
 }
 
-fn is_public(visibility: &Visibility) -> bool {
-    matches!(visibility, Visibility::Public(_))
+type Found = Vec<(String, PublicItem)>;
+
+fn add_api_version(block: &ItemImpl, found: &mut Found) {
+    for method in methods(block).filter(|method| method.sig.ident == "api_version") {
+        if let Some(Stmt::Expr(Expr::Lit(version), _)) = method.block.stmts.first() {
+            let wire = version.to_token_stream().to_string();
+            found.push(("api-version".to_owned(), PublicItem { wire, ..PublicItem::default() }));
+        }
+    }
+}
+
+fn add_operations(block: &ItemImpl, found: &mut Found) {
+    for method in methods(block).filter(|method| method.sig.asyncness.is_some()) {
+        let mut words = Vec::new();
+        collect_words(method.block.to_token_stream(), &mut words);
+        let name = method.sig.ident.to_string();
+        words.retain(|word| *word != name && word != "api-version");
+        found.push((name, PublicItem::new(signature(method), words.join(" "), &method.attrs)));
+    }
+}
+
+/// The public methods of a block.
+fn methods(block: &ItemImpl) -> impl Iterator<Item = &ImplItemFn> {
+    let is_public =
+        |method: &&ImplItemFn| matches!(method.vis, Visibility::Public(_)) || block.trait_.is_some();
+    let methods = block.items.iter().filter_map(|item| match item {
+        ImplItem::Fn(method) => Some(method),
+        _ => None,
+    });
+    methods.filter(is_public)
+}
+
+/// Collects what an operation sends and reads: method, path, names, media types, and codes of success.
+fn collect_words(tokens: TokenStream, words: &mut Vec<String>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (index, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => collect_words(group.stream(), words),
+            TokenTree::Ident(name) => {
+                let arguments = tokens.get(index + 1).map(ToString::to_string);
+                if arguments.is_some_and(|text| text == "(url)") {
+                    words.insert(0, name.to_string().to_uppercase());
+                }
+            }
+            TokenTree::Literal(literal) => match syn::parse2(literal.to_token_stream()) {
+                Ok(Lit::Str(text)) => words.push(text.value().trim_start_matches("{}").to_owned()),
+                Ok(Lit::Int(code)) if code.suffix() == "u16" && code.base10_digits() < "300" => {
+                    words.push(code.base10_digits().to_owned());
+                }
+                _ => {}
+            },
+            TokenTree::Punct(_) => {}
+        }
+    }
+}
+
+fn add_type(item: &Item, found: &mut Found) {
+    match item {
+        Item::Struct(item) => add_struct(item, found),
+        Item::Enum(item) => add_enum(item, found),
+        Item::Impl(block) if block.trait_.is_none() => {
+            let owner = type_text(&block.self_ty);
+            found.extend(methods(block).map(|method| {
+                let item = PublicItem::new(signature(method), String::new(), &method.attrs);
+                (format!("{owner}::{}", method.sig.ident), item)
+            }));
+        }
+        _ => {}
+    }
+}
+
+fn add_struct(item: &ItemStruct, found: &mut Found) {
+    let code = match &item.fields {
+        Fields::Named(_) => "a struct".to_owned(),
+        fields => format!("a struct of {}", type_texts(fields.iter().map(|field| &field.ty))),
+    };
+    add_head(&item.ident.to_string(), code, &item.attrs, found);
+    for field in &item.fields {
+        let Some(ident) = &field.ident else { continue };
+        let own_name = format!("{:?}", wire_name(field).unwrap_or_default());
+        let name = if has_serde_flag(field, "flatten") { "flat".to_owned() } else { own_name };
+        let presence = if is_required(field) { ", required" } else { "" };
+        let member = PublicItem::new(type_text(&field.ty), format!("{name}{presence}"), &field.attrs);
+        found.push((format!("{}.{ident}", item.ident), member));
+    }
+}
+
+fn add_enum(item: &ItemEnum, found: &mut Found) {
+    add_head(&item.ident.to_string(), "an enum".to_owned(), &item.attrs, found);
+    for variant in &item.variants {
+        let code = type_texts(variant.fields.iter().map(|field| &field.ty));
+        // The docs of a variant are the text of its value.
+        let wire = if variant.fields.is_empty() { docs(&variant.attrs) } else { String::new() };
+        let member = PublicItem { code, wire, ..PublicItem::default() };
+        found.push((format!("{}::{}", item.ident, variant.ident), member));
+    }
+}
+
+fn add_head(name: &str, code: String, attributes: &[Attribute], found: &mut Found) {
+    found.push((name.to_owned(), PublicItem::new(code, String::new(), attributes)));
+    let derived = derives(attributes).into_iter();
+    found.extend(derived.map(|derived| (format!("{name}: {derived}"), PublicItem::default())));
 }
 
 /// The types of the arguments, whose names do not matter to callers, and the result.
-fn signature(method: &ImplItemFn) -> BTreeMap<&'static str, String> {
+fn signature(method: &ImplItemFn) -> String {
     let arguments = method.sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(argument) => Some(type_text(&argument.ty)),
+        FnArg::Typed(argument) => Some(&argument.ty),
         FnArg::Receiver(_) => None,
     });
     let result = match &method.sig.output {
         ReturnType::Default => "()".to_owned(),
         ReturnType::Type(_, ty) => type_text(ty),
     };
-    BTreeMap::from([("arguments", arguments.collect::<Vec<_>>().join(", ")), ("result", result)])
+    format!("({}) -> {result}", type_texts(arguments.map(|ty| &**ty)))
+}
+
+fn type_texts<'a>(types: impl Iterator<Item = &'a Type>) -> String {
+    types.map(type_text).collect::<Vec<_>>().join(", ")
 }
 
 /// A type as a reader writes it: without the roots of paths, lifetimes and spaces.
-fn type_text(ty: &impl quote::ToTokens) -> String {
-    let text = ty.to_token_stream().to_string();
-    let mut short = text.replace(' ', "").replace("&'a", "&").replace("::std::", "std::");
-    for root in [
-        "std::option::",
-        "std::string::",
-        "std::vec::",
-        "std::boxed::",
-        "std::collections::",
-        "std::convert::",
-        "std::result::",
-        "::serde_json::",
-        "crate::runtime::",
-        "crate::generated::",
-        "types::",
-        "crate::",
-    ] {
-        short = short.replace(root, "");
+fn type_text(ty: &Type) -> String {
+    let text = ty.to_token_stream().to_string().replace(' ', "").replace("&'a", "&");
+    // Of each path the last segment is left.
+    let mut short = String::new();
+    for part in text.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_' && c != ':') {
+        short.push_str(part.rsplit("::").next().unwrap_or_default());
     }
     short.replace("impl", "impl ").replace(',', ", ").replace(", >", ">")
 }
 
 fn docs(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter_map(doc_text);
+    let lines = attributes.iter().filter_map(|attribute| doc_text(&attribute.meta));
     lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-fn is_deprecated(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| attribute.path().is_ident("deprecated"))
-}
-
-/// The derived traits that a user may rely on.
-fn derives(attributes: &[Attribute]) -> BTreeSet<String> {
-    let mut derived = BTreeSet::new();
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("derive")) {
-        let _ = attribute.parse_nested_meta(|meta| {
-            derived.extend(meta.path.segments.last().map(|segment| segment.ident.to_string()));
-            Ok(())
-        });
-    }
-    derived
 }

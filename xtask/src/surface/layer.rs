@@ -3,34 +3,28 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use serde::Serialize;
 
 use super::changes::{Change, Class};
 
 /// A place in the hand-written code that names a changed item.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) struct Use {
     pub(crate) file: String,
     pub(crate) line: usize,
     pub(crate) item: String,
-    pub(crate) text: &'static str,
+    pub(crate) reason: &'static str,
 }
 
-/// The identifiers of the hand-written code, by file.
+/// The hand-written code as tokens, by file.
 pub(crate) struct HandWritten {
-    files: Vec<(String, Vec<Word>)>,
+    files: Vec<(String, Vec<Token>)>,
 }
 
-/// An identifier with what is before it.
-struct Word {
+struct Token {
     text: String,
     line: usize,
-    /// The identifier before `::`, or `.` after a dot.
-    before: Option<String>,
-    /// The identifier follows `fn`.
-    is_definition: bool,
-    /// The identifier is called, or begins a path.
-    is_called: bool,
 }
 
 impl HandWritten {
@@ -42,10 +36,9 @@ impl HandWritten {
         }
         let files = paths.into_iter().filter_map(|path| {
             let name = path.strip_prefix(root).ok()?.to_string_lossy().replace('\\', "/");
-            let tokens: TokenStream = fs::read_to_string(&path).ok()?.parse().ok()?;
-            let mut words = Vec::new();
-            collect_words(tokens, &mut words);
-            (name != generated).then_some((name, words))
+            let mut tokens = Vec::new();
+            collect_tokens(fs::read_to_string(&path).ok()?.parse().ok()?, &mut tokens);
+            (name != generated).then_some((name, tokens))
         });
         Self { files: files.collect() }
     }
@@ -53,7 +46,7 @@ impl HandWritten {
     /// Returns true if the code defines a function of this name.
     #[cfg(test)]
     pub(crate) fn defines(&self, name: &str) -> bool {
-        self.files.iter().flat_map(|(_, words)| words).any(|word| word.is_definition && word.text == name)
+        self.files.iter().flat_map(|(_, tokens)| occurrences(tokens, name)).any(|found| found.is_definition())
     }
 
     /// Finds where the code names what is gone, breaks, or is now defined by the generated code too.
@@ -61,21 +54,20 @@ impl HandWritten {
         let mut uses = Vec::new();
         for change in changes {
             let (owner, name) = split(&change.item);
-            for (file, words) in &self.files {
-                let names_owner = owner.is_none_or(|owner| words.iter().any(|word| word.text == owner));
-                for word in words.iter().filter(|word| names_owner && word.text == name) {
-                    let text = match change.class {
-                        // Within the crate, a struct that may grow can still be built as a literal.
-                        Class::Breaking if !change.is_growth && is_use(word, &change.item, owner) => {
-                            "names it"
-                        }
-                        Class::Additive if word.is_definition && change.item.contains("::") => {
+            for (file, tokens) in &self.files {
+                if owner.is_some_and(|owner| occurrences(tokens, owner).next().is_none()) {
+                    continue;
+                }
+                for found in occurrences(tokens, name) {
+                    let reason = match change.class {
+                        Class::Breaking if found.is_use_of(&change.item) => "names it",
+                        Class::Additive if found.is_definition() && change.item.contains("::") => {
                             "defines it too"
                         }
                         _ => continue,
                     };
-                    let (file, item) = (file.clone(), change.item.clone());
-                    uses.push(Use { file, line: word.line, item, text });
+                    let line = tokens[found.index].line;
+                    uses.push(Use { file: file.clone(), line, item: change.item.clone(), reason });
                 }
             }
         }
@@ -93,18 +85,44 @@ fn split(item: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn is_use(word: &Word, item: &str, owner: Option<&str>) -> bool {
-    if item.contains(": ") {
-        return false;
+/// A token among others.
+struct Occurrence<'a> {
+    tokens: &'a [Token],
+    index: usize,
+}
+
+fn occurrences<'a>(tokens: &'a [Token], text: &'a str) -> impl Iterator<Item = Occurrence<'a>> {
+    let found = tokens.iter().enumerate().filter(move |(_, token)| token.text == text);
+    found.map(move |(index, _)| Occurrence { tokens, index })
+}
+
+impl Occurrence<'_> {
+    /// The text of the token at this distance.
+    fn at(&self, distance: isize) -> &str {
+        let index = self.index.checked_add_signed(distance);
+        index.and_then(|index| self.tokens.get(index)).map_or("", |token| token.text.as_str())
     }
-    match owner {
-        // A field: after a dot, in a literal or in a pattern.
-        Some(_) if item.contains('.') => !word.is_definition && !word.is_called,
-        Some(owner) => {
-            let before = word.before.as_deref();
-            before == Some(owner) || before == Some("Self") || before == Some(".")
+
+    fn is_definition(&self) -> bool {
+        self.at(-1) == "fn"
+    }
+
+    /// Returns true if the name is used for the item, as far as the tokens around it tell.
+    fn is_use_of(&self, item: &str) -> bool {
+        match split(item).0 {
+            // A derived trait has no name of its own in the code.
+            _ if item.contains(": ") => false,
+            // A field: after a dot, in a literal or in a pattern.
+            Some(_) if item.contains('.') => {
+                let is_called = self.at(1) == "(" || self.at(1) == ":" && self.at(2) == ":";
+                !self.is_definition() && !is_called
+            }
+            Some(owner) => {
+                let is_qualified = self.at(-1) == ":" && [owner, "Self"].contains(&self.at(-3));
+                is_qualified || self.at(-1) == "."
+            }
+            None => !self.is_definition(),
         }
-        None => !word.is_definition,
     }
 }
 
@@ -121,35 +139,17 @@ fn collect_sources(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-fn collect_words(tokens: TokenStream, words: &mut Vec<Word>) {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    for (index, token) in tokens.iter().enumerate() {
+/// Collects the tokens in the order of the text; of a group only an opening parenthesis and the content.
+fn collect_tokens(stream: TokenStream, tokens: &mut Vec<Token>) {
+    for token in stream {
+        let line = token.span().start().line;
         match token {
-            TokenTree::Group(group) => collect_words(group.stream(), words),
-            TokenTree::Ident(ident) => {
-                let previous = index.checked_sub(1).map(|before| &tokens[before]);
-                let before = match previous {
-                    Some(TokenTree::Punct(punct)) if punct.as_char() == '.' => Some(".".to_owned()),
-                    Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => {
-                        index.checked_sub(3).and_then(|before| match &tokens[before] {
-                            TokenTree::Ident(ident) => Some(ident.to_string()),
-                            _ => None,
-                        })
-                    }
-                    _ => None,
-                };
-                let is_definition = matches!(previous, Some(TokenTree::Ident(word)) if word == "fn");
-                let is_called = match tokens.get(index + 1) {
-                    Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
-                    Some(TokenTree::Punct(punct)) => {
-                        punct.as_char() == ':' && punct.spacing() == Spacing::Joint
-                    }
-                    _ => false,
-                };
-                let line = ident.span().start().line;
-                words.push(Word { text: ident.to_string(), line, before, is_definition, is_called });
+            TokenTree::Group(group) => {
+                let is_arguments = group.delimiter() == Delimiter::Parenthesis;
+                tokens.extend(is_arguments.then(|| Token { text: "(".to_owned(), line }));
+                collect_tokens(group.stream(), tokens);
             }
-            _ => {}
+            token => tokens.push(Token { text: token.to_string(), line }),
         }
     }
 }

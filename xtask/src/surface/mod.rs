@@ -3,7 +3,6 @@
 mod changes;
 mod items;
 mod layer;
-mod operation;
 mod report;
 
 pub(crate) use changes::compare;

@@ -36,48 +36,42 @@ impl Report {
 
     /// The entry of the changelog: a heading for each kind of change, a line for each item.
     pub(crate) fn changelog(&self) -> String {
-        let headings = [
-            ("Removed", Class::Breaking, true),
-            ("Changed", Class::Breaking, false),
-            ("Changed", Class::Behaviour, false),
-            ("Added", Class::Additive, false),
-        ];
         let mut entry: Vec<String> = Vec::new();
-        for (heading, class, is_gone) in headings {
-            for change in
-                self.changes.iter().filter(|change| change.class == class && change.is_gone == is_gone)
-            {
-                let heading = format!("### {heading}");
-                if !entry.contains(&heading) {
-                    entry.push(heading);
-                }
-                let text = if is_gone || change.text.is_empty() { "" } else { " " };
-                let words = if is_gone { "" } else { change.text.as_str() };
-                entry.push(format!("- `{}`{text}{words}", change.item));
-            }
+        for heading in ["Removed", "Changed", "Added"] {
+            let changes = self.changes.iter().filter(|change| change.heading() == Some(heading));
+            let lines: Vec<String> = changes.map(Change::entry).collect();
+            entry.extend((!lines.is_empty()).then(|| format!("### {heading}")));
+            entry.extend(lines);
         }
         entry.join("\n")
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let changes = self.changes.iter().map(|change| {
-            json!({
-                "class": change.class.as_str(),
-                "item": change.item,
-                "change": change.text,
-                "place": change.place,
-            })
-        });
-        let uses = self.uses.iter().map(|place| {
-            json!({ "file": place.file, "line": place.line, "item": place.item, "reason": place.text })
-        });
         json!({
             "version": self.version,
             "next_version": self.next_version(),
-            "changes": changes.collect::<Vec<_>>(),
-            "hand_written": uses.collect::<Vec<_>>(),
+            "changes": self.changes,
+            "hand_written": self.uses,
             "changelog": self.changelog(),
         })
+    }
+}
+
+impl Change {
+    /// The heading in the changelog; none for what users need not know.
+    fn heading(&self) -> Option<&'static str> {
+        match self.class {
+            _ if self.is_gone => Some("Removed"),
+            Class::Breaking | Class::Behaviour => Some("Changed"),
+            Class::Additive => Some("Added"),
+            Class::Untyped | Class::Docs => None,
+        }
+    }
+
+    /// The line in the changelog.
+    fn entry(&self) -> String {
+        let text = if self.is_gone { "" } else { self.text.as_str() };
+        format!("- `{}` {text}", self.item).trim_end().to_owned()
     }
 }
 
@@ -88,16 +82,15 @@ impl fmt::Display for Report {
             writeln!(f, "{:<10} {:<WIDTH$} {}", change.class.as_str(), change.sentence(), change.place)?;
             let mut files: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
             for place in self.uses.iter().filter(|place| place.item == change.item) {
-                files.entry((&place.file, place.text)).or_default().push(place.line.to_string());
+                files.entry((&place.file, place.reason)).or_default().push(place.line.to_string());
             }
             for ((file, text), lines) in files {
                 writeln!(f, "{:<10}   {file}:{} {text}", "", lines.join(", "))?;
             }
         }
-        match self.changes.iter().filter(|change| change.class == Class::Docs).count() {
-            0 => {}
-            1 => writeln!(f, "{:<10} 1 description", "docs")?,
-            count => writeln!(f, "{:<10} {count} descriptions", "docs")?,
+        let docs = self.changes.iter().filter(|change| change.class == Class::Docs).count();
+        if docs > 0 {
+            writeln!(f, "{:<10} {docs} of the descriptions", "docs")?;
         }
         let entry = self.changelog();
         if entry.is_empty() {

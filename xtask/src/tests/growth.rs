@@ -2,9 +2,9 @@
 
 use quote::{format_ident, quote};
 use serde_json::{Value, json};
-use syn::{Fields, Ident, ImplItemFn, Item, ItemStruct};
+use syn::{Fields, Ident, ImplItem, ImplItemFn, Item, ItemStruct, Type};
 
-use crate::syntax::{methods_of, optional, types_module};
+use crate::syntax::{optional, types_module};
 
 /// Adds what a later version of the service may add.
 pub(super) fn grow(spec: &mut Value) {
@@ -79,4 +79,20 @@ fn use_of_struct(item: &ItemStruct, index: usize, methods: &[&ImplItemFn]) -> pr
             value == types::#ident::default()
         }
     }
+}
+
+/// The inherent methods of the type `ident`.
+fn methods_of<'a>(items: &'a [Item], ident: &Ident) -> Vec<&'a ImplItemFn> {
+    let blocks = items.iter().filter_map(|item| match item {
+        Item::Impl(block) if block.trait_.is_none() => match &*block.self_ty {
+            Type::Path(path) if path.path.is_ident(ident) => Some(&block.items),
+            _ => None,
+        },
+        _ => None,
+    });
+    let methods = blocks.flatten().filter_map(|item| match item {
+        ImplItem::Fn(method) => Some(method),
+        _ => None,
+    });
+    methods.collect()
 }

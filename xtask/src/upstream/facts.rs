@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::swagger;
-use crate::document::{Defect, OTHER_NAMES, OTHER_ROWS, follow, operations, schemas};
+use crate::document::{Defect, OTHER_NAMES, OTHER_ROWS, Operation, follow, operations, resolve, schemas};
 
 /// The statements of a document by subject, such as `PUT /jobs/{id} body` and `Job.status`.
 pub(super) type Facts = BTreeMap<String, String>;
@@ -21,70 +21,69 @@ pub(super) fn read(json: &Value) -> Result<Facts, Defect> {
 
 fn reduce(json: &Value) -> Facts {
     let mut facts = Facts::new();
-    let mut add = |name: String, value: String| {
-        facts.insert(name, value);
-    };
-    add("api-version".to_owned(), json["info"]["version"].as_str().unwrap_or_default().to_owned());
+    let version = json["info"]["version"].as_str().unwrap_or_default();
+    facts.insert("api-version".to_owned(), version.to_owned());
     if json["security"].as_array().is_some_and(|schemes| !schemes.is_empty()) {
-        add("security".to_owned(), "described".to_owned());
+        facts.insert("security".to_owned(), "described".to_owned());
     }
-    for operation in operations(json) {
-        let name = format!("{} {}", operation.method.to_ascii_uppercase(), operation.path);
-        add(name.clone(), operation.json["operationId"].as_str().unwrap_or_default().to_owned());
-        for (_, parameter) in operation.parameters() {
-            let parameter = follow(json, parameter);
-            let text = |key: &str| parameter[key].as_str().unwrap_or_default();
-            let fact = format!("{}{}", type_text(json, &parameter["schema"]), required(parameter));
-            add(format!("{name} {} {}", text("in"), text("name")), fact);
-        }
-        for rows in operation.json[OTHER_ROWS].as_array().into_iter().flatten() {
-            let id = rows["operationId"].as_str().unwrap_or_default();
-            add(format!("{name} {OTHER_ROWS} {id}"), format!("[{}]", type_text(json, &rows["items"])));
-        }
-        if let Some(body) = operation.json.get("requestBody").map(|body| follow(json, body)) {
-            add(format!("{name} body"), format!("{}{}", content_text(json, body), required(body)));
-        }
-        for (code, response) in operation.json["responses"].as_object().into_iter().flatten() {
-            let response = follow(json, response);
-            add(format!("{name} {code}"), content_text(json, response));
-            for (header, part) in response["headers"].as_object().into_iter().flatten() {
-                let part = follow(json, part);
-                add(format!("{name} {code} header {header}"), type_text(json, &part["schema"]));
-            }
-        }
-    }
-    for (name, schema) in schemas(json) {
-        // An enum is a fact of its uses: whether it has a name does not change the wire.
-        if schema["enum"].is_array() {
-            continue;
-        }
-        add(
-            name.clone(),
-            if schema["properties"].is_object() { "object".to_owned() } else { type_text(json, schema) },
-        );
-        let is_required = |property: &str| {
-            schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == property))
-        };
-        for (property, part) in schema["properties"].as_object().into_iter().flatten() {
-            let name = format!("{name}.{property}");
-            add(name.clone(), type_text(json, part));
-            if let Some(component) = enum_name(json, part) {
-                add(format!("{name} name"), component.to_owned());
-            }
-            for flag in ["nullable", "readOnly", "writeOnly", "deprecated"] {
-                if part[flag] == true {
-                    add(format!("{name} {flag}"), "yes".to_owned());
-                }
-            }
-            if is_required(property) {
-                add(format!("{name} required"), "yes".to_owned());
-            }
-            if !part[OTHER_NAMES].is_null() {
-                add(format!("{name} {OTHER_NAMES}"), part[OTHER_NAMES].to_string());
-            }
-        }
+    operations(json).for_each(|operation| add_operation(json, &operation, &mut facts));
+    // An enum is a fact of its uses: whether it has a name does not change the wire.
+    for (name, schema) in schemas(json).filter(|(_, schema)| !schema["enum"].is_array()) {
+        add_schema(json, name, schema, &mut facts);
     }
     facts
+}
+
+fn add_operation(json: &Value, operation: &Operation<'_>, facts: &mut Facts) {
+    let name = format!("{} {}", operation.method.to_ascii_uppercase(), operation.path);
+    let mut add = |part: &str, fact: String| facts.insert(format!("{name}{part}"), fact);
+    add("", operation.json["operationId"].as_str().unwrap_or_default().to_owned());
+    for (_, parameter) in operation.parameters() {
+        let parameter = follow(json, parameter);
+        let text = |key: &str| parameter[key].as_str().unwrap_or_default();
+        let fact = format!("{}{}", type_text(json, &parameter["schema"]), required(parameter));
+        add(&format!(" {} {}", text("in"), text("name")), fact);
+    }
+    for rows in operation.json[OTHER_ROWS].as_array().into_iter().flatten() {
+        let id = rows["operationId"].as_str().unwrap_or_default();
+        add(&format!(" {OTHER_ROWS} {id}"), format!("[{}]", type_text(json, &rows["items"])));
+    }
+    if let Some(body) = operation.json.get("requestBody").map(|body| follow(json, body)) {
+        add(" body", format!("{}{}", content_text(json, body), required(body)));
+    }
+    for (code, response) in operation.json["responses"].as_object().into_iter().flatten() {
+        let response = follow(json, response);
+        add(&format!(" {code}"), content_text(json, response));
+        for (header, part) in response["headers"].as_object().into_iter().flatten() {
+            let part = follow(json, part);
+            add(&format!(" {code} header {header}"), type_text(json, &part["schema"]));
+        }
+    }
+}
+
+fn add_schema(json: &Value, name: &str, schema: &Value, facts: &mut Facts) {
+    let kind =
+        schema["properties"].as_object().map_or_else(|| type_text(json, schema), |_| "object".to_owned());
+    facts.insert(name.to_owned(), kind);
+    for (property, part) in schema["properties"].as_object().into_iter().flatten() {
+        let mut add =
+            |aspect: &str, fact: &str| facts.insert(format!("{name}.{property}{aspect}"), fact.to_owned());
+        add("", &type_text(json, part));
+        if let Some(component) = enum_name(json, part) {
+            add(" name", component);
+        }
+        for flag in
+            ["nullable", "readOnly", "writeOnly", "deprecated"].iter().filter(|flag| part[**flag] == true)
+        {
+            add(&format!(" {flag}"), "yes");
+        }
+        if schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == property)) {
+            add(" required", "yes");
+        }
+        if !part[OTHER_NAMES].is_null() {
+            add(&format!(" {OTHER_NAMES}"), &part[OTHER_NAMES].to_string());
+        }
+    }
 }
 
 fn required(part: &Value) -> &'static str {
@@ -95,17 +94,17 @@ fn required(part: &Value) -> &'static str {
 fn content_text(json: &Value, part: &Value) -> String {
     match part["content"].as_object().and_then(|content| content.iter().next()) {
         None => "no body".to_owned(),
-        Some((media_type, content)) => match media_type.starts_with("application/json") {
-            true => type_text(json, &content["schema"]),
-            false => media_type.clone(),
-        },
+        Some((media_type, content)) if media_type.starts_with("application/json") => {
+            type_text(json, &content["schema"])
+        }
+        Some((media_type, _)) => media_type.clone(),
     }
 }
 
 /// The component that an enum is named by.
 fn enum_name<'a>(json: &Value, schema: &'a Value) -> Option<&'a str> {
     let reference = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str())?;
-    let target = crate::document::resolve(json, reference)?;
+    let target = resolve(json, reference)?;
     target["enum"].is_array().then(|| reference.rsplit('/').next().unwrap_or_default())
 }
 

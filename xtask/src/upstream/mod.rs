@@ -15,13 +15,10 @@ use serde_json::Value;
 use crate::document::Defect;
 use crate::json;
 use crate::outcome::Outcome;
-use crate::spec::SpecError;
+
 use crate::workspace::SPEC;
 use deviations::Deviation;
 use facts::Facts;
-
-/// Stands for a fact that one of the documents lacks.
-const NONE: &str = "none";
 
 /// Compares the document at `file` with the spec of the workspace at `root`.
 pub(crate) fn run(root: &Path, file: &Path) -> Result<Outcome, Box<dyn Error>> {
@@ -31,54 +28,47 @@ pub(crate) fn run(root: &Path, file: &Path) -> Result<Outcome, Box<dyn Error>> {
     Ok(compare(&published, &ours, &deviations))
 }
 
-fn read(path: &Path, name: &Path) -> Result<Facts, SpecError> {
+fn read(path: &Path, name: &Path) -> Result<Facts, String> {
     let text = fs::read_to_string(path).map_err(|error| Defect::new("", format!("cannot be read: {error}")));
     let json = text.and_then(|text| json::parse(&text));
-    json.and_then(|json: Value| facts::read(&json))
-        .map_err(|defect| SpecError { file: name.to_owned(), defect })
+    json.and_then(|json: Value| facts::read(&json)).map_err(|defect| format!("{}{defect}", name.display()))
 }
 
 /// Lists the differences that no deviation explains, and the deviations that explain none.
 fn compare(published: &Facts, ours: &Facts, deviations: &[Deviation]) -> Outcome {
+    let intended =
+        deviations.iter().flat_map(|deviation| deviation.facts.iter().map(move |fact| (deviation, fact)));
+    let intended: Vec<_> = intended.collect();
     let names: BTreeSet<&String> = published.keys().chain(ours.keys()).collect();
     let (mut report, mut applied) = (String::new(), BTreeSet::new());
-    for name in names {
+    for name in names.into_iter().filter(|name| published.get(*name) != ours.get(*name)) {
         let (theirs, own) = (published.get(name), ours.get(name));
-        if theirs == own {
-            continue;
-        }
-        let text = |fact: Option<&String>| fact.map_or(NONE, String::as_str).to_owned();
+        let text = |fact: Option<&String>| fact.map_or("none", String::as_str).to_owned();
         let change = format!("{} → {}", text(theirs), text(own));
-        let mut explained = false;
-        for (number, deviation) in deviations.iter().enumerate() {
-            for (index, (fact, how)) in deviation.facts.iter().enumerate() {
-                if deviations::matches(fact, name) && deviations::matches(how, &change) {
-                    applied.insert((number, index));
-                    explained = true;
-                }
-            }
-        }
-        if !explained {
+        let explaining = intended.iter().enumerate().filter(|(_, (_, (fact, how)))| {
+            deviations::matches(fact, name) && deviations::matches(how, &change)
+        });
+        let explaining: Vec<usize> = explaining.map(|(index, _)| index).collect();
+        if explaining.is_empty() {
             let _ = match (theirs, own) {
                 (Some(theirs), None) => writeln!(report, "new        {name}: {theirs}"),
                 (None, Some(own)) => writeln!(report, "gone       {name}: {own}"),
                 _ => writeln!(report, "changed    {name}: {change}"),
             };
         }
+        applied.extend(explaining);
     }
-    for (number, deviation) in deviations.iter().enumerate() {
-        for (index, (fact, how)) in deviation.facts.iter().enumerate() {
-            if !applied.contains(&(number, index)) {
-                let _ = writeln!(report, "obsolete   {}: no difference {fact}: {how}", deviation.place);
-            }
+    for (index, (deviation, (fact, how))) in intended.iter().enumerate() {
+        if !applied.contains(&index) {
+            let _ = writeln!(report, "obsolete   {}: no difference {fact}: {how}", deviation.place);
         }
     }
     let summary =
         format!("{} facts published, {} here, {} deviations", published.len(), ours.len(), deviations.len());
-    match report.is_empty() {
-        true => Outcome::Success(format!("{summary}; nothing else differs")),
-        false => Outcome::Difference(format!("{report}{summary}")),
+    if report.is_empty() {
+        return Outcome::Success(format!("{summary}; nothing else differs"));
     }
+    Outcome::Difference(format!("{report}{summary}"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// The keywords of a parameter that belong to its schema in OpenAPI 3.
-const OF_SCHEMA: [&str; 6] = ["type", "format", "items", "enum", "default", "pattern"];
+use crate::document::{SCHEMA_REFERENCE, follow};
 
 /// Converts a document. What facts do not need is left out.
 pub(super) fn convert(swagger: &Value) -> Value {
@@ -24,7 +23,8 @@ pub(super) fn convert(swagger: &Value) -> Value {
         "components": { "schemas": swagger["definitions"] },
         "security": swagger["security"],
     });
-    move_references(document)
+    let text = document.to_string().replace("\"#/definitions/", &format!("\"{SCHEMA_REFERENCE}"));
+    serde_json::from_str(&text).unwrap_or(document)
 }
 
 fn operation(swagger: &Value, operation: &Value) -> Value {
@@ -33,11 +33,8 @@ fn operation(swagger: &Value, operation: &Value) -> Value {
         "parameters": parameters(swagger, &operation["parameters"]),
         "responses": {},
     });
-    if operation["deprecated"] == true {
-        converted["deprecated"] = true.into();
-    }
     let declared = operation["parameters"].as_array().into_iter().flatten();
-    for parameter in declared.map(|parameter| resolve(swagger, parameter)) {
+    for parameter in declared.map(|parameter| follow(swagger, parameter)) {
         if parameter["in"] == "body" {
             let media_type = media_type(swagger, operation, "consumes");
             let content = json!({ media_type: { "schema": parameter["schema"] } });
@@ -46,7 +43,7 @@ fn operation(swagger: &Value, operation: &Value) -> Value {
         }
     }
     for (code, response) in operation["responses"].as_object().into_iter().flatten() {
-        let response = resolve(swagger, response);
+        let response = follow(swagger, response);
         let mut new = json!({ "description": response["description"] });
         if !response["schema"].is_null() {
             let media_type = media_type(swagger, operation, "produces");
@@ -54,7 +51,7 @@ fn operation(swagger: &Value, operation: &Value) -> Value {
         }
         let headers = response["headers"].as_object().into_iter().flatten();
         let headers: Map<String, Value> =
-            headers.map(|(name, header)| (name.clone(), json!({ "schema": schema(header) }))).collect();
+            headers.map(|(name, header)| (name.clone(), json!({ "schema": header }))).collect();
         if !headers.is_empty() {
             new["headers"] = headers.into();
         }
@@ -66,49 +63,19 @@ fn operation(swagger: &Value, operation: &Value) -> Value {
 /// The parameters outside of the body, each with a schema.
 fn parameters(swagger: &Value, parameters: &Value) -> Value {
     let parameters = parameters.as_array().into_iter().flatten();
-    let parameters = parameters.map(|parameter| resolve(swagger, parameter));
+    let parameters = parameters.map(|parameter| follow(swagger, parameter));
     let parameters = parameters.filter(|parameter| parameter["in"] != "body").map(|parameter| {
         json!({
             "name": parameter["name"],
             "in": parameter["in"],
             "required": parameter["required"] == true,
-            "schema": schema(parameter),
+            "schema": parameter,
         })
     });
     parameters.collect()
 }
 
-fn schema(part: &Value) -> Value {
-    let members = part.as_object().into_iter().flatten();
-    members
-        .filter(|(key, _)| OF_SCHEMA.contains(&key.as_str()))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect()
-}
-
 fn media_type<'a>(swagger: &'a Value, operation: &'a Value, key: &str) -> &'a str {
     let of = |owner: &'a Value| owner[key].as_array()?.first()?.as_str();
     of(operation).or_else(|| of(swagger)).unwrap_or("application/json")
-}
-
-fn resolve<'a>(swagger: &'a Value, part: &'a Value) -> &'a Value {
-    let target = part["$ref"].as_str().and_then(|reference| swagger.pointer(reference.strip_prefix('#')?));
-    target.unwrap_or(part)
-}
-
-fn move_references(part: Value) -> Value {
-    match part {
-        Value::Object(members) => {
-            let members = members.into_iter().map(|(key, member)| match (key.as_str(), member.as_str()) {
-                ("$ref", Some(target)) => {
-                    let target = target.replace("#/definitions/", "#/components/schemas/");
-                    (key, Value::String(target))
-                }
-                _ => (key, move_references(member)),
-            });
-            members.collect()
-        }
-        Value::Array(items) => items.into_iter().map(move_references).collect(),
-        other => other,
-    }
 }

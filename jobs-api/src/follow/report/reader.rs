@@ -113,12 +113,17 @@ impl<'a> Sums<'a> {
 
     /// Returns the report, and true if each device that the hub counts has a final row.
     fn finish(self, listed: &Listed) -> (JobReport, bool) {
-        let Self { mut report, final_rows, without_row } = self;
+        let Self { mut report, mut final_rows, without_row } = self;
         let counted = report.job.device_count().unwrap_or_default().into();
+        let (mut expected, mut least) = (report.devices.max(counted), 0);
+        if listed.selects_all {
+            let (devices, without_row) = (listed.devices.len() as u64, without_row.len() as u64);
+            (expected, least) = (expected.max(devices), without_row);
+            // A row that comes twice does not stand for another one.
+            final_rows = final_rows.min(devices - without_row);
+        }
         let is_complete = final_rows + report.unreadable >= counted;
-        let listed = if listed.selects_all { listed.devices.len() as u64 } else { 0 };
-        let expected = report.devices.max(counted).max(listed);
-        report.without_result = expected.saturating_sub(report.succeeded + report.failed);
+        report.without_result = expected.saturating_sub(report.succeeded + report.failed).max(least);
         report.devices_without_row = without_row.into_iter().map(str::to_owned).collect();
         (report, is_complete)
     }

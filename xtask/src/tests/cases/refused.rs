@@ -23,7 +23,7 @@ pub(super) const CASES: &[Refused] = &[
     },
     Refused {
         name: "keyword of JSON Schema",
-        change: |spec| job(spec, "id")["$defs"] = json!({}),
+        change: |spec| job(spec, "id")["$defs"] = json!({ "a": {} }),
         message: " at .components.schemas.Job.properties.id[\"$defs\"]: is no keyword of OpenAPI 3.0",
     },
     Refused {
@@ -37,13 +37,24 @@ pub(super) const CASES: &[Refused] = &[
         message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads nowhere: there is no \"#/components/schemas/Count\"",
     },
     Refused {
+        name: "reference into a component",
+        change: |spec| *job(spec, "counts") = reference("Job/properties/id"),
+        message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads into a component; move what is at \
+                  \"#/components/schemas/Job/properties/id\" to .components.schemas",
+    },
+    Refused {
+        name: "paths that are no object",
+        change: |spec| spec["paths"] = json!([]),
+        message: " at .paths: is not OpenAPI 3.0: ",
+    },
+    Refused {
         name: "reference to another file",
         change: |spec| *job(spec, "counts") = json!({ "$ref": "counts.json" }),
         message: " at .components.schemas.Job.properties.counts[\"$ref\"]: is \"counts.json\"; only references within",
     },
     Refused {
         name: "schema composed of itself",
-        change: |spec| schema(spec, "Counts")["allOf"] = json!([reference("Counts")]),
+        change: |spec| *schema(spec, "Counts") = json!({ "allOf": [reference("Counts")] }),
         message: " at .components.schemas.Counts: refers to itself",
     },
     Refused {
@@ -74,20 +85,20 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "unknown type",
         change: |spec| job(spec, "id")["type"] = json!("file"),
-        message: " at .components.schemas.Job.properties.id.type: is \"file\"; use string, number",
+        message: " at .components.schemas.Job.properties.id.type: is \"file\"; use one of string, number",
     },
     Refused {
-        name: "allOf of an object and a string",
-        change: |spec| *job(spec, "counts") = json!({ "allOf": [reference("Counts"), { "type": "string" }] }),
-        message: " at .components.schemas.Job.properties.counts.allOf: combines a value of the type \"string\"",
-    },
-    Refused {
-        name: "allOf with one property of two types",
+        name: "allOf of two objects",
         change: |spec| {
-            let other = json!({ "type": "object", "properties": { "done": { "type": "string" } } });
+            let other = json!({ "type": "object", "properties": { "more": { "type": "string" } } });
             *job(spec, "counts") = json!({ "allOf": [reference("Counts"), other] });
         },
-        message: " at .components.schemas.Job.properties.counts.allOf: holds \"done\" with two types",
+        message: " at .components.schemas.Job.properties.counts.allOf: combines schemas; describe one object with",
+    },
+    Refused {
+        name: "allOf beside members",
+        change: |spec| schema(spec, "Job")["allOf"] = json!([reference("Counts")]),
+        message: " at .components.schemas.Job.allOf: combines schemas; describe one object",
     },
     Refused {
         name: "malformed part",
@@ -192,7 +203,7 @@ pub(super) const CASES: &[Refused] = &[
             by_id(spec, "get")["responses"]["200"]["content"]["text/plain"] =
                 json!({ "schema": { "type": "string" } });
         },
-        message: " at .paths[\"/jobs/{id}\"].get.responses[\"200\"].content: answers both application/json and text/plain; keep one",
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"200\"].content: names both application/json and text/plain; keep one",
     },
     Refused {
         name: "two media types of a request",
@@ -202,14 +213,14 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "multipart",
         change: |spec| by_id(spec, "put")["requestBody"]["content"] = json!({ "multipart/form-data": {} }),
-        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"multipart/form-data\"]: is not supported",
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"multipart/form-data\"]: is not JSON, which alone the client sends and reads",
     },
     Refused {
         name: "two bodies of success",
         change: |spec| {
             by_id(spec, "get")["responses"]["202"] = json!({ "description": "", "content": { "application/json": { "schema": reference("Counts") } } });
         },
-        message: " at .paths[\"/jobs/{id}\"].get.responses[\"202\"]: answers another body than 200",
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"202\"]: has another body than 200, which the generator cannot express; give all codes",
     },
     Refused {
         name: "status that is none",
@@ -217,12 +228,61 @@ pub(super) const CASES: &[Refused] = &[
         message: " at .paths[\"/jobs/{id}\"].get",
     },
     Refused {
+        name: "success without the body of another",
+        change: |spec| by_id(spec, "get")["responses"]["204"] = json!({ "description": "" }),
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"204\"]: has another body than 200, which the generator",
+    },
+    Refused {
+        name: "success without the body of any kind of another",
+        change: |spec| {
+            let any = json!({ "description": "", "content": { "application/json": {} } });
+            by_id(spec, "get")["responses"] = json!({ "200": any, "204": { "description": "" } });
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"204\"]: has another body than 200, which the generator",
+    },
+    Refused {
+        name: "no code of a success",
+        change: |spec| {
+            let body = by_id(spec, "get")["responses"]["200"].take();
+            by_id(spec, "get")["responses"] = json!({ "default": body });
+        },
+        message: " at .paths[\"/jobs/{id}\"].get.responses: names no code of a success, such as 200; add it",
+    },
+    Refused {
+        name: "optional body",
+        change: |spec| by_id(spec, "put")["requestBody"]["required"] = json!(false),
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody: is optional, which the generator cannot express; \
+                  set \"required\": true to send a body always, or remove it to send none",
+    },
+    Refused {
+        name: "bytes",
+        change: |spec| by_id(spec, "put")["requestBody"]["content"] = json!({ "image/png": {} }),
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"image/png\"]: is not JSON",
+    },
+    Refused {
+        name: "response of text",
+        change: |spec| by_id(spec, "get")["responses"]["200"]["content"] = json!({ "text/csv": {} }),
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"200\"].content[\"text/csv\"]: is not JSON",
+    },
+    Refused {
+        name: "null in an enum",
+        change: |spec| {
+            *job(spec, "kind") = json!({ "type": "string", "nullable": true, "enum": ["a", null] })
+        },
+        message: " at .components.schemas.Job.properties.kind.enum: holds null; remove it, and set \"nullable\": true where",
+    },
+    Refused {
+        name: "component that is nullable",
+        change: |spec| schema(spec, "Counts")["nullable"] = json!(true),
+        message: " at .components.schemas.Counts.nullable: is set on a component; set it where the component is used",
+    },
+    Refused {
         name: "body of a GET",
         change: |spec| {
             by_id(spec, "get")["requestBody"] =
                 json!({ "content": { "application/json": { "schema": {} } } });
         },
-        message: " at .paths[\"/jobs/{id}\"].get.requestBody.content: a request of this method has no body",
+        message: " at .paths[\"/jobs/{id}\"].get.requestBody: a request of this method has no body; remove it",
     },
     Refused {
         name: "method that the HTTP client lacks",
@@ -231,7 +291,7 @@ pub(super) const CASES: &[Refused] = &[
             spec["paths"]["/jobs/{id}"] =
                 json!({ "parameters": spec["paths"]["/jobs/{id}"]["parameters"], "trace": operation });
         },
-        message: " at .paths[\"/jobs/{id}\"].trace: the HTTP client has no such method",
+        message: " at .paths[\"/jobs/{id}\"].trace: is a method that the client does not send; remove it",
     },
     Refused {
         name: "server with a path",
@@ -251,7 +311,7 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "fields that collide",
         change: |spec| *job(spec, "Created") = json!({ "type": "string" }),
-        message: " at .components.schemas.Job: gives Job a second member \"created\"; rename one",
+        message: " at .components.schemas.Job: gives a second Job.created; rename one",
     },
     Refused {
         name: "types that collide",
@@ -274,7 +334,7 @@ pub(super) const CASES: &[Refused] = &[
             *job(spec, "kind") = json!({ "type": "string", "enum": ["a"] });
             *schema(spec, "JobKind") = json!({ "type": "object", "properties": { "a": {} } });
         },
-        message: " at .components.schemas.Job.properties.kind.enum: would be named JobKind, as is .components.schemas.JobKind",
+        message: " at .components.schemas.Job.properties.kind: would be named JobKind, as is .components.schemas.JobKind",
     },
     Refused {
         name: "other names that are no list",

@@ -1,20 +1,16 @@
 //! Lists in responses: read row by row, so that one unreadable row does not cost the others.
 
 use syn::{
-    Expr, ExprMatch, GenericArgument, ImplItem, ImplItemFn, Item, PathArguments, ReturnType, Stmt, Type,
-    parse_quote,
+    Expr, ExprMatch, GenericArgument, ImplItemFn, Item, PathArguments, ReturnType, Stmt, Type, parse_quote,
 };
+
+use crate::syntax::methods_mut;
 
 /// Makes every operation of the client whose response is a list of generated structs return
 /// `ResponseValue<Rows<…>>`, without tokens in rows that are unreadable.
-pub(crate) fn read_by_row(client: &mut [Item]) {
-    let blocks = client.iter_mut().filter_map(|item| match item {
-        Item::Impl(block) if block.trait_.is_none() => Some(&mut block.items),
-        _ => None,
-    });
-    for item in blocks.flatten() {
-        if let ImplItem::Fn(method) = item
-            && let ReturnType::Type(_, output) = &mut method.sig.output
+pub(super) fn read_by_row(client: &mut [Item]) {
+    for method in methods_mut(client) {
+        if let ReturnType::Type(_, output) = &mut method.sig.output
             && let Some(value) = argument(output, "Result").and_then(|ty| argument(ty, "ResponseValue"))
             && let Some(row) = argument(value, "Vec").filter(|row| is_generated(row)).cloned()
         {
@@ -42,7 +38,7 @@ fn awaits(body: &Expr) -> bool {
 }
 
 /// The first type argument of a path that ends with `name`.
-pub(crate) fn argument<'a>(ty: &'a mut Type, name: &str) -> Option<&'a mut Type> {
+pub(super) fn argument<'a>(ty: &'a mut Type, name: &str) -> Option<&'a mut Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last_mut().filter(|segment| segment.ident == name)?;
     let PathArguments::AngleBracketed(arguments) = &mut last.arguments else { return None };

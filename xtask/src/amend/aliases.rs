@@ -10,44 +10,33 @@ use serde_json::Value;
 use syn::{Item, parse_quote};
 
 use crate::document::{Defect, OTHER_NAMES, SCHEMAS, child, descendant, schemas};
-use crate::spec::Spec;
+use crate::names::type_name;
 
 /// Makes each of the generated `types` read its members by the other names that the spec lists.
-pub(crate) fn add(spec: &Spec, types: &mut Vec<Item>) -> Result<(), Defect> {
+pub(super) fn add(json: &Value, types: &mut Vec<Item>) -> Result<(), Defect> {
     let mut used = 0;
-    for (type_name, schema) in schemas(&spec.json) {
+    for (component, schema) in schemas(json) {
         let mut reserved = BTreeSet::new();
         let mut members: Vec<(&str, Vec<&str>)> = Vec::new();
         for (property_name, property) in schema["properties"].as_object().into_iter().flatten() {
             let Some(names) = property.get(OTHER_NAMES) else { continue };
-            let place = descendant(SCHEMAS, &[type_name, "properties", property_name, OTHER_NAMES]);
+            let place = descendant(SCHEMAS, &[component, "properties", property_name, OTHER_NAMES]);
             let names = read(names, &schema["properties"], &mut reserved)
                 .map_err(|reason| Defect::new(place, reason))?;
             members.push((property_name, names));
         }
         used += members.len();
         if !members.is_empty() {
-            read_through_names(types, type_name, &members).ok_or_else(|| {
-                Defect::new(child(SCHEMAS, type_name), format!("has {OTHER_NAMES}, but became no struct"))
+            read_through_names(types, &type_name(component), &members).ok_or_else(|| {
+                Defect::new(child(SCHEMAS, component), format!("has {OTHER_NAMES}, but became no struct"))
             })?;
         }
     }
-    if used < count(&spec.json) {
+    if used < json.to_string().matches(&format!("\"{OTHER_NAMES}\":")).count() {
         let reason = format!("{OTHER_NAMES} works only on the properties of {SCHEMAS}, but is elsewhere too");
         return Err(Defect::new("", reason));
     }
     Ok(())
-}
-
-/// Counts the extension's occurrences.
-fn count(part: &Value) -> usize {
-    match part {
-        Value::Object(members) => {
-            usize::from(members.contains_key(OTHER_NAMES)) + members.values().map(count).sum::<usize>()
-        }
-        Value::Array(items) => items.iter().map(count).sum(),
-        _ => 0,
-    }
 }
 
 /// Reads a list of other names, none of which may name another member.
@@ -104,12 +93,8 @@ mod tests {
 
     fn add_to(property: Value) -> Result<String, String> {
         let spec = json!({
-            "openapi": "3.0.3",
-            "info": { "title": "hub", "version": "1" },
-            "paths": {},
-            "components": { "schemas": { "Job": { "properties": { "startTime": property, "end": {} } } } },
+            "components": { "schemas": { "job": { "properties": { "startTime": property, "end": {} } } } },
         });
-        let spec = Spec::parse(&spec.to_string()).unwrap();
         let mut file: syn::File = parse_quote! {
             pub struct Job {
                 #[serde(rename = "startTime", skip_serializing_if = "Option::is_none")]
@@ -142,7 +127,7 @@ mod tests {
             (json!(["a", "a"]), "holds \"a\", which is in use"),
             (json!(["end"]), "holds \"end\", which names another property"),
         ] {
-            let place = " at .components.schemas.Job.properties.startTime[\"x-other-names\"]";
+            let place = " at .components.schemas.job.properties.startTime[\"x-other-names\"]";
             let error = add_to(json!({ "x-other-names": names })).unwrap_err();
             assert_eq!(error, format!("{place}: {reason}"));
         }

@@ -5,7 +5,7 @@ use syn::{ImplItem, Item, Visibility, parse_quote};
 /// Hides the generator's re-exports and constructors from the crate's users.
 ///
 /// The crate builds its clients through `new_with_client` alone; `new` and the module `prelude` go.
-pub(crate) fn narrow(file: &mut syn::File) {
+pub(super) fn narrow(file: &mut syn::File) {
     file.items.retain(|item| !matches!(item, Item::Mod(module) if module.ident == "prelude"));
     for item in &mut file.items {
         match item {

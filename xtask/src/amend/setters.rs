@@ -1,0 +1,103 @@
+//! Setters, and constructors where fields are required, on the types that requests are made of.
+//!
+//! The generated structs are non-exhaustive: outside the crate they cannot be built as literals. A new
+//! property brings its setter with it.
+
+use std::collections::BTreeSet;
+
+use quote::format_ident;
+use serde_json::Value;
+use syn::{Attribute, Expr, ImplItem, Item, ItemStruct, Type, parse_quote};
+
+use crate::names::type_name;
+use crate::normalize::components_sent;
+use crate::syntax::{derives, is_required, optional, wire_name};
+
+/// The methods of generated types that the hand-written layer defines, with the reason for each.
+pub(crate) const HAND_WRITTEN: &[(&str, &str, &str)] = &[
+    ("CloudToDeviceMethod", "new", "the constructor documents the method's name"),
+    ("CloudToDeviceMethod", "with_payload", "its docs lead to with_payload_of, for a type of the user"),
+    ("Twin", "with_tags", "takes any JSON, so that json! works, and documents the merge"),
+    ("Twin", "with_desired", "reaches into the member properties"),
+];
+
+/// Appends the setters to the `types` that the request bodies consist of.
+pub(super) fn add(json: &Value, types: &mut Vec<Item>) {
+    for component in components_sent(json) {
+        let name = type_name(&component);
+        let properties = json["components"]["schemas"][&component]["properties"].as_object();
+        let writable = properties.into_iter().flatten().filter(|(_, property)| property["readOnly"] != true);
+        let writable: BTreeSet<&str> = writable.map(|(name, _)| name.as_str()).collect();
+        let found = types.iter().enumerate().find_map(|(index, item)| match item {
+            Item::Struct(item) if item.ident == name => Some((index, item)),
+            _ => None,
+        });
+        let Some((index, item)) = found.filter(|_| !writable.is_empty()) else { continue };
+        let (ident, methods) = (&item.ident, methods(item, &writable));
+        if !methods.is_empty() {
+            let block = parse_quote!(impl #ident { #(#methods)* });
+            types.insert(index + 1, block);
+        }
+    }
+}
+
+fn methods(item: &ItemStruct, writable: &BTreeSet<&str>) -> Vec<ImplItem> {
+    let type_name = item.ident.to_string();
+    let is_hand_written =
+        |method: &str| HAND_WRITTEN.iter().any(|(of, name, _)| *of == type_name && *name == method);
+    let mut methods = Vec::new();
+    methods.extend(constructor(item).filter(|_| !is_hand_written("new")));
+    for field in &item.fields {
+        let (Some(ident), Some(wire_name)) = (&field.ident, wire_name(field)) else { continue };
+        let ident_text = ident.to_string();
+        let method = format_ident!("with_{}", ident_text.trim_end_matches('_'));
+        if !writable.contains(wire_name.as_str()) || is_hand_written(&method.to_string()) {
+            continue;
+        }
+        let first_line = format!("Sets `{wire_name}`.");
+        let mut docs: Vec<Attribute> = vec![parse_quote!(#[doc = #first_line])];
+        let description: Vec<Attribute> = field.attrs.iter().filter(|a| is_kept(a)).cloned().collect();
+        if !description.is_empty() {
+            docs.push(parse_quote!(#[doc = ""]));
+        }
+        docs.extend(description);
+        let (ty, value): (&Type, Expr) = match optional(&field.ty) {
+            Some(inner) => (inner, parse_quote!(::std::option::Option::Some(value.into()))),
+            None => (&field.ty, parse_quote!(value.into())),
+        };
+        methods.push(parse_quote! {
+            #(#docs)*
+            #[must_use]
+            pub fn #method(mut self, value: impl ::std::convert::Into<#ty>) -> Self {
+                self.#ident = #value;
+                self
+            }
+        });
+    }
+    methods
+}
+
+/// The constructor of a struct with required fields, which has no default.
+fn constructor(item: &ItemStruct) -> Option<ImplItem> {
+    if derives(&item.attrs).contains("Default") {
+        return None;
+    }
+    let (required, optional): (Vec<_>, Vec<_>) = item.fields.iter().partition(|field| is_required(field));
+    let idents: Vec<_> = required.iter().filter_map(|field| field.ident.as_ref()).collect();
+    let types: Vec<_> = required.iter().map(|field| &field.ty).collect();
+    let rest: Vec<_> = optional.iter().filter_map(|field| field.ident.as_ref()).collect();
+    Some(parse_quote! {
+        /// Creates a value of the required members; the others are absent.
+        pub fn new(#(#idents: impl ::std::convert::Into<#types>),*) -> Self {
+            Self {
+                #(#idents: #idents.into(),)*
+                #(#rest: ::std::default::Default::default(),)*
+            }
+        }
+    })
+}
+
+/// Returns true for the attributes of a field that its setter shares.
+fn is_kept(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("doc") || attribute.path().is_ident("deprecated")
+}

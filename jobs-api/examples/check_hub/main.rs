@@ -12,8 +12,6 @@
 //!
 //! The output has neither keys, tokens nor the hub's name.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
-
 #[macro_use]
 #[path = "../exit/mod.rs"]
 mod exit;
@@ -30,7 +28,7 @@ mod scheduled;
 mod target;
 
 use std::error::Error;
-use std::io::stdin;
+use std::io::{Write as _, stderr, stdin};
 use std::process::ExitCode;
 
 use bpaf::{OptionParser, Parser, construct, long};
@@ -77,7 +75,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
     let target = Target::connect(arguments.hub).await?;
     let jobs = Jobs::new(target.client.clone())?;
-    eprintln!("Checking {}.\n{}", target.label(), jobs.plan(arguments.slots));
+    writeln!(stderr(), "Checking {}.\n{}", target.label(), jobs.plan(arguments.slots))?;
     if target.is_real() && !arguments.yes && !confirm()? {
         return Err("nothing was created".into());
     }
@@ -109,7 +107,7 @@ async fn check(target: &Target, jobs: &Jobs, slots: usize, patience: Patience, r
 }
 
 fn confirm() -> std::io::Result<bool> {
-    eprint!("Go on? [y/N] ");
+    write!(stderr(), "Go on? [y/N] ")?;
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

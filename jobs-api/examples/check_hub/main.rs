@@ -12,6 +12,8 @@
 //!
 //! The output has neither keys, tokens nor the hub's name.
 
+#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
+
 #[macro_use]
 #[path = "../exit/mod.rs"]
 mod exit;

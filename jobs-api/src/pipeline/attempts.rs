@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -16,7 +17,7 @@ use super::retry_state::{Paced, RetryState};
 use super::telemetry::attempt;
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
-use crate::auth::{AccessToken, CredentialError, TokenError, redact_header};
+use crate::auth::{AccessToken, CredentialError, TokenError};
 use crate::error::{DeadlineExceeded, Error};
 use crate::generated;
 use crate::pace::{Answer, Call, Class, Reason, Subject};
@@ -42,7 +43,7 @@ impl Pipeline {
         };
         // Timers and sockets panic without a runtime.
         Handle::try_current().map_err(|_| unsent(CredentialError::NoRuntime, trace.operation()))?;
-        let (mut previous, mut rejected) = (None, None);
+        let (mut previous, mut rejected, mut sent) = (None, None, None::<AccessToken>);
         let mut call = self.pace.as_ref().map(|pace| {
             // A step of an operation that has begun waits behind no read, nor behind other operations.
             let class = if scope.is_read && !state.goes_first { Class::Read } else { Class::Change };
@@ -73,6 +74,11 @@ impl Pipeline {
                     });
                 }
             };
+            let token = match sent.take() {
+                Some(previous) => token.after(previous),
+                None => token,
+            };
+            sent = Some(token.clone());
             let result = pin!(self.attempt(scope, state, trace, &token, &operation)).await;
             if let Some(call) = &mut call {
                 call.record(answer(&result));
@@ -176,7 +182,10 @@ impl Pipeline {
         let number = state.next_attempt();
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
-            redact: redact_header,
+            redact: {
+                let token = token.clone();
+                Arc::new(move |text| token.redact_text(text))
+            },
             request_id,
             number,
             timeout: state.attempt_timeout(start, self.attempt_timeout),

@@ -112,7 +112,7 @@ impl Sides {
         let with_token = http().default_headers(headers).build().unwrap();
         let attempt = Attempt::new(Settings {
             authorization: HeaderValue::from_static(TOKEN),
-            redact: |_, _| None,
+            redact: Arc::new(|_| None),
             request_id: RequestId::random(),
             number: 1,
             timeout: Duration::MAX,

@@ -129,7 +129,8 @@ const XTASK: &[Direction<'_>] = &[
         &["amend", "document", "enums", "generator", "places", "spec", "surface", "syntax", "workspace"],
     ),
     ("upstream", &["document", "json", "outcome", "workspace"]),
-    ("regen", &["outcome", "render", "spec", "surface", "upstream", "workspace"]),
+    ("facts_page", &["workspace"]),
+    ("regen", &["facts_page", "outcome", "render", "spec", "surface", "upstream", "workspace"]),
     ("tests", &["amend", "document", "render", "spec", "surface", "syntax", "workspace"]),
 ];
 

@@ -187,6 +187,11 @@ fn check_repetition(call: &Call) -> Result<(), String> {
 
 fn check_success(call: &Call, returned: &Returned, hub: &Hub) -> Result<(), String> {
     let returned = match returned {
+        // A wait that ended before the hub showed the job.
+        Returned::Job(job) if job.outcome() == JobOutcome::Unknown => {
+            let is_wait = matches!(call.operation, Operation::Wait { .. });
+            return ensure(is_wait, || "it returns a job that is not shown".into());
+        }
         Returned::Job(job) => job,
         Returned::Report(report) => return check_report(report, hub),
         Returned::Listing => return Ok(()),

@@ -191,8 +191,8 @@ async fn list(client: &Client, shared: &Shared) -> Result<Returned, Failure> {
         match job {
             Ok(job) => assert_eq!(job.id(), format!("row-{row}"), "the listing skips or repeats a row"),
             Err(error) => {
-                let is_page = matches!(error, Error::UnreadableResponse(_));
-                assert!(is_page || jobs.next().await.is_none(), "the stream goes on after an error");
+                let names_next = matches!(error, Error::UnreadableResponse(_));
+                assert!(names_next || jobs.next().await.is_none(), "the stream goes on after an error");
                 return Err(error.into());
             }
         }

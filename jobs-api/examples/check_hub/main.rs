@@ -12,7 +12,7 @@
 //!
 //! The output has neither keys, tokens nor the hub's name.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
+#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
 #[path = "../exit/mod.rs"]
@@ -30,7 +30,7 @@ mod scheduled;
 mod target;
 
 use std::error::Error;
-use std::io::stdin;
+use std::io::{Write as _, stderr, stdin};
 use std::process::ExitCode;
 
 use bpaf::{OptionParser, Parser, construct, long};
@@ -61,7 +61,7 @@ fn command_line() -> OptionParser<Arguments> {
     construct!(Arguments { hub, yes, json, slots })
         .to_options()
         .descr("Checks whether a hub can be used, and whether it does what jobs-api expects.")
-        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set. Exits with 2 if a fact differs.")
+        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set. Exits with 2 if anything fails or differs.")
 }
 
 #[tokio::main]
@@ -77,7 +77,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
     let target = Target::connect(arguments.hub).await?;
     let jobs = Jobs::new(target.client.clone())?;
-    eprintln!("Checking {}.\n{}", target.label(), jobs.plan(arguments.slots));
+    writeln!(stderr(), "Checking {}.\n{}", target.label(), jobs.plan(arguments.slots))?;
     if target.is_real() && !arguments.yes && !confirm()? {
         return Err("nothing was created".into());
     }
@@ -96,7 +96,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
         println!("{report}");
     }
     match jobs.open().as_slice() {
-        _ if interrupted => Err("interrupted".into()),
+        [] if interrupted => Err("interrupted; no job is left".into()),
         [] => Ok(report.holds()),
         ids => Err(format!("these jobs may still be scheduled: cancel them: {}", ids.join(", ")).into()),
     }
@@ -109,7 +109,7 @@ async fn check(target: &Target, jobs: &Jobs, slots: usize, patience: Patience, r
 }
 
 fn confirm() -> std::io::Result<bool> {
-    eprint!("Go on? [y/N] ");
+    write!(stderr(), "Go on? [y/N] ")?;
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

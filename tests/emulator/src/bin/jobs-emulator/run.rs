@@ -18,6 +18,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         .with_target(false)
         .with_ansi(false)
         .with_writer(std::io::stderr)
+        // It would panic once nobody reads the log.
+        .log_internal_errors(false)
         .init();
     let builder = set_up(&arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

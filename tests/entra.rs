@@ -70,8 +70,13 @@ async fn lost_response_is_reported_when_no_token_is_available_for_a_retry() {
     clock.advance(HOUR).await;
     clock.advance_until(|| call.is_finished()).await;
     let error = call.await.unwrap().unwrap_err();
-    assert!(matches!(error, Error::Transport(_)), "the job may exist: {error:?}");
-    assert!(error.is_outcome_unknown() && identity.token_requests() > 1);
+    let text = error.to_string();
+    let expected =
+        "not sent again: the credential gave no token: the identity is not assigned; the outcome is unknown";
+    assert!(text.starts_with(expected) && error.is_outcome_unknown() && error.is_retryable(), "{text}");
+    let earlier = std::error::Error::source(&error).unwrap().downcast_ref::<Error>();
+    assert!(matches!(earlier, Some(Error::Transport(_))), "{error:?}");
+    assert!(identity.token_requests() > 1);
     assert_eq!(hub.requests().len(), 1);
 }
 

@@ -79,7 +79,7 @@ async fn retries_throttles_and_holds_are_summed() {
 async fn wait_for_a_turn_is_a_hold() {
     let hub = named_hub("holds.example").await;
     let client = builder(&hub).retry(fast_retries()).build().unwrap();
-    // The pacer holds the call back as long as the hub asks for.
+    // The call waits as long as the hub asks for.
     hub.inject(Route::Get, When::Next(1), Fault::status(429).with_header("retry-after", "1"));
     client.get_scheduled_job("none").await.unwrap_err();
     let metrics = metrics_of("holds.example");

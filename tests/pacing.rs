@@ -8,8 +8,7 @@ use jobs_api::{Client, Error, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, Throttle, When};
 
 use crate::support::{
-    AT_ONCE, builder, client, fast_retries, later_jobs_hold_no_slot, quick_hub, reboot, received_methods,
-    wait_for_end,
+    AT_ONCE, builder, client, later_jobs_hold_no_slot, quick_hub, reboot, received_methods, wait_for_end,
 };
 
 fn throttled() -> Fault {
@@ -42,9 +41,25 @@ async fn hub_that_asks_to_wait_for_a_year_is_the_reason_at_once() {
         assert!(start.elapsed() < Duration::from_secs(20));
         assert_eq!(hub.requests().len(), 1);
         // All other calls wait for minutes, not for a year.
-        let hold = client.pacing().unwrap().operations.hold.unwrap();
-        assert!((Duration::from_secs(200)..=Duration::from_secs(300)).contains(&hold), "{hold:?}");
+        let pause = client.pacing().unwrap().operations.pause.unwrap();
+        assert!((Duration::from_secs(250)..=Duration::from_secs(330)).contains(&pause), "{pause:?}");
     }
+}
+
+#[tokio::test]
+async fn all_calls_pause_for_the_wait_in_the_text_of_a_rejection() {
+    let hub = quick_hub().await;
+    let text = "ErrorCode:ThrottlingBacklogTimeout;Request timed out. Wait 10 seconds and try again. Operation type: Jobs";
+    let body = format!(r#"{{"Message":"{text}","ExceptionMessage":"Tracking ID:a"}}"#);
+    hub.inject(Route::Any, When::Next(1), Fault::status(429).with_body(body));
+    let client = client(&hub);
+    client.with_retry(RetryPolicy::none()).get_scheduled_job("job").await.unwrap_err();
+    let pause = client.pacing().unwrap().operations.pause.unwrap();
+    assert!((Duration::from_secs(5)..=Duration::from_secs(11)).contains(&pause), "{pause:?}");
+    let impatient = client.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
+    let error = impatient.create_scheduled_job("job", &reboot()).await.unwrap_err();
+    assert!(matches!(error, Error::DeadlineExceeded(_)), "{error}");
+    assert_eq!(hub.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -76,18 +91,17 @@ async fn slow_client(hub: &Emulator) -> Client {
 }
 
 #[tokio::test]
-async fn call_whose_turn_comes_too_late_fails_at_once() {
+async fn call_that_would_wait_longer_than_its_deadline_fails_at_once() {
     let hub = quick_hub().await;
     let client =
         slow_client(&hub).await.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(30)));
     let start = Instant::now();
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(10));
-    let Error::NotInTime(reason) = &error else { panic!("{error}") };
-    assert_eq!((reason.waiting(), reason.is_slot()), (0, false));
-    assert!(reason.wait().unwrap() > Duration::from_secs(50));
+    let Error::DeadlineExceeded(reason) = &error else { panic!("{error}") };
+    assert!(!reason.is_slot() && !reason.is_outage() && reason.wait().unwrap() > Duration::from_secs(50));
     assert!(error.is_throttled() && error.is_retryable() && !error.is_outcome_unknown());
-    assert!(error.to_string().contains("at 1 a minute; its turn would come in "), "{error}");
+    assert!(error.to_string().contains(" s for the rate limit of 1 calls a minute, longer than"), "{error}");
     assert_eq!(hub.requests().len(), 1);
 }
 
@@ -106,8 +120,8 @@ async fn clones_share_the_pace_and_show_it() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let state = client.pacing().unwrap();
-    assert_eq!((state.operations.rate, state.operations.is_told), (Some(1.0), true));
-    assert!(state.operations.hold.is_some());
+    assert_eq!((state.operations.rate, state.operations.is_configured), (Some(1.0), true));
+    assert!(state.operations.pause.is_some());
     assert_eq!((state.queries.rate, state.slots.limit), (None, None));
     // A call that is dropped leaves the queue.
     call.abort();
@@ -140,7 +154,7 @@ async fn clones_dropped_while_they_wait_do_not_stop_the_others() {
 async fn client_without_pacing_retries_by_itself() {
     let hub = quick_hub().await;
     hub.inject(Route::Create, When::Next(3), throttled());
-    let client = builder(&hub).retry(fast_retries()).without_pacing().build().unwrap();
+    let client = builder(&hub).retry(crate::support::fast_retries()).without_pacing().build().unwrap();
     assert!(client.pacing().is_none());
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     assert_eq!(received_methods(&hub), "PUT PUT PUT PUT");
@@ -176,10 +190,11 @@ async fn job_holds_its_slot_until_it_is_seen_to_end() {
 }
 
 #[tokio::test]
-async fn retries_of_a_hub_in_trouble_are_bounded() {
+async fn hub_that_only_fails_is_sent_one_probe_at_a_time() {
     let hub = quick_hub().await;
     hub.inject(Route::Any, When::Every(1), Fault::status(503));
-    let client = builder(&hub).retry(fast_retries()).build().unwrap();
+    let policy = RetryPolicy::default().with_deadline(Duration::from_secs(4));
+    let client = builder(&hub).retry(policy).build().unwrap();
     let calls = (0..60).map(|_| {
         let client = client.clone();
         tokio::spawn(async move { client.get_scheduled_job("job").await.unwrap_err() })
@@ -187,8 +202,62 @@ async fn retries_of_a_hub_in_trouble_are_bounded() {
     for call in calls.collect::<Vec<_>>() {
         assert_eq!(call.await.unwrap().status().unwrap().as_u16(), 503);
     }
+    // One from each call, and probes after 1 second and after 2 more.
     let requests = hub.requests().len();
-    assert!((60..300).contains(&requests), "{requests} requests of 60 calls, 480 without a budget");
+    assert!((61..=70).contains(&requests), "{requests} requests of 60 calls");
+    assert!(client.pacing().unwrap().is_outage);
+}
+
+#[tokio::test]
+async fn call_in_an_outage_fails_at_its_deadline_and_not_before() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Next(1), Fault::status(503));
+    let policy = RetryPolicy::default().with_breaker(1, Duration::from_secs(60));
+    let client = builder(&hub).retry(policy).build().unwrap();
+    let single = client.with_retry(RetryPolicy::none().with_breaker(1, Duration::from_secs(60)));
+    assert_eq!(single.get_scheduled_job("job").await.unwrap_err().status().unwrap().as_u16(), 503);
+    let start = Instant::now();
+    let impatient = client.with_retry(policy.with_deadline(Duration::from_millis(300)));
+    let error = impatient.get_scheduled_job("job").await.unwrap_err();
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    let Error::DeadlineExceeded(reason) = &error else { panic!("{error}") };
+    assert!(reason.is_outage() && !error.is_throttled() && error.is_retryable(), "{error}");
+    assert!(client.get_scheduled_job("job").await.unwrap_err().is_not_found(), "the probe after a second");
+    assert_eq!(hub.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn call_without_a_deadline_waits_for_the_rate_limit() {
+    let hub = quick_hub().await;
+    let client = builder(&hub).operations_per_minute(30).build().unwrap();
+    let unlimited = client.with_retry(RetryPolicy::default().with_deadline(Duration::MAX));
+    for _ in 0..2 {
+        assert!(unlimited.get_scheduled_job("job").await.unwrap_err().is_not_found());
+    }
+}
+
+#[tokio::test]
+async fn rate_that_is_set_replaces_that_of_the_tier_in_either_order() {
+    let hub = quick_hub().await;
+    let first = builder(&hub).operations_per_minute(40).tier(Tier::S1, 1).build().unwrap();
+    let last = builder(&hub).tier(Tier::S1, 1).operations_per_minute(40).build().unwrap();
+    for client in [first, last] {
+        let state = client.pacing().unwrap();
+        assert_eq!((state.operations.rate, state.queries.rate), (Some(40.0), Some(20.0)));
+        assert_eq!(state.slots.limit, Some(1));
+    }
+}
+
+#[tokio::test]
+async fn learned_rate_is_shared_with_clones_of_another_policy() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Any, When::Next(1), throttled());
+    let client = client(&hub);
+    assert_eq!(client.pacing().unwrap().operations.rate, None);
+    client.with_retry(RetryPolicy::none()).get_scheduled_job("job").await.unwrap_err();
+    for clone in [client.clone(), client.with_retry(RetryPolicy::default())] {
+        assert_eq!(clone.pacing().unwrap().operations.rate, Some(100.0));
+    }
 }
 
 #[tokio::test]
@@ -210,12 +279,12 @@ async fn tier_without_jobs_and_rate_of_zero_are_refused() {
 
 /// Creates jobs for tomorrow from 50 callers at once, on a hub that meters as the tier S3 does, with a burst
 /// of a second and no queue. Returns how many requests the hub received.
-async fn requests_for_creates(count: usize, told: bool) -> usize {
+async fn requests_for_creates(count: usize, is_configured: bool) -> usize {
     let throttle = Throttle::documented().burst(Duration::from_secs(1)).queue(Duration::ZERO);
     let hub = Emulator::builder().tier(jobs_emulator::Tier::S3).throttle(throttle);
     let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let builder = builder(&hub);
-    let client = if told { builder.tier(Tier::S3, 1) } else { builder }.build().unwrap();
+    let client = if is_configured { builder.tier(Tier::S3, 1) } else { builder }.build().unwrap();
     let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::days(1));
     let (client, request) = (&client, &request);
     futures_util::stream::iter(0..count)
@@ -227,13 +296,13 @@ async fn requests_for_creates(count: usize, told: bool) -> usize {
 }
 
 #[tokio::test]
-async fn told_pace_keeps_the_meter_of_the_hub() {
+async fn configured_rate_keeps_the_meter_of_the_hub() {
     let requests = requests_for_creates(300, true).await;
     assert!(requests <= 315, "{requests} requests for 300 creates");
 }
 
 #[tokio::test]
-async fn learned_pace_loses_no_call_on_a_hub_that_meters() {
+async fn learned_rate_loses_no_call_on_a_hub_that_meters() {
     let requests = requests_for_creates(300, false).await;
     assert!(requests <= 360, "{requests} requests for 300 creates");
 }

@@ -219,6 +219,19 @@ async fn rotating_credential_is_redacted() {
 }
 
 #[tokio::test]
+async fn token_of_an_earlier_attempt_is_redacted() {
+    let hub = quick_hub().await;
+    let client = builder(&hub).build().unwrap();
+    let first = next_secret(&hub, &client).await;
+    // The second attempt has a token by this clock.
+    hub.set_clock_offset(chrono::TimeDelta::hours(2));
+    hub.inject(Route::Get, When::Nth(2), Fault::status(400).with_body(first.clone()));
+    let shown = render_error(&client.get_scheduled_job("job").await.unwrap_err());
+    assert_ne!(secret_of(hub.requests().last().unwrap().header("authorization").unwrap()), first);
+    assert!(shown.contains("[redacted]") && !shown.contains(&first), "{shown}");
+}
+
+#[tokio::test]
 async fn bearer_token_is_redacted() {
     let hub = quick_hub().await;
     let credential = Credential::token(crate::support::identity::Identity::of(&hub));

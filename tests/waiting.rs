@@ -139,10 +139,10 @@ async fn jobs_are_polled_when_the_first_of_them_is_expected_to_end() {
     let pace = Pace { running: Duration::from_secs(3600), ..AT_ONCE };
     let devices = (0..80).map(|n| Device::new(format!("d{n}")));
     let hub = Emulator::builder().devices(devices).pace(pace).start().await;
-    let client = builder(&hub).tier(Tier::S1, 1).build().unwrap();
+    let client = builder(&hub).tier(Tier::S1, 1).operations_per_minute(60_000).build().unwrap();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let wait = tokio::spawn(client.wait_for_jobs(["job"]).into_future());
-    clock.run_until(|| get_count(&hub) == 1).await;
+    clock.advance_until(|| get_count(&hub) == 1).await;
     clock.advance(Duration::from_secs(7)).await;
     assert_eq!(get_count(&hub), 1, "80 devices take 8 s at 10 a second");
     clock.advance(Duration::from_secs(2)).await;
@@ -422,7 +422,7 @@ async fn broken_page_polls_no_job_alone_and_hides_no_later_page() {
 async fn list_that_keeps_failing_leads_to_one_read_of_each_job() {
     let (hub, client, ids) = hub_with_jobs(20).await;
     wait_for(&client, "job-19", &[JobStatus::Completed]).await;
-    let client = client.with_retry(RetryPolicy::none());
+    let client = client.with_retry(RetryPolicy::none().with_breaker(0, Duration::ZERO));
     hub.inject(Route::QueryJobs, When::Every(1), Fault::status(503));
     let (results, requests) = poll_all(&hub, &client, &ids).await;
     assert_all_succeeded(&results);

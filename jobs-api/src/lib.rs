@@ -43,10 +43,14 @@
 //!
 //! # Pace
 //!
-//! All clones of a client share a pacer, so that a batch runs as fast as the hub's limits allow and loses no
-//! call to them. [`ClientBuilder::tier`] sets the limits; otherwise they are learned from what the hub rejects.
-//! Calls wait for their turn, creates and cancels before reads; one whose turn would come after its deadline
-//! fails at once, with [`Error::NotInTime`]. [`Client::pacing`] shows rates, waiting calls and slots.
+//! All clones of a client share a pace, so that a batch runs as fast as the hub's limits allow and loses no
+//! call to them. [`ClientBuilder::tier`] configures the limits, which are then kept. Otherwise nothing is delayed
+//! until the hub rejects a call: then all calls pause for the time that it states, and its rate limit is learned.
+//! Creates and cancels go before reads; a call that would wait longer than its deadline fails at once, with
+//! [`Error::DeadlineExceeded`]. While a hub only fails, one call at a time probes it, and
+//! [`Client::run_jobs`] waits the outage out. [`Client::pacing`] shows rate limits, waiting calls and slots.
+//!
+//! No call waits for another one to be polled: a future may be kept, forgotten or dropped at any point.
 //!
 //! # Logs, traces and metrics
 //!
@@ -71,13 +75,13 @@
 //! | `jobs_api::attempt` | a child span for each request, at INFO; its start and end, at DEBUG |
 //! | `jobs_api::wait` | a span for each wait, around its polls, at INFO |
 //! | `jobs_api::batch` | a span for each batch and for each of its jobs, and the end of each job, at INFO |
-//! | `jobs_api::pacing` | changes of the pace, and waits for a job slot, at INFO; throttling, at WARN |
+//! | `jobs_api::pacing` | throttling, the begin and the end of an outage, at WARN; waits for a job slot, at INFO |
 //! | `jobs_api::token` | refreshes of Entra ID tokens, at DEBUG; failed ones, at WARN |
 //! | `jobs_api::metrics` | the metrics of each operation, at TRACE |
 //!
 //! A failed operation is a WARN if it was refused for what it asks: by a rule of the service, a conflict or a
 //! status of 4xx other than 408 and 429. Otherwise it is an ERROR: the call gave up on the hub, the network, the
-//! credential or its turn, or its outcome is unknown. A call whose future is dropped is no failure; its span has
+//! credential or the rate limit, or its outcome is unknown. A call whose future is dropped is no failure; its span has
 //! `iothub.dropped`.
 //!
 //! With `tracing-opentelemetry` the span of an operation has its name, such as `create_scheduled_job`, and
@@ -96,7 +100,7 @@
 //! | `iothub.client.retries` | counter of repeated attempts |
 //! | `iothub.client.throttles` | counter of attempts that the hub throttled |
 //! | `iothub.client.operation.duration` | histogram in seconds: attempts and waits |
-//! | `iothub.client.hold.duration` | histogram in seconds: waits for the pacer |
+//! | `iothub.client.hold.duration` | histogram in seconds: waits for the rate limit, a slot or a probe |
 //!
 //! # Limits of the service
 //!
@@ -144,6 +148,7 @@ mod follow;
 #[rustfmt::skip]
 pub mod generated;
 mod limits;
+mod pace;
 mod pipeline;
 mod runtime;
 mod targets;
@@ -153,8 +158,10 @@ pub use auth::{
 };
 pub use client::Client;
 pub use client::builder::ClientBuilder;
+pub use client::tier::Tier;
 pub use error::{
-    Cause, CertificateError, Error, ErrorCode, NotInTime, ServiceError, TransportError, UnreadableResponse,
+    Cause, CertificateError, DeadlineExceeded, Error, ErrorCode, ServiceError, TransportError,
+    UnreadableResponse,
 };
 pub use follow::batch::{BatchError, BatchRequest, JobFailure, RunJobs};
 pub use follow::report::{DeviceFailure, JobReport};
@@ -194,9 +201,8 @@ pub use jobs::id::JobId;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};
 pub use jobs::pager::{Page, Pager};
 pub use jobs::query::JobFilter;
+pub use pace::snapshot::{MeterState, Pacing, SlotState};
 pub use pipeline::Response;
-pub use pipeline::pacer::snapshot::{MeterState, Pacing, SlotState};
-pub use pipeline::pacer::tier::Tier;
 pub use pipeline::retry::RetryPolicy;
 pub use reqwest;
 pub use runtime::{RequestId, Rows, Timestamp, UnreadableRow};

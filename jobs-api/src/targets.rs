@@ -8,7 +8,7 @@ pub(crate) const ATTEMPT: &str = "jobs_api::attempt";
 pub(crate) const WAIT: &str = "jobs_api::wait";
 /// Batches: a span for each and for each of its jobs, and an event as a job ends.
 pub(crate) const BATCH: &str = "jobs_api::batch";
-/// The pacer: events when the rate or the number of slots changes, and when a create waits for a slot.
+/// The pace: events when the hub throttles, when an outage begins or ends, and when a create waits for a slot.
 pub(crate) const PACING: &str = "jobs_api::pacing";
 /// Tokens: an event for each refresh.
 #[cfg(feature = "entra")]

@@ -17,9 +17,10 @@ const JOBS_API: &[Direction<'_>] = &[
     ("generated", &["limits", "runtime"]),
     ("auth", &["limits", "runtime", "targets"]),
     ("error", &["limits", "runtime", "generated", "auth"]),
-    ("pipeline", &["limits", "runtime", "targets", "generated", "auth", "error"]),
+    ("pace", &["limits", "targets"]),
+    ("pipeline", &["limits", "runtime", "targets", "generated", "auth", "error", "pace"]),
     ("jobs", &["limits", "runtime", "targets", "generated", "auth", "error", "pipeline"]),
-    ("client", &["limits", "runtime", "generated", "auth", "error", "pipeline", "jobs"]),
+    ("client", &["limits", "runtime", "generated", "auth", "error", "pace", "pipeline", "jobs"]),
     ("follow", &["limits", "runtime", "targets", "generated", "error", "jobs", "client"]),
 ];
 

@@ -106,7 +106,7 @@ pub(super) enum Kind {
 }
 
 /// The density of faults.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Weather {
     /// The probability that a request meets a fault.
     pub(super) faults: f64,

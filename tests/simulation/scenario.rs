@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use fastrand::Rng;
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use jobs_api::types::{JobRequest, JobResponse, JobStatus};
-use jobs_api::{BatchError, Client, ClientBuilder, Error, JobFilter, JobReport};
+use jobs_api::{BatchError, Client, ClientBuilder, Error, JobFilter, JobReport, RetryPolicy};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::clock::StillClock;
 use super::connector::UnreliableConnections;
 use super::draws::{Operation, Settings, hub, operation, request, settings, weather};
-use super::faults::{chance, delay};
+use super::faults::{Weather, chance, delay};
 use super::hub::Author;
 use super::invariants::{self, Tally};
 use super::server::{Request, Shared};
@@ -25,8 +26,14 @@ pub(super) const JOB: &str = "job";
 pub(super) const KEY: &str = "c2ltdWxhdGVkLXNlY3JldC1rZXk=";
 /// Longer than any delayed request takes to arrive.
 const AFTERMATH: Duration = Duration::from_secs(3600);
+/// The id of the job of a call that is not polled.
+pub(super) const UNPOLLED: &str = "unpolled";
 /// How long a batch waits for a slot.
 const SLOT_DEADLINE: Duration = Duration::from_secs(600);
+/// How long a batch waits for a hub that only fails.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Longer than any call takes that is not held up.
+const PROMPT: Duration = Duration::from_secs(30);
 /// Longer than any call may take.
 const HANG: Duration = Duration::from_secs(24 * 3600);
 
@@ -109,6 +116,7 @@ async fn play(mut rng: Rng, still: &StillClock, socket: &Path) -> Result<Tally, 
     }
     let mut tally = Tally::default();
     let mut calls = Vec::new();
+    let mut unpolled = Vec::new();
     for number in 0..rng.usize(1..=3) {
         let operation = operation(&mut rng, number);
         if chance(&mut rng, 0.25) {
@@ -119,6 +127,12 @@ async fn play(mut rng: Rng, still: &StillClock, socket: &Path) -> Result<Tally, 
                 interfere(&mut rng, &shared, &sent);
             });
         }
+        if chance(&mut rng, 0.25) {
+            // It is kept, and never polled again.
+            let mut call = begin(rng.bool(), client.clone(), request.clone());
+            drop(call.as_mut().now_or_never());
+            unpolled.push(call);
+        }
         let call = make(number, operation, &client, &shared, &request).await?;
         invariants::check(&call, &settings, &shared.lock(), &client)?;
         tally.count(&call, &settings, &shared.lock().hub);
@@ -126,6 +140,7 @@ async fn play(mut rng: Rng, still: &StillClock, socket: &Path) -> Result<Tally, 
         sleep(delay(&mut rng, 2_000)).await;
     }
     sleep(AFTERMATH).await;
+    check_not_held_up(&client, &shared, unpolled.len()).await?;
     let state = shared.lock();
     for (number, operation, error) in calls {
         if let Some((false, error)) = error {
@@ -133,6 +148,35 @@ async fn play(mut rng: Rng, still: &StillClock, socket: &Path) -> Result<Tally, 
         }
     }
     Ok(tally)
+}
+
+/// Begins a call of another job.
+fn begin(
+    is_read: bool,
+    client: Client,
+    request: JobRequest,
+) -> BoxFuture<'static, Result<JobResponse, Error>> {
+    async move {
+        match is_read {
+            true => client.get_scheduled_job(UNPOLLED).await,
+            false => client.create_scheduled_job(UNPOLLED, &request).await,
+        }
+    }
+    .boxed()
+}
+
+/// Checks that a call to a hub without faults is answered promptly, whatever other calls are not polled.
+async fn check_not_held_up(client: &Client, shared: &Shared, unpolled: usize) -> Result<(), String> {
+    shared.lock().weather = Weather::default();
+    let client = client.with_retry(RetryPolicy::default()).with_attempt_timeout(PROMPT);
+    let start = Instant::now();
+    let result = client.get_scheduled_job(JOB).await;
+    match (start.elapsed() <= PROMPT, result) {
+        (true, Ok(_) | Err(Error::Service(_) | Error::JobNotFound { .. } | Error::UnreadableResponse(_))) => {
+            Ok(())
+        }
+        (_, result) => Err(format!("a call is held up for {:?} by {unpolled}: {result:?}", start.elapsed())),
+    }
 }
 
 async fn make(
@@ -177,7 +221,8 @@ async fn make(
 
 /// Runs a batch of the one job.
 async fn batch(client: &Client, request: &JobRequest) -> Result<Returned, Failure> {
-    let mut results = client.run_jobs(stream::iter([(JOB, request.clone())])).slot_deadline(SLOT_DEADLINE);
+    let batch = client.run_jobs(stream::iter([(JOB, request.clone())]));
+    let mut results = batch.slot_deadline(SLOT_DEADLINE).patience(PATIENCE);
     let (_, result) = results.next().await.unwrap();
     assert!(results.next().await.is_none(), "the batch has another result");
     result.map(|report| Returned::Report(Box::new(report))).map_err(Failure::Batch)

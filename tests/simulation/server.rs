@@ -16,7 +16,7 @@ use super::clock::StillClock;
 use super::faults::{Act, Answer, Cut, Date, ErrorBody, Kind, Plan, RetryAfter, Weather};
 use super::hub::{Author, Honest, Hub};
 use super::message::{Message, read_message};
-use super::scenario::JOB;
+use super::scenario::{JOB, UNPOLLED};
 
 /// Bytes of an endless body that are sent at most.
 const ENDLESS: usize = 4 * 1024 * 1024;
@@ -91,6 +91,10 @@ impl Shared {
     async fn serve(self, mut stream: UnixStream) {
         let mut buffer = Vec::new();
         while let Some(message) = read_message(&mut stream, &mut buffer).await {
+            if message.path.contains(UNPOLLED) {
+                // Nobody reads an answer.
+                return;
+            }
             let index = self.receive(&message);
             if !self.answer(&message, index, &mut stream).await {
                 return;

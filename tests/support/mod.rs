@@ -87,7 +87,8 @@ pub(crate) async fn wait_for_end(client: &Client, id: &str) -> JobResponse {
 
 /// Returns the default retry policy with a back-off of milliseconds.
 pub(crate) fn fast_retries() -> RetryPolicy {
-    RetryPolicy::default().with_base(Duration::from_millis(1))
+    let millisecond = Duration::from_millis(1);
+    RetryPolicy::default().with_base(millisecond).with_breaker(5, millisecond)
 }
 
 /// Returns a client of the hub that retries after milliseconds.

@@ -7,17 +7,19 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::print;
-use crate::hub::{Hub, HubSettings, Reply};
-use crate::pacer::queue::Class;
-use crate::pacer::tier::{Limits, Tier};
-use crate::pacer::{Answer, Call, Deadlines, Pacer};
+use crate::hub::{self, Hub, HubSettings, Reply};
+use crate::pace::{BreakerSettings, Class, Deadlines, Limits, Pace, Subject};
+use crate::tier::Tier;
 
-/// Longer than any case takes: a call that is lost is lost by the pacer.
+/// Longer than any case takes: a call that is lost is lost by the pace.
 const DEADLINE: Duration = Duration::from_secs(100_000);
+/// The defaults of `RetryPolicy`: the breaker, and the first and the longest wait after a failure.
+const BREAKER: BreakerSettings = BreakerSettings { failures: 5, longest_pause: Duration::from_secs(30) };
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    pub(crate) told: Option<(Tier, u32)>,
+    pub(crate) configured: Option<(Tier, u32)>,
     pub(crate) hub: HubSettings,
     pub(crate) rival: Option<Rival>,
     pub(crate) callers: usize,
@@ -34,23 +36,26 @@ pub(crate) struct Rival {
     pub(crate) share: f64,
 }
 
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Aim {
     pub(crate) ratio: f64,
     pub(crate) rejected: f64,
+    /// What may be added to the least time.
+    pub(crate) after: Duration,
 }
 
 impl Default for Case {
     fn default() -> Self {
         Self {
             name: "",
-            told: None,
+            configured: None,
             hub: HubSettings::default(),
             rival: None,
             callers: 1,
             calls: 1,
             is_watched: false,
             seed: None,
-            aim: Aim { ratio: 1.0, rejected: 0.0 },
+            aim: Aim::default(),
         }
     }
 }
@@ -65,6 +70,16 @@ struct Counts {
 }
 
 impl Case {
+    /// Returns true if the hub has neither burst nor queue.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.hub.burst <= 1.0 && self.hub.queue <= 0.0
+    }
+
+    /// Returns false for a hub without burst and queue if calls overtake each other on their way to it.
+    pub(crate) fn is_possible(&self) -> bool {
+        self.seed.is_none() || !self.is_bare() || 60.0 / self.hub.rate > hub::variation().as_secs_f64()
+    }
+
     /// Runs the case and prints its line. Returns true if the aims are met.
     pub(crate) fn run(&self, is_real: bool) -> bool {
         let runtime =
@@ -73,8 +88,8 @@ impl Case {
     }
 
     async fn simulate(&self) -> bool {
-        let limits = self.told.map_or(Limits::default(), |(tier, units)| tier.limits(units).unwrap());
-        let (pacer, hub) = (Arc::new(Pacer::new(limits)), Arc::new(Hub::new(self.hub, self.seed)));
+        let limits = self.configured.map_or(Limits::default(), |(tier, units)| tier.limits(units).unwrap());
+        let (pace, hub) = (Arc::new(Pace::new(limits)), Arc::new(Hub::new(self.hub, self.seed)));
         let counts = Arc::new(Counts::default());
         let start = Instant::now();
         let rival = self.rival.as_ref().map(|rival| {
@@ -93,7 +108,7 @@ impl Case {
         });
         let callers: Vec<_> = (0..self.callers)
             .map(|_| {
-                let (pacer, hub, counts) = (pacer.clone(), hub.clone(), counts.clone());
+                let (pace, hub, counts) = (pace.clone(), hub.clone(), counts.clone());
                 let (calls, takes_slot, is_watched) =
                     (self.calls, self.hub.slots < usize::MAX, self.is_watched);
                 tokio::spawn(async move {
@@ -103,10 +118,10 @@ impl Case {
                             return;
                         }
                         let id = format!("job-{number}");
-                        if !create(&pacer, &hub, &counts, takes_slot.then_some(&id)).await {
+                        if !create(&pace, &hub, &counts, takes_slot.then_some(&id)).await {
                             counts.lost.fetch_add(1, Ordering::Relaxed);
                         } else if is_watched {
-                            tokio::spawn(watch(pacer.clone(), hub.clone(), id));
+                            tokio::spawn(watch(pace.clone(), hub.clone(), id));
                         }
                     }
                 })
@@ -125,16 +140,19 @@ impl Case {
     fn report(&self, took: Duration, hub: &Hub, counts: &Counts) -> bool {
         let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         let share = 1.0 - self.rival.as_ref().map_or(0.0, |rival| rival.share);
-        let least = hub.least(self.calls, self.callers, hub.interval() / share);
+        // A rate that is configured is kept: the burst that the hub has is not used.
+        let burst = if self.configured.is_some() { 1.0 } else { self.hub.burst };
+        let outage = self.hub.outage.map_or(Duration::ZERO, |(_, duration)| duration);
+        let least = |gap: f64| outage + hub.least(self.calls, self.callers, gap / share, burst);
         // The least time that the way to the hub allows.
-        let possible = hub.least(self.calls, self.callers, hub.gap(self.aim.rejected) / share);
+        let (least, possible) = (least(hub.interval()), least(hub.gap(self.aim.rejected)));
         let ratio = took.as_secs_f64() / least.as_secs_f64();
-        let aim = self.aim.ratio * possible.as_secs_f64() / least.as_secs_f64();
+        let aim = (possible.mul_f64(self.aim.ratio) + self.aim.after).as_secs_f64() / least.as_secs_f64();
         let rejected = count(&counts.rejected) as f64 / count(&counts.sent) as f64;
         let lost = count(&counts.lost);
         let is_met = ratio <= aim && rejected <= self.aim.rejected && lost == 0;
         print(format_args!(
-            "{:<9} {:<40} {:>7} {:>6} {:>9.2} {:>9.2} {ratio:>6.3} {aim:>6.3} {:>7.2} % {lost:>5}{}",
+            "{:<10} {:<40} {:>7} {:>6} {:>9.2} {:>9.2} {ratio:>6.3} {aim:>6.3} {:>7.2} % {lost:>5}{}",
             self.name,
             self.describe_hub(),
             self.callers,
@@ -148,13 +166,19 @@ impl Case {
     }
 
     fn describe_hub(&self) -> String {
-        let HubSettings { rate, burst, queue, slots, job } = self.hub;
+        let HubSettings { rate, burst, queue, slots, job, stated, outage } = self.hub;
         let mut hub = format!("{rate:.0}/min");
         if burst > 1.0 {
             hub += &format!(", burst {burst:.0}");
         }
         if queue > 0.0 {
             hub += &format!(", queue {queue:.0}");
+        }
+        if let Some(stated) = stated {
+            hub += &format!(", wait {} s", stated.as_secs());
+        }
+        if let Some((_, duration)) = outage {
+            hub += &format!(", outage {} min", duration.as_secs() / 60);
         }
         if let Some(rival) = &self.rival {
             hub += &format!(", rival {:.0} %", rival.share * 100.0);
@@ -173,53 +197,53 @@ impl Case {
     }
 }
 
-/// Makes a call until it is accepted, as the pipeline does. Returns false if it is lost.
-async fn create(pacer: &Pacer, hub: &Hub, counts: &Counts, job: Option<&String>) -> bool {
-    let mut call = Call::new(Class::Change, false, job.map(String::as_str));
+fn subject(class: Class, job: Option<&String>) -> Subject<'_> {
+    let creates = job.map(String::as_str);
+    Subject { class, is_query: false, creates, goes_first: false, breaker: BREAKER }
+}
+
+/// Makes a call until it is accepted, as the pipeline does in a batch. Returns false if it is lost.
+async fn create(pace: &Pace, hub: &Hub, counts: &Counts, job: Option<&String>) -> bool {
+    let mut call = pace.call(subject(Class::Change, job));
     let deadline = Some(Instant::now() + DEADLINE);
+    let mut backoff = BACKOFF.0;
     loop {
-        let deadlines = Deadlines { turn: deadline, slot: deadline };
-        let Ok(permit) = pacer.turn(&mut call, deadlines).await else { return false };
+        if call.admit(Deadlines { call: deadline, slot: deadline }).await.is_err() {
+            return false;
+        }
         counts.sent.fetch_add(1, Ordering::Relaxed);
         let reply = hub.send(job.is_some()).await;
-        permit.record(Some(match reply {
-            Reply::Accepted => Answer::Success,
-            Reply::Throttled => Answer::Throttled { retry_after: None },
-            Reply::SlotBusy => Answer::SlotBusy { retry_after: None },
-        }));
+        call.record(hub.answer(reply));
         match reply {
             Reply::Accepted => return true,
             Reply::Throttled => drop(counts.rejected.fetch_add(1, Ordering::Relaxed)),
             Reply::SlotBusy => {}
+            Reply::Failed => {
+                sleep(backoff / 2).await;
+                backoff = (backoff * 2).min(BACKOFF.1);
+            }
         }
     }
 }
 
 /// Polls a job as the client's wait does, until it has ended.
-async fn watch(pacer: Arc<Pacer>, hub: Arc<Hub>, id: String) {
+async fn watch(pace: Arc<Pace>, hub: Arc<Hub>, id: String) {
     let start = Instant::now();
     loop {
-        let pause = pacer.time_to_end(&id, 0).filter(|time| !time.is_zero());
+        let pause = pace.time_to_end(&id, 0).filter(|time| !time.is_zero());
         let pause =
             pause.unwrap_or(start.elapsed() / 10).clamp(Duration::from_millis(500), Duration::from_secs(10));
         sleep(pause).await;
-        let mut call = Call::new(Class::Read, false, None);
-        let deadlines = Deadlines { turn: None, slot: None };
-        let Ok(permit) = pacer.turn(&mut call, deadlines).await else { return };
-        let has_ended = start.elapsed() >= hub.job();
-        let reply = hub.send(false).await;
-        let is_accepted = reply == Reply::Accepted;
-        permit.record(Some(if is_accepted {
-            Answer::Success
-        } else {
-            Answer::Throttled { retry_after: None }
-        }));
-        if is_accepted && has_ended {
-            pacer.record_job_end(&id);
+        let mut call = pace.call(subject(Class::Read, None));
+        if call.admit(Deadlines::default()).await.is_err() {
             return;
         }
-        if is_accepted {
-            pacer.record_running(&id);
+        let has_ended = start.elapsed() >= hub.job();
+        let reply = hub.send(false).await;
+        call.record(hub.answer(reply));
+        if reply == Reply::Accepted && has_ended {
+            pace.record_job_end(&id);
+            return;
         }
     }
 }

@@ -1,10 +1,12 @@
-//! A hub that meters: a bucket of tokens, a queue behind it, and slots for running jobs.
+//! A hub that meters: a bucket of tokens, a queue behind it, slots for running jobs, and an outage.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::time::{Instant, sleep};
+
+use crate::pace::Answer;
 
 /// The time that a request or a response takes, on average.
 const WAY: Duration = Duration::from_millis(25);
@@ -23,11 +25,16 @@ pub(crate) struct HubSettings {
     pub(crate) slots: usize,
     /// The duration of a job.
     pub(crate) job: Duration,
+    /// The wait that a rejection states.
+    pub(crate) stated: Option<Duration>,
+    /// The time from which on every call fails, and for how long.
+    pub(crate) outage: Option<(Duration, Duration)>,
 }
 
 impl Default for HubSettings {
     fn default() -> Self {
-        Self { rate: 100.0, burst: 1.0, queue: 0.0, slots: usize::MAX, job: Duration::ZERO }
+        let (job, stated, outage) = (Duration::ZERO, None, None);
+        Self { rate: 100.0, burst: 1.0, queue: 0.0, slots: usize::MAX, job, stated, outage }
     }
 }
 
@@ -37,11 +44,18 @@ fn ways() -> (u64, u64) {
     (milliseconds(1.0 - JITTER), milliseconds(1.0 + JITTER))
 }
 
+/// Returns by how much the times of two requests differ at most.
+pub(crate) fn variation() -> Duration {
+    let (least, most) = ways();
+    Duration::from_millis(most - least)
+}
+
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Reply {
     Accepted,
     Throttled,
     SlotBusy,
+    Failed,
 }
 
 pub(crate) struct Hub {
@@ -52,6 +66,7 @@ pub(crate) struct Hub {
 }
 
 struct State {
+    start: Instant,
     tokens: f64,
     since: Instant,
     /// The ends of the jobs that run.
@@ -60,7 +75,8 @@ struct State {
 
 impl Hub {
     pub(crate) fn new(settings: HubSettings, seed: Option<u64>) -> Self {
-        let state = State { tokens: settings.burst, since: Instant::now(), jobs: Vec::new() };
+        let now = Instant::now();
+        let state = State { start: now, tokens: settings.burst, since: now, jobs: Vec::new() };
         let random = seed.map(|seed| Mutex::new(Rng::with_seed(seed)));
         Self { settings, state: Mutex::new(state), random }
     }
@@ -68,6 +84,16 @@ impl Hub {
     /// Returns the duration of a job.
     pub(crate) fn job(&self) -> Duration {
         self.settings.job
+    }
+
+    /// Returns what a reply means for the pace.
+    pub(crate) fn answer(&self, reply: Reply) -> Answer {
+        match reply {
+            Reply::Accepted => Answer::Success,
+            Reply::Throttled => Answer::Throttled(self.settings.stated),
+            Reply::SlotBusy => Answer::SlotBusy(None),
+            Reply::Failed => Answer::Failed,
+        }
     }
 
     /// Sends a call to the hub.
@@ -94,10 +120,14 @@ impl Hub {
     }
 
     fn receive(&self, is_create: bool) -> (Reply, Duration) {
-        let HubSettings { rate, burst, queue, slots, job } = self.settings;
+        let HubSettings { rate, burst, queue, slots, job, outage, .. } = self.settings;
         let per_second = rate / 60.0;
         let mut state = self.state.lock().unwrap();
         let now = Instant::now();
+        let time = now - state.start;
+        if outage.is_some_and(|(start, duration)| time >= start && time < start + duration) {
+            return (Reply::Failed, Duration::ZERO);
+        }
         state.tokens = (state.tokens + (now - state.since).as_secs_f64() * per_second).min(burst);
         state.since = now;
         let left = state.tokens - 1.0 + 1e-6;
@@ -144,9 +174,10 @@ impl Hub {
         60.0 / self.settings.rate
     }
 
-    /// Returns the least time that so many calls of so many callers take, with so many seconds between them.
-    pub(crate) fn least(&self, calls: usize, callers: usize, gap: f64) -> Duration {
-        let HubSettings { burst, slots, job, .. } = self.settings;
+    /// Returns the least time that so many calls of so many callers take, with so many seconds between them, if this
+    /// many go at once.
+    pub(crate) fn least(&self, calls: usize, callers: usize, gap: f64, burst: f64) -> Duration {
+        let HubSettings { slots, job, .. } = self.settings;
         let metered = (calls as f64 - burst).max(0.0) * gap;
         let by_callers = calls as f64 / callers as f64 * (WAY * 2).as_secs_f64();
         let by_slots =

@@ -5,11 +5,13 @@
 //! differ by up to 40 % at random, by another seed with `SEED=2`. A part of a case's name selects cases,
 //! `RATE=5000` those of a hub with this rate, `CALLERS=100` those of so many callers, and `--real-time` runs
 //! them by the real clock, whose timers are late: the aims are those of simulated time, and a hub without burst
-//! and queue misses them. `--trace` prints what the pacer reports. The pacer is the library's own, compiled
-//! into this program.
+//! and queue misses them. `--trace` prints what the pace reports. It is the library's own, compiled into
+//! this program.
 //!
-//! The aims are ratios to the least time. A hub without burst and queue accepts no more than calls that arrive
-//! unevenly, or by timers of a millisecond, allow: there the aim is raised by that, see `Hub::gap`.
+//! The aims are ratios to the least time. A configured rate is kept, so that the least time of these cases is that of
+//! the rate, without the burst that the hub has. A hub without burst and queue accepts no more than calls that arrive
+//! unevenly, or by timers of a millisecond, allow: there the aim is raised by that, see `Hub::gap`, and calls that may
+//! overtake each other are left out. An outage adds its length to the least time.
 
 #![allow(clippy::unwrap_used, reason = "a program that prints, not a library")]
 
@@ -19,11 +21,14 @@ mod hub;
 #[path = "../../src/limits.rs"]
 mod limits;
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "a part of the library's source is used")]
-#[path = "../../src/pipeline/pacer/mod.rs"]
-mod pacer;
+#[path = "../../src/pace/mod.rs"]
+mod pace;
 #[allow(dead_code, reason = "a part of the library's source is used")]
 #[path = "../../src/targets.rs"]
 mod targets;
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "a part of the library's source is used")]
+#[path = "../../src/client/tier.rs"]
+mod tier;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -37,7 +42,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 
 use self::case::{Aim, Case, Rival};
 use self::hub::HubSettings;
-use self::pacer::tier::Tier;
+use self::tier::Tier;
 
 /// The pace of S1 and S2, and of S3, for one unit: calls a minute.
 const SMALL: f64 = 100.0;
@@ -47,6 +52,10 @@ const LARGE: f64 = 5000.0;
 const SEED: u64 = 1;
 /// The calls of these cases for each call of the others: a part of a hundred is a matter of thousands.
 const UNEVEN: usize = 5;
+/// The aim at a hub without burst and queue, if its rate is not known or calls arrive unevenly.
+const BARE: Aim = Aim { ratio: 1.5, rejected: 0.1, after: Duration::ZERO };
+/// The calls of each caller while no rate is known: all callers begin at once, and few of these calls are accepted.
+const CALLS: usize = 100;
 
 fn main() -> ExitCode {
     let (size, callers) = (read::<f64>("RATE"), read::<usize>("CALLERS"));
@@ -57,16 +66,18 @@ fn main() -> ExitCode {
         tracing_subscriber::fmt().with_timer(Clock(OnceLock::new())).init();
     }
     print(format_args!(
-        "{:<9} {:<40} {:>7} {:>6} {:>9} {:>9} {:>6} {:>6} {:>9} {:>5}",
+        "{:<10} {:<40} {:>7} {:>6} {:>9} {:>9} {:>6} {:>6} {:>9} {:>5}",
         "case", "hub", "callers", "calls", "least s", "took s", "ratio", "aim", "rejected", "lost"
     ));
     let cases = cases().into_iter().chain(cases().into_iter().map(|case| Case {
+        aim: if case.is_bare() { BARE } else { case.aim },
         calls: if case.hub.slots < usize::MAX { case.calls } else { case.calls * UNEVEN },
         seed: Some(seed),
         ..case
     }));
     let selected = cases.filter(|case| {
-        case.name.contains(&filter)
+        case.is_possible()
+            && case.name.contains(&filter)
             && size.is_none_or(|size| size == case.hub.rate)
             && callers.is_none_or(|callers| callers == case.callers)
     });
@@ -100,52 +111,52 @@ impl FormatTime for Clock {
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let hub = |rate, burst, queue| HubSettings { rate, burst, queue, ..HubSettings::default() };
+    let aim = |ratio, rejected| Aim { ratio, rejected, ..Aim::default() };
     // A bucket of one call, of a second, and of a minute; and one second's queue.
     let shapes =
         |rate: f64| [(1.0, 0.0), ((rate / 60.0).max(10.0), 0.0), (rate, 0.0), (1.0, (rate / 60.0).max(20.0))];
     for (tier, rate, calls) in [(Tier::S1, SMALL, 300), (Tier::S2, SMALL, 300), (Tier::S3, LARGE, 1000)] {
         for (burst, queue) in shapes(rate) {
             for callers in [1, 10, 100, 1000] {
-                let calls = if burst >= 1000.0 { 7000 } else { calls };
                 cases.push(Case {
-                    name: "told",
-                    told: Some((tier, 1)),
+                    name: "configured",
+                    configured: Some((tier, 1)),
                     hub: hub(rate, burst, queue),
                     callers,
                     calls,
-                    aim: Aim { ratio: 1.02, rejected: 0.01 },
+                    aim: aim(1.02, 0.01),
                     ..Case::default()
                 });
             }
         }
     }
-    for (units, rate, calls) in [
-        (1, SMALL, 300),
-        (3, SMALL, 600),
-        (7, SMALL, 1000),
-        (70, SMALL, 5000),
-        (99, SMALL, 5000),
-        (1, LARGE, 1000),
-        (2, LARGE, 6000),
-    ] {
+    for (units, rate) in
+        [(1, SMALL), (3, SMALL), (7, SMALL), (70, SMALL), (99, SMALL), (1, LARGE), (2, LARGE)]
+    {
         let rate = rate * f64::from(units);
         for (burst, queue) in shapes(rate) {
             let is_bare = burst <= 1.0 && queue == 0.0;
-            for callers in [100, 1000] {
-                let calls = if burst >= 300.0 { burst as usize + calls } else { calls };
+            for callers in [20, 100] {
                 cases.push(Case {
                     name: "learned",
                     hub: hub(rate, burst, queue),
                     callers,
-                    calls,
-                    aim: if is_bare {
-                        Aim { ratio: 1.15, rejected: 0.05 }
-                    } else {
-                        Aim { ratio: 1.05, rejected: 0.02 }
-                    },
+                    calls: CALLS * callers + if burst >= 300.0 { burst as usize } else { 0 },
+                    aim: if is_bare { BARE } else { aim(1.1, 0.03) },
                     ..Case::default()
                 });
             }
+        }
+        for callers in [20, 100] {
+            let stated = Some(Duration::from_secs(10));
+            cases.push(Case {
+                name: "as seen",
+                hub: HubSettings { stated, ..hub(rate, 1.0, rate * 40.0 / 60.0) },
+                callers,
+                calls: CALLS * callers,
+                aim: aim(1.1, 0.03),
+                ..Case::default()
+            });
         }
     }
     for (tier, rate, calls) in [(Tier::S1, SMALL, 600), (Tier::S3, LARGE, 3000)] {
@@ -155,12 +166,12 @@ fn cases() -> Vec<Case> {
             {
                 cases.push(Case {
                     name: "rival",
-                    told: Some((tier, 1)),
+                    configured: Some((tier, 1)),
                     hub: hub(rate, burst, queue),
                     rival: Some(Rival { share }),
                     callers: 100,
                     calls,
-                    aim: Aim { ratio: 1.10, rejected: 0.03 },
+                    aim: aim(1.25, 0.05),
                     ..Case::default()
                 });
             }
@@ -170,20 +181,34 @@ fn cases() -> Vec<Case> {
         [(1, Tier::S1, SMALL, 1), (3, Tier::S2, 3.0 * SMALL, 5), (1, Tier::S3, LARGE, 10)]
     {
         for seconds in [2, 10, 30, 120] {
-            for told in [Some((tier, units)), None] {
+            for configured in [Some((tier, units)), None] {
                 for is_watched in [false, true] {
                     cases.push(Case {
-                        name: if told.is_some() { "slots" } else { "slots?" },
-                        told,
+                        name: if configured.is_some() { "slots" } else { "slots?" },
+                        configured,
                         hub: HubSettings { slots, job: Duration::from_secs(seconds), ..hub(rate, 20.0, 0.0) },
                         callers: 40,
                         calls: 40 * slots.min(5),
                         is_watched,
-                        aim: Aim { ratio: 1.10, rejected: f64::INFINITY },
+                        aim: aim(1.25, f64::INFINITY),
                         ..Case::default()
                     });
                 }
             }
+        }
+    }
+    for minutes in [1, 10, 60] {
+        for configured in [Some((Tier::S1, 1)), None] {
+            let outage = Some((Duration::from_secs(5), Duration::from_secs(60 * minutes)));
+            cases.push(Case {
+                name: "outage",
+                configured,
+                hub: HubSettings { outage, ..hub(SMALL, 10.0, 66.0) },
+                callers: 20,
+                calls: 60,
+                aim: Aim { after: Duration::from_secs(60), ..aim(1.0, 0.03) },
+                ..Case::default()
+            });
         }
     }
     cases

@@ -1,4 +1,4 @@
-//! The checks, in an order that needs one job slot.
+//! The jobs of the checks, on a hub that may take its time.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,8 @@ use jobs_api::types::{JobRequest, JobResponse, JobStatus};
 use jobs_api::{Error, Response};
 use tokio::time::sleep;
 
-use crate::facts::{
-    AT_ONCE, Fact, Findings, OF_DEVICES, OF_THROTTLING, PAST_START, PAYLOAD, QUERIES, SCHEDULED, UNKNOWN,
-    UNREADABLE_CONDITION, Untested, Verdict,
-};
+use crate::facts::{Fact, Findings, Untested, Verdict};
 use crate::jobs::Jobs;
-use crate::target::Target;
-use crate::{life, queries, refusals, scheduled};
 
 /// How long to wait for the hub.
 #[derive(Clone, Copy)]
@@ -30,36 +25,6 @@ impl Default for Patience {
         let [lag, run, poll] = [30, 120, 1].map(Duration::from_secs);
         Self { lag, run, poll }
     }
-}
-
-/// Checks the facts. If it is dropped, jobs may be left open.
-pub(crate) async fn check_facts(
-    target: &Target,
-    jobs: &Jobs,
-    slots: usize,
-    patience: Patience,
-    findings: &mut Findings,
-) {
-    let hub = &Checks { jobs, patience };
-    let found = target.stranger.get_scheduled_job(&jobs.id("unknown")).await;
-    findings.record("unauthorized", Verdict::of_refusal(&found, 401, None));
-    let step = life::check_unknown_job(hub, findings).await;
-    hub.end(UNKNOWN, step, findings).await;
-    let step = scheduled::check_scheduled_job(hub, slots, findings).await;
-    hub.end(SCHEDULED, step, findings).await;
-    let step = life::check_job_at_once(hub, findings).await;
-    hub.end(AT_ONCE, step, findings).await;
-    let step = life::check_past_start(hub, findings).await;
-    hub.end(PAST_START, step, findings).await;
-    let step = life::check_unreadable_condition(hub, findings).await;
-    hub.end(UNREADABLE_CONDITION, step, findings).await;
-    let step = life::check_payload(hub, findings).await;
-    hub.end(PAYLOAD, step, findings).await;
-    refusals::check_refusals(jobs, findings).await;
-    let step = queries::check_queries(jobs, findings).await;
-    hub.end(QUERIES, step, findings).await;
-    findings.end(OF_DEVICES, Err(Untested::new("it needs a device")));
-    findings.end(OF_THROTTLING, Err(Untested::new("it needs more calls than the limit allows")));
 }
 
 /// The value that a repeated call returned last.
@@ -145,7 +110,7 @@ impl Checks<'_> {
     }
 
     /// Ends a step: what it left open does not hold the slot of the next one.
-    async fn end(&self, facts: &[Fact], step: Result<(), Untested>, findings: &mut Findings) {
+    pub(crate) async fn end(&self, facts: &[Fact], step: Result<(), Untested>, findings: &mut Findings) {
         self.jobs.clean_up().await;
         findings.end(facts, step);
     }

@@ -27,6 +27,7 @@ mod queries;
 mod refusals;
 mod report;
 mod scheduled;
+mod steps;
 mod target;
 
 use std::error::Error;
@@ -36,10 +37,11 @@ use std::process::ExitCode;
 use bpaf::{OptionParser, Parser, construct, long};
 use tokio::signal::ctrl_c;
 
-use checks::{Patience, check_facts};
+use checks::Patience;
 use exit::{exit_code, parse};
 use jobs::Jobs;
 use report::Report;
+use steps::check_facts;
 use target::Target;
 
 struct Arguments {

@@ -31,4 +31,4 @@ pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, is_resource, without_p
 pub(crate) use self::redaction::REDACTED;
 #[cfg(feature = "entra")]
 pub(crate) use self::redaction::redact_tokens;
-pub(crate) use self::token::{AccessToken, redact_header};
+pub(crate) use self::token::AccessToken;

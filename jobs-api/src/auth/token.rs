@@ -14,7 +14,11 @@ use super::redaction::redact_token;
 ///
 /// The value is marked sensitive: its `Debug` hides it, and HTTP/2 keeps it out of header compression.
 #[derive(Clone, Debug)]
-pub(crate) struct AccessToken(Arc<HeaderValue>);
+pub(crate) struct AccessToken {
+    header: Arc<HeaderValue>,
+    /// The token of the previous attempt at an operation, which an answer may still echo.
+    previous: Option<Arc<Self>>,
+}
 
 impl AccessToken {
     /// Creates the header value, scheme included.
@@ -26,17 +30,27 @@ impl AccessToken {
         let header = HeaderValue::from_maybe_shared(Bytes::from(text));
         let mut header = header.map_err(|_| CredentialError::NotAHeader)?;
         header.set_sensitive(true);
-        Ok(Self(Arc::new(header)))
+        Ok(Self { header: Arc::new(header), previous: None })
     }
 
     /// Returns the value of the header `Authorization`.
     pub(crate) fn header(&self) -> &HeaderValue {
-        &self.0
+        &self.header
+    }
+
+    /// Returns this token as the one that follows `previous` within an operation, whose redaction removes both.
+    pub(crate) fn after(self, previous: Self) -> Self {
+        if self.is_same(&previous) {
+            return previous;
+        }
+        Self { previous: Some(Arc::new(previous)), ..self }
     }
 
     /// Returns the text without this or any other token, `None` if it contains none. Meant for errors only.
     pub(crate) fn redact_text(&self, text: &str) -> Option<String> {
-        redact_header(&self.0, text)
+        let redacted = redact_token(text, self.header.to_str().unwrap_or_default());
+        let Some(previous) = &self.previous else { return redacted };
+        previous.redact_text(redacted.as_deref().unwrap_or(text)).or(redacted)
     }
 
     /// Returns the body without this or any other token, unchanged if it contains none.
@@ -48,13 +62,8 @@ impl AccessToken {
 
     /// Returns true if both are clones of one token. Equal tokens may have been issued separately.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.header, &other.header)
     }
-}
-
-/// Returns the text without the token of this header, or any other; `None` if it contains none.
-pub(crate) fn redact_header(authorization: &HeaderValue, text: &str) -> Option<String> {
-    redact_token(text, authorization.to_str().unwrap_or_default())
 }
 
 /// A new token and its lifetime.
@@ -93,6 +102,17 @@ mod tests {
         let body = token.redact_body(Bytes::from(&b"c2VjcmV0c2VjcmV0, sig=b3RoZXI, eyJh.eyJi.Yw, \xff"[..]));
         assert_eq!(String::from_utf8_lossy(&body), "[redacted], [redacted], [redacted], \u{fffd}");
         assert_eq!(token.redact_text("nothing"), None);
+    }
+
+    #[test]
+    fn tokens_of_earlier_attempts_are_redacted_too() {
+        let token =
+            |signature| AccessToken::new(format!("SharedAccessSignature sr=h.net&sig={signature}")).unwrap();
+        let [first, second, third] = ["Zmlyc3RmaXJzdA", "c2Vjb25kc2Vjb25k", "dGhpcmR0aGlyZA"].map(token);
+        let token = third.clone().after(second.after(first));
+        let text = token.redact_text("Zmlyc3RmaXJzdA c2Vjb25kc2Vjb25k dGhpcmR0aGlyZA").unwrap();
+        assert_eq!(text, "[redacted] [redacted] [redacted]");
+        assert!(third.after(token.clone()).is_same(&token), "the same token again");
     }
 
     #[test]

@@ -10,11 +10,11 @@ use reqwest::header::HeaderMap;
 use super::Client;
 use super::endpoint::parse_endpoint;
 use super::http::HttpClient;
+use super::tier::Tier;
 use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, is_resource, without_port};
 use crate::error::Error;
+use crate::pace::{Limits, Pace};
 use crate::pipeline::Pipeline;
-use crate::pipeline::pacer::Pacer;
-use crate::pipeline::pacer::tier::{Limits, Tier};
 use crate::pipeline::retry::RetryPolicy;
 use crate::runtime::attempt::OnRequest;
 
@@ -46,7 +46,8 @@ pub struct ClientBuilder {
     credential: Option<Credential>,
     http: HttpClient,
     retry: RetryPolicy,
-    limits: Result<Limits, (&'static str, &'static str)>,
+    limits: Result<Limits, &'static str>,
+    operations_per_minute: Option<u32>,
     is_paced: bool,
     attempt_timeout: Duration,
     body_limit: usize,
@@ -63,6 +64,7 @@ impl ClientBuilder {
             http: HttpClient::Default(None),
             retry: RetryPolicy::default(),
             limits: Ok(Limits::default()),
+            operations_per_minute: None,
             is_paced: true,
             attempt_timeout: ATTEMPT_TIMEOUT,
             body_limit: BODY_LIMIT,
@@ -146,31 +148,29 @@ impl ClientBuilder {
     /// Sets the tier and the number of units of the hub, whose limits the calls then keep: [Quotas and
     /// throttling][quotas].
     ///
-    /// Without it the limits are learned, which costs some rejected calls. A tier that the hub does not have
-    /// makes calls slower than they need be, or rejected more often; they are retried in both cases.
+    /// Without it nothing is delayed until the hub rejects a call, and the limits are learned from what it rejects. A
+    /// tier that the hub does not have makes calls slower than they need be, or rejected more often; they are retried
+    /// in both cases.
     ///
     /// [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
     pub fn tier(mut self, tier: Tier, units: u32) -> Self {
-        self.limits = tier.limits(units).map_err(|rule| ("ClientBuilder::tier", rule));
+        self.limits = tier.limits(units);
         self
     }
 
     /// Sets how many operations on jobs a minute the hub allows, or are left to this client: creates,
-    /// cancels, reads and lists. The other limits stay as they were set or learned.
+    /// cancels, reads and lists. It replaces that of the [`tier`](Self::tier), whichever is set first; the other limits
+    /// stay as they are.
     pub fn operations_per_minute(mut self, rate: u32) -> Self {
-        self.limits = match (rate, self.limits) {
-            (0, _) => Err(("ClientBuilder::operations_per_minute", "it must be at least 1")),
-            (_, Ok(limits)) => Ok(Limits { operations: Some(rate.into()), ..limits }),
-            (_, unusable) => unusable,
-        };
+        self.operations_per_minute = Some(rate);
         self
     }
 
     /// Sends every call at once, and retries throttled ones as transient failures.
     ///
-    /// By default all clones of a client share a pacer: calls wait for their turn, first come, first served,
-    /// creates and cancels before reads; creates wait for free slots if [`RetryPolicy::with_slot_deadline`]
-    /// allows it. [`Client::pacing`] shows its state.
+    /// By default all clones of a client share a pace: calls wait for the rate limit, creates and cancels before
+    /// reads; creates wait for free slots if [`RetryPolicy::with_slot_deadline`] allows it; in an outage one call at a
+    /// time probes the hub. [`Client::pacing`] shows the state.
     pub fn without_pacing(mut self) -> Self {
         self.is_paced = false;
         self
@@ -240,8 +240,14 @@ impl ClientBuilder {
         if self.attempt_timeout.is_zero() {
             return Err(invalid("ClientBuilder::attempt_timeout", "it must be longer than zero"));
         }
-        let limits = self.limits.map_err(|(setting, rule)| invalid(setting, rule))?;
-        let pacer = self.is_paced.then(|| Arc::new(Pacer::new(limits)));
+        let mut limits = self.limits.map_err(|rule| invalid("ClientBuilder::tier", rule))?;
+        if let Some(rate) = self.operations_per_minute {
+            if rate == 0 {
+                return Err(invalid("ClientBuilder::operations_per_minute", "it must be at least 1"));
+            }
+            limits.operations = Some(rate.into());
+        }
+        let pace = self.is_paced.then(|| Arc::new(Pace::new(limits)));
         let authorizer = Arc::new(Authorizer::new(credential, audience)?);
         let http = self.http.build(&endpoint)?;
         let Self { retry, attempt_timeout, body_limit, on_request, .. } = self;
@@ -251,7 +257,7 @@ impl ClientBuilder {
             http,
             authorizer,
             retry,
-            pacer,
+            pace,
             attempt_timeout,
             body_limit,
             headers: Arc::default(),

@@ -6,6 +6,7 @@ mod connection_string;
 pub(crate) mod builder;
 mod env;
 mod operations;
+pub(crate) mod tier;
 
 mod devices;
 mod options;

@@ -15,7 +15,7 @@ use crate::jobs::ensure::ensure_job;
 use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
 use crate::jobs::read::{find_job, read_job};
-use crate::pipeline::pacer::snapshot::Pacing;
+use crate::pace::snapshot::Pacing;
 use crate::pipeline::{Response, Scope};
 
 impl Client {
@@ -142,10 +142,10 @@ impl Client {
         rows.try_filter(|row| ready(row.failure().is_some()))
     }
 
-    /// Returns the state of the pacer that all clones of this client share: rates, waiting calls, slots.
+    /// Returns the pace that all clones of this client share: rate limits, waiting calls, slots.
     /// `None` if calls are not paced.
     pub fn pacing(&self) -> Option<Pacing> {
-        self.0.pacer.as_ref().map(|pacer| pacer.snapshot())
+        self.0.pace.as_ref().map(|pace| pace.snapshot())
     }
 
     /// Estimates the time until a job of this client ends: by how long its other jobs ran, or by the hub's rate for
@@ -161,7 +161,7 @@ impl Client {
     ///
     /// The closure is called once for each attempt, with the operations for that attempt, also after a lost
     /// response: for an operation that must not run twice, use [`RetryPolicy::none`](crate::RetryPolicy::none).
-    /// The request is not validated. It awaits its turn among creates and cancels, since its method is not known
+    /// The request is not validated. It waits for the rate limit like creates and cancels, since its method is not known
     /// before.
     ///
     /// ```

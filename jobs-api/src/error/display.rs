@@ -1,5 +1,6 @@
 //! The texts of errors, and the layers below them.
 
+use std::error::Error as _;
 use std::fmt;
 
 use super::Error;
@@ -30,13 +31,21 @@ impl fmt::Display for Error {
                 "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
                  {request_id}); hint: import and export jobs read the same"
             ),
+            Self::DeadlineExceeded(error) => error.fmt(f),
+            Self::MissingToken { credential, .. } => {
+                write!(f, "not sent again: {credential}")?;
+                // The source is the earlier attempt, not the cause of this failure.
+                match credential.source() {
+                    Some(cause) => write!(f, ": {}", one_line(&cause.to_string())),
+                    None => Ok(()),
+                }
+            }
             Self::ListNotCompared { job_id, .. } => {
                 write!(
                     f,
                     "not created: {job_id} of the same list could not be read, so that it may have changed"
                 )
             }
-            Self::NotInTime(error) => error.fmt(f),
             Self::Transport(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
             Self::UnreadableResponse(error) => error.fmt(f),
@@ -67,6 +76,7 @@ impl std::error::Error for Error {
         match self {
             Self::ConnectionString(error) => error.source(),
             Self::Credential { error, .. } => error.source(),
+            Self::MissingToken { earlier, .. } => Some(&**earlier),
             Self::Transport(error) => error.source(),
             Self::UnreadableResponse(error) => error.source(),
             Self::InvalidPayload(error) => Some(error),
@@ -75,7 +85,7 @@ impl std::error::Error for Error {
             | Self::JobConflict { .. }
             | Self::JobNotFound { .. }
             | Self::ListNotCompared { .. }
-            | Self::NotInTime(_)
+            | Self::DeadlineExceeded(_)
             | Self::Service(_)
             | Self::UnreadableRow(_)
             | Self::EndlessListing

@@ -3,11 +3,11 @@
 mod body;
 mod certificate;
 mod code;
+mod deadline_exceeded;
 mod display;
 mod from_attempt;
 mod headers;
 mod json_path;
-mod not_in_time;
 mod service;
 pub(crate) mod telemetry;
 pub(crate) mod text;
@@ -19,7 +19,7 @@ use reqwest::StatusCode;
 
 pub use self::certificate::CertificateError;
 pub use self::code::ErrorCode;
-pub use self::not_in_time::NotInTime;
+pub use self::deadline_exceeded::DeadlineExceeded;
 pub use self::service::{Cause, ServiceError};
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
@@ -90,6 +90,18 @@ pub enum Error {
         /// The `Request-Id` that the request carried.
         request_id: RequestId,
     },
+    /// The call was not sent: it would wait for the rate limit, a job slot or the end of an outage longer than its
+    /// deadline.
+    DeadlineExceeded(Box<DeadlineExceeded>),
+    /// An attempt failed, and no token was available for the next one. The source is the failure of the earlier
+    /// attempt, on which [`is_outcome_unknown`](Self::is_outcome_unknown) depends.
+    #[non_exhaustive]
+    MissingToken {
+        /// The error of the credential.
+        credential: CredentialError,
+        /// The failure of the earlier attempt.
+        earlier: Box<Error>,
+    },
     /// A job of a list was not created, since another job of the list could not be read: a change of the list would
     /// have gone unnoticed.
     ListNotCompared {
@@ -98,9 +110,6 @@ pub enum Error {
         /// The reading of that job may succeed later.
         is_retryable: bool,
     },
-    /// The client paces its calls, and the turn of this one does not come before its deadline; it was not
-    /// sent.
-    NotInTime(Box<NotInTime>),
     /// No complete response came.
     Transport(Box<TransportError>),
     /// The hub refused or failed.
@@ -154,6 +163,7 @@ impl Error {
             Self::Service(error) => error.is_outcome_unknown,
             Self::UnreadableResponse(error) => error.is_outcome_unknown,
             Self::JobConflict { is_certain, .. } => !is_certain,
+            Self::MissingToken { earlier, .. } => earlier.is_outcome_unknown(),
             _ => false,
         }
     }
@@ -161,13 +171,14 @@ impl Error {
     /// Returns true if the hub throttled the call, with 429 of any kind, or the client held it back until
     /// its deadline.
     pub fn is_throttled(&self) -> bool {
-        matches!(self, Self::NotInTime(_)) || self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
+        matches!(self, Self::DeadlineExceeded(error) if !error.is_outage())
+            || self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
     /// Returns true if the hub has as many jobs as its tier allows (429004), running ones and scheduled ones
     /// together: one must end or be cancelled before another can be created.
     pub fn is_job_slot_busy(&self) -> bool {
-        matches!(self, Self::NotInTime(error) if error.is_slot)
+        matches!(self, Self::DeadlineExceeded(error) if error.is_slot)
             || self.has_code(&ErrorCode::ThrottlingMaxActiveJobCountExceeded)
     }
 
@@ -212,12 +223,14 @@ impl Error {
     /// Returns true if the same call may succeed later.
     ///
     /// True for an incomplete response, unless the certificate is not trusted or the port has no TLS; for the
-    /// statuses 408, 429, 500, 502, 503 and 504; for a missing token; and for a call whose turn did not come in
-    /// time.
+    /// statuses 408, 429, 500, 502, 503 and 504; for a missing token; and for a call that would have waited longer than
+    /// its deadline.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Credential { error, .. } => matches!(error, CredentialError::NoToken(_)),
-            Self::NotInTime(_) => true,
+            Self::Credential { error, .. } | Self::MissingToken { credential: error, .. } => {
+                matches!(error, CredentialError::NoToken(_))
+            }
+            Self::DeadlineExceeded(_) => true,
             Self::ListNotCompared { is_retryable, .. } => *is_retryable,
             Self::Transport(error) => error.certificate().is_none() && !error.is_plain_port(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
@@ -241,7 +254,10 @@ impl Error {
 
     /// Returns true if this variant can report an unknown outcome.
     pub(crate) fn has_outcome(&self) -> bool {
-        matches!(self, Self::Transport(_) | Self::Service(_) | Self::UnreadableResponse(_))
+        match self {
+            Self::MissingToken { earlier, .. } => earlier.has_outcome(),
+            _ => matches!(self, Self::Transport(_) | Self::Service(_) | Self::UnreadableResponse(_)),
+        }
     }
 
     pub(crate) fn with_outcome_unknown(mut self, is_unknown: bool) -> Self {
@@ -249,9 +265,18 @@ impl Error {
             Self::Transport(error) => error.is_outcome_unknown = is_unknown,
             Self::Service(error) => error.is_outcome_unknown = is_unknown,
             Self::UnreadableResponse(error) => error.is_outcome_unknown = is_unknown,
+            Self::MissingToken { earlier, .. } => {
+                let error = std::mem::replace(&mut **earlier, Self::EndlessListing);
+                **earlier = error.with_outcome_unknown(is_unknown);
+            }
             _ => {}
         }
         self
+    }
+
+    /// Returns the error of a missing token, after the failure of an earlier attempt.
+    pub(crate) fn missing_token(credential: CredentialError, earlier: Self) -> Self {
+        Self::MissingToken { credential, earlier: Box::new(earlier) }
     }
 
     pub(crate) fn invalid_request(field: &'static str, rule: impl Into<String>) -> Self {

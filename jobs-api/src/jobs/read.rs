@@ -52,9 +52,7 @@ pub(super) fn is_shown(job: &JobResponse) -> bool {
 
 /// Records the state of a job that was read: one that has ended frees a slot.
 pub(super) fn record_state(pipeline: &Pipeline, id: &str, job: &JobResponse) {
-    match &pipeline.pacer {
-        Some(pacer) if job.outcome().is_final() => pacer.record_job_end(id),
-        Some(pacer) if is_shown(job) => pacer.record_running(id),
-        _ => {}
+    if let Some(pace) = pipeline.pace.as_ref().filter(|_| job.outcome().is_final()) {
+        pace.record_job_end(id);
     }
 }

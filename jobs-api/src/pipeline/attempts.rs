@@ -1,8 +1,9 @@
-//! The attempts at an operation: each waits for its turn, gets a token, is sent, and may be followed by
+//! The attempts at an operation: each waits until it may be sent, gets a token, is sent, and may be followed by
 //! another.
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -11,16 +12,15 @@ use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::pacer::queue::Class;
-use super::pacer::{Answer, Call, Permit};
 use super::retry::Decision;
 use super::retry_state::{Paced, RetryState};
 use super::telemetry::attempt;
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
-use crate::auth::{AccessToken, CredentialError, TokenError, redact_header};
-use crate::error::{Error, NotInTime};
+use crate::auth::{AccessToken, CredentialError, TokenError};
+use crate::error::{DeadlineExceeded, Error};
 use crate::generated;
+use crate::pace::{Answer, Call, Class, Reason, Subject};
 use crate::runtime::attempt::Settings;
 use crate::runtime::{Attempt, RequestId};
 
@@ -43,33 +43,45 @@ impl Pipeline {
         };
         // Timers and sockets panic without a runtime.
         Handle::try_current().map_err(|_| unsent(CredentialError::NoRuntime, trace.operation()))?;
-        let (mut previous, mut rejected) = (None, None);
-        let class = if scope.is_read { Class::Read } else { Class::Change };
-        let calls = self.pacer.is_some();
-        let paced = Paced { calls, slots: calls && scope.starts_job };
-        let mut call = Call::new(class, scope.is_query, scope.job_id.filter(|_| scope.starts_job));
-        call.place = state.place;
+        let (mut previous, mut rejected, mut sent) = (None, None, None::<AccessToken>);
+        let mut call = self.pace.as_ref().map(|pace| {
+            // A step of an operation that has begun waits behind no read, nor behind other operations.
+            let class = if scope.is_read && !state.goes_first { Class::Read } else { Class::Change };
+            let creates = scope.job_id.filter(|_| scope.starts_job);
+            let (is_query, goes_first, breaker) = (scope.is_query, state.goes_first, state.breaker());
+            pace.call(Subject { class, is_query, creates, goes_first, breaker })
+        });
         loop {
             let number = state.next_attempt();
-            let permit = match self.turn(&mut call, state, trace).await {
-                Ok(permit) => permit,
-                Err(error) => return Err(previous.unwrap_or(error)),
-            };
-            state.place = call.place;
+            if let Err(error) = self.admit(call.as_mut(), state, trace).await {
+                return Err(previous.unwrap_or(error));
+            }
             let token = match self.token(state, rejected.as_ref()).await {
                 Ok(token) => token,
-                // A missing token now says nothing about earlier attempts.
-                Err(no_token) => match previous {
-                    Some(error) => {
-                        trace.record_missing_token(&no_token);
-                        return Err(error);
+                Err(no_token) => {
+                    if let Some(call) = call.as_mut().filter(|_| state.is_patient()) {
+                        call.record(Answer::Failed);
                     }
-                    None => return Err(unsent(no_token, trace.operation())),
-                },
+                    if let Some(wait) =
+                        state.outlast(self.pace.as_ref().is_some_and(|pace| pace.snapshot().is_outage))
+                    {
+                        sleep(wait).await;
+                        continue;
+                    }
+                    return Err(match previous {
+                        Some(earlier) => Error::missing_token(no_token, earlier),
+                        None => unsent(no_token, trace.operation()),
+                    });
+                }
             };
+            let token = match sent.take() {
+                Some(previous) => token.after(previous),
+                None => token,
+            };
+            sent = Some(token.clone());
             let result = pin!(self.attempt(scope, state, trace, &token, &operation)).await;
-            if let Some(permit) = permit {
-                permit.record(answer(&result));
+            if let Some(call) = &mut call {
+                call.record(answer(&result));
             }
             let error = match result {
                 Ok(response) => return Ok(response),
@@ -78,12 +90,16 @@ impl Pipeline {
             trace.record_failed_attempt(&error);
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.authorizer.reject(&token);
-            match state.record_failure(&error, scope.is_read, paced) {
-                // The pacer reports a wait for a slot, once for all tries.
-                Decision::AwaitTurn if error.is_job_slot_busy() => trace.count_retry(),
-                Decision::AwaitTurn => trace.record_retry(&error, number, None),
-                Decision::Wait(_) if self.pacer.as_ref().is_some_and(|pacer| !pacer.take_retry()) => {
-                    return Err(error);
+            let (calls, slots) = (call.is_some(), call.is_some() && scope.starts_job);
+            let is_outage = self.pace.as_ref().is_none_or(|pace| pace.snapshot().is_outage);
+            match state.record_failure(&error, scope.is_read, Paced { calls, slots, is_outage }) {
+                // The pace reports a wait for a slot, once for all tries.
+                Decision::AwaitPace if error.is_job_slot_busy() => trace.count_retry(),
+                Decision::AwaitPace => trace.record_retry(&error, number, None),
+                // The pace reports an outage, once for all calls.
+                Decision::Outlast(wait) => {
+                    trace.count_retry();
+                    sleep(wait).await;
                 }
                 Decision::WaitForSlot(wait) => {
                     trace.record_slot_wait(&error, number, wait);
@@ -112,23 +128,24 @@ impl Pipeline {
         }
     }
 
-    /// Waits for the turn of the next attempt.
-    async fn turn<'a>(
-        &'a self,
-        call: &mut Call<'a>,
-        state: &RetryState,
+    /// Waits until the next attempt may be sent.
+    async fn admit(
+        &self,
+        call: Option<&mut Call<'_>>,
+        state: &mut RetryState,
         trace: &mut Trace<'_>,
-    ) -> Result<Option<Permit<'a>>, Error> {
-        let Some(pacer) = &self.pacer else { return Ok(None) };
+    ) -> Result<(), Error> {
+        let Some(call) = call else { return Ok(()) };
         let hold = trace.start_hold();
-        let turn = pacer.turn(call, state.deadlines(self.attempt_timeout)).await;
+        let admitted = call.admit(state.deadlines(self.attempt_timeout)).await;
         trace.end_hold(hold);
-        let permit = turn.map_err(|missed| {
-            let (waiting, wait) = (missed.late.waiting, missed.late.wait);
-            let error = NotInTime { waiting, rate: missed.rate, wait, is_slot: missed.is_slot };
-            Error::NotInTime(Box::new(error))
-        })?;
-        Ok(Some(permit))
+        state.goes_first = true;
+        admitted.map_err(|late| {
+            let is_rate = late.reason == Reason::RateLimit;
+            let (rate, wait) = (late.rate.filter(|_| is_rate), is_rate.then_some(late.wait));
+            let is_slot = late.reason == Reason::Slot;
+            Error::DeadlineExceeded(Box::new(DeadlineExceeded { rate, wait, is_slot }))
+        })
     }
 
     /// Returns the token for the next attempt, waiting no longer than the remaining attempts may take.
@@ -165,7 +182,10 @@ impl Pipeline {
         let number = state.next_attempt();
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
-            redact: redact_header,
+            redact: {
+                let token = token.clone();
+                Arc::new(move |text| token.redact_text(text))
+            },
             request_id,
             number,
             timeout: state.attempt_timeout(start, self.attempt_timeout),
@@ -196,21 +216,14 @@ impl Pipeline {
     }
 }
 
-/// Returns the hub's answer, as far as it concerns the pace; `None` if there is none, or the hub is in
-/// trouble.
-fn answer<T>(result: &Result<T, Error>) -> Option<Answer> {
-    match result {
-        Ok(_) => Some(Answer::Success),
-        Err(error) if error.is_throttled() => {
-            let retry_after = error.service().and_then(|service| service.retry_after());
-            Some(match error.is_job_slot_busy() {
-                true => Answer::SlotBusy { retry_after },
-                false => Answer::Throttled { retry_after },
-            })
-        }
-        Err(error) => error
-            .status()
-            .filter(|status| !error.is_retryable() || status.is_success())
-            .map(|_| Answer::Refused),
+/// Returns the hub's answer, as far as it concerns the pace.
+fn answer<T>(result: &Result<T, Error>) -> Answer {
+    let Err(error) = result else { return Answer::Success };
+    let retry_after = error.service().and_then(|service| service.retry_after());
+    match error {
+        _ if error.is_job_slot_busy() => Answer::SlotBusy(retry_after),
+        _ if error.is_throttled() => Answer::Throttled(retry_after),
+        _ if error.is_retryable() => Answer::Failed,
+        _ => Answer::Refused,
     }
 }

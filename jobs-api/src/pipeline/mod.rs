@@ -8,7 +8,6 @@ mod body;
 mod generated_call;
 pub(crate) mod hooks;
 pub(crate) mod operation;
-pub(crate) mod pacer;
 mod response;
 pub(crate) mod retry;
 mod retry_state;
@@ -23,13 +22,13 @@ use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 use self::generated_call::GeneratedCall;
-use self::pacer::Pacer;
 pub use self::response::Response;
 use self::retry::RetryPolicy;
 use self::telemetry::trace::Trace;
 use crate::auth::Authorizer;
 use crate::error::Error;
 use crate::limits::is_job_id;
+use crate::pace::Pace;
 use crate::runtime::attempt::OnRequest;
 
 /// The way of every call of a client to its hub. A clone shares connections, token and pace.
@@ -43,7 +42,7 @@ pub(crate) struct Pipeline {
     pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) retry: RetryPolicy,
     /// `None` if calls are not paced.
-    pub(crate) pacer: Option<Arc<Pacer>>,
+    pub(crate) pace: Option<Arc<Pace>>,
     /// How long one attempt may take.
     pub(crate) attempt_timeout: Duration,
     /// Bytes of a response body that are read.
@@ -99,7 +98,7 @@ impl Pipeline {
 
     /// Returns the time until a job is expected to end, with so many devices left.
     pub(crate) fn time_to_end(&self, id: &str, devices_left: u32) -> Option<Duration> {
-        self.pacer.as_ref()?.time_to_end(id, devices_left)
+        self.pace.as_ref()?.time_to_end(id, devices_left)
     }
 
     /// Returns the hub's time, as far as it is known.

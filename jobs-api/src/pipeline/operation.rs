@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::generated_call::GeneratedCall;
-use super::retry::{MIN_ATTEMPT, RetryPolicy, exponential};
+use super::retry::{MIN_ATTEMPT, exponential};
 use super::retry_state::{RetryState, Role};
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
@@ -116,7 +116,8 @@ impl Operation<'_> {
         let (start, policy) = (Instant::now(), self.pipeline.retry);
         let (mut pause, mut longest) = (asked_pause(&error), READING_PAUSE.0);
         let mut conclusion = None;
-        while pause < self.state.remaining() && start.elapsed() < policy.deadline() {
+        let is_in_time = || policy.deadline().is_none_or(|deadline| start.elapsed() < deadline);
+        while pause < self.state.remaining() && is_in_time() {
             let asked = match self.look(pause, &read, &conclude).await {
                 Ok(concluded) => {
                     conclusion = Some(concluded);
@@ -134,7 +135,7 @@ impl Operation<'_> {
         self.close(error, conclusion)
     }
 
-    /// Reads once, after a pause, in the place that the change has among the calls of the client. Returns the time
+    /// Reads once, after a pause. Returns the time
     /// that the hub asks to wait if nothing can be concluded yet.
     async fn look<T, E>(
         &mut self,
@@ -144,8 +145,7 @@ impl Operation<'_> {
     ) -> Result<Conclusion<T>, Duration> {
         sleep(pause).await;
         // One attempt: whatever it meets, the next reading follows.
-        let policy = RetryPolicy::none().with_deadline(self.pipeline.retry.total());
-        let mut state = self.state.restart(policy, Role::Reading);
+        let mut state = self.state.restart(self.pipeline.retry.single(), Role::Reading);
         let found = self.read_as(&mut state, read).await.map_err(|error| asked_pause(&error))?;
         conclude(found, self.earliest_sent()).ok_or(Duration::ZERO)
     }

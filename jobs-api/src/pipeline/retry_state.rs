@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::pacer::Deadlines;
-use super::pacer::queue::Place;
 use super::retry::{Decision, Failure, History, RetryPolicy};
 use crate::error::Error;
+use crate::pace::{BreakerSettings, Deadlines};
 
 /// The longest time that a change leaves for reading the job if its response is lost.
 const READING_TIME: Duration = Duration::from_secs(15);
+/// The longest wait for a slot: longer ones overflow clocks.
+const LONGEST_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// The time that a reading gets at least, if it is left.
 const LEAST_READING: Duration = Duration::from_secs(2);
 
@@ -20,8 +21,10 @@ pub(super) struct RetryState {
     policy: RetryPolicy,
     role: Role,
     start: Instant,
-    /// The place that the last attempt had among the calls of the client.
-    pub(super) place: Option<Place>,
+    /// A call of the operation was sent: the next ones go before those of other operations.
+    pub(super) goes_first: bool,
+    /// The start of an outage that the operation outlasts, and the failures in it.
+    outage: Option<(Instant, u32)>,
     history: History,
     /// When the first attempt was sent that may have changed the hub.
     first_attempt: Option<Instant>,
@@ -42,11 +45,13 @@ pub(super) enum Role {
     Reading,
 }
 
-/// The waits that the pacer takes over from the retries.
+/// The waits that the pace takes over from the retries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Paced {
     pub(super) calls: bool,
     pub(super) slots: bool,
+    /// The hub answers nobody.
+    pub(super) is_outage: bool,
 }
 
 impl RetryState {
@@ -55,7 +60,8 @@ impl RetryState {
             policy,
             role: Role::Plain,
             start: Instant::now(),
-            place: None,
+            goes_first: false,
+            outage: None,
             history: History::default(),
             first_attempt: None,
             is_outcome_unknown: false,
@@ -63,9 +69,9 @@ impl RetryState {
         }
     }
 
-    /// Starts the next step of the same operation, which has the same clock and place.
+    /// Starts the next step of the same operation, which has the same clock.
     pub(super) fn restart(&self, policy: RetryPolicy, role: Role) -> Self {
-        Self { role, start: self.start, place: self.place, ..Self::start(policy) }
+        Self { role, start: self.start, goes_first: self.goes_first, ..Self::start(policy) }
     }
 
     /// Returns how long the operation has taken at this time.
@@ -80,7 +86,7 @@ impl RetryState {
 
     /// Returns how long the operation may still take from this time on.
     pub(super) fn remaining_at(&self, now: Instant) -> Duration {
-        self.policy.total().saturating_sub(self.elapsed(now))
+        self.policy.total().map_or(Duration::MAX, |total| total.saturating_sub(self.elapsed(now)))
     }
 
     /// Returns how long an attempt may take that starts now. A change leaves a quarter of the time for reading the
@@ -97,20 +103,43 @@ impl RetryState {
     /// Returns the time that is kept for reading the job, since a response was lost.
     fn reserve(&self) -> Duration {
         match self.role {
-            Role::Change if self.is_outcome_unknown => (self.policy.total() / 4).min(READING_TIME),
+            Role::Change if self.is_outcome_unknown => {
+                self.policy.total().map_or(READING_TIME, |total| (total / 4).min(READING_TIME))
+            }
             _ => Duration::ZERO,
         }
     }
 
-    /// Returns the times until which an attempt waits for its turn, and for a slot if it waits for one. A call
-    /// without a deadline waits no longer than its only attempt, of this length, may take.
+    /// Returns the times until which an attempt waits for the rate limit, and for a slot if it waits for one. A
+    /// single attempt without a deadline waits no longer than it may take itself.
     pub(super) fn deadlines(&self, attempt: Duration) -> Deadlines {
         let after = |duration| self.start.checked_add(duration);
-        let slot_deadline = self.policy.slot_deadline();
-        let slot = if slot_deadline.is_zero() { None } else { after(slot_deadline) };
-        let total = self.policy.total();
-        let turn = after(if total == Duration::MAX { attempt } else { total - self.reserve() });
-        Deadlines { turn, slot }
+        let slot = Some(self.policy.slot_deadline()).filter(|deadline| !deadline.is_zero());
+        let single = Some(attempt).filter(|_| !self.policy.allows_retries());
+        let total = self.policy.total().map(|total| total.saturating_sub(self.reserve()));
+        Deadlines {
+            call: total.or(single).and_then(after),
+            slot: slot.and_then(|deadline| after(deadline.min(LONGEST_WAIT))),
+        }
+    }
+
+    pub(super) fn breaker(&self) -> BreakerSettings {
+        self.policy.breaker()
+    }
+
+    /// Returns true if the operation outlasts outages.
+    pub(super) fn is_patient(&self) -> bool {
+        !self.policy.patience().is_zero()
+    }
+
+    /// Returns the wait before the next attempt in an outage, unless the patience is exhausted. The pace has no other
+    /// wait for those that it probes.
+    pub(super) fn outlast(&mut self, is_probed: bool) -> Option<Duration> {
+        let (since, failures) = self.outage.get_or_insert_with(|| (Instant::now(), 0));
+        *failures += 1;
+        let is_patient = since.elapsed() < self.policy.patience();
+        let wait = if is_probed { Duration::ZERO } else { self.policy.backoff(*failures, fastrand::f64()) };
+        Some(wait).filter(|wait| is_patient && *wait < self.remaining())
     }
 
     /// Returns how long to wait for a token: as long as the remaining attempts of this length may take,
@@ -150,7 +179,7 @@ impl RetryState {
     }
 
     /// Notes the failure of an attempt and decides about the next one. A failure to read leaves no
-    /// outcome unknown. A call that `is_paced` awaits its turn after throttling.
+    /// outcome unknown. A call that is paced waits for the rate limit after throttling, and may outlast an outage.
     pub(super) fn record_failure(&mut self, error: &Error, is_read: bool, pace: Paced) -> Decision {
         if !is_read && error.is_response_lost() {
             self.is_outcome_unknown = true;
@@ -161,14 +190,22 @@ impl RetryState {
         }
         self.history.elapsed = self.elapsed(Instant::now()) + self.reserve();
         self.history.attempts += 1;
-        let decision = match self.policy.decide(Failure::from(error), &self.history, fastrand::f64()) {
-            Decision::WaitForSlot(_) if pace.slots => Decision::AwaitTurn,
-            _ if pace.calls && self.awaits_turn(error) => Decision::AwaitTurn,
+        let failure = Failure::from(error);
+        let is_outage =
+            pace.is_outage && matches!(failure, Failure::Transient { .. }) && !error.is_throttled();
+        let outlasting = if is_outage { self.outlast(pace.calls) } else { None };
+        if !is_outage {
+            self.outage = None;
+        }
+        let decide = || self.policy.decide(failure, &self.history, fastrand::f64());
+        let decision = match outlasting.map_or_else(decide, Decision::Outlast) {
+            Decision::WaitForSlot(_) if pace.slots => Decision::AwaitPace,
+            _ if pace.calls && self.awaits_pace(error) => Decision::AwaitPace,
             decision => decision,
         };
         match decision {
-            // The wait for a turn is no attempt.
-            Decision::AwaitTurn => {
+            // These are no attempts.
+            Decision::AwaitPace | Decision::Outlast(_) => {
                 self.history.attempts -= 1;
                 self.history.throttles += 1;
             }
@@ -182,13 +219,13 @@ impl RetryState {
             }
             Decision::Wait(_) | Decision::GiveUp => {}
         }
-        let is_throttled = matches!(decision, Decision::AwaitTurn | Decision::WaitForSlot(_));
+        let is_throttled = matches!(decision, Decision::AwaitPace | Decision::WaitForSlot(_));
         self.is_interrupted = is_throttled && self.role == Role::Change && self.is_outcome_unknown;
         decision
     }
 
-    /// Returns true if the hub throttles by rate, and a turn may come before the deadline.
-    fn awaits_turn(&self, error: &Error) -> bool {
+    /// Returns true if the hub throttles by rate, and its pause ends before the deadline.
+    fn awaits_pace(&self, error: &Error) -> bool {
         let retry_after = error.service().and_then(|service| service.retry_after()).unwrap_or_default();
         self.policy.allows_retries()
             && error.is_throttled()
@@ -278,16 +315,16 @@ mod tests {
         for (role, is_interrupted) in [(Role::Plain, false), (Role::Change, true)] {
             let mut state = state().restart(RetryPolicy::default(), role);
             let mut throttle = || {
-                let paced = Paced { calls: true, slots: true };
+                let paced = Paced { calls: true, slots: true, is_outage: false };
                 assert_eq!(
                     state.record_failure(&Error::from_status(429, ""), false, paced),
-                    Decision::AwaitTurn
+                    Decision::AwaitPace
                 );
                 state.is_interrupted()
             };
             assert!(!throttle());
             fail(&mut state, 504, "");
-            let paced = Paced { calls: true, slots: true };
+            let paced = Paced { calls: true, slots: true, is_outage: false };
             state.record_failure(&Error::from_status(429, ""), false, paced);
             assert_eq!(state.is_interrupted(), is_interrupted);
         }
@@ -307,14 +344,46 @@ mod tests {
         assert_eq!(state.token_timeout(attempt), Duration::ZERO);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn failures_in_an_outage_do_not_count_until_the_patience_is_exhausted() {
+        let policy = RetryPolicy::default().with_attempts(2).with_patience(Duration::from_secs(60));
+        let mut state = RetryState::start(policy.with_deadline(Duration::MAX));
+        let mut fail = |is_outage| {
+            let paced = Paced { calls: true, slots: true, is_outage };
+            let decision = state.record_failure(&Error::from_status(503, ""), false, paced);
+            (decision == Decision::Outlast(Duration::ZERO), decision == Decision::GiveUp)
+        };
+        assert_eq!(fail(false), (false, false));
+        for _ in 0..10 {
+            assert_eq!(fail(true), (true, false));
+        }
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(fail(true), (false, true));
+    }
+
+    #[test]
+    fn call_without_a_deadline_waits_as_long_as_it_must_unless_it_is_a_single_attempt() {
+        let minute = Duration::from_secs(60);
+        let deadline = |policy: RetryPolicy| {
+            let state = RetryState::start(policy);
+            state.deadlines(minute).call.map(|deadline| deadline - state.start)
+        };
+        assert_eq!(deadline(RetryPolicy::none()), Some(minute));
+        assert_eq!(deadline(RetryPolicy::default().with_deadline(Duration::MAX)), None);
+        assert_eq!(deadline(RetryPolicy::default()), Some(2 * minute));
+        let patient = RetryPolicy::default().with_slot_deadline(Duration::MAX);
+        assert!(RetryState::start(patient).deadlines(minute).slot.is_some());
+    }
+
     #[test]
     fn throttled_attempts_of_a_paced_call_do_not_count() {
         let mut state = state();
         fail(&mut state, 503, "");
         for throttles in 1..4 {
             let error = Error::from_status(429, "");
-            let decision = state.record_failure(&error, false, Paced { calls: true, slots: true });
-            assert_eq!(decision, Decision::AwaitTurn);
+            let decision =
+                state.record_failure(&error, false, Paced { calls: true, slots: true, is_outage: false });
+            assert_eq!(decision, Decision::AwaitPace);
             assert_eq!((state.history.attempts, state.next_attempt()), (1, 2 + throttles));
         }
     }

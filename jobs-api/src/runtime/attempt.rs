@@ -24,12 +24,14 @@ struct Inner {
 /// A function of the user that sets headers of a request.
 pub(crate) type OnRequest = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
+/// Removes the tokens that the operation has sent from a text; returns `None` if the text has none.
+pub(crate) type Redact = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The settings of an attempt.
 pub(crate) struct Settings {
     /// The header `Authorization`.
     pub(crate) authorization: HeaderValue,
-    /// Removes the token of that header from a text; returns `None` if the text has none.
-    pub(crate) redact: fn(&HeaderValue, &str) -> Option<String>,
+    pub(crate) redact: Redact,
     pub(crate) request_id: RequestId,
     /// Counts the attempts at the operation, from 1.
     pub(crate) number: u32,
@@ -100,9 +102,9 @@ impl Attempt {
         &self.0.settings
     }
 
-    /// Removes the token of the request from a text; returns `None` if the text has none.
+    /// Removes the tokens that the operation has sent from a text; returns `None` if the text has none.
     pub(crate) fn redact(&self, text: &str) -> Option<String> {
-        (self.settings().redact)(&self.settings().authorization, text)
+        (self.settings().redact)(text)
     }
 
     pub(crate) fn exchange(&self) -> MutexGuard<'_, Exchange> {

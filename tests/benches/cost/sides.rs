@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::{ClientOptions, Context, Method, Pipeline, Request, Transport, Url};
 use futures_util::stream::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Client, Credential, JobFilter, RotatingCredential};
@@ -37,6 +40,32 @@ pub(crate) struct Sides {
     generated_request: types::JobRequest,
     reqwest: reqwest::Client,
     url: String,
+    azure: Pipeline,
+    azure_url: Url,
+}
+
+/// A credential whose token is always the same.
+#[derive(Debug)]
+struct StaticToken;
+
+#[async_trait::async_trait]
+impl TokenCredential for StaticToken {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let expires_on = std::time::SystemTime::now() + Duration::from_secs(24 * 60 * 60);
+        Ok(AccessToken::new(TOKEN, expires_on.into()))
+    }
+}
+
+/// Returns the pipeline of a client of Azure's, with a token and this HTTP client.
+fn azure_pipeline(http: reqwest::Client) -> Pipeline {
+    let scopes = ["https://iothubs.azure.net/.default"];
+    let authorization = BearerTokenAuthorizationPolicy::new(Arc::new(StaticToken), scopes);
+    let options = ClientOptions { transport: Some(Transport::new(Arc::new(http))), ..Default::default() };
+    Pipeline::new(Some("jobs"), Some("0.1.0"), options, Vec::new(), vec![Arc::new(authorization)], None)
 }
 
 /// The members of a job that a program with reqwest and serde would read.
@@ -78,11 +107,12 @@ impl Sides {
         let rotation = RotatingCredential::new(key(0));
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static(TOKEN));
-        let http = reqwest::Client::builder().http1_only().tls_certs_only([certificate.clone()]).no_proxy();
-        let with_token = http.default_headers(headers).build().unwrap();
+        let http =
+            || reqwest::Client::builder().http1_only().tls_certs_only([certificate.clone()]).no_proxy();
+        let with_token = http().default_headers(headers).build().unwrap();
         let attempt = Attempt::new(Settings {
             authorization: HeaderValue::from_static(TOKEN),
-            redact: |_, _| None,
+            redact: Arc::new(|_| None),
             request_id: RequestId::random(),
             number: 1,
             timeout: Duration::MAX,
@@ -106,6 +136,8 @@ impl Sides {
                 .with_cloud_to_device_method(method)
                 .with_query_condition("tags.building = '43'"),
             reqwest: with_token,
+            azure: azure_pipeline(http().build().unwrap()),
+            azure_url: format!("{url}/jobs/v2/reboot-43?api-version=2021-04-12").parse().unwrap(),
             url,
         }
     }
@@ -131,6 +163,14 @@ impl Sides {
         let url = format!("{}/jobs/v2/reboot-43?api-version=2021-04-12", self.url);
         let response = self.reqwest.put(url).json(&self.generated_request).send().await.unwrap();
         response.error_for_status().unwrap().json::<Job>().await.unwrap();
+    }
+
+    pub(crate) async fn create_azure(&self) {
+        let mut request = Request::new(self.azure_url.clone(), Method::Put);
+        request.insert_header("content-type", "application/json");
+        request.set_json(&self.generated_request).unwrap();
+        let response = self.azure.send(&Context::default(), &mut request, None).await.unwrap();
+        response.into_body().json::<Job>().unwrap();
     }
 
     pub(crate) async fn list(&self) {

@@ -29,6 +29,9 @@ const CONCURRENCY: usize = 20;
 /// The longest wait for a slot by default. It only has to end before timers overflow.
 const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// How long a batch waits for a hub that is unreachable by default.
+const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
+
 /// A batch of jobs: a stream of each job's id and report, in the order in which they end.
 ///
 /// Each job is read first. If it exists, it is followed, or its report is read if it has ended: it is not created
@@ -37,6 +40,10 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// After a crash, repeat the whole batch with the same ids and requests: it goes on where it was. Derive the ids
 /// from what the jobs do, such as date and group, and set no start that is computed from the current time. A hub
 /// forgets a job 30 days after its end.
+///
+/// An outage loses no job: while the hub or the token endpoint is unreachable, the batch waits, for 4 hours or as
+/// [set](Self::patience), and probes it once in 30 seconds. The target `jobs_api::pacing` reports the begin and the end
+/// at WARN.
 ///
 /// The error of a job, such as an invalid request or an [`Error::JobConflict`], does not end the others. A
 /// job that failed, or did on some devices, is no error: see [`JobReport::outcome`].
@@ -75,6 +82,7 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub struct RunJobs<'a> {
     runner: Runner,
     slot_deadline: Duration,
+    patience: Duration,
     /// The requests, until the first poll.
     requests: Option<Requests<'a>>,
     results: BatchResults<'a>,
@@ -90,6 +98,7 @@ impl<'a> RunJobs<'a> {
         Self {
             runner,
             slot_deadline: SLOT_DEADLINE,
+            patience: PATIENCE,
             requests: Some(requests),
             results: stream::empty().boxed(),
         }
@@ -104,10 +113,17 @@ impl<'a> RunJobs<'a> {
         self
     }
 
-    /// Sets how long a job waits for its slot and its turn, unlimited by default. It then ends with an error for which
+    /// Sets how long a job waits for its slot and the rate limit, unlimited by default. It then ends with an error for which
     /// [`Error::is_job_slot_busy`] or [`Error::is_throttled`] returns true.
     pub fn slot_deadline(mut self, slot_deadline: Duration) -> Self {
         self.slot_deadline = slot_deadline.min(SLOT_DEADLINE);
+        self
+    }
+
+    /// Sets how long each call of the batch waits while the hub or the token endpoint is unreachable, 4 hours by
+    /// default. After that the job has the error of the last attempt.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -145,7 +161,7 @@ impl<'a> RunJobs<'a> {
     fn start(&self, requests: Requests<'a>) -> BatchResults<'a> {
         let mut runner = self.runner.clone();
         let retry = runner.client.retry_policy().with_slot_deadline(self.slot_deadline);
-        runner.client = runner.client.with_retry(retry);
+        runner.client = runner.client.with_retry(retry.with_patience(self.patience));
         let concurrency = runner.concurrency;
         let trace = Arc::new(BatchTrace::start(runner.client.host_name()));
         let jobs = prepare_all(requests, runner.clone(), trace.clone());
@@ -212,10 +228,11 @@ impl Stream for RunJobs<'_> {
 
 impl fmt::Debug for RunJobs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runner, slot_deadline, .. } = self;
+        let Self { runner, slot_deadline, patience, .. } = self;
         f.debug_struct("RunJobs")
             .field("concurrency", &runner.concurrency)
             .field("slot_deadline", slot_deadline)
+            .field("patience", patience)
             .field("wait_timeout", &runner.settings.timeout)
             .finish_non_exhaustive()
     }

@@ -7,12 +7,11 @@ use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span, error, event, info, info_span, warn};
 
-use crate::auth::CredentialError;
 use crate::error::Error;
 use crate::error::telemetry::{Description, ErrorType, is_refused, kind, record_failure, root_cause};
 use crate::targets::{METRICS, OPERATION};
 
-/// The shortest wait for the pacer that a span shows; a turn without a wait takes less.
+/// The shortest wait for the pace that a span shows; a call that does not wait takes less.
 const SHORTEST_HOLD: Duration = Duration::from_millis(1);
 
 /// The trace of an operation under way.
@@ -27,7 +26,7 @@ pub(in crate::pipeline) struct Trace<'a> {
     attempts: u32,
     retries: u32,
     throttles: u32,
-    /// How long the pacer held the operation back.
+    /// How long the operation waited for the rate limit, a slot or a probe.
     hold: Duration,
 }
 
@@ -82,12 +81,12 @@ impl<'a> Trace<'a> {
         self.operation
     }
 
-    /// Starts the measurement of a wait for the pacer.
+    /// Starts the measurement of a wait for the pace.
     pub(in crate::pipeline) fn start_hold(&self) -> Option<Instant> {
         read_clock()
     }
 
-    /// Ends the measurement of a wait for the pacer.
+    /// Ends the measurement of a wait for the pace.
     pub(in crate::pipeline) fn end_hold(&mut self, start: Option<Instant>) {
         self.hold += elapsed(start);
     }
@@ -120,7 +119,7 @@ impl<'a> Trace<'a> {
         info!(target: OPERATION, tracking_id, attempt, wait_ms = to_millis(wait), "waiting for a job slot");
     }
 
-    /// Reports that another attempt follows after a wait; `None` if it waits for its turn, however long that is.
+    /// Reports that another attempt follows after a wait; `None` if it waits for the rate limit, however long that is.
     pub(in crate::pipeline) fn record_retry(&mut self, error: &Error, attempt: u32, wait: Option<Duration>) {
         self.count_retry();
         let wait_ms = wait.map(to_millis);
@@ -144,11 +143,6 @@ impl<'a> Trace<'a> {
                 "retrying"
             ),
         }
-    }
-
-    /// Reports that no other attempt follows, for want of a token.
-    pub(in crate::pipeline) fn record_missing_token(&self, error: &CredentialError) {
-        warn!(target: OPERATION, reason = ?error, "not retrying: no token");
     }
 
     /// Reports the conclusion after a lost response.

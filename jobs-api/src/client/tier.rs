@@ -1,6 +1,7 @@
 //! The tiers of a hub, and what each allows.
 
 use crate::limits::{DEVICE_OPERATIONS, JOB_OPERATIONS, JOB_SLOTS, QUERIES};
+use crate::pace::Limits;
 
 /// The tier of a hub, which decides its limits together with the number of units: [Quotas and
 /// throttling][quotas].
@@ -63,15 +64,6 @@ impl Tier {
             devices: Some(devices.into()),
         })
     }
-}
-
-/// The limits of a hub as far as they are told: calls a minute, jobs at a time, devices a second.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Limits {
-    pub(crate) operations: Option<f64>,
-    pub(crate) queries: Option<f64>,
-    pub(crate) slots: Option<usize>,
-    pub(crate) devices: Option<f64>,
 }
 
 #[cfg(test)]

@@ -1,0 +1,336 @@
+//! When a call may be sent: the hub's rate, its slots for jobs, and outages.
+//!
+//! **The progress of a call never depends on another future being polled.** Nothing is handed from call to call.
+//! Under one short lock a call takes a place in the line of its [`Meter`], from which the time follows at which it
+//! may be sent, and sleeps until then by itself. A call that is dropped, forgotten or not polled costs the others
+//! at most the one place that it had. What becomes free by an event, a slot or the end of an outage, wakes all that
+//! wait; whichever runs takes it.
+//!
+//! Nothing here knows HTTP or jobs: the pipeline translates.
+
+mod breaker;
+mod line;
+mod meter;
+mod slots;
+pub(crate) mod snapshot;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+
+use self::breaker::Breaker;
+pub(crate) use self::breaker::BreakerSettings;
+pub(crate) use self::line::Class;
+use self::meter::{Meter, Sent};
+use self::slots::Slots;
+use self::snapshot::{Pacing, SlotState};
+use crate::limits::{JOB_OPERATIONS, QUERIES};
+use crate::targets::PACING;
+
+/// The time that must be left for the call itself once it may be sent.
+const LEAST_LEFT: Duration = Duration::from_millis(100);
+/// The time by which a timer may be late.
+const LATE: Duration = Duration::from_secs(1);
+/// The wait for a slot from which on it counts as unlimited, and is not logged.
+const LONGEST_SHOWN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The index of the calls that wait for a slot.
+const SLOT: usize = 4;
+
+/// The limits of a hub as far as they are configured: calls a minute, jobs at a time, devices a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Limits {
+    pub(crate) operations: Option<f64>,
+    pub(crate) queries: Option<f64>,
+    pub(crate) slots: Option<usize>,
+    pub(crate) devices: Option<f64>,
+}
+
+/// The pace of a client's calls to its hub, shared by all clones of the client.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    state: Mutex<State>,
+    /// Wakes all calls that wait, when they may have to wait for less.
+    changed: Notify,
+    /// Devices of jobs a second, if configured.
+    devices: Option<f64>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Of operations on jobs, and of queries.
+    meters: [Meter; 2],
+    slots: Slots,
+    breaker: Breaker,
+    /// Calls that wait: for a place of each meter, and for a slot.
+    waiting: [usize; 5],
+}
+
+/// The times until which a call waits: for a slot, if it waits for one, and for everything else.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deadlines {
+    pub(crate) call: Option<Instant>,
+    pub(crate) slot: Option<Instant>,
+}
+
+/// The hub's answer, as far as it concerns the pace, with the wait that it states.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Answer {
+    Success,
+    /// A failure that has nothing to do with the pace.
+    Refused,
+    Throttled(Option<Duration>),
+    SlotBusy(Option<Duration>),
+    /// The hub failed, or could not be reached.
+    Failed,
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reason {
+    RateLimit,
+    Slot,
+    Outage,
+}
+
+/// What a call waits for, and when it checks again.
+type Wait = (Reason, Instant);
+
+/// A call that cannot be sent before its deadline: what it waits for, how long it would, and the rate limit in calls
+/// a minute.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Late {
+    pub(crate) reason: Reason,
+    pub(crate) wait: Duration,
+    pub(crate) rate: Option<f64>,
+}
+
+/// What decides about a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) class: Class,
+    pub(crate) is_query: bool,
+    /// The id of the job that is created and runs at once.
+    pub(crate) creates: Option<&'a str>,
+    /// It belongs to an operation of which a call was sent before.
+    pub(crate) goes_first: bool,
+    pub(crate) breaker: BreakerSettings,
+}
+
+/// A call on its way to the hub.
+#[derive(Debug)]
+pub(crate) struct Call<'p> {
+    pace: &'p Pace,
+    subject: Subject<'p>,
+    /// Its place in the line of its class.
+    place: Option<f64>,
+    has_slot: bool,
+    /// The index under which it is counted as waiting.
+    waits_in: Option<usize>,
+    has_reported_slot_wait: bool,
+    sent: Option<Sent>,
+}
+
+impl Pace {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let now = Instant::now();
+        let meter = |documented: [u32; 2], rate| Meter::new(documented[0], rate, now);
+        let state = State {
+            meters: [meter(JOB_OPERATIONS, limits.operations), meter(QUERIES, limits.queries)],
+            slots: Slots::new(limits.slots, now),
+            breaker: Breaker::default(),
+            waiting: [0; 5],
+        };
+        Self { state: Mutex::new(state), changed: Notify::new(), devices: limits.devices }
+    }
+
+    /// Starts a call.
+    pub(crate) fn call<'p>(&'p self, subject: Subject<'p>) -> Call<'p> {
+        let (place, has_slot, waits_in, has_reported_slot_wait, sent) = (None, false, None, false, None);
+        Call { pace: self, subject, place, has_slot, waits_in, has_reported_slot_wait, sent }
+    }
+
+    /// Records that a job was seen to have ended: a create may take its slot.
+    pub(crate) fn record_job_end(&self, id: &str) {
+        if self.lock().slots.record_end(id, Instant::now()) {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Returns the time until a job is expected to end: by how long other jobs of this client ran, or by the
+    /// hub's rate for the devices that are left.
+    pub(crate) fn time_to_end(&self, id: &str, devices_left: u32) -> Option<Duration> {
+        let state = self.lock();
+        let expected = state.slots.time_to_end(id, Instant::now());
+        // Creates that wait for the end of this job try at that time: a read stays behind them.
+        let behind = if state.waiting[SLOT] > 0 { state.meters[0].interval() } else { Duration::ZERO };
+        let by_devices = || Some(Duration::from_secs_f64(f64::from(devices_left) / self.devices?));
+        expected.map(|time| time + behind).or_else(by_devices)
+    }
+
+    /// Returns the state of the pace.
+    pub(crate) fn snapshot(&self) -> Pacing {
+        let (state, now) = (self.lock(), Instant::now());
+        Pacing {
+            operations: state.meters[0].state(&state.waiting[..2], now),
+            queries: state.meters[1].state(&state.waiting[2..], now),
+            slots: state.slots.state(state.waiting[SLOT]),
+            is_outage: state.breaker.is_open(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs while it is locked, and no subscriber, which is the program's.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Sends a call, or returns what it waits for, and the time at which to check again.
+    fn check(&mut self, call: &mut Call<'_>, slot: Option<Instant>, now: Instant) -> Result<(), Wait> {
+        let Subject { class, is_query, creates, goes_first, breaker } = call.subject;
+        if let (Some(id), Some(_), false) = (creates, slot, call.has_slot) {
+            let delay = self.meters[0].delay(class, None, now);
+            self.slots.take(id, delay, now).map_err(|next| (Reason::Slot, next))?;
+            call.has_slot = true;
+        }
+        let meter = &mut self.meters[usize::from(is_query)];
+        if self.breaker.is_open() {
+            // The lines stand still. A probe is no burst, whatever its place.
+            meter.time = meter.time.max(now);
+            self.breaker.take_probe(&breaker, now).map_err(|next| (Reason::Outage, next))?;
+        } else {
+            let delay = meter.place(class, &mut call.place, goes_first, now);
+            if !delay.is_zero() {
+                return Err((Reason::RateLimit, now + delay));
+            }
+        }
+        call.sent = Some(meter.send(class, now));
+        (call.place, call.subject.goes_first) = (None, true);
+        Ok(())
+    }
+
+    /// Counts a call as waiting under this index, or no longer.
+    fn count(&mut self, call: &mut Call<'_>, waits_in: Option<usize>) {
+        if let Some(index) = std::mem::replace(&mut call.waits_in, waits_in) {
+            self.waiting[index] -= 1;
+        }
+        if let Some(index) = waits_in {
+            self.waiting[index] += 1;
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Waits until the call may be sent. One that was rejected keeps its place.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be sent before its deadline. That is returned at once if the rate limit says so.
+    pub(crate) async fn admit(&mut self, deadlines: Deadlines) -> Result<(), Late> {
+        let mut until = None;
+        loop {
+            // It is created before the state is read, so that it misses no change.
+            let changed = self.pace.changed.notified();
+            let next = {
+                let mut state = self.pace.lock();
+                let now = Instant::now();
+                if until.is_some_and(|until| now > until + LATE) {
+                    // It was not polled at its time: that place is lost.
+                    self.place = None;
+                }
+                let Err((reason, next)) = state.check(self, deadlines.slot, now) else {
+                    state.count(self, None);
+                    return Ok(());
+                };
+                let Subject { class, is_query, .. } = self.subject;
+                let is_rate = reason == Reason::RateLimit;
+                let deadline = if reason == Reason::Slot { deadlines.slot } else { deadlines.call };
+                let end = if is_rate { next + LEAST_LEFT } else { now };
+                if deadline.is_some_and(|deadline| end >= deadline) {
+                    let rate = state.meters[usize::from(is_query)].rate();
+                    return Err(Late { reason, wait: next - now, rate });
+                }
+                let line = 2 * usize::from(is_query) + class as usize;
+                state.count(self, Some(if reason == Reason::Slot { SLOT } else { line }));
+                // The rate may grow: half of a long wait is checked again.
+                let next = if is_rate && next - now > LATE { now + (next - now) / 2 } else { next };
+                deadline.map_or(next, |deadline| deadline.min(next))
+            };
+            self.report_slot_wait(deadlines.slot);
+            // Woken or not, the state decides.
+            drop(timeout_at(next, changed).await);
+            until = Some(next);
+        }
+    }
+
+    /// Records the hub's answer.
+    pub(crate) fn record(&mut self, answer: Answer) {
+        let Some(sent) = self.sent.take() else { return };
+        let Subject { is_query, creates, breaker, .. } = self.subject;
+        let (now, mut state) = (Instant::now(), self.pace.lock());
+        let outage = state.breaker.record(answer == Answer::Failed, &breaker, now);
+        match (answer, creates) {
+            (Answer::Throttled(_), _) => {}
+            (Answer::Success, Some(id)) => state.slots.record_created(id, now),
+            (Answer::SlotBusy(stated), Some(id)) => state.slots.record_busy(id, stated, now),
+            (_, Some(id)) if self.has_slot => state.slots.leave(id, now),
+            _ => {}
+        }
+        let meter = &mut state.meters[usize::from(is_query)];
+        let (mut pause, mut wakes) = (None, outage.is_some());
+        if let Answer::Throttled(stated) = answer {
+            let (place, new_pause) = meter.reject(sent, stated, now);
+            (self.place, pause) = (Some(place), new_pause.zip(meter.rate()));
+        } else {
+            wakes |= answer != Answer::Failed && meter.record_accepted(sent, now);
+            wakes |= std::mem::take(&mut self.has_slot);
+        }
+        drop(state);
+        if wakes {
+            self.pace.changed.notify_waiters();
+        }
+        if let Some((pause, rate)) = pause {
+            let pause_ms = pause.as_millis() as u64;
+            warn!(target: PACING, is_query, pause_ms, rate, "throttled: pausing all calls");
+        }
+        if let Some(begins) = outage {
+            let began = "the hub or the token endpoint is unreachable: sending one probe at a time";
+            warn!(target: PACING, "{}", if begins { began } else { "the hub answers again" });
+        }
+    }
+
+    /// Reports that a create waits for a slot, once, within the span of its operation.
+    fn report_slot_wait(&mut self, deadline: Option<Instant>) {
+        if self.waits_in != Some(SLOT) || std::mem::replace(&mut self.has_reported_slot_wait, true) {
+            return;
+        }
+        let SlotState { limit, running, waiting, is_full } = self.pace.snapshot().slots;
+        let longest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // A batch waits without a limit by default, which is a year: in a log it would look like an estimate.
+        let longest_s = longest.filter(|longest| *longest < LONGEST_SHOWN).map(|longest| longest.as_secs());
+        info!(target: PACING, slots = limit, running, is_full, waiting, longest_s, "waiting for a job slot");
+    }
+}
+
+impl Drop for Call<'_> {
+    /// Gives back what the call has not used.
+    fn drop(&mut self) {
+        let mut state = self.pace.lock();
+        state.count(self, None);
+        if let Some(place) = self.place {
+            let meter = &mut state.meters[usize::from(self.subject.is_query)];
+            meter.lines[self.subject.class as usize].give_back(place);
+        }
+        if let (Some(id), true) = (self.subject.creates, self.has_slot) {
+            state.slots.leave(id, Instant::now());
+            self.pace.changed.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,8 @@ impl Client {
 
     /// Cancels a job that is not running yet: [Cancel Scheduled Job][page].
     ///
+    /// For some seconds a read may still show the earlier status.
+    ///
     /// # Errors
     ///
     /// - [`Error::is_not_cancellable`] if the job is running or has ended.
@@ -111,6 +113,9 @@ impl Client {
     }
 
     /// Lists the rows of a job, one for each device: [Query jobs][page].
+    ///
+    /// Rows lag behind their job: some may be missing or pending after its end.
+    /// [`WaitForJob::report`](crate::WaitForJob::report) waits for them.
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
     #[doc(alias("queryDeviceJob", "DeviceJob"))]

@@ -11,7 +11,7 @@ use jobs_emulator::{Device, Emulator, Fault, Module, Route, When};
 use serde_json::json;
 
 use crate::support::clock::TEST_TIMEOUT;
-use crate::support::{AT_ONCE, client, reboot};
+use crate::support::{AT_ONCE, client, reboot, set_interval};
 
 /// Starts a hub with these devices and five slots, on which jobs end at once.
 async fn hub_with(devices: impl IntoIterator<Item = Device>) -> Emulator {
@@ -260,7 +260,7 @@ async fn row_that_comes_twice_does_not_stand_for_another_device() {
     let hub = hub_with(["a", "b"].map(Device::new)).await;
     let row = r#"{"deviceId":"a","status":"completed"}"#;
     let page = Fault::status(200).with_body(format!("[{row},{row}]"));
-    let requests = || stream::iter([("job", reboot().for_devices(["a", "b"]))]);
+    let requests = || stream::iter([("job", set_interval().for_devices(["a", "b"]))]);
     hub.inject(Route::QueryDevices, When::Next(1), page.clone());
     let mut results = client(&hub).run_jobs(requests()).rows_timeout(Duration::ZERO);
     let report = results.next().await.unwrap().1.unwrap();
@@ -269,7 +269,7 @@ async fn row_that_comes_twice_does_not_stand_for_another_device() {
 
     // With time the other row is waited for.
     hub.inject(Route::QueryDevices, When::Next(1), page);
-    let report = run(&client(&hub), "job", reboot().for_devices(["a", "b"])).await.unwrap();
+    let report = run(&client(&hub), "job", set_interval().for_devices(["a", "b"])).await.unwrap();
     assert_eq!((report.succeeded, report.outcome()), (2, JobOutcome::Succeeded));
 }
 

@@ -100,6 +100,18 @@ async fn page_that_cannot_be_read_does_not_hide_the_later_ones() {
 }
 
 #[tokio::test]
+async fn continuation_that_looks_like_a_credential_is_sent_back_as_it_came() {
+    let hub = quick_hub().await;
+    let token = "eyJ0b2tlbiI6InNpZz0xIn0";
+    let page = Fault::status(200).with_body("[").with_header("x-ms-continuation", token);
+    hub.inject(Route::QueryJobs, When::Next(1), page);
+    let jobs: Vec<_> = client(&hub).query_scheduled_jobs(JobFilter::default()).collect().await;
+    assert_eq!(hub.requests()[1].headers["x-ms-continuation"], token);
+    let [Err(page), ..] = &jobs[..] else { panic!("{jobs:?}") };
+    assert!(!format!("{page:?}").contains(token), "{page:?}");
+}
+
+#[tokio::test]
 async fn cycle_of_pages_that_cannot_be_read_ends() {
     let hub = quick_hub().await;
     let page = Fault::status(200).with_body("[").with_header("x-ms-continuation", "2");

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{Error, JobOutcome, WaitForJob};
+use jobs_api::{Error, JobId, JobOutcome, WaitForJob};
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Route, When};
 use serde_json::json;
 
 use crate::support::clock::FrozenClock;
-use crate::support::{AT_ONCE, builder, client, offline_fails_at_once, quick_hub, reboot, wait_for_end};
+use crate::support::{
+    AT_ONCE, builder, client, offline_fails_at_once, quick_hub, reboot, set_interval, wait_for_end,
+};
 
 /// A hub with a device that succeeds, one that answers 500 and one that is offline.
 async fn troubled_hub() -> Emulator {
@@ -73,7 +75,7 @@ fn queries(hub: &Emulator) -> usize {
 async fn hub_with_a_completed_job() -> (Emulator, WaitForJob<'static>) {
     let hub = Emulator::builder().devices(["a", "b"].map(Device::new)).pace(AT_ONCE).start().await;
     let client = client(&hub);
-    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    client.create_scheduled_job("job", &set_interval()).await.unwrap();
     wait_for_end(&client, "job").await;
     let wait =
         client.wait_for_job("job").poll_intervals(Duration::from_millis(1)..=Duration::from_millis(50));
@@ -132,6 +134,22 @@ async fn row_without_a_verdict_is_no_success_and_is_not_waited_for() {
         let report = wait.report().await.unwrap();
         assert_eq!((report.outcome(), queries(&hub)), (JobOutcome::Incomplete(Some(1)), 1), "{row}");
         assert_eq!(report.outcome().to_string(), "completed without the result of 1 device");
+    }
+}
+
+#[tokio::test]
+async fn row_without_a_type_and_an_answer_is_no_success_of_a_method() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    for (request, outcome) in
+        [(reboot(), JobOutcome::Incomplete(Some(1))), (set_interval(), JobOutcome::Succeeded)]
+    {
+        let id = JobId::unique("job").unwrap();
+        client.create_scheduled_job(&id, &request).await.unwrap();
+        let rows = page(r#"[{"deviceId":"pump-1","status":"completed"}]"#);
+        hub.inject(Route::QueryDevices, When::Next(1), rows);
+        let report = client.wait_for_job(&id).rows_timeout(Duration::ZERO).report().await.unwrap();
+        assert_eq!(report.outcome(), outcome);
     }
 }
 

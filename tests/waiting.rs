@@ -218,6 +218,15 @@ async fn job_that_stays_unknown_is_not_found_after_30_seconds() {
     assert!(wait.await.unwrap().unwrap_err().is_not_found());
 }
 
+#[tokio::test]
+async fn answers_without_a_status_do_not_prolong_the_wait_for_ever() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(r#"{"jobId":"job"}"#));
+    let wait = client(&hub).wait_for_job("job").not_found_after(Duration::ZERO).into_future();
+    let job = tokio::time::timeout(TEST_TIMEOUT, wait).await.unwrap().unwrap();
+    assert_eq!((job.id(), job.outcome(), get_count(&hub)), ("job", JobOutcome::Unknown, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn job_that_was_seen_may_be_unknown_for_a_while() {
     let clock = FrozenClock::new();

@@ -237,7 +237,7 @@ pub mod types {
         )]
         #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub running_count: ::std::option::Option<i32>,
-        /// The number of devices on which the job succeeded.
+        /// The number of devices that the job reached, whatever they answered.
         #[serde(
             rename = "succeededCount",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -302,7 +302,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub query_condition: ::std::option::Option<::std::string::String>,
-        /// The start, in UTC. A time in the past, or none, starts the job at once.
+        /// The start, in UTC, at most 168 hours ahead. A time in the past, or none, starts the job at once.
         #[serde(
             rename = "startTime",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -368,7 +368,7 @@ pub mod types {
         }
         /// Sets `startTime`.
         ///
-        /// The start, in UTC. A time in the past, or none, starts the job at once.
+        /// The start, in UTC, at most 168 hours ahead. A time in the past, or none, starts the job at once.
         #[must_use]
         pub fn with_start_time(
             mut self,
@@ -400,7 +400,7 @@ pub mod types {
             self
         }
     }
-    /// A job and its state. The response to a create call holds only `jobId`, `type` and `status`; that for an import or export job only `jobId` and the status `unknown`.
+    /// A job and its state. The response to a create call holds only `jobId`, `type` and `status`; that for an id that the hub does not know, or an import or export job, the status `unknown`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
@@ -430,7 +430,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_job_statistics: ::std::option::Option<DeviceJobStatistics>,
-        /// The time at which the job ended, in UTC; meaningless before.
+        /// The time at which the job ended, in UTC; before that, absent or a date in the year 9999.
         #[serde(
             rename = "endTime",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -1241,7 +1241,7 @@ pub mod types {
             )
         }
     }
-    /// The state of a job. `queued`, `enqueued` and `scheduled` precede `running`; `completed`, `failed` and `cancelled` are final. Import and export jobs are `unknown`.
+    /// The state of a job. `queued`, `enqueued` and `scheduled` precede `running`; `completed`, `failed` and `cancelled` are final. A job that the hub does not know, or does not show yet, is `unknown`; so are import and export jobs.
     ///
     /// Values are read case-insensitively. An unlisted value is kept unchanged.
     #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -1369,7 +1369,7 @@ pub mod types {
         fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
             ::schemars::json_schema!(
                 { "description" :
-                "The state of a job. `queued`, `enqueued` and `scheduled` precede `running`; `completed`, `failed` and `cancelled` are final. Import and export jobs are `unknown`.",
+                "The state of a job. `queued`, `enqueued` and `scheduled` precede `running`; `completed`, `failed` and `cancelled` are final. A job that the hub does not know, or does not show yet, is `unknown`; so are import and export jobs.",
                 "type" : "string", "examples" : ["unknown", "enqueued", "running",
                 "completed", "failed", "cancelled", "scheduled", "queued"], }
             )
@@ -1850,7 +1850,7 @@ impl Client {
     }
     /// Read a job: its definition, status and statistics
     ///
-    /// An unknown id is refused with 404002 (`JobNotFound`). An import or export job, which belongs to the older `/jobs` operations, has the status `unknown` and few other members. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    /// An id that the hub does not know, or a job that it does not show yet, some seconds after its creation, has the status and the type `unknown`, perhaps without its id. So has an import or export job, which belongs to the older `/jobs` operations. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
     ///
     /// Sends a `GET` request to `/jobs/v2/{id}`
     ///
@@ -1898,7 +1898,7 @@ impl Client {
     ///
     /// The response is short: the job's id, its type and the status `queued`. `GET` returns the whole job.
     ///
-    /// An id in use is refused with 409104 (`JobAlreadyExists`); more running jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    /// An id in use is refused with 409104 (`JobAlreadyExists`); more running and scheduled jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
     ///
     /// Sends a `PUT` request to `/jobs/v2/{id}`
     ///
@@ -1947,7 +1947,7 @@ impl Client {
     }
     /// Cancel a job that is not yet running
     ///
-    /// A running job is refused with 405102 (`OperationNotAllowedInCurrentState`), by design. The response for a job that has ended is not documented; the same is likely.
+    /// A job that is running or has ended is refused with 405102 (`OperationNotAllowedInCurrentState`), an unknown id with 404002 (`JobNotFound`).
     ///
     /// The request has no body, yet must carry a `Content-Length`: without one the hub's front end responds with 411 and HTML. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
     ///

@@ -106,11 +106,12 @@
 //!
 //! | subject | limit |
 //! |---|---|
-//! | job id | 1 to 64 ASCII letters, digits and `-` |
+//! | job id | 1 to 64 ASCII letters, digits and `-`; newer hubs reject upper case |
+//! | start | at most 168 hours ahead |
 //! | query condition | 8,192 characters |
 //! | payload of a method, and its answer | 128 KiB of JSON each |
 //! | tags, desired properties | 8 KiB and 32 KiB, checked by the hub alone; 10 levels |
-//! | concurrent jobs | 1 on free and S1, 5 on S2, 10 on S3; none on basic tiers |
+//! | concurrent jobs | 1 on free and S1, 5 on S2, 10 on S3; none on basic tiers. A scheduled job counts until it has run |
 //! | job operations | 100 a minute for each unit of S1 and S2, 5,000 of S3 |
 //! | history | 30 days |
 //!

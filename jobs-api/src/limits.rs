@@ -35,6 +35,8 @@ pub(crate) const LATEST_START: TimeDelta = TimeDelta::hours(168);
 pub(crate) const DEVICE_ID_LENGTH: RangeInclusive<usize> = 1..=128;
 /// Characters in the id of a device besides ASCII letters and digits.
 pub(crate) const DEVICE_ID_PUNCTUATION: &str = "-:.+%_#*?!(),=@;$'";
+/// The header with the token of the next page.
+pub(crate) const CONTINUATION: &str = "x-ms-continuation";
 /// Items on a page of a query.
 pub(crate) const PAGE_SIZE: RangeInclusive<u8> = 1..=100;
 /// Jobs that run or are scheduled at the same time, by tier.

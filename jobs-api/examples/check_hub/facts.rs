@@ -115,7 +115,7 @@ fn is_inconclusive(error: &Error) -> bool {
         || error.service().is_none_or(|service| matches!(service.status().as_u16(), 401 | 403))
 }
 
-/// Returns the reason of an error, without the hub's name and its message, which may name the principal.
+/// Returns the reason of an error, without the hub's name and its texts, which may name the principal or other jobs.
 pub(crate) fn words(error: &Error) -> String {
     match error {
         Error::Service(service) => {
@@ -128,6 +128,10 @@ pub(crate) fn words(error: &Error) -> String {
             None if transport.is_timeout() => "no response in time".to_owned(),
             None => "the connection ended".to_owned(),
         },
+        Error::UnreadableResponse(response) => {
+            format!("{} with a body that cannot be read", response.status().as_u16())
+        }
+        Error::UnreadableRow(_) => "a row that cannot be read".to_owned(),
         other => other.to_string(),
     }
 }

@@ -202,6 +202,8 @@ async fn interrupted_check_leaves_no_job_scheduled() {
 #[tokio::test]
 async fn report_has_neither_key_nor_token_nor_the_hubs_name() {
     let emulator = hub(HubBehavior::default()).await;
+    let page = Fault::status(200).with_body(emulator.host_name());
+    emulator.inject(Route::QueryJobs, When::Next(1), page);
     let mut target = Target::of_emulator(&emulator, &emulator.connection_string()).unwrap();
     target.host = Some(emulator.host_name().to_owned());
     let jobs = Jobs::new(target.client.clone()).unwrap();

@@ -9,8 +9,8 @@ use crate::jobs::devices;
 impl Client {
     /// Counts the devices that a condition selects, before a job for them is created: [Query twins][page].
     ///
-    /// The count is an estimate: the hub answers from an index that lags behind the twins by minutes, and a
-    /// job selects its devices when it starts. `*` counts all; a condition
+    /// The count is an estimate: the hub answers from an index that lags behind the twins by minutes, and has
+    /// deleted devices for 25 minutes and more; a job selects its devices when it starts. `*` counts all; a condition
     /// [on modules](crate::Condition::on_modules) counts modules. Throttled as a query.
     ///
     /// ```

@@ -29,7 +29,7 @@ impl Client {
     ///
     /// - [`Error::InvalidRequest`] if the id or the request breaks a rule of the service; nothing is sent.
     /// - [`Error::is_already_exists`] if the id is taken.
-    /// - [`Error::is_job_slot_busy`] if the hub runs as many jobs as its tier allows.
+    /// - [`Error::is_job_slot_busy`] if the hub has as many jobs as its tier allows, scheduled ones included.
     /// - [`Error::is_outcome_unknown`] if the job may exist although the call failed.
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/create-scheduled-job
@@ -90,10 +90,11 @@ impl Client {
 
     /// Cancels a job that is not running yet: [Cancel Scheduled Job][page].
     ///
+    /// For some seconds a read may still show the earlier status.
+    ///
     /// # Errors
     ///
-    /// - [`Error::is_not_cancellable`] if the job is running, by design; most likely also if it has ended,
-    ///   which is not documented.
+    /// - [`Error::is_not_cancellable`] if the job is running or has ended.
     /// - [`Error::is_not_found`] if the hub does not know the id.
     /// - [`Error::is_outcome_unknown`] if the job may have been cancelled although the call failed.
     ///
@@ -112,6 +113,9 @@ impl Client {
     }
 
     /// Lists the rows of a job, one for each device: [Query jobs][page].
+    ///
+    /// Rows lag behind their job: some may be missing or pending after its end.
+    /// [`WaitForJob::report`](crate::WaitForJob::report) waits for them.
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
     #[doc(alias("queryDeviceJob", "DeviceJob"))]

@@ -31,7 +31,7 @@ impl Client {
     }
 
     /// Returns a client that shares everything with this one except the duration of an attempt: see
-    /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout).
+    /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout). With zero no request is sent.
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
         Self::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() })
     }

@@ -11,6 +11,8 @@ use crate::runtime::Timestamp;
 
 /// Opening braces of a message at which a nested error is looked for.
 const TRIED_BRACES: usize = 16;
+/// The label of a tracking id in a text.
+const TRACKING_ID: &str = "Tracking ID:";
 
 /// The content of an error body.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -71,7 +73,8 @@ impl ErrorBody {
         body
     }
 
-    /// Parses `ErrorCode:<name or six digits>;<text>`, whose text may contain another error as JSON.
+    /// Parses `ErrorCode:<name or six digits>;<text>`, whose text may contain another error as JSON, or the
+    /// tracking id on a line of its own.
     fn from_message(text: &str) -> Self {
         let mut body = Self::default();
         let mut fields: Vec<&str> = text.split(';').collect();
@@ -85,6 +88,8 @@ impl ErrorBody {
             }
             None => text.to_owned(),
         };
+        let tracking = text.lines().find(|line| strip_prefix_ignore_case(line, TRACKING_ID).is_some());
+        (body.tracking_id, body.timestamp) = tracking.map(parse_tracking).unwrap_or_default();
         match split_nested(&text) {
             Some((message, cause)) => Self { message, cause: Some(Box::new(cause)), ..body },
             None => Self { message: text, ..body },
@@ -112,7 +117,7 @@ fn split_nested(text: &str) -> Option<(String, ErrorBody)> {
 
 /// Parses `[Tracking ID:]<id>[-TimeStamp:<time>]`; the time is `MM/dd/yyyy HH:mm:ss` in UTC, or RFC 3339.
 fn parse_tracking(text: &str) -> (Option<String>, Option<Timestamp>) {
-    let rest = strip_prefix_ignore_case(text, "Tracking ID:").unwrap_or(text);
+    let rest = strip_prefix_ignore_case(text, TRACKING_ID).unwrap_or(text);
     let (id, timestamp) = rest.split_once("-TimeStamp:").unwrap_or((rest, ""));
     let id = Some(id.trim().to_owned()).filter(|id| !id.is_empty());
     let timestamp = match chrono::NaiveDateTime::parse_from_str(timestamp.trim(), "%m/%d/%Y %H:%M:%S") {

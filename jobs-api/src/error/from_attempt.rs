@@ -12,6 +12,7 @@ use super::text::KEPT_BODY;
 use super::transport::TransportError;
 use super::unreadable_response::UnreadableResponse;
 use crate::auth::{AccessToken, REDACTED};
+use crate::limits::CONTINUATION;
 use crate::runtime::attempt::{Exchange, ReceivedResponse};
 
 impl Error {
@@ -92,11 +93,15 @@ fn reason_of_refusal<E>(error: GeneratedError<E>) -> String {
 }
 
 /// Removes tokens from the headers and from the part of the body that is kept.
+///
+/// The token of the next page may look like one of a credential, and is sent back as it is: `Debug` hides it.
 fn redact(mut response: ReceivedResponse, token: &AccessToken) -> ReceivedResponse {
     response.body.truncate(KEPT_BODY);
     response.body = token.redact_body(response.body);
-    for value in response.headers.values_mut() {
-        if let Some(text) = token.redact_text(&String::from_utf8_lossy(value.as_bytes())) {
+    for (name, value) in &mut response.headers {
+        if name == CONTINUATION {
+            value.set_sensitive(true);
+        } else if let Some(text) = token.redact_text(&String::from_utf8_lossy(value.as_bytes())) {
             *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(REDACTED));
         }
     }

@@ -202,8 +202,7 @@ impl Error {
             || self.has_code(&ErrorCode::DeviceJobAlreadyExists)
     }
 
-    /// Returns true if the job is in a state in which it cannot be cancelled: running, or most likely
-    /// ended.
+    /// Returns true if the job is in a state in which it cannot be cancelled: running or ended.
     pub fn is_not_cancellable(&self) -> bool {
         self.has_code(&ErrorCode::OperationNotAllowedInCurrentState)
     }

@@ -205,7 +205,12 @@ impl DeviceJob {
     /// # }
     /// ```
     pub fn is_success(&self) -> bool {
-        let is_method = self.job_type == Some(JobType::ScheduleDeviceMethod);
+        self.is_success_of(None)
+    }
+
+    /// Returns true like [`is_success`](Self::is_success), for a row of a job of this type, which the row may leave out.
+    pub(crate) fn is_success_of(&self, job_type: Option<&JobType>) -> bool {
+        let is_method = self.job_type.as_ref().or(job_type) == Some(&JobType::ScheduleDeviceMethod);
         let status = self.method_response().and_then(|response| response.status);
         self.status == Some(DeviceJobStatus::Completed)
             && status.map_or(!is_method, |status| (200..300).contains(&status))

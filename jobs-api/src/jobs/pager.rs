@@ -15,12 +15,10 @@ use super::read::record_state;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse, QuerySpecification};
-use crate::limits::{PAGE_SIZE, is_job_id};
+use crate::limits::{CONTINUATION, PAGE_SIZE, is_job_id};
 use crate::pipeline::{Pipeline, Response, Scope};
 use crate::runtime::{Rows, UnreadableRow};
 
-/// The header with the token of the next page.
-const CONTINUATION: &str = "x-ms-continuation";
 /// Bytes of the largest item: payload and answer of a method, condition, twin patch, and their escapes.
 const ITEM_SIZE: usize = 512 * 1024;
 /// Bytes of a page besides its items.

@@ -135,8 +135,7 @@ impl Operation<'_> {
         self.close(error, conclusion)
     }
 
-    /// Reads once, after a pause. Returns the time
-    /// that the hub asks to wait if nothing can be concluded yet.
+    /// Reads once, after a pause. Returns the time that the hub asks to wait if nothing can be concluded yet.
     async fn look<T, E>(
         &mut self,
         pause: Duration,

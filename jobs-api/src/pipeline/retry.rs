@@ -135,10 +135,10 @@ impl RetryPolicy {
         self
     }
 
-    /// Waits up to this long for a job to end when the hub runs as many as its tier allows.
+    /// Waits up to this long for a job to end when the hub has as many as its tier allows, scheduled ones included.
     ///
-    /// Off by default, since a call would take minutes: the error then answers true to
-    /// [`is_job_slot_busy`](Error::is_job_slot_busy). Creates that wait try one at a time: when a job of this client
+    /// Off by default, since a call would take minutes: the error's
+    /// [`is_job_slot_busy`](Error::is_job_slot_busy) is then true. Creates that wait try one at a time: when a job of this client
     /// was seen to end or is expected to have ended, and otherwise rarely. Tries do not count as attempts.
     /// [Without pacing](crate::ClientBuilder::without_pacing) each create waits 5 to 60 seconds between its
     /// own. The time runs from the start of the operation and replaces a shorter

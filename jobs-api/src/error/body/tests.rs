@@ -74,6 +74,14 @@ fn semicolon_text_is_parsed_with_a_name_or_digits() {
 }
 
 #[test]
+fn tracking_id_is_read_from_a_text_of_several_lines() {
+    let text = format!("ErrorCode:JobQuotaExceeded;Error: 403\nMessage: full\nTracking ID: {ID}");
+    let read = ErrorBody::parse(&text);
+    assert_eq!((read.code, read.tracking_id.as_deref()), (Some(ErrorCode::JobQuotaExceeded), Some(ID)));
+    assert!(read.message.starts_with("Error: 403\nMessage: full"), "{}", read.message);
+}
+
+#[test]
 fn json_that_is_no_error_stays_in_the_message() {
     let quoted = r#"ErrorCode:ArgumentInvalid;invalid patch {"a":1} at line 3"#;
     assert_eq!(ErrorBody::parse(quoted).message, r#"invalid patch {"a":1} at line 3"#);

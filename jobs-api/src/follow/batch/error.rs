@@ -38,17 +38,19 @@ pub struct BatchError {
 
 /// A job of a batch that has no report, and the reason.
 ///
-/// The job may have run, whatever the error: reading its report may fail too. Its devices make another request, under
-/// another id, if the same batch is not to be repeated. Read the job before:
+/// The job may have run, whatever the error: reading its report may fail too. Repeating the same batch is safe. Its
+/// devices make another request, under another id, only if the job does not exist:
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client, error: jobs_api::BatchError) {
 /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 ///
 /// let mut devices = Vec::new();
-/// // A creation whose outcome is unknown may still take effect.
-/// for failure in error.failures().filter(|failure| !failure.error.is_outcome_unknown()) {
-///     let job = client.get_scheduled_job(&failure.job_id).await;
+/// // A creation whose outcome is unknown may still take effect; a job that the hub accepted may run unseen.
+/// let may_run = |error: &jobs_api::Error| error.is_outcome_unknown() || error.is_not_found();
+/// for failure in error.failures().filter(|failure| !may_run(&failure.error)) {
+///     // Unlike a single read, a wait allows for the time until the hub shows a job.
+///     let job = client.wait_for_job(&failure.job_id).await;
 ///     if job.is_err_and(|error| error.is_not_found()) {
 ///         devices.extend(&failure.devices);
 ///     }

@@ -133,7 +133,7 @@ impl JobReport {
 
     fn add(&mut self, row: &DeviceJob) {
         self.devices += 1;
-        self.succeeded += u64::from(row.is_success());
+        self.succeeded += u64::from(row.is_success_of(self.job.type_.as_ref()));
         let status = row.status.as_ref().map_or("unknown", |status| status.as_str());
         self.uncategorized += count(&mut self.by_status, status, 1);
         if let Some(code) = row.error.as_ref().and_then(|error| error.code.as_deref()) {

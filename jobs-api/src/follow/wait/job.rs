@@ -30,7 +30,8 @@ use crate::limits::is_job_id;
 /// growing intervals: of half a second to 10 seconds, or as [set](Self::poll_intervals). A job that is scheduled for
 /// later is polled every 10 minutes, and a second before its start. The hub does not show a
 /// job for some seconds after its creation: the wait goes on while the job is unknown for up to
-/// [30 seconds](Self::not_found_after).
+/// [30 seconds](Self::not_found_after). Answers without a status end it then with the outcome
+/// [`Unknown`](crate::JobOutcome::Unknown).
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {

@@ -8,10 +8,12 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
+use crate::jobs::outcome::JobOutcome;
 use crate::runtime::Timestamp;
 
 /// Consecutive polls that may fail, each after all of its retries.
 pub(super) const FAILED_POLLS: u32 = 5;
+
 /// The states of a job, as far as polls have shown them.
 pub(super) struct Observation {
     current: Option<JobResponse>,
@@ -44,7 +46,12 @@ impl Observation {
     /// changed.
     pub(super) fn add(&mut self, result: Result<Option<JobResponse>, Error>) -> bool {
         match result {
-            Ok(Some(job)) => return self.add_state(job),
+            Ok(Some(job)) if job.outcome() != JobOutcome::Unknown => return self.add_state(job),
+            // An answer without a status says nothing about the job.
+            Ok(Some(_)) => {
+                self.add_unknown();
+                self.is_final = self.ends_if_unknown();
+            }
             Ok(None) => self.add_unknown(),
             Err(error) if error.is_not_found() => {
                 self.add_unknown();

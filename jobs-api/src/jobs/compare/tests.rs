@@ -180,6 +180,7 @@ fn twin_patch_is_compared_by_what_it_writes() {
             ("/updateTwin/tags", json!({ "b": { "c": [1, 2] } })),
             ("/updateTwin/properties", json!({ "desired": { "a": null } })),
             ("/updateTwin", Value::Null),
+            ("/updateTwin", json!({ "deviceId": null, "etag": "*", "tags": null })),
         ],
     );
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::draws::{Operation, Settings};
 use super::faults::{Answer, Cut, Kind};
 use super::hub::{Author, EffectKind, Fate, Hub};
-use super::scenario::{Call, JOB, KEY, Returned, is_cancelled};
+use super::scenario::{Call, Failure, JOB, KEY, Returned, is_cancelled};
 use super::server::{Request, State};
 
 /// The resolution of Tokio's timers.
@@ -168,7 +168,10 @@ fn check_retry_after(call: &Call) -> Result<(), String> {
     }
     for (request, next) in call.requests.iter().zip(call.requests.iter().skip(1)) {
         if let (Some((status, answered)), Some(wait)) = (request.answered, request.retry_after) {
-            ensure(next.received >= answered + wait, || {
+            // The time of an attempt may run out in the tick in which its answer is written.
+            let is_late = next.received < answered + TICK
+                && matches!(&call.result, Err(Failure::Call(error)) if is_timeout(error));
+            ensure(is_late || next.received >= answered + wait, || {
                 format!("a request {:?} after a {status} that asks for {wait:?}", next.received - answered)
             })?;
         }
@@ -282,6 +285,8 @@ fn check_failure(call: &Call, error: &Error, state: &State, client: &Client) -> 
         // A request may also run out of time, or meet a closed connection, before it arrives.
         let is_open = call.hung_connections > 0
             || attempt_number(error) as usize > call.attempts().count()
+            // The last answer was written in the tick in which its time ran out.
+            || is_timeout(error)
             || call.attempts().any(is_open)
             // It is the job's likeness that is not known.
             || may_exist(call, state);
@@ -343,6 +348,10 @@ fn is_knowable(call: &Call, settings: &Settings, hub: &Hub) -> bool {
         _ => is_datable && hub.is_comparable(JOB) && job.author == Author::Call(call.number),
     };
     end.saturating_duration_since(last) >= READING_TIME && is_settled(end - READING_TIME)
+}
+
+fn is_timeout(error: &Error) -> bool {
+    matches!(error, Error::Transport(error) if error.is_timeout())
 }
 
 /// Returns the number of the attempt that an error is about.

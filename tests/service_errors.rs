@@ -1,5 +1,7 @@
 //! Errors that the hub returns, and the predicates that recognise them.
 
+use std::time::Duration;
+
 use jobs_api::types::JobStatus;
 use jobs_api::{ClientBuilder, Error};
 
@@ -37,7 +39,7 @@ async fn unknown_job_is_not_found() {
     for error in [
         client.get_scheduled_job("none").await.unwrap_err(),
         client.job_report("none").await.unwrap_err(),
-        client.wait_for_job("none").await.unwrap_err(),
+        client.wait_for_job("none").not_found_after(Duration::ZERO).await.unwrap_err(),
     ] {
         let Error::JobNotFound { job_id, request_id } = &error else { panic!("{error}") };
         assert!(error.is_not_found() && !error.is_retryable(), "{error}");

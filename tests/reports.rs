@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{Error, JobId, JobOutcome, WaitForJob};
+use jobs_api::{Error, JobId, JobOutcome, RetryPolicy, WaitForJob};
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Route, When};
 use serde_json::json;
 
@@ -73,8 +73,17 @@ fn queries(hub: &Emulator) -> usize {
 
 /// A hub on which the job `job` has completed on two devices, and a wait for it that polls often.
 async fn hub_with_a_completed_job() -> (Emulator, WaitForJob<'static>) {
+    completed_job(RetryPolicy::default()).await
+}
+
+/// Like [`hub_with_a_completed_job`], with a client that retries nothing.
+async fn hub_with_a_completed_job_unretried() -> (Emulator, WaitForJob<'static>) {
+    completed_job(RetryPolicy::none()).await
+}
+
+async fn completed_job(retry: RetryPolicy) -> (Emulator, WaitForJob<'static>) {
     let hub = Emulator::builder().devices(["a", "b"].map(Device::new)).pace(AT_ONCE).start().await;
-    let client = client(&hub);
+    let client = client(&hub).with_retry(retry);
     client.create_scheduled_job("job", &set_interval()).await.unwrap();
     wait_for_end(&client, "job").await;
     let wait =
@@ -172,8 +181,36 @@ async fn page_of_rows_that_cannot_be_read_is_missing_without_the_others() {
 
     let (hub, wait) = hub_with_a_completed_job().await;
     hub.inject(Route::QueryDevices, When::Next(1), page("[{"));
-    let error = wait.report().await.unwrap_err();
+    let error = wait.rows_timeout(Duration::ZERO).report().await.unwrap_err();
     assert!(matches!(error, Error::UnreadableResponse(_)), "nothing of it can be read: {error}");
+}
+
+#[tokio::test]
+async fn first_read_of_the_rows_that_fails_is_repeated() {
+    for fault in [page(r#"[{"deviceId":"a","sta"#), Fault::status(500), Fault::ResetBefore] {
+        let (hub, wait) = hub_with_a_completed_job_unretried().await;
+        hub.inject(Route::QueryDevices, When::Next(2), fault);
+        let report = wait.report().await.unwrap();
+        assert_eq!((report.outcome(), queries(&hub)), (JobOutcome::Succeeded, 3));
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_never_read_are_an_error_at_the_rows_timeout() {
+    for fault in [page("[{"), Fault::status(500)] {
+        let (hub, wait) = hub_with_a_completed_job_unretried().await;
+        hub.inject(Route::QueryDevices, When::Every(1), fault);
+        wait.rows_timeout(Duration::from_millis(100)).report().await.unwrap_err();
+        assert!(queries(&hub) >= 3);
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_refused_are_read_once() {
+    let (hub, wait) = hub_with_a_completed_job_unretried().await;
+    hub.inject(Route::QueryDevices, When::Every(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let error = wait.report().await.unwrap_err();
+    assert_eq!((error.status().unwrap().as_u16(), queries(&hub)), (403, 1));
 }
 
 #[tokio::test(start_paused = true)]

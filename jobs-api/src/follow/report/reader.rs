@@ -41,7 +41,7 @@ impl Default for ReportReader {
 
 impl ReportReader {
     /// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
-    /// time is over: once more at its end.
+    /// time is over: once more at its end. Returns the error of the last read if none succeeded.
     pub(in crate::follow) async fn read(
         &self,
         client: &Client,
@@ -49,15 +49,16 @@ impl ReportReader {
         job: &JobResponse,
     ) -> Result<JobReport, Error> {
         let mut timer = PollTimer::start(Some(self.timeout), &self.intervals);
-        let (mut report, mut is_complete) = self.read_once(client, id, job).await?;
-        while !is_complete && job.outcome().is_final() && !timer.is_expired() {
+        let mut latest = self.read_once(client, id, job).await;
+        while may_improve(&latest) && job.outcome().is_final() && !timer.is_expired() {
             timer.sleep(Duration::ZERO, None).await;
+            let next = self.read_once(client, id, job).await;
             // If it fails, the previous report says what is missing.
-            if let Ok(next) = self.read_once(client, id, job).await {
-                (report, is_complete) = next;
+            if next.is_ok() || latest.is_err() {
+                latest = next;
             }
         }
-        Ok(report)
+        latest.map(|(report, _)| report)
     }
 
     /// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
@@ -82,6 +83,14 @@ impl ReportReader {
             Some(error) if sums.report.devices == 0 => Err(error),
             _ => Ok(sums.finish(&self.listed)),
         }
+    }
+}
+
+/// Returns true if another read may find more rows, or succeed where this one failed.
+fn may_improve(read: &Result<(JobReport, bool), Error>) -> bool {
+    match read {
+        Ok((_, is_complete)) => !is_complete,
+        Err(error) => error.is_retryable() || matches!(error, Error::UnreadableResponse(_)),
     }
 }
 

@@ -121,6 +121,32 @@ async fn rows_that_never_come_are_no_success() {
 }
 
 #[tokio::test]
+async fn row_that_comes_twice_counts_once() {
+    let row = r#"{"deviceId":"a","status":"completed"}"#;
+    let twice = page(&format!("[{row},{row}]"));
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), twice.clone());
+    let report = wait.rows_timeout(Duration::ZERO).report().await.unwrap();
+    assert_eq!((report.devices, report.succeeded, report.by_status["completed"]), (1, 1, 1));
+    assert_eq!(report.outcome(), JobOutcome::Incomplete(Some(1)));
+
+    // With time the row of the other device is waited for.
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), twice);
+    let report = wait.report().await.unwrap();
+    assert_eq!((report.outcome(), report.devices, queries(&hub)), (JobOutcome::Succeeded, 2, 2));
+}
+
+#[tokio::test]
+async fn rows_of_two_modules_of_a_device_count_twice() {
+    let (hub, wait) = hub_with_a_completed_job().await;
+    let row = |module| format!(r#"{{"deviceId":"a","moduleId":"{module}","status":"completed"}}"#);
+    hub.inject(Route::QueryDevices, When::Next(1), page(&format!("[{},{}]", row("m"), row("n"))));
+    let report = wait.report().await.unwrap();
+    assert_eq!((report.outcome(), report.devices, queries(&hub)), (JobOutcome::Succeeded, 2, 1));
+}
+
+#[tokio::test]
 async fn failure_in_a_row_that_lags_is_reported() {
     let (hub, wait) = hub_with_a_completed_job().await;
     hub.inject(Route::QueryDevices, When::Next(1), page(r#"[{"deviceId":"a","status":"completed"}]"#));

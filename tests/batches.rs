@@ -238,6 +238,19 @@ async fn error_of_a_job_does_not_end_the_others() {
 }
 
 #[tokio::test]
+async fn refusals_of_a_batch_have_one_name() {
+    let hub = hub_with_slots(1, Duration::ZERO).await;
+    let no_method = JobRequest::device_method(CloudToDeviceMethod::new(""), "*");
+    let late = reboot().starting_at(Utc::now() + TimeDelta::hours(169));
+    let results = results(batch(&client(&hub), [("a".into(), no_method), ("b".into(), late)])).await;
+    for (id, field) in [("a", "cloudToDeviceMethod.methodName"), ("b", "startTime")] {
+        let error = results[id].as_ref().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("run_jobs of {id} was not sent: {field} ")), "{error}");
+    }
+    assert!(hub.requests().iter().all(|request| request.method == "GET"));
+}
+
+#[tokio::test]
 async fn transient_failures_do_not_reach_the_results() {
     let hub = hub_with_slots(5, Duration::from_millis(20)).await;
     hub.inject(Route::Any, When::Every(4), Fault::status(503));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{Error, JobId, JobOutcome, WaitForJob};
+use jobs_api::{Error, JobId, JobOutcome, RetryPolicy, WaitForJob};
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Route, When};
 use serde_json::json;
 
@@ -73,8 +73,17 @@ fn queries(hub: &Emulator) -> usize {
 
 /// A hub on which the job `job` has completed on two devices, and a wait for it that polls often.
 async fn hub_with_a_completed_job() -> (Emulator, WaitForJob<'static>) {
+    completed_job(RetryPolicy::default()).await
+}
+
+/// Like [`hub_with_a_completed_job`], with a client that retries nothing.
+async fn hub_with_a_completed_job_unretried() -> (Emulator, WaitForJob<'static>) {
+    completed_job(RetryPolicy::none()).await
+}
+
+async fn completed_job(retry: RetryPolicy) -> (Emulator, WaitForJob<'static>) {
     let hub = Emulator::builder().devices(["a", "b"].map(Device::new)).pace(AT_ONCE).start().await;
-    let client = client(&hub);
+    let client = client(&hub).with_retry(retry);
     client.create_scheduled_job("job", &set_interval()).await.unwrap();
     wait_for_end(&client, "job").await;
     let wait =
@@ -109,6 +118,32 @@ async fn rows_that_never_come_are_no_success() {
         assert_eq!(report.outcome(), JobOutcome::Incomplete(Some(u32::try_from(missing).unwrap())), "{rows}");
         assert!(queries(&hub) >= 3, "{rows}");
     }
+}
+
+#[tokio::test]
+async fn row_that_comes_twice_counts_once() {
+    let row = r#"{"deviceId":"a","status":"completed"}"#;
+    let twice = page(&format!("[{row},{row}]"));
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), twice.clone());
+    let report = wait.rows_timeout(Duration::ZERO).report().await.unwrap();
+    assert_eq!((report.devices, report.succeeded, report.by_status["completed"]), (1, 1, 1));
+    assert_eq!(report.outcome(), JobOutcome::Incomplete(Some(1)));
+
+    // With time the row of the other device is waited for.
+    let (hub, wait) = hub_with_a_completed_job().await;
+    hub.inject(Route::QueryDevices, When::Next(1), twice);
+    let report = wait.report().await.unwrap();
+    assert_eq!((report.outcome(), report.devices, queries(&hub)), (JobOutcome::Succeeded, 2, 2));
+}
+
+#[tokio::test]
+async fn rows_of_two_modules_of_a_device_count_twice() {
+    let (hub, wait) = hub_with_a_completed_job().await;
+    let row = |module| format!(r#"{{"deviceId":"a","moduleId":"{module}","status":"completed"}}"#);
+    hub.inject(Route::QueryDevices, When::Next(1), page(&format!("[{},{}]", row("m"), row("n"))));
+    let report = wait.report().await.unwrap();
+    assert_eq!((report.outcome(), report.devices, queries(&hub)), (JobOutcome::Succeeded, 2, 1));
 }
 
 #[tokio::test]
@@ -172,8 +207,36 @@ async fn page_of_rows_that_cannot_be_read_is_missing_without_the_others() {
 
     let (hub, wait) = hub_with_a_completed_job().await;
     hub.inject(Route::QueryDevices, When::Next(1), page("[{"));
-    let error = wait.report().await.unwrap_err();
+    let error = wait.rows_timeout(Duration::ZERO).report().await.unwrap_err();
     assert!(matches!(error, Error::UnreadableResponse(_)), "nothing of it can be read: {error}");
+}
+
+#[tokio::test]
+async fn first_read_of_the_rows_that_fails_is_repeated() {
+    for fault in [page(r#"[{"deviceId":"a","sta"#), Fault::status(500), Fault::ResetBefore] {
+        let (hub, wait) = hub_with_a_completed_job_unretried().await;
+        hub.inject(Route::QueryDevices, When::Next(2), fault);
+        let report = wait.report().await.unwrap();
+        assert_eq!((report.outcome(), queries(&hub)), (JobOutcome::Succeeded, 3));
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_never_read_are_an_error_at_the_rows_timeout() {
+    for fault in [page("[{"), Fault::status(500)] {
+        let (hub, wait) = hub_with_a_completed_job_unretried().await;
+        hub.inject(Route::QueryDevices, When::Every(1), fault);
+        wait.rows_timeout(Duration::from_millis(100)).report().await.unwrap_err();
+        assert!(queries(&hub) >= 3);
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_refused_are_read_once() {
+    let (hub, wait) = hub_with_a_completed_job_unretried().await;
+    hub.inject(Route::QueryDevices, When::Every(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let error = wait.report().await.unwrap_err();
+    assert_eq!((error.status().unwrap().as_u16(), queries(&hub)), (403, 1));
 }
 
 #[tokio::test(start_paused = true)]

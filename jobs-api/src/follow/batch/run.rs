@@ -144,7 +144,8 @@ impl<'a> RunJobs<'a> {
         self
     }
 
-    /// Limits the wait of each report for rows that lag behind the job, 30 seconds by default: see [`JobReport`].
+    /// Limits the wait of each report for rows that lag behind the job or cannot be read, 30 seconds by default: see
+    /// [`JobReport`].
     pub fn rows_timeout(mut self, timeout: Duration) -> Self {
         self.runner.rows_timeout = timeout;
         self

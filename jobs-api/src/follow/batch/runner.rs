@@ -15,8 +15,13 @@ use crate::error::Error;
 use crate::follow::report::JobReport;
 use crate::follow::report::reader::ReportReader;
 use crate::follow::wait::settings::Settings;
+use crate::generated::types::JobRequest;
 use crate::jobs::compare::Likeness;
+use crate::jobs::validate::check_start;
 use crate::limits::is_job_id;
+
+/// The operation that refusals name.
+const OPERATION: &str = "run_jobs";
 
 /// Runs the jobs of a batch.
 #[derive(Clone)]
@@ -66,11 +71,18 @@ impl Runner {
     /// Creates the job unless it exists, waits for its end, and reads its report.
     async fn run_job(&self, job: &Job, start: Start, id: &str) -> Result<JobReport, Error> {
         if self.is_missing(job, start).await? {
-            self.client.ensure_scheduled_job(id, &job.to_request()).await?;
+            self.create(&job.to_request(), id).await?;
         }
         let (timeout, intervals, listed) = (self.rows_timeout, self.settings.intervals.clone(), job.listed());
         let job = self.client.wait_for_job(id).with_settings(self.settings.clone()).await?;
         ReportReader { timeout, intervals, listed }.read(&self.client, id, &job).await
+    }
+
+    async fn create(&self, request: &JobRequest, id: &str) -> Result<(), Error> {
+        check_start(request, self.client.hub_time())
+            .map_err(|error| error.in_operation(OPERATION, Some(id)))
+            .inspect_err(report_refusal)?;
+        self.client.ensure_scheduled_job(id, request).await.map(drop)
     }
 
     /// Returns true if the job is to be created.
@@ -91,8 +103,8 @@ impl Runner {
 fn refuse(number: usize, id: &str, error: Error) -> JobFailure {
     // An invalid id may be anything, such as a key by mistake: the number of the request names it.
     let (job_id, error) = match is_job_id(id) {
-        true => (id.to_owned(), error.in_operation("run_jobs", Some(id))),
-        false => (String::new(), error.with_target(format!("request {} of run_jobs", number + 1))),
+        true => (id.to_owned(), error.in_operation(OPERATION, Some(id))),
+        false => (String::new(), error.with_target(format!("request {} of {OPERATION}", number + 1))),
     };
     JobFailure { job_id, devices: Vec::new(), error }
 }

@@ -22,12 +22,17 @@ const CATEGORIES: usize = 100;
 /// A job and the sums over its rows, one row for each device.
 ///
 /// The hub writes the rows after it has counted the devices of the job. The report of a job that has ended is
-/// therefore read again, for up to 30 seconds, until each device has a row that is final. A report that takes
-/// longer to read is read once. [`without_result`](Self::without_result) says how many results are missing then,
-/// and the [`outcome`](Self::outcome) is no success.
+/// therefore read again, for up to 30 seconds, until each device has a row that is final; so is one whose rows
+/// cannot be read, for now or in part. A report that takes longer to read is read once.
+/// [`without_result`](Self::without_result) says how many results are missing then, and the
+/// [`outcome`](Self::outcome) is no success.
 ///
-/// The counts are exact, and the memory is bounded: the first 1,000 failed devices are named, and the first
-/// 100 statuses, error codes and answers are counted separately. List the rows for all of them:
+/// A row that the hub returns more than once counts once, as it came first. Rows are told apart by the ids of device
+/// and module, and only from the first million: beyond those a repeated row counts each time, as if it were of
+/// another device. Rows of modules without the id of the module cannot be told apart, and their report is no success.
+///
+/// The memory is bounded: the first 1,000 failed devices are named, and the first 100 statuses, error codes and
+/// answers are counted separately. List the rows for all of them:
 /// [`Client::query_device_jobs`](crate::Client::query_device_jobs).
 ///
 /// ```

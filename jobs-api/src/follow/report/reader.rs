@@ -1,6 +1,7 @@
 //! Reading the report of a job: again, while rows lag behind the job.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use crate::jobs::pager::Page;
 
 /// How long rows that lag behind their job are waited for by default.
 pub(in crate::follow) const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Rows of a report that are told apart, in some 20 MB.
+const DISTINCT_ROWS: usize = 1_000_000;
 
 /// How the report of a job is read.
 #[derive(Clone, Debug)]
@@ -41,7 +45,7 @@ impl Default for ReportReader {
 
 impl ReportReader {
     /// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
-    /// time is over: once more at its end.
+    /// time is over: once more at its end. Returns the error of the last read if none succeeded.
     pub(in crate::follow) async fn read(
         &self,
         client: &Client,
@@ -49,15 +53,16 @@ impl ReportReader {
         job: &JobResponse,
     ) -> Result<JobReport, Error> {
         let mut timer = PollTimer::start(Some(self.timeout), &self.intervals);
-        let (mut report, mut is_complete) = self.read_once(client, id, job).await?;
-        while !is_complete && job.outcome().is_final() && !timer.is_expired() {
+        let mut latest = self.read_once(client, id, job).await;
+        while may_improve(&latest) && job.outcome().is_final() && !timer.is_expired() {
             timer.sleep(Duration::ZERO, None).await;
+            let next = self.read_once(client, id, job).await;
             // If it fails, the previous report says what is missing.
-            if let Ok(next) = self.read_once(client, id, job).await {
-                (report, is_complete) = next;
+            if next.is_ok() || latest.is_err() {
+                latest = next;
             }
         }
-        Ok(report)
+        latest.map(|(report, _)| report)
     }
 
     /// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
@@ -85,9 +90,18 @@ impl ReportReader {
     }
 }
 
+/// Returns true if another read may find more rows, or succeed where this one failed.
+fn may_improve(read: &Result<(JobReport, bool), Error>) -> bool {
+    match read {
+        Ok((_, is_complete)) => !is_complete,
+        Err(error) => error.is_retryable() || matches!(error, Error::UnreadableResponse(_)),
+    }
+}
+
 /// The sums over the rows that were read so far.
 struct Sums<'a> {
     report: JobReport,
+    seen: SeenRows,
     final_rows: u64,
     /// The devices of the list that have no row.
     without_row: BTreeSet<&'a str>,
@@ -97,11 +111,14 @@ impl<'a> Sums<'a> {
     fn start(job: &JobResponse, listed: &'a Listed) -> Self {
         let report = JobReport { job: job.clone(), ..JobReport::default() };
         let without_row = listed.devices.iter().map(String::as_str).collect();
-        Self { report, final_rows: 0, without_row }
+        Self { report, seen: SeenRows::default(), final_rows: 0, without_row }
     }
 
     fn add(&mut self, page: &Page<DeviceJob>) {
         for row in &page.items {
+            if self.seen.is_repeated(row) {
+                continue;
+            }
             self.report.add(row);
             self.final_rows += u64::from(row.is_final());
             self.without_row.remove(row.id());
@@ -113,14 +130,12 @@ impl<'a> Sums<'a> {
 
     /// Returns the report, and true if each device that the hub counts has a final row.
     fn finish(self, listed: &Listed) -> (JobReport, bool) {
-        let Self { mut report, mut final_rows, without_row } = self;
+        let Self { mut report, final_rows, without_row, .. } = self;
         let counted = report.job.device_count().unwrap_or_default().into();
         let (mut expected, mut least) = (report.devices.max(counted), 0);
         if listed.selects_all {
             let (devices, without_row) = (listed.devices.len() as u64, without_row.len() as u64);
             (expected, least) = (expected.max(devices), without_row);
-            // A row that comes twice does not stand for another one.
-            final_rows = final_rows.min(devices - without_row);
         }
         let is_complete = final_rows + report.unreadable >= counted;
         report.without_result = expected.saturating_sub(report.succeeded + report.failed).max(least);
@@ -129,30 +144,76 @@ impl<'a> Sums<'a> {
     }
 }
 
+/// The rows that were read so far, by the hashes of their devices and modules.
+#[derive(Default)]
+struct SeenRows {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+}
+
+impl SeenRows {
+    /// Returns true if the row repeats one of the first million. Equal hashes could only turn a success into an
+    /// incomplete report.
+    fn is_repeated(&mut self, row: &DeviceJob) -> bool {
+        let hash = self.hasher.hash_one((&row.device_id, &row.module_id));
+        if self.hashes.len() < DISTINCT_ROWS {
+            !self.hashes.insert(hash)
+        } else {
+            self.hashes.contains(&hash)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generated::types::DeviceJobStatus;
 
     #[test]
     fn report_of_a_million_devices_is_small_and_counts_the_one_that_is_missing() {
         let job =
             r#"{"status":"completed","deviceJobStatistics":{"deviceCount":1000000,"succeededCount":900000}}"#;
         let job = serde_json::from_str(job).unwrap();
-        let row = |n| {
-            let status = if n == 0 { "failed" } else { "completed" };
-            let json = format!(r#"{{"deviceId":"device","status":"{status}"}}"#);
-            serde_json::from_str(&json).unwrap()
+        let row = |n: u32| DeviceJob {
+            device_id: Some(n.to_string()),
+            status: Some(if n.is_multiple_of(10) {
+                DeviceJobStatus::Failed
+            } else {
+                DeviceJobStatus::Completed
+            }),
+            ..DeviceJob::default()
         };
-        let page =
-            |rows| Page { items: (0..rows).map(row).collect(), unreadable: vec![], continuation: None };
         let listed = Listed::default();
         let mut sums = Sums::start(&job, &listed);
-        let (full, last) = (page(10), page(9));
-        (1..100_000).for_each(|_| sums.add(&full));
-        sums.add(&last);
+        let missing = 999_999;
+        for first in (0..1_000_000).step_by(100) {
+            let items = (first..first + 100).filter(|n| *n != missing).map(row).collect();
+            sums.add(&Page { items, unreadable: vec![], continuation: None });
+        }
         let (report, is_complete) = sums.finish(&listed);
         assert!(!is_complete);
         assert_eq!((report.devices, report.failed, report.without_result), (999_999, 100_000, 1));
         assert_eq!((report.failures.len(), report.by_status.len()), (1000, 2));
+    }
+
+    #[test]
+    fn rows_are_told_apart_by_device_and_module_up_to_a_million() {
+        let row = |device: &str, module: Option<&str>| DeviceJob {
+            device_id: Some(device.to_owned()),
+            module_id: module.map(str::to_owned),
+            ..DeviceJob::default()
+        };
+        let mut seen = SeenRows::default();
+        for (device, module) in
+            [("a", None), ("a", Some("m")), ("a", Some("n")), ("am", None), ("b", Some("m"))]
+        {
+            assert!(!seen.is_repeated(&row(device, module)), "{device} {module:?}");
+            assert!(seen.is_repeated(&row(device, module)), "{device} {module:?}");
+        }
+        let devices = seen.hashes.len()..DISTINCT_ROWS;
+        devices.for_each(|n| assert!(!seen.is_repeated(&row(&n.to_string(), None))));
+        assert!(!seen.is_repeated(&row("late", None)) && !seen.is_repeated(&row("late", None)));
+        assert!(seen.is_repeated(&row("a", None)));
+        assert_eq!(seen.hashes.len(), DISTINCT_ROWS, "memory is bounded");
     }
 }

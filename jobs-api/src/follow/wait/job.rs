@@ -77,8 +77,8 @@ impl<'a> WaitForJob<'a> {
         self
     }
 
-    /// Limits the wait of a [`report`](Self::report) for rows that lag behind the job, 30 seconds by default: see
-    /// [`JobReport`]. Zero reads the rows once.
+    /// Limits the wait of a [`report`](Self::report) for rows that lag behind the job or cannot be read, 30 seconds by
+    /// default: see [`JobReport`]. Zero reads the rows once.
     pub fn rows_timeout(mut self, timeout: Duration) -> Self {
         self.rows_timeout = timeout;
         self

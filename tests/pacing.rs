@@ -101,7 +101,9 @@ async fn call_that_would_wait_longer_than_its_deadline_fails_at_once() {
     let Error::DeadlineExceeded(reason) = &error else { panic!("{error}") };
     assert!(!reason.is_slot() && !reason.is_outage() && reason.wait().unwrap() > Duration::from_secs(50));
     assert!(error.is_throttled() && error.is_retryable() && !error.is_outcome_unknown());
-    assert!(error.to_string().contains(" s for the rate limit of 1 calls a minute, longer than"), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("create_scheduled_job of job was not sent: it would wait "), "{text}");
+    assert!(text.contains(" s for the rate limit of 1 calls a minute, longer than"), "{text}");
     assert_eq!(hub.requests().len(), 1);
 }
 
@@ -222,6 +224,11 @@ async fn call_in_an_outage_fails_at_its_deadline_and_not_before() {
     assert!(start.elapsed() >= Duration::from_millis(300));
     let Error::DeadlineExceeded(reason) = &error else { panic!("{error}") };
     assert!(reason.is_outage() && !error.is_throttled() && error.is_retryable(), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("get_scheduled_job of job was not sent: the hub answered no other call")
+    );
     assert!(client.get_scheduled_job("job").await.unwrap_err().is_not_found(), "the probe after a second");
     assert_eq!(hub.requests().len(), 2);
 }

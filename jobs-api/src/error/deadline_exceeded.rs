@@ -18,6 +18,8 @@ pub struct DeadlineExceeded {
     pub(crate) rate: Option<f64>,
     pub(crate) wait: Option<Duration>,
     pub(crate) is_slot: bool,
+    /// The operation and the job's id, if they are known.
+    pub(crate) target: Option<String>,
 }
 
 impl DeadlineExceeded {
@@ -44,7 +46,10 @@ impl DeadlineExceeded {
 
 impl fmt::Display for DeadlineExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not sent: ")?;
+        match &self.target {
+            Some(target) => write!(f, "{target} was not sent: ")?,
+            None => f.write_str("not sent: ")?,
+        }
         match self.wait {
             _ if self.is_slot => f.write_str("no job ended before its deadline"),
             None => f.write_str("the hub answered no other call before its deadline"),
@@ -65,7 +70,7 @@ mod tests {
 
     #[test]
     fn message_names_what_the_call_waits_for() {
-        let error = |rate, wait, is_slot| DeadlineExceeded { rate, wait, is_slot }.to_string();
+        let error = |rate, wait, is_slot| DeadlineExceeded { rate, wait, is_slot, target: None }.to_string();
         let wait = Some(Duration::from_secs(248));
         assert_eq!(
             error(Some(100.0), wait, false),

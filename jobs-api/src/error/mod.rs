@@ -297,6 +297,9 @@ impl Error {
             Self::InvalidRequest { target, .. } | Self::Credential { target, .. } => {
                 target.get_or_insert(name);
             }
+            Self::DeadlineExceeded(error) => {
+                error.target.get_or_insert(name);
+            }
             _ => {}
         }
         self

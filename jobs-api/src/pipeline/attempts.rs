@@ -37,12 +37,12 @@ impl Pipeline {
         F: Fn(generated::Client) -> Fut,
         Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
     {
-        let unsent = |error, operation: Option<&'static str>| match operation {
-            Some(operation) => Error::from(error).in_operation(operation, scope.job_id),
-            None => Error::from(error),
+        let unsent = |error: Error, operation: Option<&'static str>| match operation {
+            Some(operation) => error.in_operation(operation, scope.job_id),
+            None => error,
         };
         // Timers and sockets panic without a runtime.
-        Handle::try_current().map_err(|_| unsent(CredentialError::NoRuntime, trace.operation()))?;
+        Handle::try_current().map_err(|_| unsent(CredentialError::NoRuntime.into(), trace.operation()))?;
         let (mut previous, mut rejected, mut sent) = (None, None, None::<AccessToken>);
         let mut call = self.pace.as_ref().map(|pace| {
             // A step of an operation that has begun waits behind no read, nor behind other operations.
@@ -54,7 +54,7 @@ impl Pipeline {
         loop {
             let number = state.next_attempt();
             if let Err(error) = self.admit(call.as_mut(), state, trace).await {
-                return Err(previous.unwrap_or(error));
+                return Err(previous.unwrap_or_else(|| unsent(error, trace.operation())));
             }
             let token = match self.token(state, rejected.as_ref()).await {
                 Ok(token) => token,
@@ -70,7 +70,7 @@ impl Pipeline {
                     }
                     return Err(match previous {
                         Some(earlier) => Error::missing_token(no_token, earlier),
-                        None => unsent(no_token, trace.operation()),
+                        None => unsent(no_token.into(), trace.operation()),
                     });
                 }
             };
@@ -144,7 +144,7 @@ impl Pipeline {
             let is_rate = late.reason == Reason::RateLimit;
             let (rate, wait) = (late.rate.filter(|_| is_rate), is_rate.then_some(late.wait));
             let is_slot = late.reason == Reason::Slot;
-            Error::DeadlineExceeded(Box::new(DeadlineExceeded { rate, wait, is_slot }))
+            Error::DeadlineExceeded(Box::new(DeadlineExceeded { rate, wait, is_slot, target: None }))
         })
     }
 

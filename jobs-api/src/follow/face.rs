@@ -28,7 +28,7 @@ impl Client {
     /// [`query_device_jobs`](Self::query_device_jobs).
     pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
         let job = self.get_scheduled_job(id).await?;
-        ReportReader::default().read(self, id, &job).await
+        ReportReader::new(self.clone(), id).read(&job).await
     }
 
     /// Runs a batch of jobs to their ends, as many at a time as the hub has slots: see [`RunJobs`].

@@ -6,3 +6,4 @@ pub(crate) mod wait;
 
 mod face;
 mod poll_timer;
+mod span;

@@ -13,7 +13,6 @@ use super::trace::{BatchTrace, record_job_end, report_refusal};
 use crate::client::Client;
 use crate::error::Error;
 use crate::follow::report::JobReport;
-use crate::follow::report::reader::ReportReader;
 use crate::follow::wait::settings::Settings;
 use crate::generated::types::JobRequest;
 use crate::jobs::compare::Likeness;
@@ -73,9 +72,9 @@ impl Runner {
         if self.is_missing(job, start).await? {
             self.create(&job.to_request(), id).await?;
         }
-        let (timeout, intervals, listed) = (self.rows_timeout, self.settings.intervals.clone(), job.listed());
-        let job = self.client.wait_for_job(id).with_settings(self.settings.clone()).await?;
-        ReportReader { timeout, intervals, listed }.read(&self.client, id, &job).await
+        let mut wait = self.client.wait_for_job(id).rows_timeout(self.rows_timeout);
+        wait.settings = self.settings.clone();
+        wait.report_on(job.listed()).await
     }
 
     async fn create(&self, request: &JobRequest, id: &str) -> Result<(), Error> {

@@ -1,14 +1,15 @@
 //! The trace of a batch: its span, that of each job below it, and an event as each job ends.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::field::{Empty, display};
-use tracing::{Span, info, info_span, warn};
+use tracing::{Span, info, warn};
 
 use super::error::BatchError;
 use crate::error::Error;
 use crate::error::telemetry::{Description, ErrorType, FailureStatus, record_failure};
 use crate::follow::report::JobReport;
+use crate::follow::span::internal_span;
 use crate::jobs::outcome::JobOutcome;
 use crate::targets::BATCH;
 
@@ -17,34 +18,41 @@ use crate::targets::BATCH;
 pub(super) struct BatchTrace {
     span: Span,
     sums: Mutex<Sums>,
-    first_failure: OnceLock<FailureStatus>,
 }
 
 /// The sums over a batch so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Sums {
-    requests: usize,
-    requests_ended: usize,
-    requests_failed: usize,
-    jobs: usize,
-    jobs_ended: usize,
-    jobs_failed: usize,
+    requests: Progress,
+    jobs: Progress,
     devices: u64,
     devices_failed: u64,
+    first_failure: Option<FailureStatus>,
     has_ended: bool,
+}
+
+/// How many requests or jobs there are so far, and how many of them have ended and failed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    count: usize,
+    ended: usize,
+    failed: usize,
+}
+
+impl Progress {
+    fn add_end<T, E>(&mut self, result: &Result<T, E>) {
+        self.ended += 1;
+        self.failed += usize::from(result.is_err());
+    }
 }
 
 impl BatchTrace {
     /// Starts the trace of a batch. Its span is a child of the current one.
     pub(super) fn start(hub: &str) -> Self {
-        let span = info_span!(
-            target: BATCH,
+        let span = internal_span!(
+            BATCH,
             "iothub_batch",
-            otel.name = "run_jobs",
-            otel.kind = "internal",
-            otel.status_code = Empty,
-            otel.status_description = Empty,
-            "error.type" = Empty,
+            "run_jobs",
             iothub.hub = hub,
             iothub.requests = Empty,
             iothub.requests_ended = Empty,
@@ -56,7 +64,7 @@ impl BatchTrace {
             iothub.devices_failed = Empty,
             iothub.dropped = Empty,
         );
-        Self { span, sums: Mutex::default(), first_failure: OnceLock::new() }
+        Self { span, sums: Mutex::default() }
     }
 
     /// Returns the span of the batch.
@@ -67,14 +75,10 @@ impl BatchTrace {
     /// Makes the span of a job: a child of that of the batch.
     pub(super) fn job_span(&self, job_id: &str) -> Span {
         self.span.in_scope(|| {
-            info_span!(
-                target: BATCH,
+            internal_span!(
+                BATCH,
                 "iothub_job",
-                otel.name = "run_job",
-                otel.kind = "internal",
-                otel.status_code = Empty,
-                otel.status_description = Empty,
-                "error.type" = Empty,
+                "run_job",
                 iothub.job_id = job_id,
                 iothub.job_outcome = Empty,
                 iothub.devices = Empty,
@@ -85,25 +89,14 @@ impl BatchTrace {
 
     /// Records a request that was taken from the program, and its number of jobs.
     pub(super) fn record_request(&self, jobs: usize) {
-        self.update(|sums| {
-            sums.requests += 1;
-            sums.jobs += jobs;
-        });
+        let mut sums = self.sums();
+        sums.requests.count += 1;
+        sums.jobs.count += jobs;
     }
 
     /// Records the end of a job, and reports it with the progress of the batch.
     pub(super) fn record_job(&self, job_id: &str, result: Result<&JobReport, &Error>) {
-        let sums = self.update(|sums| {
-            sums.jobs_ended += 1;
-            match result {
-                Ok(report) => {
-                    sums.devices += report.devices;
-                    sums.devices_failed += report.failed;
-                }
-                Err(_) => sums.jobs_failed += 1,
-            }
-        });
-        let Sums { jobs, jobs_ended, jobs_failed, .. } = sums;
+        let jobs = self.sums().add_job(result);
         let (report, error) = (result.ok(), result.err());
         let outcome = report.map(JobReport::outcome);
         let has_ended = outcome.is_none_or(JobOutcome::is_final);
@@ -117,9 +110,9 @@ impl BatchTrace {
                 devices_without_result = report.map(|report| report.without_result),
                 // The error itself has been reported.
                 "error.type" = error.map(|error| display(ErrorType(error))),
-                jobs,
-                jobs_ended,
-                jobs_failed,
+                jobs = jobs.count,
+                jobs_ended = jobs.ended,
+                jobs_failed = jobs.failed,
                 "{}",
                 if has_ended { "a job ended" } else { "stopped waiting for a job" }
             );
@@ -129,24 +122,32 @@ impl BatchTrace {
     /// Records the result of a request. The first failure sets the status of the span, at its end: until then a
     /// log would show it in the lines of the other jobs.
     pub(super) fn record_result(&self, result: &Result<JobReport, BatchError>) {
-        self.update(|sums| {
-            sums.requests_ended += 1;
-            sums.requests_failed += usize::from(result.is_err());
-        });
+        let mut sums = self.sums();
+        sums.requests.add_end(result);
         if let (Err(error), false) = (result, self.span.is_disabled()) {
-            self.first_failure.get_or_init(|| FailureStatus::of(error.first_error()));
+            sums.first_failure.get_or_insert_with(|| FailureStatus::of(error.first_error()));
         }
     }
 
     /// Ends the trace of a batch that yielded every result.
     pub(super) fn end(&self) {
-        self.update(|sums| sums.has_ended = true);
+        self.sums().has_ended = true;
     }
 
-    fn update(&self, change: impl FnOnce(&mut Sums)) -> Sums {
-        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut sums);
-        *sums
+    fn sums(&self) -> MutexGuard<'_, Sums> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sums {
+    /// Adds the end of a job. Returns the progress of the jobs.
+    fn add_job(&mut self, result: Result<&JobReport, &Error>) -> Progress {
+        self.jobs.add_end(&result);
+        if let Ok(report) = result {
+            self.devices += report.devices;
+            self.devices_failed += report.failed;
+        }
+        self.jobs
     }
 }
 
@@ -156,19 +157,19 @@ impl Drop for BatchTrace {
         if self.span.is_disabled() {
             return;
         }
-        let sums = self.update(|_| {});
-        self.span.record("iothub.requests", sums.requests);
-        self.span.record("iothub.requests_ended", sums.requests_ended);
-        self.span.record("iothub.requests_failed", sums.requests_failed);
-        self.span.record("iothub.jobs", sums.jobs);
-        self.span.record("iothub.jobs_ended", sums.jobs_ended);
-        self.span.record("iothub.jobs_failed", sums.jobs_failed);
+        let sums = self.sums();
+        self.span.record("iothub.requests", sums.requests.count);
+        self.span.record("iothub.requests_ended", sums.requests.ended);
+        self.span.record("iothub.requests_failed", sums.requests.failed);
+        self.span.record("iothub.jobs", sums.jobs.count);
+        self.span.record("iothub.jobs_ended", sums.jobs.ended);
+        self.span.record("iothub.jobs_failed", sums.jobs.failed);
         self.span.record("iothub.devices", sums.devices);
         self.span.record("iothub.devices_failed", sums.devices_failed);
         if !sums.has_ended {
             self.span.record("iothub.dropped", true);
         }
-        if let Some(failure) = self.first_failure.get() {
+        if let Some(failure) = &sums.first_failure {
             failure.record(&self.span);
         }
     }

@@ -187,9 +187,11 @@ fn merge_counts<K: Ord + Clone>(counts: &mut BTreeMap<K, u64>, others: &BTreeMap
 
 fn merge_jobs(job: &mut JobResponse, other: JobResponse) {
     let statistics = merge_statistics(job.device_job_statistics.take(), other.device_job_statistics.clone());
-    let created_time = earlier(job.created_time.take(), other.created_time.clone());
-    let start_time = earlier(job.start_time.take(), other.start_time.clone());
-    let end_time = later(job.end_time.take(), other.end_time.clone());
+    let created_time =
+        known_times(job.created_time.take(), other.created_time.clone()).min_by_key(Timestamp::to_utc);
+    let start_time =
+        known_times(job.start_time.take(), other.start_time.clone()).min_by_key(Timestamp::to_utc);
+    let end_time = known_times(job.end_time.take(), other.end_time.clone()).max_by_key(Timestamp::to_utc);
     if severity(other.outcome()) > severity(job.outcome()) {
         *job = other;
     }
@@ -208,16 +210,8 @@ fn severity(outcome: JobOutcome) -> u8 {
     }
 }
 
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    [one, other].into_iter().flatten().filter(is_known).min_by_key(Timestamp::to_utc)
-}
-
-fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    [one, other].into_iter().flatten().filter(is_known).max_by_key(Timestamp::to_utc)
-}
-
-fn is_known(time: &Timestamp) -> bool {
-    time.to_utc().is_some()
+fn known_times(one: Option<Timestamp>, other: Option<Timestamp>) -> impl Iterator<Item = Timestamp> {
+    [one, other].into_iter().flatten().filter(|time| time.to_utc().is_some())
 }
 
 /// Adds up the statistics of two jobs. The number of devices is known only if both jobs have one.

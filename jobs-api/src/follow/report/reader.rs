@@ -22,8 +22,10 @@ pub(in crate::follow) const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
 const DISTINCT_ROWS: usize = 1_000_000;
 
 /// How the report of a job is read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::follow) struct ReportReader {
+    pub(in crate::follow) client: Client,
+    pub(in crate::follow) job_id: String,
     pub(in crate::follow) timeout: Duration,
     pub(in crate::follow) intervals: RangeInclusive<Duration>,
     pub(in crate::follow) listed: Listed,
@@ -37,26 +39,20 @@ pub(in crate::follow) struct Listed {
     pub(in crate::follow) selects_all: bool,
 }
 
-impl Default for ReportReader {
-    fn default() -> Self {
-        Self { timeout: ROWS_TIMEOUT, intervals: INTERVALS, listed: Listed::default() }
-    }
-}
-
 impl ReportReader {
+    pub(in crate::follow) fn new(client: Client, job_id: &str) -> Self {
+        let (job_id, listed) = (job_id.to_owned(), Listed::default());
+        Self { client, job_id, timeout: ROWS_TIMEOUT, intervals: INTERVALS, listed }
+    }
+
     /// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
     /// time is over: once more at its end. Returns the error of the last read if none succeeded.
-    pub(in crate::follow) async fn read(
-        &self,
-        client: &Client,
-        id: &str,
-        job: &JobResponse,
-    ) -> Result<JobReport, Error> {
+    pub(in crate::follow) async fn read(&self, job: &JobResponse) -> Result<JobReport, Error> {
         let mut timer = PollTimer::start(Some(self.timeout), &self.intervals);
-        let mut latest = self.read_once(client, id, job).await;
+        let mut latest = self.read_once(job).await;
         while may_improve(&latest) && job.outcome().is_final() && !timer.is_expired() {
             timer.sleep(Duration::ZERO, None).await;
-            let next = self.read_once(client, id, job).await;
+            let next = self.read_once(job).await;
             // If it fails, the previous report says what is missing.
             if next.is_ok() || latest.is_err() {
                 latest = next;
@@ -66,14 +62,9 @@ impl ReportReader {
     }
 
     /// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
-    async fn read_once(
-        &self,
-        client: &Client,
-        id: &str,
-        job: &JobResponse,
-    ) -> Result<(JobReport, bool), Error> {
+    async fn read_once(&self, job: &JobResponse) -> Result<(JobReport, bool), Error> {
         let mut sums = Sums::start(job, &self.listed);
-        let mut pages = pin!(client.query_device_jobs(id).pages());
+        let mut pages = pin!(self.client.query_device_jobs(&self.job_id).pages());
         let mut unreadable = None;
         while let Some(page) = pages.next().await {
             match page {

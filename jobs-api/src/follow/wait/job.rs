@@ -58,7 +58,7 @@ use crate::limits::is_job_id;
 pub struct WaitForJob<'a> {
     client: Client,
     id: String,
-    settings: Settings,
+    pub(in crate::follow) settings: Settings,
     rows_timeout: Duration,
     on_progress: Option<OnProgress<'a>>,
 }
@@ -70,12 +70,6 @@ impl<'a> WaitForJob<'a> {
     }
 
     wait_setters!('a);
-
-    /// Sets all that the setters of a wait set.
-    pub(in crate::follow) fn with_settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
-        self
-    }
 
     /// Limits the wait of a [`report`](Self::report) for rows that lag behind the job or cannot be read, 30 seconds by
     /// default: see [`JobReport`]. Zero reads the rows once.
@@ -92,10 +86,15 @@ impl<'a> WaitForJob<'a> {
     ///
     /// Those of the wait, and of reading the rows of the job.
     pub async fn report(self) -> Result<JobReport, Error> {
-        let (client, id, intervals) = (self.client.clone(), self.id.clone(), self.settings.intervals.clone());
-        let reader = ReportReader { timeout: self.rows_timeout, intervals, listed: Listed::default() };
-        let job = self.await?;
-        reader.read(&client, &id, &job).await
+        self.report_on(Listed::default()).await
+    }
+
+    /// Like [`report`](Self::report), for a job on a list of devices.
+    pub(in crate::follow) async fn report_on(self, listed: Listed) -> Result<JobReport, Error> {
+        let (client, job_id, intervals) =
+            (self.client.clone(), self.id.clone(), self.settings.intervals.clone());
+        let reader = ReportReader { client, job_id, timeout: self.rows_timeout, intervals, listed };
+        reader.read(&self.await?).await
     }
 
     /// Returns the states of the job as a stream: each that differs from the previous one. It ends after

@@ -47,22 +47,12 @@ impl Observation {
     pub(super) fn add(&mut self, result: Result<Option<JobResponse>, Error>) -> bool {
         match result {
             Ok(Some(job)) if job.outcome() != JobOutcome::Unknown => return self.add_state(job),
-            // An answer without a status says nothing about the job.
-            Ok(Some(_)) => {
-                self.add_unknown();
-                self.is_final = self.ends_if_unknown();
-            }
-            Ok(None) => self.add_unknown(),
-            Err(error) if error.is_not_found() => {
-                self.add_unknown();
-                self.is_final = self.ends_if_unknown();
-                self.error = Some(error).filter(|_| self.is_final);
-            }
-            Err(error) => {
+            Err(error) if !error.is_not_found() => {
                 self.add_failed_poll();
                 self.is_final = !error.is_retryable() || self.failed_polls >= FAILED_POLLS;
                 self.error = Some(error);
             }
+            result => self.add_unknown(result),
         }
         false
     }
@@ -84,10 +74,12 @@ impl Observation {
         has_changed
     }
 
-    /// Adds a poll that did not show the job: it may not be shown yet.
-    fn add_unknown(&mut self) {
+    /// Adds a poll that did not show the job, or not its status: it may not be shown yet.
+    fn add_unknown(&mut self, result: Result<Option<JobResponse>, Error>) {
         self.unknown_since.get_or_insert_with(Instant::now);
-        (self.error, self.failed_polls) = (None, 0);
+        self.failed_polls = 0;
+        self.is_final = !matches!(result, Ok(None)) && self.ends_if_unknown();
+        self.error = result.err().filter(|_| self.is_final);
     }
 
     /// Returns true if another poll that does not show the job ends the wait.

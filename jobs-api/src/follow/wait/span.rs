@@ -2,25 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use tracing::Span;
 use tracing::field::Empty;
-use tracing::{Span, info_span};
 
 use crate::error::Error;
 use crate::error::telemetry::record_failure;
+use crate::follow::span::internal_span;
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::limits::is_job_id;
 use crate::targets::WAIT;
 
 /// Makes the span of a wait for so many jobs: a child of the current one.
 pub(super) fn wait_span(hub: &str, name: &'static str, job_id: Option<&str>, jobs: usize) -> Span {
-    info_span!(
-        target: WAIT,
+    internal_span!(
+        WAIT,
         "iothub_wait",
-        otel.name = name,
-        otel.kind = "internal",
-        otel.status_code = Empty,
-        otel.status_description = Empty,
-        "error.type" = Empty,
+        name,
         iothub.hub = hub,
         // An invalid id may be anything, such as a key by mistake.
         iothub.job_id = job_id.filter(|id| is_job_id(id)),

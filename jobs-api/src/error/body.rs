@@ -78,16 +78,12 @@ impl ErrorBody {
     fn from_message(text: &str) -> Self {
         let mut body = Self::default();
         let mut fields: Vec<&str> = text.split(';').collect();
-        let coded =
-            fields.iter().position(|field| strip_prefix_ignore_case(field.trim(), "ErrorCode:").is_some());
-        let text = match coded {
-            Some(index) => {
-                let field = fields.remove(index).trim();
-                body.set_code(strip_prefix_ignore_case(field, "ErrorCode:").unwrap_or_default());
-                fields.join(";").trim().to_owned()
-            }
-            None => text.to_owned(),
-        };
+        let codes = fields.iter().map(|field| strip_prefix_ignore_case(field.trim(), "ErrorCode:"));
+        if let Some((index, code)) = codes.enumerate().find_map(|(index, code)| Some((index, code?))) {
+            body.set_code(code);
+            fields.remove(index);
+        }
+        let text = fields.join(";").trim().to_owned();
         let tracking = text.lines().find(|line| strip_prefix_ignore_case(line, TRACKING_ID).is_some());
         (body.tracking_id, body.timestamp) = tracking.map(parse_tracking).unwrap_or_default();
         match split_nested(&text) {

@@ -28,8 +28,20 @@ pub enum CertificateError {
 impl CertificateError {
     /// Finds a defect among the causes of `error`.
     pub(super) fn find(error: &reqwest::Error) -> Option<Self> {
-        inner_causes(error)
-            .find_map(|cause| Self::from_rustls(cause).or_else(|| Self::from_native_tls(cause)))
+        inner_causes(error).find_map(Self::of_layer)
+    }
+
+    fn of_layer(layer: &Layer) -> Option<Self> {
+        #[cfg(feature = "rustls-no-provider")]
+        if let Some(rustls::Error::InvalidCertificate(defect)) = layer.downcast_ref() {
+            return Some(Self::from_rustls(defect));
+        }
+        #[cfg(feature = "native-tls")]
+        if let Some(error) = layer.downcast_ref::<native_tls::Error>() {
+            return Self::from_openssl(&error.to_string());
+        }
+        let _ = layer;
+        None
     }
 
     /// Returns the advice for an operator.
@@ -43,11 +55,10 @@ impl CertificateError {
     }
 
     #[cfg(feature = "rustls-no-provider")]
-    fn from_rustls(error: &Layer) -> Option<Self> {
+    fn from_rustls(defect: &rustls::CertificateError) -> Self {
         use rustls::CertificateError as Defect;
 
-        let Some(rustls::Error::InvalidCertificate(defect)) = error.downcast_ref() else { return None };
-        Some(match defect {
+        match defect {
             Defect::UnknownIssuer => Self::UnknownIssuer,
             Defect::NotValidForName | Defect::NotValidForNameContext { .. } => Self::NameMismatch,
             Defect::Expired | Defect::ExpiredContext { .. } => Self::Expired,
@@ -56,18 +67,12 @@ impl CertificateError {
             // The verifier's own error is known by its name only.
             Defect::Other(other) if other.to_string() == "CaUsedAsEndEntity" => Self::CaAsServer,
             _ => Self::Other,
-        })
-    }
-
-    #[cfg(not(feature = "rustls-no-provider"))]
-    fn from_rustls(_: &Layer) -> Option<Self> {
-        None
+        }
     }
 
     /// Matches the words of OpenSSL's `X509_verify_cert_error_string`: native-tls gives no code.
     #[cfg(feature = "native-tls")]
-    fn from_native_tls(error: &Layer) -> Option<Self> {
-        let message = error.downcast_ref::<native_tls::Error>()?.to_string();
+    fn from_openssl(message: &str) -> Option<Self> {
         let (_, reason) = message.split_once("certificate verify failed")?;
         let words = [
             ("has expired", Self::Expired),
@@ -75,16 +80,11 @@ impl CertificateError {
             ("mismatch", Self::NameMismatch),
             ("revoked", Self::Revoked),
             ("issuer", Self::UnknownIssuer),
-            ("self-signed", Self::UnknownIssuer),
-            ("self signed", Self::UnknownIssuer),
+            // Older versions write `self signed`.
+            ("self", Self::UnknownIssuer),
         ];
         let known = words.into_iter().find(|(words, _)| reason.contains(words));
         Some(known.map_or(Self::Other, |(_, certificate)| certificate))
-    }
-
-    #[cfg(not(feature = "native-tls"))]
-    fn from_native_tls(_: &Layer) -> Option<Self> {
-        None
     }
 }
 

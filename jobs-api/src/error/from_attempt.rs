@@ -16,54 +16,46 @@ use crate::limits::CONTINUATION;
 use crate::runtime::attempt::{Exchange, ReceivedResponse};
 
 impl Error {
-    /// Makes the error of an attempt from the generated client's error.
-    pub(crate) fn from_attempt<E>(error: GeneratedError<E>, exchange: Exchange, token: &AccessToken) -> Self {
-        let Some(request) = exchange.request else {
-            return Self::invalid_request("request", reason_of_refusal(error));
-        };
-        let response = exchange.response.map(|response| redact(response, token));
-        match (error, response) {
-            (_, Some(response)) if !response.status.is_success() => {
-                Self::Service(Box::new(ServiceError::new(request, &response)))
-            }
-            (
-                GeneratedError::CommunicationError(source) | GeneratedError::ResponseBodyError(source),
-                response,
-            ) => Self::Transport(Box::new(TransportError::new(request, response, Some(source)))),
-            (GeneratedError::InvalidResponsePayload(body, cause), Some(response)) => {
-                let unreadable = UnreadableResponse::new(request, response).with_cause(&body, cause, token);
-                Self::UnreadableResponse(Box::new(unreadable))
-            }
-            (_, Some(response)) => {
-                Self::UnreadableResponse(Box::new(UnreadableResponse::new(request, response)))
-            }
-            (error, None) => Self::invalid_request("request", reason_of_refusal(error)),
-        }
-    }
-
-    /// Makes the error of an attempt whose response [must not be used](Exchange::is_unusable).
-    pub(crate) fn from_unusable(exchange: Exchange, token: &AccessToken) -> Self {
+    /// Makes the error of an attempt that failed, or whose response [must not be used](Exchange::is_unusable);
+    /// the error of the generated client is then ignored.
+    pub(crate) fn from_attempt<E>(
+        error: Option<GeneratedError<E>>,
+        exchange: Exchange,
+        token: &AccessToken,
+    ) -> Self {
+        let error = error.filter(|_| !exchange.is_unusable());
         let Exchange { request, response, is_sent, is_late, .. } = exchange;
         let response = response.map(|response| redact(response, token));
-        match (request, response) {
-            (_, Some(ReceivedResponse { redirected_to: Some(host), .. })) => {
+        match (request, response, error) {
+            (_, Some(ReceivedResponse { redirected_to: Some(host), .. }), _) => {
                 let rule =
                     format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`");
                 Self::InvalidConfiguration { setting: "ClientBuilder::http_client", rule }
             }
             // Even without its end a response is the hub's refusal or failure, if its status says so.
-            (Some(request), Some(response)) if is_late && !response.status.is_success() => {
+            (Some(request), Some(response), _) if !response.status.is_success() => {
                 Self::Service(Box::new(ServiceError::new(request, &response)))
             }
-            (Some(request), response) if is_late => {
+            (Some(request), response, _) if is_late => {
                 let mut late = TransportError::new(request, response, None);
                 late.is_sent = is_sent;
                 Self::Transport(Box::new(late))
             }
-            (Some(request), Some(response)) => {
-                Self::UnreadableResponse(Box::new(UnreadableResponse::new(request, response)))
+            (
+                Some(request),
+                response,
+                Some(GeneratedError::CommunicationError(source) | GeneratedError::ResponseBodyError(source)),
+            ) => Self::Transport(Box::new(TransportError::new(request, response, Some(source)))),
+            (Some(request), Some(response), error) => {
+                let unreadable = UnreadableResponse::new(request, response);
+                Self::UnreadableResponse(Box::new(match error {
+                    Some(GeneratedError::InvalidResponsePayload(body, cause)) => {
+                        unreadable.with_cause(&body, cause, token)
+                    }
+                    _ => unreadable,
+                }))
             }
-            _ => Self::invalid_request("request", "it was not sent"),
+            (_, _, error) => Self::invalid_request("request", reason_of_refusal(error)),
         }
     }
 
@@ -84,11 +76,12 @@ impl Error {
 }
 
 /// Returns the reason why the generated client made no request.
-fn reason_of_refusal<E>(error: GeneratedError<E>) -> String {
+fn reason_of_refusal<E>(error: Option<GeneratedError<E>>) -> String {
     match error {
-        GeneratedError::InvalidRequest(rule) | GeneratedError::Custom(rule) => rule,
-        GeneratedError::CommunicationError(error) => error.to_string(),
-        _ => "it could not be made".into(),
+        Some(GeneratedError::InvalidRequest(rule) | GeneratedError::Custom(rule)) => rule,
+        Some(GeneratedError::CommunicationError(error)) => error.to_string(),
+        Some(_) => "it could not be made".into(),
+        None => "it was not sent".into(),
     }
 }
 

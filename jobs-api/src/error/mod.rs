@@ -24,6 +24,7 @@ pub use self::service::{Cause, ServiceError};
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
 use crate::auth::{ConnectionStringError, CredentialError};
+use crate::runtime::attempt::RequestInfo;
 use crate::runtime::{RequestId, UnreadableRow};
 
 /// The reason why a client could not be built, or an operation failed.
@@ -159,12 +160,8 @@ impl Error {
     /// the outcome unknown.
     pub fn is_outcome_unknown(&self) -> bool {
         match self {
-            Self::Transport(error) => error.is_outcome_unknown,
-            Self::Service(error) => error.is_outcome_unknown,
-            Self::UnreadableResponse(error) => error.is_outcome_unknown,
             Self::JobConflict { is_certain, .. } => !is_certain,
-            Self::MissingToken { earlier, .. } => earlier.is_outcome_unknown(),
-            _ => false,
+            _ => self.request().is_some_and(|request| request.is_outcome_unknown),
         }
     }
 
@@ -240,43 +237,39 @@ impl Error {
 
     /// Returns true if this failure of an attempt leaves open whether the hub acted on the request.
     pub(crate) fn is_response_lost(&self) -> bool {
-        match self {
-            Self::Transport(error) => error.is_sent && !error.request.is_read(),
-            Self::Service(error) => {
-                // 501 and 505 refuse the request as such.
-                let is_open = matches!(error.status().as_u16(), 408 | 499 | 500 | 502..=504 | 506..);
-                is_open && !error.is_read()
-            }
-            Self::UnreadableResponse(error) => !error.is_read(),
+        let is_open = match self {
+            Self::Transport(error) => error.is_sent,
+            // 501 and 505 refuse the request as such.
+            Self::Service(error) => matches!(error.status().as_u16(), 408 | 499 | 500 | 502..=504 | 506..),
+            Self::UnreadableResponse(_) => true,
             _ => false,
-        }
+        };
+        is_open && self.request().is_some_and(|request| !request.is_read())
     }
 
-    /// Returns true if this variant can report an unknown outcome.
-    pub(crate) fn has_outcome(&self) -> bool {
+    /// Returns the request of the failed attempt, or of the earlier one that the outcome depends on.
+    pub(crate) fn request(&self) -> Option<&RequestInfo> {
         match self {
-            Self::MissingToken { earlier, .. } => earlier.has_outcome(),
-            _ => matches!(self, Self::Transport(_) | Self::Service(_) | Self::UnreadableResponse(_)),
+            Self::Transport(error) => Some(&error.request),
+            Self::Service(error) => Some(&error.request),
+            Self::UnreadableResponse(error) => Some(&error.request),
+            Self::MissingToken { earlier, .. } => earlier.request(),
+            _ => None,
         }
     }
 
     pub(crate) fn with_outcome_unknown(mut self, is_unknown: bool) -> Self {
-        match &mut self {
-            Self::Transport(error) => error.is_outcome_unknown = is_unknown,
-            Self::Service(error) => error.is_outcome_unknown = is_unknown,
-            Self::UnreadableResponse(error) => error.is_outcome_unknown = is_unknown,
-            Self::MissingToken { earlier, .. } => {
-                let error = std::mem::replace(&mut **earlier, Self::EndlessListing);
-                **earlier = error.with_outcome_unknown(is_unknown);
-            }
+        let mut error = &mut self;
+        while let Self::MissingToken { earlier, .. } = error {
+            error = earlier;
+        }
+        match error {
+            Self::Transport(error) => error.request.is_outcome_unknown = is_unknown,
+            Self::Service(error) => error.request.is_outcome_unknown = is_unknown,
+            Self::UnreadableResponse(error) => error.request.is_outcome_unknown = is_unknown,
             _ => {}
         }
         self
-    }
-
-    /// Returns the error of a missing token, after the failure of an earlier attempt.
-    pub(crate) fn missing_token(credential: CredentialError, earlier: Self) -> Self {
-        Self::MissingToken { credential, earlier: Box::new(earlier) }
     }
 
     pub(crate) fn invalid_request(field: &'static str, rule: impl Into<String>) -> Self {
@@ -310,7 +303,7 @@ impl Error {
     }
 
     fn has_code(&self, code: &ErrorCode) -> bool {
-        self.service().is_some_and(|error| error.has_code(code))
+        self.service().is_some_and(|error| error.code() == Some(code))
     }
 }
 

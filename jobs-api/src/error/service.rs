@@ -35,7 +35,7 @@ const CORRECTED_SKEW: TimeDelta = TimeDelta::days(1);
 /// ```
 #[derive(Clone, Debug)]
 pub struct ServiceError {
-    request: RequestInfo,
+    pub(super) request: RequestInfo,
     status: StatusCode,
     content: ErrorBody,
     retry_after: Option<Duration>,
@@ -43,7 +43,6 @@ pub struct ServiceError {
     service_request_id: Option<String>,
     clock_skew: Option<TimeDelta>,
     body: String,
-    pub(super) is_outcome_unknown: bool,
 }
 
 impl ServiceError {
@@ -65,7 +64,6 @@ impl ServiceError {
             service_request_id: header("x-ms-request-id").map(str::to_owned),
             clock_skew: date(&response.headers).and_then(|date| clock_skew(date, Utc::now())),
             body,
-            is_outcome_unknown: false,
         }
     }
 
@@ -138,14 +136,6 @@ impl ServiceError {
     /// Returns the body: at most its first 64 KiB, bytes that are not UTF-8 replaced.
     pub fn body(&self) -> &str {
         &self.body
-    }
-
-    pub(super) fn has_code(&self, code: &ErrorCode) -> bool {
-        self.content.code.as_ref() == Some(code)
-    }
-
-    pub(super) fn is_read(&self) -> bool {
-        self.request.is_read()
     }
 
     /// Returns the advice for an operator.

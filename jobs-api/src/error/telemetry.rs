@@ -11,8 +11,7 @@ use crate::auth::causes;
 /// Sets the status of a span to that of a failed one, with type and description.
 pub(crate) fn record_failure(span: &Span, error: &Error) {
     if !span.is_disabled() {
-        record_error_type(span, error);
-        record_description(span, &Description(error));
+        FailureStatus::of(error).record(span);
     }
 }
 
@@ -36,18 +35,14 @@ impl FailureStatus {
     /// Sets the status of a span.
     pub(crate) fn record(&self, span: &Span) {
         record_type(span, &self.error_type);
-        record_description(span, &self.description);
+        // After the code: a status without a description would replace it.
+        span.record("otel.status_description", display(&self.description));
     }
 }
 
 fn record_type(span: &Span, error_type: &impl fmt::Display) {
     span.record("error.type", display(error_type));
     span.record("otel.status_code", "ERROR");
-}
-
-/// Records the description of a status, after its code: a status without a description would replace it.
-fn record_description(span: &Span, description: &impl fmt::Display) {
-    span.record("otel.status_description", display(description));
 }
 
 /// Returns the kind of an error that is no response of the hub.

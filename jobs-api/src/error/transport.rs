@@ -31,7 +31,6 @@ pub struct TransportError {
     source: Option<reqwest::Error>,
     /// False if no connection was made, or no time was left to send the request.
     pub(super) is_sent: bool,
-    pub(super) is_outcome_unknown: bool,
 }
 
 impl TransportError {
@@ -41,7 +40,7 @@ impl TransportError {
         source: Option<reqwest::Error>,
     ) -> Self {
         let is_sent = !source.as_ref().is_some_and(reqwest::Error::is_connect);
-        Self { request, response, source, is_sent, is_outcome_unknown: false }
+        Self { request, response, source, is_sent }
     }
 
     /// Returns true if the hub could not be reached: nothing was sent.

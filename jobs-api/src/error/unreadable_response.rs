@@ -21,13 +21,12 @@ const KEPT_CAUSE: usize = 1000;
 /// A response with the status of success whose body is not the one that the operation promises.
 #[derive(Debug)]
 pub struct UnreadableResponse {
-    request: RequestInfo,
+    pub(super) request: RequestInfo,
     status: StatusCode,
     headers: HeaderMap,
     body: String,
     extent: BodyExtent,
     defect: Option<Defect>,
-    pub(super) is_outcome_unknown: bool,
 }
 
 /// The position at which reading stopped, and the reason.
@@ -48,7 +47,6 @@ impl UnreadableResponse {
             body: body_text(&response.body),
             extent: response.extent,
             defect: None,
-            is_outcome_unknown: false,
         }
     }
 
@@ -90,10 +88,6 @@ impl UnreadableResponse {
     /// Returns the `Request-Id` that the request carried.
     pub fn request_id(&self) -> RequestId {
         self.request.request_id
-    }
-
-    pub(super) fn is_read(&self) -> bool {
-        self.request.is_read()
     }
 
     /// Returns the path of the member at which reading stopped, such as

@@ -69,7 +69,9 @@ impl Pipeline {
                         continue;
                     }
                     return Err(match previous {
-                        Some(earlier) => Error::missing_token(no_token, earlier),
+                        Some(earlier) => {
+                            Error::MissingToken { credential: no_token, earlier: Box::new(earlier) }
+                        }
                         None => unsent(no_token.into(), trace.operation()),
                     });
                 }
@@ -116,7 +118,7 @@ impl Pipeline {
                 Decision::RefreshToken | Decision::GiveUp => {
                     // An error without a request cannot report that an earlier one may have taken effect.
                     return Err(match previous {
-                        Some(previous) if state.is_outcome_unknown() && !error.has_outcome() => previous,
+                        Some(previous) if state.is_outcome_unknown() && error.request().is_none() => previous,
                         _ => error,
                     });
                 }
@@ -207,9 +209,10 @@ impl Pipeline {
             self.authorizer.clock().observe_header(date, elapsed);
         }
         let result = match result {
-            _ if exchange.is_unusable() => Err(Error::from_unusable(exchange, token)),
-            Ok(response) => Ok(Response::new(response, exchange, request_id, number, state.elapsed(end))),
-            Err(error) => Err(Error::from_attempt(error, exchange, token)),
+            Ok(response) if !exchange.is_unusable() => {
+                Ok(Response::new(response, exchange, request_id, number, state.elapsed(end)))
+            }
+            result => Err(Error::from_attempt(result.err(), exchange, token)),
         };
         attempt::record_end(span.as_ref(), result.as_ref().err(), elapsed);
         result

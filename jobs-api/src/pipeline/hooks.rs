@@ -76,6 +76,7 @@ impl ClientHooks<Attempt> for Client {
             request_id: *request_id,
             attempt: *number,
             timeout: *timeout,
+            is_outcome_unknown: false,
         };
         // A user's closure may run several operations: the record is that of the last one.
         *self.inner().exchange() =

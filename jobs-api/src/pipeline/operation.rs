@@ -80,7 +80,7 @@ impl Operation<'_> {
                 Ok(response) => return Ok(response.into_boxed()),
                 Err(error) if !self.state.is_outcome_unknown() => return Err(error),
                 // An error without a request cannot report that an earlier one may have taken effect.
-                Err(error) if error.has_outcome() => error,
+                Err(error) if error.request().is_some() => error,
                 Err(error) => previous.unwrap_or(error),
             };
             // Boxed, since it is rare and as large as the operation itself.

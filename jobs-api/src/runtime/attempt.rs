@@ -70,6 +70,8 @@ pub(crate) struct RequestInfo {
     pub(crate) attempt: u32,
     /// The time that the attempt was given.
     pub(crate) timeout: Duration,
+    /// The attempt failed, and the hub may have acted on the request.
+    pub(crate) is_outcome_unknown: bool,
 }
 
 /// A response, as far as it came.
@@ -165,6 +167,7 @@ impl RequestInfo {
             request_id: RequestId::from_bits(0),
             attempt: 1,
             timeout: Duration::from_secs(30),
+            is_outcome_unknown: false,
         }
     }
 }

@@ -210,6 +210,21 @@ async fn job_that_is_never_shown_leaves_the_outcome_unknown_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn readings_without_a_deadline_end_after_two_minutes() {
+    let busy = Fault::status(503).with_header("retry-after", "100000");
+    for (answer, seconds) in [(unknown(), 100..=125), (busy, 0..=125)] {
+        let (clock, hub) = (FrozenClock::new(), quick_hub().await);
+        hub.inject(Route::Create, When::Every(1), Fault::status(503));
+        hub.inject(Route::Get, When::Every(1), answer);
+        let policy = fast_retries().with_deadline(Duration::MAX);
+        let client = builder(&hub).retry(policy).build().unwrap();
+        let (result, elapsed) = run_fast(&clock, create(client)).await;
+        assert!(result.unwrap_err().is_outcome_unknown());
+        assert!(seconds.contains(&elapsed.as_secs()), "{elapsed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn odd_answers_do_not_end_the_readings() {
     for odd in [
         Fault::status(400),

@@ -106,7 +106,8 @@ impl RetryPolicy {
     }
 
     /// Sets the duration of a whole operation, 2 minutes by default: attempts, waits, the wait for a
-    /// token, and the reading of a job after a lost response. [`Duration::MAX`] means no deadline.
+    /// token, and the reading of a job after a lost response. [`Duration::MAX`] means no deadline; such readings then
+    /// end after 2 minutes.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline).filter(|deadline| *deadline < Duration::MAX);

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::answer::check_change;
 use super::lost_response::{conclude_cancel, conclude_create};
 use super::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::error::Error;
@@ -21,7 +22,7 @@ pub(crate) async fn create_job(
     checked.map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let body = &complete_request(id, request);
     let mut operation = pipeline.start(creation(pipeline, name, id, body));
-    let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
+    let create = |api: Api| async move { check_change(id, api.create_scheduled_job(id, body)).await };
     let read = |api: Api| async move { api.get_scheduled_job(id).await };
     let result = operation.change(create, read, |job, sent| conclude_create(id, body, job, sent)).await;
     operation.end(result).map(|job| *job)
@@ -33,7 +34,7 @@ pub(crate) async fn cancel_job(pipeline: &Pipeline, id: &str) -> Result<JobRespo
     check_job_id(id).map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let scope = Scope { operation: Some(name), job_id: Some(id), ..Scope::default() };
     let mut operation = pipeline.start(scope);
-    let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
+    let cancel = |api: Api| async move { check_change(id, api.cancel_scheduled_job(id)).await };
     let read = |api: Api| async move { api.get_scheduled_job(id).await };
     let result = operation.change(cancel, read, |job, _| conclude_cancel(id, job)).await;
     operation.end(result).map(|job| *job)

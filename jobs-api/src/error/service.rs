@@ -144,6 +144,13 @@ impl ServiceError {
         self.content.code.as_ref() == Some(code)
     }
 
+    /// Returns true for a 404 to a call on a job that names no other reason.
+    pub(super) fn is_unnamed_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+            && matches!(self.code(), None | Some(ErrorCode::GenericNotFound))
+            && matches!(self.request.operation, "get_scheduled_job" | "cancel_scheduled_job")
+    }
+
     pub(super) fn is_read(&self) -> bool {
         self.request.is_read()
     }

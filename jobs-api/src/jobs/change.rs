@@ -1,9 +1,10 @@
 //! Changes of a job: it is created or cancelled, and read if a response is lost.
 
-use chrono::TimeDelta;
+use tokio::time::Instant;
 
 use super::answer::check_change;
 use super::lost_response::{conclude_cancel, conclude_create};
+use super::read::record_state;
 use super::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::error::Error;
 use crate::generated::Client as Api;
@@ -37,7 +38,9 @@ pub(crate) async fn cancel_job(pipeline: &Pipeline, id: &str) -> Result<JobRespo
     let cancel = |api: Api| async move { check_change(id, api.cancel_scheduled_job(id)).await };
     let read = |api: Api| async move { api.get_scheduled_job(id).await };
     let result = operation.change(cancel, read, |job, _| conclude_cancel(id, job)).await;
-    operation.end(result).map(|job| *job)
+    let job = operation.end(result)?;
+    record_state(pipeline, id, &job);
+    Ok(*job)
 }
 
 /// Returns the scope of an operation that creates the job `id` as in `request`.
@@ -48,6 +51,7 @@ pub(super) fn creation<'a>(
     request: &JobRequest,
 ) -> Scope<'a> {
     let start = request.start_time.as_ref().and_then(Timestamp::to_utc);
-    let starts_job = start.is_none_or(|start| start <= pipeline.hub_time() + TimeDelta::seconds(1));
-    Scope { operation: Some(name), job_id: Some(id), starts_job, ..Scope::default() }
+    let wait = start.and_then(|start| (start - pipeline.hub_time()).to_std().ok()).unwrap_or_default();
+    let job_start = Some(Instant::now() + wait);
+    Scope { operation: Some(name), job_id: Some(id), job_start, ..Scope::default() }
 }

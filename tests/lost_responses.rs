@@ -210,6 +210,21 @@ async fn job_that_is_never_shown_leaves_the_outcome_unknown_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn readings_without_a_deadline_end_after_two_minutes() {
+    let busy = Fault::status(503).with_header("retry-after", "100000");
+    for (answer, seconds) in [(unknown(), 100..=125), (busy, 0..=125)] {
+        let (clock, hub) = (FrozenClock::new(), quick_hub().await);
+        hub.inject(Route::Create, When::Every(1), Fault::status(503));
+        hub.inject(Route::Get, When::Every(1), answer);
+        let policy = fast_retries().with_deadline(Duration::MAX);
+        let client = builder(&hub).retry(policy).build().unwrap();
+        let (result, elapsed) = run_fast(&clock, create(client)).await;
+        assert!(result.unwrap_err().is_outcome_unknown());
+        assert!(seconds.contains(&elapsed.as_secs()), "{elapsed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn odd_answers_do_not_end_the_readings() {
     for odd in [
         Fault::status(400),
@@ -352,6 +367,57 @@ async fn cancellation_of_a_job_that_is_missing_afterwards_is_unknown() {
     let (result, _) = run_fast(&clock, async move { client.cancel_scheduled_job("job").await }).await;
     let error = result.unwrap_err();
     assert!(error.is_not_found() && error.is_outcome_unknown(), "{error}");
+}
+
+/// Returns successful answers that say nothing about the job.
+fn meaningless_answers() -> [Fault; 4] {
+    [
+        Fault::status(200).with_body("{}"),
+        Fault::status(200).with_body(r#"{"type":"scheduleDeviceMethod"}"#),
+        Fault::status(200).with_body(r#"{"jobId":"job","type":"unknown","status":"unknown"}"#),
+        Fault::status(200).with_body(r#"{"jobId":"other","type":"scheduleDeviceMethod","status":"queued"}"#),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_whose_answer_says_nothing_about_the_job_has_an_unknown_outcome() {
+    for answer in meaningless_answers() {
+        let (clock, hub) = (FrozenClock::new(), quick_hub().await);
+        hub.inject(Route::Create, When::Next(1), answer.clone());
+        let (result, _) = run_fast(&clock, create(fast_retry_client(&hub))).await;
+        let error = result.unwrap_err();
+        assert!(error.is_outcome_unknown(), "{answer:?}: {error}");
+        assert_eq!(received_methods(&hub).matches("PUT").count(), 1);
+        assert!(received_methods(&hub).matches("GET").count() > 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn change_whose_answer_says_nothing_about_the_job_is_resolved_by_reading_it() {
+    for answer in meaningless_answers() {
+        let (hub, client) = hub_with_a_waiting_job().await;
+        hub.inject(Route::Create, When::Next(1), answer.clone());
+        let job = client.ensure_scheduled_job("job", &reboot()).await.unwrap();
+        assert_eq!(job.query_condition.as_deref(), Some("*"), "{answer:?}");
+        client.cancel_scheduled_job("job").await.unwrap();
+        hub.inject(Route::Cancel, When::Next(1), answer.clone());
+        let job = client.cancel_scheduled_job("job").await.unwrap();
+        assert_eq!((job.id(), &job.status), ("job", &Some(JobStatus::Cancelled)), "{answer:?}");
+        assert_eq!(received_methods(&hub), "PUT PUT GET POST POST GET");
+    }
+}
+
+#[tokio::test]
+async fn answer_that_leaves_out_the_id_or_the_status_confirms_a_change() {
+    for body in [r#"{"jobId":"job","type":"scheduleDeviceMethod"}"#, r#"{"status":"queued"}"#] {
+        let hub = quick_hub().await;
+        hub.inject(Route::Any, When::Every(1), Fault::status(200).with_body(body));
+        let client = fast_retry_client(&hub);
+        client.create_scheduled_job("job", &reboot()).await.unwrap();
+        client.ensure_scheduled_job("job", &reboot()).await.unwrap();
+        client.cancel_scheduled_job("job").await.unwrap();
+        assert_eq!(received_methods(&hub), "PUT PUT POST");
+    }
 }
 
 #[tokio::test]

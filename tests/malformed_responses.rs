@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use jobs_api::{Client, ClientBuilder, Credential, Error, RetryPolicy};
+use jobs_emulator::{Fault, Route, When};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{client, quick_hub};
 
 fn builder(endpoint: String) -> ClientBuilder {
     let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
@@ -67,6 +71,35 @@ async fn unreadable_body_error_names_line_column_and_member() {
     assert_eq!(unreadable.path(), "deviceJobStatistics.failedCount");
     assert_eq!(unreadable.body(), body);
     assert!(error.to_string().contains("line 2, column 38, at deviceJobStatistics.failedCount"), "{error}");
+}
+
+#[tokio::test]
+async fn answer_about_another_job_is_no_reading_of_the_one_asked_for() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    let answer = |id: &str| json!({ "jobId": id, "status": "completed" }).to_string();
+    hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(answer("other")));
+    for error in [
+        client.get_scheduled_job("job").await.unwrap_err(),
+        client.find_scheduled_job("job").await.unwrap_err(),
+        client.wait_for_job("job").await.unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::UnreadableResponse(_)), "{error:?}");
+        assert!(!error.is_not_found() && !error.is_retryable() && !error.is_outcome_unknown());
+        let text = error.to_string();
+        assert!(text.starts_with("get_scheduled_job (GET /jobs/v2/job): the response"), "{text}");
+        assert!(text.contains("it does not answer this request; hint: check the endpoint"), "{text}");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), r#"it is about the job "other""#);
+    }
+}
+
+#[tokio::test]
+async fn reading_without_an_id_or_with_one_in_another_case_is_about_the_job() {
+    let hub = quick_hub().await;
+    for body in [r#"{"status":"running"}"#, r#"{"jobId":"JOB","status":"running"}"#] {
+        hub.inject(Route::Get, When::Next(1), Fault::status(200).with_body(body));
+        client(&hub).get_scheduled_job("job").await.unwrap();
+    }
 }
 
 #[tokio::test]

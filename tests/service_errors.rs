@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use jobs_api::types::JobStatus;
-use jobs_api::{ClientBuilder, Error};
+use jobs_api::{ClientBuilder, Error, JobFilter};
+use jobs_emulator::{Fault, Route, When};
 
 use crate::support::{client, quick_hub, reboot, slow_hub, wait_for_end};
 
@@ -53,6 +55,30 @@ async fn unknown_job_is_not_found() {
     }
     let raw = client.call(|api| async move { api.get_scheduled_job("none").await }).await.unwrap();
     assert_eq!(raw.status, Some(JobStatus::Unknown));
+}
+
+#[tokio::test]
+async fn missing_page_is_no_missing_job() {
+    let hub = quick_hub().await;
+    let client = client(&hub);
+    for fault in [Fault::status(404), Fault::refusal(404, "GenericNotFound")] {
+        hub.inject(Route::Any, When::Every(1), fault);
+        for error in [
+            client.create_scheduled_job("job", &reboot()).await.unwrap_err(),
+            client.ensure_scheduled_job("job", &reboot()).await.unwrap_err(),
+            client.query_scheduled_jobs(JobFilter::default()).try_next().await.unwrap_err(),
+            client.query_device_jobs("job").try_next().await.unwrap_err(),
+        ] {
+            assert_eq!(error.status().unwrap().as_u16(), 404);
+            assert!(!error.is_not_found(), "{error}");
+        }
+        for error in [
+            client.get_scheduled_job("job").await.unwrap_err(),
+            client.cancel_scheduled_job("job").await.unwrap_err(),
+        ] {
+            assert!(error.is_not_found(), "{error}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -198,7 +198,7 @@ impl Case {
 }
 
 fn subject(class: Class, job: Option<&String>) -> Subject<'_> {
-    let creates = job.map(String::as_str);
+    let creates = job.map(|id| (id.as_str(), Instant::now()));
     Subject { class, is_query: false, creates, goes_first: false, breaker: BREAKER }
 }
 

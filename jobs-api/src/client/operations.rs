@@ -70,7 +70,8 @@ impl Client {
     ///
     /// [`Error::is_not_found`] if the hub answers `unknown`: it does not know the id, or does not show the job yet,
     /// which takes some seconds after its creation. An import or export job, which belongs to older operations,
-    /// reads the same. [`call`](Self::call) returns such an answer as it is.
+    /// reads the same. [`Error::UnreadableResponse`] if the answer is about another job. [`call`](Self::call) returns
+    /// such answers as they are.
     ///
     /// [page]: https://learn.microsoft.com/rest/api/iothub/service/jobs/get-scheduled-job
     #[doc(alias("getJob", "GetJobAsync"))]

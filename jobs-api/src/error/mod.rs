@@ -181,15 +181,14 @@ impl Error {
 
     /// Returns true if the hub does not know the job.
     ///
-    /// A hub also answers so for a job that was created a few seconds ago, and for import and export jobs.
+    /// A hub also answers so for a job that was created a few seconds ago, and for import and export jobs. A 404
+    /// without a name counts for a call that reads or cancels a job, and for no other one.
     pub fn is_not_found(&self) -> bool {
         if matches!(self, Self::JobNotFound { .. }) {
             return true;
         }
-        let code = self.service().and_then(ServiceError::code);
-        let names_no_other_reason = matches!(code, None | Some(ErrorCode::GenericNotFound));
         self.has_code(&ErrorCode::JobNotFound)
-            || self.is_status(StatusCode::NOT_FOUND) && names_no_other_reason
+            || self.service().is_some_and(ServiceError::is_unnamed_not_found)
     }
 
     /// Returns true if a job of this id exists.

@@ -138,6 +138,13 @@ impl ServiceError {
         &self.body
     }
 
+    /// Returns true for a 404 to a call on a job that names no other reason.
+    pub(super) fn is_unnamed_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+            && matches!(self.code(), None | Some(ErrorCode::GenericNotFound))
+            && matches!(self.request.operation, "get_scheduled_job" | "cancel_scheduled_job")
+    }
+
     /// Returns the advice for an operator.
     fn hint(&self) -> Option<String> {
         let hint = match self.content.code {

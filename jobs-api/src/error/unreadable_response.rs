@@ -103,6 +103,10 @@ impl fmt::Display for UnreadableResponse {
         write!(f, "{request}: the response, whose status is {}, cannot be read: ", status.as_u16())?;
         match (extent, defect) {
             (BodyExtent::OverLimit(limit), _) => write!(f, "it is larger than {limit} bytes")?,
+            // Not a position of the text, but what the text says.
+            (_, Some(Defect { line: 0, .. })) => f.write_str(
+                "it does not answer this request; hint: check the endpoint, and any proxy or cache before the hub",
+            )?,
             (_, Some(Defect { line, column, path, .. })) => {
                 write!(f, "line {line}, column {column}")?;
                 if !path.is_empty() {

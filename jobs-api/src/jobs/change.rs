@@ -1,8 +1,10 @@
 //! Changes of a job: it is created or cancelled, and read if a response is lost.
 
-use chrono::TimeDelta;
+use tokio::time::Instant;
 
+use super::answer::check_change;
 use super::lost_response::{conclude_cancel, conclude_create};
+use super::read::record_state;
 use super::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::error::Error;
 use crate::generated::Client as Api;
@@ -21,7 +23,7 @@ pub(crate) async fn create_job(
     checked.map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let body = &complete_request(id, request);
     let mut operation = pipeline.start(creation(pipeline, name, id, body));
-    let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
+    let create = |api: Api| async move { check_change(id, api.create_scheduled_job(id, body)).await };
     let read = |api: Api| async move { api.get_scheduled_job(id).await };
     let result = operation.change(create, read, |job, sent| conclude_create(id, body, job, sent)).await;
     operation.end(result).map(|job| *job)
@@ -33,10 +35,12 @@ pub(crate) async fn cancel_job(pipeline: &Pipeline, id: &str) -> Result<JobRespo
     check_job_id(id).map_err(|error| pipeline.refuse(name, Some(id), error))?;
     let scope = Scope { operation: Some(name), job_id: Some(id), ..Scope::default() };
     let mut operation = pipeline.start(scope);
-    let cancel = |api: Api| async move { api.cancel_scheduled_job(id).await };
+    let cancel = |api: Api| async move { check_change(id, api.cancel_scheduled_job(id)).await };
     let read = |api: Api| async move { api.get_scheduled_job(id).await };
     let result = operation.change(cancel, read, |job, _| conclude_cancel(id, job)).await;
-    operation.end(result).map(|job| *job)
+    let job = operation.end(result)?;
+    record_state(pipeline, id, &job);
+    Ok(*job)
 }
 
 /// Returns the scope of an operation that creates the job `id` as in `request`.
@@ -47,6 +51,7 @@ pub(super) fn creation<'a>(
     request: &JobRequest,
 ) -> Scope<'a> {
     let start = request.start_time.as_ref().and_then(Timestamp::to_utc);
-    let starts_job = start.is_none_or(|start| start <= pipeline.hub_time() + TimeDelta::seconds(1));
-    Scope { operation: Some(name), job_id: Some(id), starts_job, ..Scope::default() }
+    let wait = start.and_then(|start| (start - pipeline.hub_time()).to_std().ok()).unwrap_or_default();
+    let job_start = Some(Instant::now() + wait);
+    Scope { operation: Some(name), job_id: Some(id), job_start, ..Scope::default() }
 }

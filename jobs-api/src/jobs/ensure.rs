@@ -1,5 +1,6 @@
 //! Creating a job unless it exists.
 
+use super::answer::check_change;
 use super::change::creation;
 use super::lost_response::conclude_ensure;
 use super::read::record_state;
@@ -32,7 +33,7 @@ async fn ensure(
     id: &str,
     body: &JobRequest,
 ) -> Result<Box<JobResponse>, Error> {
-    let create = |api: Api| async move { api.create_scheduled_job(id, body).await };
+    let create = |api: Api| async move { check_change(id, api.create_scheduled_job(id, body)).await };
     let read = |api: Api| async move { api.get_scheduled_job(id).await };
     let conclude = |job, _| conclude_ensure(id, body, job);
     match operation.change(create, read, conclude).await {

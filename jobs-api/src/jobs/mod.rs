@@ -2,6 +2,7 @@
 
 mod request;
 
+mod answer;
 pub(crate) mod change;
 pub(crate) mod compare;
 pub(crate) mod condition;

@@ -1,5 +1,6 @@
 //! Reading a job.
 
+use super::answer::check_reading;
 use super::outcome::JobOutcome;
 use super::validate::check_job_id;
 use crate::error::Error;
@@ -40,7 +41,7 @@ async fn execute(
 ) -> Result<JobResponse, Error> {
     let operation = Some("get_scheduled_job");
     let scope = Scope { operation, job_id: Some(id), is_read: true, ..Scope::default() };
-    let get = |api: Api| async move { api.get_scheduled_job(id).await };
+    let get = |api: Api| async move { check_reading(id, api.get_scheduled_job(id)).await };
     pipeline.execute(scope, get, read).await
 }
 

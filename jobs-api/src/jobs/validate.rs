@@ -202,8 +202,13 @@ fn is_deeper_than(value: &Value, depth: usize) -> bool {
 pub(crate) fn check_condition(condition: Option<&str>) -> Result<(), Error> {
     let condition = condition.unwrap_or_default();
     let refuse = |rule: Cow<'static, str>| Err(Error::invalid_request("queryCondition", rule));
-    if let Some(problem) = condition.strip_prefix(UNUSABLE) {
-        return refuse(format!("cannot be used: {}", one_line(problem)).into());
+    if let Some(problem) = condition.strip_prefix(UNUSABLE).map(one_line).filter(|text| !text.is_empty()) {
+        return refuse(format!("cannot be used: {problem}").into());
+    }
+    if condition.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+        return refuse(
+            "must not have control characters, except as escapes in a string, such as `\\u001B`".into(),
+        );
     }
     if condition.trim().is_empty() {
         return refuse("must not be empty; `*` selects every device".into());

@@ -113,8 +113,8 @@ pub(crate) struct Late {
 pub(crate) struct Subject<'a> {
     pub(crate) class: Class,
     pub(crate) is_query: bool,
-    /// The id of the job that is created and runs at once.
-    pub(crate) creates: Option<&'a str>,
+    /// The id of the job that is created, and its start.
+    pub(crate) creates: Option<(&'a str, Instant)>,
     /// It belongs to an operation of which a call was sent before.
     pub(crate) goes_first: bool,
     pub(crate) breaker: BreakerSettings,
@@ -192,7 +192,7 @@ impl State {
     /// Sends a call, or returns what it waits for, and the time at which to check again.
     fn check(&mut self, call: &mut Call<'_>, slot: Option<Instant>, now: Instant) -> Result<(), Wait> {
         let Subject { class, is_query, creates, goes_first, breaker } = call.subject;
-        if let (Some(id), Some(_), false) = (creates, slot, call.has_slot) {
+        if let (Some((id, _)), Some(_), false) = (creates, slot, call.has_slot) {
             let delay = self.meters[0].delay(class, None, now);
             self.slots.take(id, delay, now).map_err(|next| (Reason::Slot, next))?;
             call.has_slot = true;
@@ -275,9 +275,9 @@ impl Call<'_> {
         let outage = state.breaker.record(answer == Answer::Failed, &breaker, now);
         match (answer, creates) {
             (Answer::Throttled(_), _) => {}
-            (Answer::Success, Some(id)) => state.slots.record_created(id, now),
-            (Answer::SlotBusy(stated), Some(id)) => state.slots.record_busy(id, stated, now),
-            (_, Some(id)) if self.has_slot => state.slots.leave(id, now),
+            (Answer::Success, Some((id, start))) => state.slots.record_created(id, start.max(now), now),
+            (Answer::SlotBusy(stated), Some((id, _))) => state.slots.record_busy(id, stated, now),
+            (_, Some((id, _))) if self.has_slot => state.slots.leave(id, now),
             _ => {}
         }
         let meter = &mut state.meters[usize::from(is_query)];
@@ -325,7 +325,7 @@ impl Drop for Call<'_> {
             let meter = &mut state.meters[usize::from(self.subject.is_query)];
             meter.lines[self.subject.class as usize].give_back(place);
         }
-        if let (Some(id), true) = (self.subject.creates, self.has_slot) {
+        if let (Some((id, _)), true) = (self.subject.creates, self.has_slot) {
             state.slots.leave(id, Instant::now());
             self.pace.changed.notify_waiters();
         }

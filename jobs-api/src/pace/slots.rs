@@ -1,4 +1,4 @@
-//! The hub's slots for running jobs: which are taken, and when to try again.
+//! The hub's slots for jobs: which are taken, and when to try again. A scheduled job holds one until it has run.
 //!
 //! The hub shows neither how many slots it has nor when one becomes free. While all are taken, creates try one at a
 //! time: when a job of this client was seen to end or is expected to, and otherwise rarely.
@@ -27,7 +27,7 @@ const COARSE: f64 = 1.0 / 8.0;
 pub(super) struct Slots {
     configured: Option<usize>,
     learned: Option<usize>,
-    /// Jobs of this client that run or are being created, the oldest first.
+    /// Jobs of this client that run, are scheduled or are being created, with their start, the earliest first.
     running: VecDeque<(String, Instant)>,
     /// All slots are taken since this time, as far as it is known.
     full_since: Option<Instant>,
@@ -73,16 +73,17 @@ impl Slots {
         Ok(())
     }
 
-    /// Records that a job was created which runs at once.
-    pub(super) fn record_created(&mut self, id: &str, now: Instant) {
+    /// Records that a job was created which starts now or later.
+    pub(super) fn record_created(&mut self, id: &str, start: Instant, now: Instant) {
         self.remove(id);
         if self.running.len() >= self.most()
             && let Some((_, start)) = self.running.pop_front()
         {
             // It has ended, or else there was no slot.
-            self.duration = Some(now.saturating_duration_since(start));
+            self.duration = now.checked_duration_since(start).or(self.duration);
         }
-        self.running.push_back((id.to_owned(), now));
+        let index = self.running.partition_point(|(_, other)| *other <= start);
+        self.running.insert(index, (id.to_owned(), start));
         if self.running.len() < self.most() {
             // There may be another one.
             self.next_try = now;
@@ -106,7 +107,7 @@ impl Slots {
     /// Records that a job was seen to have ended. Returns true if that frees a slot.
     pub(super) fn record_end(&mut self, id: &str, now: Instant) -> bool {
         let Some(start) = self.remove(id) else { return false };
-        self.duration = Some(now.saturating_duration_since(start));
+        self.duration = now.checked_duration_since(start).or(self.duration);
         self.next_try = now;
         self.full_since = self.full_since.filter(|_| !self.running.is_empty());
         true

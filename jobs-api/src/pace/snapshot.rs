@@ -8,7 +8,7 @@ use std::time::Duration;
 /// # fn example(client: jobs_api::Client) {
 /// if let Some(pacing) = client.pacing() {
 ///     let slots = pacing.slots;
-///     println!("{} creates wait for a slot, {} jobs run", slots.waiting, slots.running);
+///     println!("{} creates wait for a slot, {} jobs hold one", slots.waiting, slots.running);
 /// }
 /// # }
 /// ```
@@ -19,7 +19,7 @@ pub struct Pacing {
     pub operations: MeterState,
     /// Queries of the rows of jobs.
     pub queries: MeterState,
-    /// The slots for running jobs.
+    /// The slots for jobs.
     pub slots: SlotState,
     /// The hub only fails: one probe is sent at a time.
     pub is_outage: bool,
@@ -41,13 +41,13 @@ pub struct MeterState {
     pub pause: Option<Duration>,
 }
 
-/// The state of the slots for running jobs.
+/// The state of the slots for jobs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SlotState {
-    /// Jobs that run at the same time; `None` until it is set or learned.
+    /// Jobs that may hold a slot at the same time; `None` until it is set or learned.
     pub limit: Option<usize>,
-    /// Jobs of this client that are believed to run.
+    /// Jobs of this client that are believed to hold a slot: those that run, and those that are scheduled.
     pub running: usize,
     /// The hub had no slot for the last create, and no job was seen to end since.
     pub is_full: bool,

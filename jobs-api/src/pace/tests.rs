@@ -22,6 +22,7 @@ fn unknown() -> Arc<Pace> {
 }
 
 fn subject(class: Class, creates: Option<&str>) -> Subject<'_> {
+    let creates = creates.map(|id| (id, Instant::now()));
     Subject { class, is_query: false, creates, goes_first: false, breaker: BREAKER }
 }
 

@@ -47,7 +47,7 @@ impl Pipeline {
         let mut call = self.pace.as_ref().map(|pace| {
             // A step of an operation that has begun waits behind no read, nor behind other operations.
             let class = if scope.is_read && !state.goes_first { Class::Read } else { Class::Change };
-            let creates = scope.job_id.filter(|_| scope.starts_job);
+            let creates = scope.job_id.zip(scope.job_start);
             let (is_query, goes_first, breaker) = (scope.is_query, state.goes_first, state.breaker());
             pace.call(Subject { class, is_query, creates, goes_first, breaker })
         });
@@ -92,7 +92,7 @@ impl Pipeline {
             trace.record_failed_attempt(&error);
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.authorizer.reject(&token);
-            let (calls, slots) = (call.is_some(), call.is_some() && scope.starts_job);
+            let (calls, slots) = (call.is_some(), call.is_some() && scope.job_start.is_some());
             let is_outage = self.pace.as_ref().is_none_or(|pace| pace.snapshot().is_outage);
             match state.record_failure(&error, scope.is_read, Paced { calls, slots, is_outage }) {
                 // The pace reports a wait for a slot, once for all tries.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
+use tokio::time::Instant;
 
 use self::generated_call::GeneratedCall;
 pub use self::response::Response;
@@ -63,8 +64,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) is_read: bool,
     /// The operation is a query, which the hub meters separately.
     pub(crate) is_query: bool,
-    /// The operation starts the job, which takes a slot at once.
-    pub(crate) starts_job: bool,
+    /// The start of the job that the operation creates, which takes a slot at once.
+    pub(crate) job_start: Option<Instant>,
     /// The operation is a user's, which may read the headers of its response.
     pub(crate) exposes_headers: bool,
     /// Bytes of a response body that are read, if fewer than the client's limit.

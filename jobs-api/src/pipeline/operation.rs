@@ -17,6 +17,9 @@ use crate::error::Error;
 /// The first pause between two readings, and the longest: the hub shows a change some seconds later.
 const READING_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
+/// The longest time of all readings after a lost response, if the operation has no deadline.
+const LONGEST_READINGS: Duration = Duration::from_secs(120);
+
 /// An operation under way: its trace, its deadline, its attempts.
 pub(crate) struct Operation<'a> {
     pipeline: &'a Pipeline,
@@ -116,8 +119,9 @@ impl Operation<'_> {
         let (start, policy) = (Instant::now(), self.pipeline.retry);
         let (mut pause, mut longest) = (asked_pause(&error), READING_PAUSE.0);
         let mut conclusion = None;
-        let is_in_time = || policy.deadline().is_none_or(|deadline| start.elapsed() < deadline);
-        while pause < self.state.remaining() && is_in_time() {
+        let longest_readings = policy.deadline().unwrap_or(LONGEST_READINGS);
+        let is_in_time = |pause| start.elapsed().saturating_add(pause) < longest_readings;
+        while pause < self.state.remaining() && is_in_time(pause) {
             let asked = match self.look(pause, &read, &conclude).await {
                 Ok(concluded) => {
                     conclusion = Some(concluded);

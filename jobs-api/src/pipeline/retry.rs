@@ -24,8 +24,8 @@ pub(super) const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 /// | 5 failures of the first kind in a row, of all calls of the client | an outage: until the hub answers, one call at a time is sent as a probe, after 1 second, then 2, 4 and so on up to 30, less up to a quarter at random. The others wait for that as long as their deadlines allow: see [`with_breaker`](Self::with_breaker) |
 /// | a certificate that is not trusted, anything else | the error, at once |
 ///
-/// A response is lost when a request was sent and no complete answer came, or a 408 or 5xx that does not
-/// say whether the hub acted. Before a create or cancel call then returns any failure, it reads the job, not before
+/// A response is lost when a request was sent and no complete answer came, a 408 or 5xx that does not
+/// say whether the hub acted, or a success that is about another job or names neither the job nor its status. Before a create or cancel call then returns any failure, it reads the job, not before
 /// the time that `Retry-After` asks for, and again within the deadline until the answer is conclusive:
 ///
 /// | the hub shows | conclusion |
@@ -106,7 +106,8 @@ impl RetryPolicy {
     }
 
     /// Sets the duration of a whole operation, 2 minutes by default: attempts, waits, the wait for a
-    /// token, and the reading of a job after a lost response. [`Duration::MAX`] means no deadline.
+    /// token, and the reading of a job after a lost response. [`Duration::MAX`] means no deadline; such readings then
+    /// end after 2 minutes.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline).filter(|deadline| *deadline < Duration::MAX);

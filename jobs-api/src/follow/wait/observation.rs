@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn not_found() -> Result<Option<JobResponse>, Error> {
-        Err(Error::from_status(404, ""))
+        Err(Error::from_status(404, "ErrorCode:JobNotFound;"))
     }
 
     #[test]

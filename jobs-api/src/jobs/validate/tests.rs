@@ -258,6 +258,16 @@ fn unusable_condition_prints_on_one_line() {
 }
 
 #[test]
+fn condition_has_no_control_characters() {
+    for condition in ["\0", "\0\0\u{1b}", "\0 \n", "deviceId = 'a\0'", "tags.a = 1\u{7f}"] {
+        let request = JobRequest::device_method(CloudToDeviceMethod::new("m"), condition);
+        assert_refused(request, "queryCondition", "must not have control characters");
+    }
+    let request = JobRequest::device_method(CloudToDeviceMethod::new("m"), "tags.a = 1\r\n\tAND tags.b = 2");
+    check_request("job", &request).unwrap();
+}
+
+#[test]
 fn start_and_time_limit_are_bounded() {
     let limit = |seconds| JobRequest { max_execution_time_in_seconds: Some(seconds), ..method() };
     assert_refused(limit(-1), "maxExecutionTimeInSeconds", "must not be negative");

@@ -19,7 +19,7 @@ fn overhead(slots: usize, is_configured: bool, duration: Duration, jobs: usize) 
         hub.retain(|end| *end > now);
         if hub.len() < slots {
             hub.push(now + duration);
-            core.record_created(&id, now);
+            core.record_created(&id, now, now);
             created += 1;
         } else {
             core.record_busy(&id, None, now);
@@ -49,7 +49,7 @@ fn number_of_slots_is_learned() {
         assert_eq!(slots.take(id, Duration::ZERO, now), Ok(()));
     }
     for id in ["a", "b", "c", "d", "e"] {
-        slots.record_created(id, now);
+        slots.record_created(id, now, now);
     }
     slots.record_busy("f", None, now);
     assert_eq!((slots.learned, slots.running.len(), slots.full_since.is_some()), (Some(5), 5, true));
@@ -60,7 +60,7 @@ fn job_that_ends_lets_one_create_try() {
     let now = Instant::now();
     let mut slots = Slots::new(Some(1), now);
     assert_eq!(slots.take("a", Duration::ZERO, now), Ok(()));
-    slots.record_created("a", now);
+    slots.record_created("a", now, now);
     let next = slots.take("b", Duration::ZERO, now).unwrap_err();
     assert_eq!(next, now + LEAST_STEP);
     assert!(!slots.record_end("another", now));
@@ -69,14 +69,36 @@ fn job_that_ends_lets_one_create_try() {
     assert!(slots.take("c", Duration::ZERO, now + SECOND).is_err());
 }
 
+#[test]
+fn scheduled_jobs_hold_slots_until_they_have_run_or_are_cancelled() {
+    let now = Instant::now();
+    let mut slots = Slots::new(None, now);
+    let later = |n: u32| now + n * 60 * SECOND;
+    for (id, start) in [("d", later(4)), ("c", later(3)), ("b", later(2)), ("a", later(1))] {
+        slots.record_created(id, start, now);
+    }
+    slots.take("e", Duration::ZERO, now).unwrap();
+    slots.record_busy("e", None, now);
+    assert_eq!((slots.learned, slots.running.len()), (Some(5), 4), "not 1");
+    slots.record_created("e", now, now);
+    assert!(slots.take("f", Duration::ZERO, now).is_err());
+    assert!(slots.record_end("d", now), "it is cancelled");
+    assert_eq!(slots.duration, None, "it has not run");
+    slots.record_created("f", now, now);
+    assert!(slots.record_end("e", now + 10 * SECOND));
+    assert_eq!(slots.time_to_end("a", now + 10 * SECOND), Some(60 * SECOND));
+    let ids = slots.running.iter().map(|(id, _)| id.as_str()).collect::<String>();
+    assert_eq!(ids, "fabc", "by their start");
+}
+
 /// Returns slots of which one is taken by a job that is expected to run for ten seconds from now.
 fn known(now: Instant) -> Slots {
     let mut slots = Slots::new(Some(1), now - 10 * SECOND);
     slots.take("first", Duration::ZERO, now - 10 * SECOND).unwrap();
-    slots.record_created("first", now - 10 * SECOND);
+    slots.record_created("first", now - 10 * SECOND, now - 10 * SECOND);
     slots.record_end("first", now);
     slots.take("second", Duration::ZERO, now).unwrap();
-    slots.record_created("second", now);
+    slots.record_created("second", now, now);
     slots
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Rival {
 pub(crate) struct Aim {
     pub(crate) ratio: f64,
     pub(crate) rejected: f64,
-    /// What may be added to the least time.
+    /// The time that may be added to the least time.
     pub(crate) after: Duration,
 }
 

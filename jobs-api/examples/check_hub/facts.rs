@@ -85,7 +85,7 @@ pub(crate) fn facts() -> impl Iterator<Item = &'static Fact> {
     STEPS.iter().copied().flatten()
 }
 
-/// What is known of a fact on this hub, with what was seen, or why it was not tested.
+/// The state of a fact on this hub, with the answer seen, or the reason why it was not tested.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "verdict", content = "seen", rename_all = "camelCase")]
 pub(crate) enum Verdict {

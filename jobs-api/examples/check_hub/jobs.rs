@@ -112,7 +112,7 @@ impl Jobs {
             }
             sleep(Duration::from_secs(pause)).await;
             for id in self.open() {
-                // What remains open is reported.
+                // Jobs that remain open are reported.
                 let _ = self.cancel(&id).await;
             }
         }

@@ -36,7 +36,7 @@ pub(crate) async fn check_refusals(jobs: &Jobs, findings: &mut Findings) {
     ] {
         let result = jobs.create(id, &request).await;
         if result.is_ok() {
-            // What cannot be cancelled stays open, and is reported.
+            // A job that cannot be cancelled stays open, and is reported.
             let _ = jobs.cancel(id).await;
         }
         findings.record(fact, Verdict::of_refusal(&result, status, code.as_ref()));

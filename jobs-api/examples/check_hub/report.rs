@@ -19,7 +19,7 @@ pub(crate) struct Line {
     pub(crate) detail: String,
 }
 
-/// What was found, without secrets and without the hub's name.
+/// The findings, without secrets and without the hub's name.
 pub(crate) struct Report<'a> {
     target: &'a Target,
     pub(crate) doctor: Vec<Line>,

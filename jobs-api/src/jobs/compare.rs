@@ -150,7 +150,7 @@ fn compare_patches(found: Option<&Twin>, sent: Option<&Twin>) -> Verdict {
     // A patch without members, which no job has, is as good as none.
     let has_members = |found: &&Twin| found.tags.is_some() || desired(found.properties.as_ref()).is_some();
     let Some(found) = found.filter(has_members) else { return Unclear };
-    // What a job writes. The hub ignores the rest, and fills some of it in.
+    // The members that a job writes. The hub ignores the rest, and fills some of it in.
     let Twin {
         tags,
         properties,

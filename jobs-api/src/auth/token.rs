@@ -9,15 +9,19 @@ use http::HeaderValue;
 
 use super::error::CredentialError;
 use super::redaction::redact_token;
+use crate::runtime::attempt::Redact;
 
 /// A token in the form of an `Authorization` header value. Cloning is cheap.
 ///
 /// The value is marked sensitive: its `Debug` hides it, and HTTP/2 keeps it out of header compression.
 #[derive(Clone, Debug)]
-pub(crate) struct AccessToken {
+pub(crate) struct AccessToken(Arc<Token>);
+
+#[derive(Debug)]
+struct Token {
     header: Arc<HeaderValue>,
     /// The token of the previous attempt at an operation, which an answer may still echo.
-    previous: Option<Arc<Self>>,
+    previous: Option<AccessToken>,
 }
 
 impl AccessToken {
@@ -30,12 +34,12 @@ impl AccessToken {
         let header = HeaderValue::from_maybe_shared(Bytes::from(text));
         let mut header = header.map_err(|_| CredentialError::NotAHeader)?;
         header.set_sensitive(true);
-        Ok(Self { header: Arc::new(header), previous: None })
+        Ok(Self(Arc::new(Token { header: Arc::new(header), previous: None })))
     }
 
     /// Returns the value of the header `Authorization`.
     pub(crate) fn header(&self) -> &HeaderValue {
-        &self.header
+        &self.0.header
     }
 
     /// Returns this token as the one that follows `previous` within an operation, whose redaction removes both.
@@ -43,14 +47,17 @@ impl AccessToken {
         if self.is_same(&previous) {
             return previous;
         }
-        Self { previous: Some(Arc::new(previous)), ..self }
+        Self(Arc::new(Token { header: self.0.header.clone(), previous: Some(previous) }))
     }
 
     /// Returns the text without this or any other token, `None` if it contains none. Meant for errors only.
     pub(crate) fn redact_text(&self, text: &str) -> Option<String> {
-        let redacted = redact_token(text, self.header.to_str().unwrap_or_default());
-        let Some(previous) = &self.previous else { return redacted };
-        previous.redact_text(redacted.as_deref().unwrap_or(text)).or(redacted)
+        self.0.redact(text)
+    }
+
+    /// Returns what redacts this token.
+    pub(crate) fn redactor(&self) -> Arc<dyn Redact> {
+        self.0.clone()
     }
 
     /// Returns the body without this or any other token, unchanged if it contains none.
@@ -62,7 +69,15 @@ impl AccessToken {
 
     /// Returns true if both are clones of one token. Equal tokens may have been issued separately.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.header, &other.header)
+        Arc::ptr_eq(&self.0.header, &other.0.header)
+    }
+}
+
+impl Redact for Token {
+    fn redact(&self, text: &str) -> Option<String> {
+        let redacted = redact_token(text, self.header.to_str().unwrap_or_default());
+        let Some(previous) = &self.previous else { return redacted };
+        previous.redact_text(redacted.as_deref().unwrap_or(text)).or(redacted)
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -184,10 +183,7 @@ impl Pipeline {
         let number = state.next_attempt();
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
-            redact: {
-                let token = token.clone();
-                Arc::new(move |text| token.redact_text(text))
-            },
+            redactor: token.redactor(),
             request_id,
             number,
             timeout: state.attempt_timeout(start, self.attempt_timeout),

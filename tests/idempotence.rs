@@ -95,7 +95,7 @@ async fn ensuring_a_job_waits_as_long_as_the_hub_asks() {
     let (job, elapsed) = ensure_fast(&clock, client).await;
     assert_eq!(job.unwrap().id(), "job");
     assert_eq!(received_methods(&hub), "PUT PUT GET GET");
-    assert!((50..60).contains(&elapsed.as_secs()), "{elapsed:?}");
+    assert!((50..=80).contains(&elapsed.as_secs()), "{elapsed:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,7 @@ async fn steps_of_ensuring_a_job_share_the_deadline() {
     hub.inject(Route::Get, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
     let (result, elapsed) = ensure_fast(&clock, client).await;
     assert!(result.unwrap_err().is_outcome_unknown());
-    assert!((19..=21).contains(&elapsed.as_secs()), "{elapsed:?}");
+    assert!((19..=27).contains(&elapsed.as_secs()), "{elapsed:?}");
 }
 
 #[tokio::test]

@@ -304,7 +304,7 @@ async fn change_that_hangs_leaves_time_for_reading_the_job() {
     let (job, elapsed) = run_fast(&clock, create(client)).await;
     assert_eq!(job.unwrap().id(), "job");
     assert_eq!(received_methods(&hub), "PUT GET");
-    assert!((15..=16).contains(&elapsed.as_secs()), "{elapsed:?}");
+    assert!((15..=19).contains(&elapsed.as_secs()), "{elapsed:?}");
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ impl Meter {
             (self.sent_before, self.time) = (self.sent, now + pause);
             pause
         });
-        // That of a later call, which the next measurement includes.
+        // A later call that was rejected is included in the next measurement.
         self.late += f64::from(sent.number > self.rejected.number);
         (self.lines[sent.class as usize].return_to(), pause)
     }

@@ -88,7 +88,7 @@ pub(crate) enum Answer {
     Failed,
 }
 
-/// What a call waits for.
+/// The reason for which a call waits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Reason {
     RateLimit,
@@ -96,7 +96,7 @@ pub(crate) enum Reason {
     Outage,
 }
 
-/// What a call waits for, and when it checks again.
+/// The reason for which a call waits, and the time at which it checks again.
 type Wait = (Reason, Instant);
 
 /// A call that cannot be sent before its deadline: what it waits for, how long it would, and the rate limit in calls
@@ -108,7 +108,7 @@ pub(crate) struct Late {
     pub(crate) rate: Option<f64>,
 }
 
-/// What decides about a call.
+/// The facts that decide about a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) class: Class,

@@ -1,4 +1,4 @@
-//! What a twin holds: tags, desired and reported properties.
+//! The content of a twin: tags, desired and reported properties.
 
 use std::sync::{Arc, LazyLock};
 

@@ -62,7 +62,10 @@ async fn operation_has_a_child_span_for_each_attempt() {
                 ("server.port", Some(&*port)),
                 (
                     "url.full",
-                    Some(&*format!("http://127.0.0.1:{port}/jobs/v2/reboot-43?api-version=2021-04-12")),
+                    Some(&*format!(
+                        "http://127.0.0.1:{port}/jobs/v2/reboot-43?api-version={}",
+                        api_version()
+                    )),
                 ),
                 ("iothub.request_id", request.header("request-id")),
                 ("iothub.job_id", None),

@@ -575,6 +575,8 @@ pub mod types {
         )]
         pub module_id: ::std::option::Option<::std::string::String>,
         /// The scopes of an edge device's parent edge devices.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[serde(
             rename = "parentScopes",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -599,6 +601,8 @@ pub mod types {
         )]
         pub status_update_time: ::std::option::Option<crate::runtime::Timestamp>,
         /// Values that the back end stores about the device and that the device cannot see; at most 8 KiB in total. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tags: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -684,6 +688,8 @@ pub mod types {
         /// Sets `parentScopes`.
         ///
         /// The scopes of an edge device's parent edge devices.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[must_use]
         pub fn with_parent_scopes(
             mut self,
@@ -743,11 +749,15 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct TwinProperties {
         /// The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub desired: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
         /// The state that the device reports. Only the device writes it: a job has no effect on it.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub reported: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -757,6 +767,8 @@ pub mod types {
         /// Sets `desired`.
         ///
         /// The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[must_use]
         pub fn with_desired(
             mut self,
@@ -1554,6 +1566,16 @@ pub mod types {
             )
         }
     }
+    fn read_cloud_to_device_method<'de, D: ::serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<::std::option::Option<CloudToDeviceMethod>, D::Error> {
+        crate::runtime::read_known("cloudToDeviceMethod", deserializer)
+    }
+    fn read_update_twin<'de, D: ::serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<::std::option::Option<Twin>, D::Error> {
+        crate::runtime::read_known("updateTwin", deserializer)
+    }
     impl<'de> ::serde::Deserialize<'de> for DeviceJob {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
@@ -1603,16 +1625,6 @@ pub mod types {
         ) -> ::std::result::Result<S::Ok, S::Error> {
             Self::serialize(self, serializer)
         }
-    }
-    fn read_cloud_to_device_method<'de, D: ::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> ::std::result::Result<::std::option::Option<CloudToDeviceMethod>, D::Error> {
-        crate::runtime::read_known("cloudToDeviceMethod", deserializer)
-    }
-    fn read_update_twin<'de, D: ::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> ::std::result::Result<::std::option::Option<Twin>, D::Error> {
-        crate::runtime::read_known("updateTwin", deserializer)
     }
 }
 #[derive(Clone, Debug)]
@@ -1733,7 +1745,7 @@ impl Client {
     ///
     /// The hub answers from an index that lags behind the twins by minutes. A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
     ///
-    /// Sends a `POST` request to `/devices/query`
+    /// Sends a `POST` request to `/devices/query#devices`
     ///
     /// Arguments:
     /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.

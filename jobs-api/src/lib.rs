@@ -142,6 +142,8 @@ mod follow;
     unreachable_pub,
     clippy::all,
     clippy::unwrap_used,
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
     reason = "written by the generator"
 )]
 #[doc(hidden)]

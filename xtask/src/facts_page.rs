@@ -1,15 +1,11 @@
 //! The facts of the service: data with sources and tests, and the page that shows them.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::workspace::FACTS;
-
-/// The last line of the page that is written by hand.
-const BEGIN: &str = "<!-- Written by `cargo xtask regen` from facts.json. -->\n";
+use crate::workspace::{FACTS, read_data};
 
 #[derive(Deserialize)]
 struct Table {
@@ -35,13 +31,9 @@ struct Fact {
     client: Vec<String>,
 }
 
-/// The page with the current facts of the workspace at `root`; none if it has no place for them.
-pub(crate) fn with_tables(page: &str, root: &Path) -> Result<Option<String>, String> {
-    let Some((head, _)) = page.split_once(BEGIN) else { return Ok(None) };
-    let text = fs::read_to_string(root.join(FACTS));
-    let text = text.map_err(|error| format!("{FACTS}: cannot be read: {error}"))?;
-    let table: Table = serde_json::from_str(&text).map_err(|error| format!("{FACTS}: {error}"))?;
-    Ok(Some(format!("{head}{BEGIN}{}", table.to_markdown())))
+/// The tables of the facts of the workspace at `root`.
+pub(crate) fn tables(root: &Path) -> Result<String, String> {
+    read_data(root, FACTS).map(|table: Table| table.to_markdown())
 }
 
 impl Table {

@@ -9,7 +9,6 @@ use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeI
 use quote::quote;
 use serde_json::{Value, json};
 
-use crate::culprit;
 use crate::document::{Defect, schemas};
 use crate::enums::Enum;
 use crate::names::type_name;
@@ -21,14 +20,9 @@ const SCHEMA_ATTRIBUTE: &str = r#"#[cfg_attr(feature = "schemars", derive(::sche
 
 /// Generates the client for `spec`, without the `enums`, which are to be added to its types.
 pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect> {
-    let mut client = run(&spec.json, &spec.api, enums).map_err(|reason| {
-        let run_alone = |part: Value| {
-            let part = culprit::without_references(&part);
-            run(&part, &serde_json::from_value(part.clone()).ok()?, enums).err()
-        };
-        let place = culprit::find(&spec.json, run_alone).map(|(place, _)| place).unwrap_or_default();
-        Defect::new(place, format!("the generator cannot take it: {reason}"))
-    })?;
+    // No document is known that passes the checks and yet fails here.
+    let mut client = run(&spec.json, &spec.api, enums)
+        .map_err(|reason| Defect::new("", format!("the generator cannot take it: {reason}")))?;
     if let Some(types) = types_module(&mut client).filter(|_| !enums.is_empty()) {
         // Both the module and the methods name the enums as `types::…`, wherever the client is.
         let import = syn::parse_str("use super::types;");
@@ -102,35 +96,18 @@ mod tests {
     use super::*;
     use crate::places::Places;
 
-    fn refusal(paths: Value, schemas: Value) -> String {
+    #[test]
+    fn panic_of_the_generator_is_an_error() {
+        let unsound = json!({ "operationId": "unsound", "responses": {} });
         let document = json!({
             "openapi": "3.0.3",
             "info": { "title": "hub", "version": "1" },
-            "paths": paths,
-            "components": { "schemas": schemas },
+            "paths": { "/b}": { "put": unsound } },
         });
-        // Neither checked nor normalized: no document is known that is both and yet fails.
+        // Neither checked nor normalized.
         let api = serde_json::from_value(document.clone()).unwrap();
-        let spec = Spec { json: document, api, methods: Vec::new(), places: Places::default() };
-        generate(&spec, &[]).err().unwrap().to_string()
-    }
-
-    #[test]
-    fn unsupported_operation_is_named() {
-        let sound = json!({ "operationId": "sound", "responses": {} });
-        let unsound = json!({ "operationId": "unsound", "responses": {} });
-        let message = refusal(json!({ "/a": { "get": sound }, "/b}": { "put": unsound } }), json!({}));
-        assert!(message.starts_with(" at .paths[\"/b}\"].put: the generator cannot take it: "), "{message}");
-    }
-
-    #[test]
-    fn unsupported_schema_is_named() {
-        let unsound = json!({ "exclusiveMinimum": true });
-        let refers = json!({ "type": "object", "properties": { "unsound": { "$ref": "#/components/schemas/Unsound" } } });
-        let message = refusal(json!({}), json!({ "Job": refers, "Unsound": unsound }));
-        assert!(
-            message.starts_with(" at .components.schemas.Unsound: the generator cannot take it: "),
-            "{message}"
-        );
+        let spec = Spec { json: document, api, places: Places::default() };
+        let message = generate(&spec, &[]).err().unwrap().to_string();
+        assert!(message.starts_with(": the generator cannot take it: "), "{message}");
     }
 }

@@ -1,6 +1,7 @@
 //! The maintainer's tasks of this workspace: `cargo xtask --help` lists them.
 
 mod amend;
+mod by_hand;
 mod checks;
 mod culprit;
 mod document;
@@ -10,7 +11,10 @@ mod generator;
 mod json;
 mod names;
 mod normalize;
+mod open_enums;
 mod outcome;
+mod pages;
+mod patterns;
 mod places;
 mod regen;
 mod render;

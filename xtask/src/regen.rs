@@ -9,13 +9,13 @@ use std::time::Instant;
 use serde_json::json;
 use similar::TextDiff;
 
-use crate::facts_page;
+use crate::by_hand;
 use crate::outcome::Outcome;
+use crate::pages::{self, StalePage};
 use crate::render::{Rendered, render};
 use crate::spec::Spec;
 use crate::surface::{HandWritten, Report, Surface, compare};
-use crate::upstream::deviations;
-use crate::workspace::{CLIENT, DEVIATIONS, FACTS, FACTS_PAGE, README, SPEC};
+use crate::workspace::{CLIENT, SPEC};
 
 const REMEDY: &str = "`cargo xtask regen` brings it up to date";
 
@@ -41,12 +41,15 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
         None => found.clone(),
     };
     let rendered = Spec::read(&root.join(SPEC)).and_then(|spec| render(&spec));
-    let rendered = rendered.map_err(|defect| format!("{SPEC}{defect}"))?;
+    let rendered = rendered.map_err(|defects| {
+        let lines: Vec<String> = defects.to_string().lines().map(|line| format!("{SPEC}{line}")).collect();
+        lines.join("\n")
+    })?;
     let report = consequences(root, &previous, &rendered)?;
-    let run = Run { options, found, stale_pages: stale_pages(root)?, rendered, report, start };
+    let run = Run { options, found, stale_pages: pages::stale(root)?, rendered, report, start };
     if run.writes() {
         write(root, CLIENT, &run.rendered.source)?;
-        for Page { file, text, .. } in &run.stale_pages {
+        for StalePage { file, text, .. } in &run.stale_pages {
             write(root, file, text)?;
         }
     }
@@ -64,7 +67,7 @@ struct Run<'a> {
     options: &'a Options,
     /// The client before the run.
     found: String,
-    stale_pages: Vec<Page>,
+    stale_pages: Vec<StalePage>,
     rendered: Rendered,
     report: Report,
     start: Instant,
@@ -92,7 +95,7 @@ impl Run<'_> {
     }
 
     fn to_text(&self) -> String {
-        let pages = self.stale_pages.iter().map(|Page { file, source, .. }| match self.options.check {
+        let pages = self.stale_pages.iter().map(|StalePage { file, source, .. }| match self.options.check {
             true => format!("{file} does not show {source}: {REMEDY}\n"),
             false => format!("{} the tables in {file}\n", self.verb()),
         });
@@ -118,41 +121,18 @@ impl Run<'_> {
     }
 }
 
-/// Compares the previous client with the new one, and finds what concerns the hand-written code.
+/// Compares the previous client with the new one, and lists what is left to do by hand.
 fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Report, String> {
-    let before =
-        Surface::read(previous).map_err(|error| format!("the previous {CLIENT} cannot be read: {error}"))?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let before = match Surface::read(previous) {
+        Ok(before) => before,
+        // Such as one with the marks of a merge conflict.
+        Err(reason) => return Ok(Report { unknown: Some(reason), version, ..Report::default() }),
+    };
     let changes = compare(&before, &rendered.surface, &rendered.places);
-    let uses = HandWritten::read(root, CLIENT).uses(&changes);
-    Ok(Report { changes, uses, version: env!("CARGO_PKG_VERSION").to_owned() })
-}
-
-/// A page with tables that are not those of their source.
-struct Page {
-    file: &'static str,
-    source: &'static str,
-    text: String,
-}
-
-/// The pages of the spec that are to be written anew.
-fn stale_pages(root: &Path) -> Result<Vec<Page>, String> {
-    let readme = stale_page(root, README, DEVIATIONS, |page| {
-        Ok(deviations::with_table(page, &deviations::read(root)?))
-    })?;
-    let facts = stale_page(root, FACTS_PAGE, FACTS, |page| facts_page::with_tables(page, root))?;
-    Ok(readme.into_iter().chain(facts).collect())
-}
-
-/// The page with current tables; none if it is up to date, or has none.
-fn stale_page(
-    root: &Path,
-    file: &'static str,
-    source: &'static str,
-    with_tables: impl FnOnce(&str) -> Result<Option<String>, String>,
-) -> Result<Option<Page>, String> {
-    let Ok(found) = fs::read_to_string(root.join(file)) else { return Ok(None) };
-    let text = with_tables(&found)?.filter(|text| *text != found);
-    Ok(text.map(|text| Page { file, source, text }))
+    let mut tasks = HandWritten::read(root, CLIENT).tasks(&changes, &rendered.surface);
+    tasks.extend(by_hand::tasks(root, &changes)?);
+    Ok(Report { unknown: None, changes, tasks, version })
 }
 
 /// Reads the client of a git revision.

@@ -1,4 +1,4 @@
-//! Setters, and constructors where fields are required, on the types that requests are made of.
+//! Setters on the types that requests are made of.
 //!
 //! The generated structs are non-exhaustive: outside the crate they cannot be built as literals. A new
 //! property brings its setter with it.
@@ -7,15 +7,14 @@ use std::collections::BTreeSet;
 
 use quote::format_ident;
 use serde_json::Value;
-use syn::{Attribute, Expr, ImplItem, Item, ItemStruct, Type, parse_quote};
+use syn::{Attribute, ImplItem, Item, ItemStruct, parse_quote};
 
 use crate::names::type_name;
 use crate::normalize::components_sent;
-use crate::syntax::{derives, is_required, optional, wire_name};
+use crate::syntax::{optional, wire_name};
 
 /// The methods of generated types that the hand-written layer defines, with the reason for each.
 pub(crate) const HAND_WRITTEN: &[(&str, &str, &str)] = &[
-    ("CloudToDeviceMethod", "new", "the constructor documents the method's name"),
     ("CloudToDeviceMethod", "with_payload", "its docs lead to with_payload_of, for a type of the user"),
     ("Twin", "with_tags", "takes any JSON, so that json! works, and documents the merge"),
     ("Twin", "with_desired", "reaches into the member properties"),
@@ -46,7 +45,6 @@ fn methods(item: &ItemStruct, writable: &BTreeSet<&str>) -> Vec<ImplItem> {
     let is_hand_written =
         |method: &str| HAND_WRITTEN.iter().any(|(of, name, _)| *of == type_name && *name == method);
     let mut methods = Vec::new();
-    methods.extend(constructor(item).filter(|_| !is_hand_written("new")));
     for field in &item.fields {
         let (Some(ident), Some(wire_name)) = (&field.ident, wire_name(field)) else { continue };
         let ident_text = ident.to_string();
@@ -61,15 +59,12 @@ fn methods(item: &ItemStruct, writable: &BTreeSet<&str>) -> Vec<ImplItem> {
             docs.push(parse_quote!(#[doc = ""]));
         }
         docs.extend(description);
-        let (ty, value): (&Type, Expr) = match optional(&field.ty) {
-            Some(inner) => (inner, parse_quote!(::std::option::Option::Some(value.into()))),
-            None => (&field.ty, parse_quote!(value.into())),
-        };
+        let Some(ty) = optional(&field.ty) else { continue };
         methods.push(parse_quote! {
             #(#docs)*
             #[must_use]
             pub fn #method(mut self, value: impl ::std::convert::Into<#ty>) -> Self {
-                self.#ident = #value;
+                self.#ident = ::std::option::Option::Some(value.into());
                 self
             }
         });
@@ -77,27 +72,7 @@ fn methods(item: &ItemStruct, writable: &BTreeSet<&str>) -> Vec<ImplItem> {
     methods
 }
 
-/// The constructor of a struct with required fields, which has no default.
-fn constructor(item: &ItemStruct) -> Option<ImplItem> {
-    if derives(&item.attrs).contains("Default") {
-        return None;
-    }
-    let (required, optional): (Vec<_>, Vec<_>) = item.fields.iter().partition(|field| is_required(field));
-    let idents: Vec<_> = required.iter().filter_map(|field| field.ident.as_ref()).collect();
-    let types: Vec<_> = required.iter().map(|field| &field.ty).collect();
-    let rest: Vec<_> = optional.iter().filter_map(|field| field.ident.as_ref()).collect();
-    Some(parse_quote! {
-        /// Creates a value of the required members; the others are absent.
-        pub fn new(#(#idents: impl ::std::convert::Into<#types>),*) -> Self {
-            Self {
-                #(#idents: #idents.into(),)*
-                #(#rest: ::std::default::Default::default(),)*
-            }
-        }
-    })
-}
-
 /// Returns true for the attributes of a field that its setter shares.
 fn is_kept(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("doc") || attribute.path().is_ident("deprecated")
+    attribute.path().is_ident("doc")
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use similar::TextDiff;
 
-use crate::document::{Defect, Located, child, locate_schemas};
+use crate::document::{Defect, Located, OTHER_NAMES, child, locate_schemas, members};
 
 /// The keywords that may accompany a `$ref`; the others would be ignored.
 const BESIDE_REFERENCE: [&str; 9] =
@@ -21,39 +21,30 @@ const TYPES: [&str; 6] = ["string", "number", "integer", "boolean", "array", "ob
 /// How alike an unknown keyword and a known one must be to be suggested.
 const SIMILARITY: f32 = 0.6;
 
-/// Refuses schemas that become no single type.
-pub(crate) fn check_schemas(json: &Value) -> Result<(), Defect> {
-    let mut located = locate_schemas(json).into_iter();
-    located.try_for_each(|Located { place, pointer }| {
-        json.pointer(&pointer).map_or(Ok(()), |schema| check_schema(&place, schema))
-    })
+/// Finds the schemas that become no single type.
+pub(super) fn find_unsupported_schemas(json: &Value) -> Vec<Defect> {
+    let located = locate_schemas(json).into_iter();
+    let check = |Located { place, pointer }| check_schema(&place, &pointer, json.pointer(&pointer)?).err();
+    located.filter_map(check).collect()
 }
 
-/// Refuses what the `typed` form of the document has forgotten, at and below `place`.
-pub(crate) fn check_names(json: &Value, typed: &Value, place: &str) -> Result<(), Defect> {
-    match (json, typed) {
-        (Value::Object(members), _) => {
-            let is_reference = members.contains_key("$ref");
-            for (key, member) in members.iter().filter(|(key, _)| !key.starts_with("x-")) {
-                let place = child(place, key);
-                match typed.get(key) {
-                    Some(typed) => check_names(member, typed, &place)?,
-                    None if is_reference && !BESIDE_REFERENCE.contains(&key.as_str()) => {
-                        return Err(Defect::new(place, "is ignored beside $ref; move it to the target"));
-                    }
-                    None if is_reference || is_empty(member) || key == "xml" => {}
-                    None => return Err(Defect::new(place, unknown(key))),
-                }
+/// Finds what the `typed` form of the document has forgotten, at and below `place`.
+pub(crate) fn find_unknown(json: &Value, typed: &Value, place: &str) -> Vec<Defect> {
+    let is_reference = json.get("$ref").is_some();
+    let mut defects = Vec::new();
+    for (index, (place, key, member)) in members(json, place).into_iter().enumerate() {
+        let typed = if json.is_array() { typed.get(index) } else { typed.get(key) };
+        match typed {
+            _ if key.starts_with("x-") => {}
+            Some(typed) => defects.extend(find_unknown(member, typed, &place)),
+            None if is_reference && !BESIDE_REFERENCE.contains(&key) => {
+                defects.push(Defect::new(place, "is ignored beside $ref; move it to the target"));
             }
-            Ok(())
+            None if is_reference || is_empty(member) || key == "xml" || json.is_array() => {}
+            None => defects.push(Defect::new(place, unknown(key))),
         }
-        (Value::Array(items), Value::Array(typed)) => {
-            let mut items = items.iter().zip(typed).enumerate();
-            items
-                .try_for_each(|(index, (item, typed))| check_names(item, typed, &format!("{place}[{index}]")))
-        }
-        _ => Ok(()),
     }
+    defects
 }
 
 /// Returns true for a value that says as much as its absence.
@@ -78,8 +69,25 @@ fn unknown(key: &str) -> String {
     }
 }
 
-fn check_schema(place: &str, schema: &Value) -> Result<(), Defect> {
+fn check_schema(place: &str, pointer: &str, schema: &Value) -> Result<(), Defect> {
     let refuse = |key: &str, reason: &str| Err(Defect::new(child(place, key), reason));
+    let keys: Vec<&str> = pointer.split('/').skip(1).collect();
+    match keys.as_slice() {
+        ["components", "schemas", "String"] => {
+            return Err(Defect::new(place, "has a name that generated code uses for text; rename it"));
+        }
+        ["components", "schemas", _] if schema["nullable"] == true => {
+            return refuse("nullable", "is set on a component; set it where the component is used");
+        }
+        ["components", "schemas", _, "properties", _] => {}
+        _ if schema.get(OTHER_NAMES).is_some() => {
+            return refuse(OTHER_NAMES, "works only on the properties of a component; move it to one");
+        }
+        _ => {}
+    }
+    if schema["enum"].as_array().is_some_and(|values| values.contains(&Value::Null)) {
+        return refuse("enum", "holds null; remove it, and set \"nullable\": true where the enum is used");
+    }
     let untyped =
         ["oneOf", "anyOf", "not", "discriminator"].into_iter().find(|key| schema.get(key).is_some());
     if let Some(key) = untyped {

@@ -17,21 +17,20 @@ fn is_reserved(method: &str) -> bool {
 /// The variables of the generated methods, which no argument may be named after.
 const RESERVED_ARGUMENTS: [&str; 2] = ["header_map", "body"];
 
-/// Refuses operations that the generator would turn into a wrong method, or into none.
-pub(crate) fn check(json: &Value) -> Result<(), Defect> {
-    for (path, item) in json["paths"].as_object().into_iter().flatten() {
-        check_path(path, item)?;
-    }
-    check_servers("", json)?;
+/// Finds operations that the generator would turn into a wrong method, or into none.
+pub(crate) fn find_unsupported(json: &Value) -> Vec<Defect> {
+    let paths = json["paths"].as_object().into_iter().flatten();
+    let mut defects: Vec<Defect> = paths.filter_map(|(path, item)| check_path(path, item).err()).collect();
+    defects.extend(check_servers("", json).err());
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     for operation in operations(json) {
-        check_id(&operation, &mut places)?;
-        check_method(&operation)?;
-        check_parameters(json, &operation)?;
-        check_request_body(json, &operation)?;
-        check_responses(json, &operation)?;
+        defects.extend(check_id(&operation, &mut places).err());
+        defects.extend(check_method(&operation).err());
+        defects.extend(check_parameters(json, &operation).err());
+        defects.extend(check_request_body(json, &operation).err());
+        defects.extend(check_responses(json, &operation).err());
     }
-    Ok(())
+    defects
 }
 
 fn check_path(path: &str, item: &Value) -> Result<(), Defect> {
@@ -42,7 +41,7 @@ fn check_path(path: &str, item: &Value) -> Result<(), Defect> {
     if !path.starts_with('/') {
         return refuse("must begin with a slash");
     }
-    if path.contains("//") || path.contains(['?', '#']) {
+    if path.contains("//") || path.contains('?') {
         return refuse("must hold neither an empty segment nor a query; declare query parameters");
     }
     check_servers(&child(".paths", path), item)
@@ -98,7 +97,7 @@ fn check_parameters(json: &Value, operation: &Operation<'_>) -> Result<(), Defec
         if is_left_to_client(name, location) {
             continue;
         }
-        if let Some(reason) = find_unsupported(json, parameter) {
+        if let Some(reason) = why_not_sent(json, parameter) {
             return refuse(reason.to_owned());
         }
         let is_shared = !place.starts_with(&operation.place);
@@ -109,9 +108,7 @@ fn check_parameters(json: &Value, operation: &Operation<'_>) -> Result<(), Defec
         }
         let argument = value_name(name);
         if RESERVED_ARGUMENTS.contains(&argument.as_str()) {
-            return refuse(format!(
-                "{name:?} gives an argument that the client uses itself; it cannot be sent"
-            ));
+            return refuse(format!("{name:?} gives an argument that the client uses itself; leave it out"));
         }
         if let Some(other) = arguments.insert(argument, name) {
             return refuse(format!("{name:?} gives the same argument as {other:?}; keep one"));
@@ -150,7 +147,7 @@ fn check_template(operation: &Operation<'_>, declared: &BTreeSet<&str>) -> Resul
 }
 
 /// Returns what the client cannot send of a parameter, and the remedy.
-fn find_unsupported(json: &Value, parameter: &Value) -> Option<&'static str> {
+fn why_not_sent(json: &Value, parameter: &Value) -> Option<&'static str> {
     let (schema, style) = (&parameter["schema"], parameter["style"].as_str());
     let name = parameter["name"].as_str().unwrap_or_default();
     if schema.is_null() {
@@ -200,7 +197,7 @@ fn check_request_body(json: &Value, operation: &Operation<'_>) -> Result<(), Def
     if operation.method == "get" {
         return refuse("a request of this method has no body; remove it");
     }
-    check_content(&child(&place, "content"), &body["content"], is_json)?;
+    check_content(&child(&place, "content"), &body["content"])?;
     if body["content"].as_object().is_none_or(serde_json::Map::is_empty) {
         return refuse("must name a media type, such as application/json");
     }
@@ -213,21 +210,17 @@ fn check_request_body(json: &Value, operation: &Operation<'_>) -> Result<(), Def
     Ok(())
 }
 
-/// Refuses content other than one of a media type that the client sends or reads.
-fn check_content(place: &str, content: &Value, is_known: impl Fn(&str) -> bool) -> Result<(), Defect> {
+/// Refuses content other than one of JSON.
+fn check_content(place: &str, content: &Value) -> Result<(), Defect> {
     let media_types: Vec<&String> = content.as_object().into_iter().flatten().map(|(name, _)| name).collect();
     match media_types.as_slice() {
         [first, second, ..] => Err(Defect::new(place, format!("names both {first} and {second}; keep one"))),
-        [media_type] if !is_known(media_type.split(';').next().unwrap_or_default()) => {
-            Err(Defect::new(child(place, media_type), "is not JSON, which alone the client sends and reads"))
-        }
+        [media_type] if media_type.split(';').next() != Some("application/json") => Err(Defect::new(
+            child(place, media_type),
+            "is not application/json, which alone the client sends and reads; leave the operation out",
+        )),
         _ => Ok(()),
     }
-}
-
-/// Returns true for JSON and what is written in it, such as a merge patch.
-fn is_json(media_type: &str) -> bool {
-    media_type == "application/json" || media_type.ends_with("+json")
 }
 
 /// Returns true for the status codes of a success.
@@ -250,7 +243,7 @@ fn check_responses(json: &Value, operation: &Operation<'_>) -> Result<(), Defect
             continue;
         }
         let content = &follow(json, response)["content"];
-        check_content(&child(&place, "content"), content, |media_type| media_type == "application/json")?;
+        check_content(&child(&place, "content"), content)?;
         let body =
             content.as_object().and_then(|content| content.values().next()).map(|body| &body["schema"]);
         match first {

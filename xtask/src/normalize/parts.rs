@@ -4,115 +4,90 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::document::{Defect, OTHER_NAMES, SCHEMA_REFERENCE, SCHEMAS, child};
+use crate::document::{Defect, Located, OTHER_NAMES, SCHEMA_REFERENCE, SCHEMAS, child, locate_schemas};
 use crate::names::type_name;
 use crate::places::Places;
 
 /// The keywords that stay with the place of a part; the others move with it.
-const OF_PLACE: [&str; 6] = ["description", "nullable", "readOnly", "writeOnly", "deprecated", OTHER_NAMES];
+const OF_PLACE: [&str; 5] = ["description", "nullable", "readOnly", "writeOnly", OTHER_NAMES];
 
 /// Moves every inline enum and object to the component schemas.
 pub(super) fn name(json: &mut Value) -> Result<Places, Defect> {
-    let mut schemas = json["components"]["schemas"].as_object().cloned().unwrap_or_default();
-    let mut parts = Parts::default();
-    for (name, schema) in &schemas {
-        parts.places.add(&type_name(name), &child(SCHEMAS, name));
-        parts.shapes.insert(type_name(name), schema["enum"].clone());
+    let mut places = Places::default();
+    // The values of enums, and the other parts as a whole: an equal part of the same name is the same type.
+    let mut shapes = BTreeMap::new();
+    for (name, schema) in json["components"]["schemas"].as_object().into_iter().flatten() {
+        places.add(&type_name(name), &child(SCHEMAS, name));
+        shapes.insert(type_name(name), schema["enum"].clone());
     }
-    for (name, schema) in &mut schemas {
-        parts.search_within(schema, &child(SCHEMAS, name), &type_name(name))?;
-    }
-    for (path, item) in json["paths"].as_object_mut().into_iter().flatten() {
-        for (method, operation) in item.as_object_mut().into_iter().flatten() {
-            parts.search_operation(operation, &child(&child(".paths", path), method))?;
+    // Inner parts come first, so that outer ones move with references to them.
+    for Located { place, pointer } in locate_schemas(json).into_iter().rev() {
+        let Some(name) = name_of_part(json, &pointer) else { continue };
+        let Some(part) = json.pointer_mut(&pointer).and_then(Value::as_object_mut) else { continue };
+        if !part.contains_key("enum") && !part.contains_key("properties") {
+            continue;
         }
-    }
-    schemas.extend(parts.moved);
-    json["components"]["schemas"] = schemas.into();
-    Ok(parts.places)
-}
-
-#[derive(Default)]
-struct Parts {
-    /// The places of the names in use.
-    places: Places,
-    /// The values of enums, and the other parts as a whole: an equal part of the same name is the same type.
-    shapes: BTreeMap<String, Value>,
-    moved: Map<String, Value>,
-}
-
-impl Parts {
-    fn search_operation(&mut self, operation: &mut Value, place: &str) -> Result<(), Defect> {
-        let id = type_name(operation["operationId"].as_str().unwrap_or_default());
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
-            let name = type_name(parameter["name"].as_str().unwrap_or_default());
-            self.search(&mut parameter["schema"], &child(place, "parameters"), &format!("{id}{name}"))?;
-        }
-        if let Some(body) = operation.get_mut("requestBody") {
-            self.search_content(body, &child(place, "requestBody"), &format!("{id}Body"))?;
-        }
-        for (code, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-            let place = child(&child(place, "responses"), code);
-            self.search_content(response, &place, &format!("{id}Response"))?;
-        }
-        Ok(())
-    }
-
-    fn search_content(&mut self, body: &mut Value, place: &str, name: &str) -> Result<(), Defect> {
-        for content in body["content"].as_object_mut().into_iter().flat_map(Map::values_mut) {
-            if let Some(schema) = content.get_mut("schema") {
-                self.search(schema, place, name)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves what is within a schema, and then the schema itself if it is an enum or an object.
-    fn search(&mut self, schema: &mut Value, place: &str, name: &str) -> Result<(), Defect> {
-        self.search_within(schema, place, name)?;
-        match schema.as_object_mut() {
-            Some(members) if members.contains_key("enum") || members.contains_key("properties") => {
-                self.move_out(members, place, name)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn search_within(&mut self, schema: &mut Value, place: &str, name: &str) -> Result<(), Defect> {
-        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-        for (property, schema) in properties.into_iter().flatten() {
-            let place = child(&child(place, "properties"), property);
-            self.search(schema, &place, &format!("{name}{}", type_name(property)))?;
-        }
-        for (key, suffix) in [("items", "Item"), ("additionalProperties", "Value")] {
-            if let Some(inner) = schema.get_mut(key) {
-                self.search(inner, &child(place, key), &format!("{name}{suffix}"))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Replaces the schema at `place` by a reference to a component `name`.
-    fn move_out(&mut self, schema: &mut Map<String, Value>, place: &str, name: &str) -> Result<(), Defect> {
-        let mut moved = schema.clone();
-        moved.retain(|key, _| key == "description" || !OF_PLACE.contains(&key.as_str()));
-        if moved.contains_key("enum") {
-            moved.insert("type".to_owned(), "string".into());
-        }
-        let moved = Value::Object(moved);
-        schema.retain(|key, _| OF_PLACE.contains(&key.as_str()));
-        schema.insert("$ref".to_owned(), format!("{SCHEMA_REFERENCE}{name}").into());
+        let moved = move_out(part, &name);
         let shape = moved.get("enum").unwrap_or(&moved).clone();
-        if self.shapes.get(name) == Some(&shape) {
-            return Ok(());
+        if shapes.get(&name) == Some(&shape) {
+            continue;
         }
-        if let Some(other) = self.places.add(name, place) {
+        if let Some(other) = places.add(&name, &place) {
             let reason =
                 format!("would be named {name}, as is {other}; move it to {SCHEMAS} under another name");
             return Err(Defect::new(place, reason));
         }
-        self.shapes.insert(name.to_owned(), shape);
-        self.moved.insert(name.to_owned(), moved);
-        Ok(())
+        shapes.insert(name.clone(), shape);
+        json["components"]["schemas"][name] = moved;
+    }
+    Ok(places)
+}
+
+/// Replaces a schema by a reference to a component `name`, and returns that.
+fn move_out(part: &mut Map<String, Value>, name: &str) -> Value {
+    let mut moved = part.clone();
+    moved.retain(|key, _| key == "description" || !OF_PLACE.contains(&key.as_str()));
+    if moved.contains_key("enum") {
+        moved.insert("type".to_owned(), "string".into());
+    }
+    part.retain(|key, _| OF_PLACE.contains(&key.as_str()));
+    part.insert("$ref".to_owned(), format!("{SCHEMA_REFERENCE}{name}").into());
+    moved.into()
+}
+
+/// Names the schema at `pointer` after what it is a part of; none if it is a component itself.
+fn name_of_part(json: &Value, pointer: &str) -> Option<String> {
+    let keys: Vec<String> =
+        pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    match keys.as_slice() {
+        ["components", "schemas", _] => None,
+        ["components", "schemas", owner, path @ ..] => Some(type_name(owner) + &suffix(path)),
+        ["paths", path, method, part @ ..] => {
+            let operation = &json["paths"][*path][*method];
+            let name = type_name(operation["operationId"].as_str().unwrap_or_default());
+            match part {
+                ["parameters", index, "schema", rest @ ..] => {
+                    let parameter = &operation["parameters"][index.parse::<usize>().ok()?]["name"];
+                    Some(name + &type_name(parameter.as_str().unwrap_or_default()) + &suffix(rest))
+                }
+                ["requestBody", "content", _, "schema", rest @ ..] => Some(name + "Body" + &suffix(rest)),
+                ["responses", _, "content", _, "schema", rest @ ..] => {
+                    Some(name + "Response" + &suffix(rest))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The part of a name for the way from an owner to a schema within it.
+fn suffix(path: &[&str]) -> String {
+    match path {
+        ["properties", property, rest @ ..] => type_name(property) + &suffix(rest),
+        ["items", rest @ ..] => "Item".to_owned() + &suffix(rest),
+        ["additionalProperties", rest @ ..] => "Value".to_owned() + &suffix(rest),
+        _ => String::new(),
     }
 }

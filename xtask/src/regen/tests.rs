@@ -2,7 +2,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
-use crate::workspace::repository;
+use crate::workspace::{BY_HAND, DEVIATIONS, FACTS, FACTS_PAGE, README, repository};
 
 /// Creates a workspace with `spec` and the current client.
 fn workspace(spec: &str) -> TempDir {
@@ -11,7 +11,9 @@ fn workspace(spec: &str) -> TempDir {
         fs::create_dir_all(root.path().join(folder)).unwrap();
     }
     fs::write(root.path().join(SPEC), spec).unwrap();
-    fs::copy(repository().join(CLIENT), root.path().join(CLIENT)).unwrap();
+    for file in [CLIENT, BY_HAND] {
+        fs::copy(repository().join(file), root.path().join(file)).unwrap();
+    }
     root
 }
 
@@ -26,7 +28,7 @@ fn changed_spec() -> Value {
     let properties = schemas["JobResponse"]["properties"].as_object_mut().unwrap();
     properties.remove("failureReason");
     properties.insert("progress".to_owned(), json!({ "type": "integer" }));
-    schemas["JobStatus"]["enum"].as_array_mut().unwrap().push("paused".into());
+    schemas["JobStatus"]["enum"].as_array_mut().unwrap().push("notListed".into());
     spec
 }
 
@@ -58,10 +60,10 @@ fn stale_client_is_reported_with_its_consequences() {
     for line in [
         "+        pub progress: ::std::option::Option<i64>",
         "breaking   JobResponse.failure_reason is gone",
-        "             jobs-api/src/outcome.rs:2 names it",
-        "additive   JobStatus::Paused",
+        "additive   JobStatus::NotListed",
         "additive   JobResponse.progress",
         "→ 0.2.0    next CHANGELOG entry:\n### Removed\n- `JobResponse.failure_reason`\n### Added\n",
+        "→ by hand:\njobs-api/src/outcome.rs:2 names it (JobResponse.failure_reason)\n",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
@@ -70,11 +72,13 @@ fn stale_client_is_reported_with_its_consequences() {
 
 #[test]
 fn stale_tables_are_reported_with_the_remedy() {
-    for (page, source, heading) in
-        [(README, DEVIATIONS, "| place | published |"), (FACTS_PAGE, FACTS, "| fact | known |")]
-    {
+    for (page, source, heading) in [
+        (README, DEVIATIONS, "| place | published |"),
+        (README, BY_HAND, "| when this"),
+        (FACTS_PAGE, FACTS, "| fact | known |"),
+    ] {
         let root = workspace(&own_spec().to_string());
-        for file in [source, page] {
+        for file in [source, DEVIATIONS, page] {
             fs::copy(repository().join(file), root.path().join(file)).unwrap();
         }
         let current = fs::read_to_string(root.path().join(page)).unwrap();
@@ -100,13 +104,26 @@ fn dry_run_writes_nothing_and_run_writes_the_client() {
     let root = workspace(&changed_spec().to_string());
     let before = fs::read_to_string(root.path().join(CLIENT)).unwrap();
     let dry = run(root.path(), &Options { dry_run: true, ..Options::default() }).unwrap();
-    assert!(text(&dry).starts_with("would write jobs-api/src/generated.rs: 5 operations, 20 types"));
+    assert!(text(&dry).starts_with("would write jobs-api/src/generated.rs: "), "{}", text(&dry));
     assert_eq!(fs::read_to_string(root.path().join(CLIENT)).unwrap(), before);
     let written = run(root.path(), &Options::default()).unwrap();
     assert!(text(&written).starts_with("wrote jobs-api/src/generated.rs: "));
-    assert!(fs::read_to_string(root.path().join(CLIENT)).unwrap().contains("Self::Paused => \"paused\""));
+    assert!(
+        fs::read_to_string(root.path().join(CLIENT)).unwrap().contains("Self::NotListed => \"notListed\"")
+    );
     let again = run(root.path(), &Options { check: true, ..Options::default() }).unwrap();
     assert!(text(&again).contains("is up to date"));
+}
+
+#[test]
+fn client_with_the_marks_of_a_merge_is_written_again() {
+    let root = workspace(&own_spec().to_string());
+    let current = fs::read_to_string(root.path().join(CLIENT)).unwrap();
+    let marked = current.replacen("pub mod types", "<<<<<<< HEAD\npub mod types", 1);
+    fs::write(root.path().join(CLIENT), marked).unwrap();
+    let outcome = run(root.path(), &Options::default()).unwrap();
+    assert!(text(&outcome).contains("what changes for users is unknown: "), "{}", text(&outcome));
+    assert_eq!(fs::read_to_string(root.path().join(CLIENT)).unwrap(), current);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use syn::{
     ReturnType, Stmt, Type, Visibility,
 };
 
-use crate::syntax::{derives, doc_text, has_serde_flag, is_required, wire_name};
+use crate::syntax::{derives, doc_text, has_serde_flag, wire_name};
 
 /// A public item.
 #[derive(Default)]
@@ -19,19 +19,24 @@ pub(crate) struct PublicItem {
     /// What is sent and read: a change compiles, and behaves differently.
     pub(super) wire: String,
     pub(super) docs: String,
-    pub(super) is_deprecated: bool,
 }
 
 impl PublicItem {
     fn new(code: String, wire: String, attributes: &[Attribute]) -> Self {
-        let is_deprecated = attributes.iter().any(|attribute| attribute.path().is_ident("deprecated"));
-        Self { code, wire, docs: docs(attributes), is_deprecated }
+        Self { code, wire, docs: docs(attributes) }
+    }
+
+    pub(super) fn is_type(&self) -> bool {
+        self.code.starts_with("a struct") || self.code == "an enum"
     }
 }
 
 /// The public items of a client by name, such as `JobResponse.status` and `JobStatus::Paused`.
+#[derive(Default)]
 pub(crate) struct Surface {
     pub(super) items: BTreeMap<String, PublicItem>,
+    /// The variants of each enum, in the order of `KNOWN` and `Ord`.
+    pub(super) variants: BTreeMap<String, Vec<String>>,
 }
 
 impl Surface {
@@ -44,11 +49,12 @@ impl Surface {
     /// Reads the items of a client; the error is the name of one that is there twice.
     pub(crate) fn of(client: &syn::File) -> Result<Self, String> {
         let mut found = Vec::new();
+        let mut readers = Vec::new();
         for item in &client.items {
             match item {
                 Item::Mod(module) if module.ident == "types" => {
                     for item in module.content.iter().flat_map(|(_, items)| items) {
-                        add_type(item, &mut found);
+                        add_type(item, &mut found, &mut readers);
                     }
                 }
                 Item::Impl(block) if block.trait_.is_none() => add_operations(block, &mut found),
@@ -56,13 +62,31 @@ impl Surface {
                 _ => {}
             }
         }
-        let mut items = BTreeMap::new();
+        let mut surface = Self::default();
         for (name, item) in found {
-            if items.insert(name.clone(), item).is_some() {
+            if let Some((owner, variant)) = name.split_once("::").filter(|_| item.code.is_empty()) {
+                surface.variants.entry(owner.to_owned()).or_default().push(variant.to_owned());
+            }
+            if surface.items.insert(name.clone(), item).is_some() {
                 return Err(name);
             }
         }
-        Ok(Self { items })
+        for (owner, names) in readers {
+            surface.items.entry(owner).and_modify(|item| item.wire = names);
+        }
+        Ok(surface)
+    }
+
+    /// Returns true if an operation or a member is of the type `name`.
+    pub(super) fn names_type(&self, name: &str) -> bool {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let mut others = self.items.iter().filter(|(item, _)| item.split(['.', ':']).next() != Some(name));
+        others.any(|(_, item)| item.code.split(|c| !is_word(c)).any(|word| word == name))
+    }
+
+    /// The text of a value that the service writes for a variant; none of other items.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.items.get(name)?.wire.strip_prefix('`')?.strip_suffix('`')
     }
 }
 
@@ -122,7 +146,8 @@ fn collect_words(tokens: TokenStream, words: &mut Vec<String>) {
     }
 }
 
-fn add_type(item: &Item, found: &mut Found) {
+/// Adds a type or its methods; to `readers` the names by which a type reads its members.
+fn add_type(item: &Item, found: &mut Found, readers: &mut Vec<(String, String)>) {
     match item {
         Item::Struct(item) => add_struct(item, found),
         Item::Enum(item) => add_enum(item, found),
@@ -132,6 +157,15 @@ fn add_type(item: &Item, found: &mut Found) {
                 let item = PublicItem::new(signature(method), String::new(), &method.attrs);
                 (format!("{owner}::{}", method.sig.ident), item)
             }));
+        }
+        Item::Impl(block) => {
+            for method in methods(block).filter(|method| method.sig.ident == "deserialize") {
+                let mut names = Vec::new();
+                collect_words(method.block.to_token_stream(), &mut names);
+                let reader =
+                    if names.is_empty() { String::new() } else { format!("read by {}", names.join(" ")) };
+                readers.push((type_text(&block.self_ty), reader));
+            }
         }
         _ => {}
     }
@@ -147,8 +181,7 @@ fn add_struct(item: &ItemStruct, found: &mut Found) {
         let Some(ident) = &field.ident else { continue };
         let own_name = format!("{:?}", wire_name(field).unwrap_or_default());
         let name = if has_serde_flag(field, "flatten") { "flat".to_owned() } else { own_name };
-        let presence = if is_required(field) { ", required" } else { "" };
-        let member = PublicItem::new(type_text(&field.ty), format!("{name}{presence}"), &field.attrs);
+        let member = PublicItem::new(type_text(&field.ty), name, &field.attrs);
         found.push((format!("{}.{ident}", item.ident), member));
     }
 }

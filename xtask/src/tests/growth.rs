@@ -22,7 +22,7 @@ pub(super) fn grow(spec: &mut Value) {
         properties.extend(additions.as_object().unwrap().clone());
     }
     schemas["JobPhase"] = json!({ "type": "string", "enum": ["first", "last"] });
-    schemas["JobStatus"]["enum"].as_array_mut().unwrap().push(json!("paused"));
+    schemas["JobStatus"]["enum"].as_array_mut().unwrap().push(json!("notListed"));
 }
 
 /// Writes a user's crate that constructs, reads and matches every public type of `client`.

@@ -14,8 +14,9 @@ use serde_json::Value;
 
 use crate::document::Defect;
 use crate::json;
+use crate::open_enums;
 use crate::outcome::Outcome;
-
+use crate::patterns::matches;
 use crate::workspace::SPEC;
 use deviations::Deviation;
 use facts::Facts;
@@ -31,7 +32,11 @@ pub(crate) fn run(root: &Path, file: &Path) -> Result<Outcome, Box<dyn Error>> {
 fn read(path: &Path, name: &Path) -> Result<Facts, String> {
     let text = fs::read_to_string(path).map_err(|error| Defect::new("", format!("cannot be read: {error}")));
     let json = text.and_then(|text| json::parse(&text));
-    json.and_then(|json: Value| facts::read(&json)).map_err(|defect| format!("{}{defect}", name.display()))
+    let json = json.map(|mut json: Value| {
+        open_enums::simplify(&mut json);
+        json
+    });
+    json.and_then(|json| facts::read(&json)).map_err(|defect| format!("{}{defect}", name.display()))
 }
 
 /// Lists the differences that no deviation explains, and the deviations that explain none.
@@ -45,9 +50,10 @@ fn compare(published: &Facts, ours: &Facts, deviations: &[Deviation]) -> Outcome
         let (theirs, own) = (published.get(name), ours.get(name));
         let text = |fact: Option<&String>| fact.map_or("none", String::as_str).to_owned();
         let change = format!("{} → {}", text(theirs), text(own));
-        let explaining = intended.iter().enumerate().filter(|(_, (_, (fact, how)))| {
-            deviations::matches(fact, name) && deviations::matches(how, &change)
-        });
+        let explaining = intended
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, (fact, how)))| matches(fact, name) && matches(how, &change));
         let explaining: Vec<usize> = explaining.map(|(index, _)| index).collect();
         if explaining.is_empty() {
             let _ = match (theirs, own) {

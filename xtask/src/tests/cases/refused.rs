@@ -162,7 +162,7 @@ pub(super) const CASES: &[Refused] = &[
             by_id(spec, "put")["parameters"] =
                 json!([{ "name": "body", "in": "query", "schema": { "type": "string" } }]);
         },
-        message: " at .paths[\"/jobs/{id}\"].put.parameters[0]: \"body\" gives an argument that the client uses itself",
+        message: " at .paths[\"/jobs/{id}\"].put.parameters[0]: \"body\" gives an argument that the client uses itself; leave it out",
     },
     Refused {
         name: "header that is a list",
@@ -213,7 +213,15 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "multipart",
         change: |spec| by_id(spec, "put")["requestBody"]["content"] = json!({ "multipart/form-data": {} }),
-        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"multipart/form-data\"]: is not JSON, which alone the client sends and reads",
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"multipart/form-data\"]: is not application/json, which alone the client sends and reads",
+    },
+    Refused {
+        name: "merge patch",
+        change: |spec| {
+            by_id(spec, "put")["requestBody"]["content"] =
+                json!({ "application/merge-patch+json": { "schema": reference("JobRequest") } });
+        },
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"application/merge-patch+json\"]: is not application/json, which alone",
     },
     Refused {
         name: "two bodies of success",
@@ -257,12 +265,12 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "bytes",
         change: |spec| by_id(spec, "put")["requestBody"]["content"] = json!({ "image/png": {} }),
-        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"image/png\"]: is not JSON",
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"image/png\"]: is not application/json",
     },
     Refused {
         name: "response of text",
         change: |spec| by_id(spec, "get")["responses"]["200"]["content"] = json!({ "text/csv": {} }),
-        message: " at .paths[\"/jobs/{id}\"].get.responses[\"200\"].content[\"text/csv\"]: is not JSON",
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"200\"].content[\"text/csv\"]: is not application/json",
     },
     Refused {
         name: "null in an enum",
@@ -309,6 +317,34 @@ pub(super) const CASES: &[Refused] = &[
         message: " at .paths[\"/jobs?a=b\"]: must hold neither",
     },
     Refused {
+        name: "type of the name of text",
+        change: |spec| *schema(spec, "String") = json!({ "type": "object", "properties": { "a": {} } }),
+        message: " at .components.schemas.String: has a name that generated code uses for text; rename it",
+    },
+    Refused {
+        name: "defects that are found at once",
+        change: |spec| {
+            job(spec, "id")["nulable"] = json!(true);
+            job(spec, "created")["type"] = json!("date");
+            *job(spec, "counts") = reference("Count");
+            by_id(spec, "get")["operationId"] = json!("createJob");
+            by_id(spec, "put")["requestBody"]["required"] = json!(false);
+        },
+        message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads nowhere: there is no \"#/components/schemas/Count\"\n \
+                  at .components.schemas.Job.properties.created.type: is \"date\"; use one of string, number, integer, boolean, array, object\n \
+                  at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; is \"nullable\" meant?\n \
+                  at .paths[\"/jobs/{id}\"].put.operationId: \"create_job\" is in use at .paths[\"/jobs/{id}\"].get; choose another\n \
+                  at .paths[\"/jobs/{id}\"].put.requestBody: is optional",
+    },
+    Refused {
+        name: "other name on a type of small letters",
+        change: |spec| {
+            *schema(spec, "count") = json!({ "type": "string", "x-other-names": ["a"] });
+            *job(spec, "counts") = reference("count");
+        },
+        message: " at .components.schemas.count[\"x-other-names\"]: works only on the properties of a component",
+    },
+    Refused {
         name: "fields that collide",
         change: |spec| *job(spec, "Created") = json!({ "type": "string" }),
         message: " at .components.schemas.Job: gives a second Job.created; rename one",
@@ -326,7 +362,7 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "variants that collide",
         change: |spec| schema(spec, "JobState")["enum"] = json!(["done", "Done"]),
-        message: " at .components.schemas.JobState.enum: holds \"Done\", whose variant is that of \"done\"",
+        message: " at .components.schemas.JobState.enum: holds \"Done\", whose variant is that of \"done\"; leave it out",
     },
     Refused {
         name: "inline enum whose name is in use",

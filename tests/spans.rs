@@ -15,7 +15,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::support::capture::Captured;
 use crate::support::span::{assert_attributes, attribute, children, description, failures, find_span, names};
-use crate::support::{builder, client, fast_retries, fast_retry_client, quick_hub, reboot, set_interval};
+use crate::support::{
+    api_version, builder, client, fast_retries, fast_retry_client, quick_hub, reboot, set_interval,
+};
 
 #[tokio::test]
 async fn operation_has_a_child_span_for_each_attempt() {
@@ -156,7 +158,7 @@ async fn invalid_request_has_a_span_without_attempts() {
     let client = client(&hub);
     let key = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0";
     let captured = Captured::start();
-    let later = reboot().starting_at(DateTime::<Utc>::MAX_UTC);
+    let later = reboot().with_start_time(DateTime::<Utc>::MAX_UTC);
     let errors = [
         ("create_scheduled_job", client.create_scheduled_job("job", &later).await.unwrap_err()),
         ("ensure_scheduled_job", client.ensure_scheduled_job("job", &later).await.unwrap_err()),
@@ -211,7 +213,7 @@ async fn malformed_page_is_a_failure_of_its_operation() {
 async fn wait_is_the_parent_of_its_polls() {
     let hub = Emulator::builder().device(Device::new("pump-1")).start().await;
     let client = client(&hub);
-    let later = reboot().starting_at(Utc::now() + TimeDelta::seconds(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::seconds(1));
     client.create_scheduled_job("job", &later).await.unwrap();
     let captured = Captured::start();
     let outer = info_span!("program");

@@ -76,7 +76,7 @@ async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Bo
 }
 
 async fn schedule_and_follow(client: &Client, id: &str, request: JobRequest) -> Result<(), Box<dyn Error>> {
-    let request = request.starting_at(Utc::now()).with_max_execution_time(Duration::from_secs(3600));
+    let request = request.with_start_time(Utc::now()).with_max_execution_time(Duration::from_secs(3600));
     client.create_scheduled_job(id, &request).await?;
     println!("{id}: scheduled");
     let job = follow(client, id).await?;

@@ -38,41 +38,6 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub response_timeout_in_seconds: ::std::option::Option<i32>,
     }
-    impl CloudToDeviceMethod {
-        /// Sets `connectTimeoutInSeconds`.
-        ///
-        /// The timeout for a disconnected device to connect, in seconds: 0 to 300; 0 if absent.
-        #[must_use]
-        pub fn with_connect_timeout_in_seconds(
-            mut self,
-            value: impl ::std::convert::Into<i32>,
-        ) -> Self {
-            self.connect_timeout_in_seconds = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `methodName`.
-        ///
-        /// The method's name.
-        #[must_use]
-        pub fn with_method_name(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.method_name = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `responseTimeoutInSeconds`.
-        ///
-        /// The timeout for the device's response, in seconds: 5 to 300; 30 if absent.
-        #[must_use]
-        pub fn with_response_timeout_in_seconds(
-            mut self,
-            value: impl ::std::convert::Into<i32>,
-        ) -> Self {
-            self.response_timeout_in_seconds = ::std::option::Option::Some(value.into());
-            self
-        }
-    }
     /// A device's response to a direct method.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
@@ -97,16 +62,6 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub iot_edge: ::std::option::Option<bool>,
-    }
-    impl DeviceCapabilities {
-        /// Sets `iotEdge`.
-        ///
-        /// True for an edge device.
-        #[must_use]
-        pub fn with_iot_edge(mut self, value: impl ::std::convert::Into<bool>) -> Self {
-            self.iot_edge = ::std::option::Option::Some(value.into());
-            self
-        }
     }
     /// The result of a job on one device: a row of the collection `devices.jobs`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -318,87 +273,6 @@ pub mod types {
         )]
         #[serde(default, deserialize_with = "read_update_twin")]
         pub update_twin: ::std::option::Option<Twin>,
-    }
-    impl JobRequest {
-        /// Sets `cloudToDeviceMethod`.
-        ///
-        /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
-        #[must_use]
-        pub fn with_cloud_to_device_method(
-            mut self,
-            value: impl ::std::convert::Into<CloudToDeviceMethod>,
-        ) -> Self {
-            self.cloud_to_device_method = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `jobId`.
-        ///
-        /// The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
-        #[must_use]
-        pub fn with_job_id(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.job_id = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `maxExecutionTimeInSeconds`.
-        ///
-        /// The time limit of the job, in seconds; devices not reached by then end as failed. The range is not documented.
-        #[must_use]
-        pub fn with_max_execution_time_in_seconds(
-            mut self,
-            value: impl ::std::convert::Into<i64>,
-        ) -> Self {
-            self.max_execution_time_in_seconds = ::std::option::Option::Some(
-                value.into(),
-            );
-            self
-        }
-        /// Sets `queryCondition`.
-        ///
-        /// The condition that selects the devices: the part of a query after WHERE, at most 8,192 characters; `*` selects every device.
-        #[must_use]
-        pub fn with_query_condition(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.query_condition = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `startTime`.
-        ///
-        /// The start, in UTC, at most 168 hours ahead. A time in the past, or none, starts the job at once.
-        #[must_use]
-        pub fn with_start_time(
-            mut self,
-            value: impl ::std::convert::Into<crate::runtime::Timestamp>,
-        ) -> Self {
-            self.start_time = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `type`.
-        ///
-        /// The kind of work. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
-        #[must_use]
-        pub fn with_type(
-            mut self,
-            value: impl ::std::convert::Into<types::JobType>,
-        ) -> Self {
-            self.type_ = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `updateTwin`.
-        ///
-        /// The twin patch to apply; required by the type `scheduleUpdateTwin`. It must carry an etag; `*` matches any version.
-        #[must_use]
-        pub fn with_update_twin(
-            mut self,
-            value: impl ::std::convert::Into<Twin>,
-        ) -> Self {
-            self.update_twin = ::std::option::Option::Some(value.into());
-            self
-        }
     }
     /// A job and its state. The response to a create call holds only `jobId`, `type` and `status`; that for an id that the hub does not know, or an import or export job, the status `unknown`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -618,131 +492,6 @@ pub mod types {
         )]
         pub x509_thumbprint: ::std::option::Option<X509Thumbprint>,
     }
-    impl Twin {
-        /// Sets `authenticationType`.
-        ///
-        /// The authentication method of the device.
-        #[must_use]
-        pub fn with_authentication_type(
-            mut self,
-            value: impl ::std::convert::Into<types::AuthenticationType>,
-        ) -> Self {
-            self.authentication_type = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `capabilities`.
-        ///
-        /// The capabilities of the device.
-        #[must_use]
-        pub fn with_capabilities(
-            mut self,
-            value: impl ::std::convert::Into<DeviceCapabilities>,
-        ) -> Self {
-            self.capabilities = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `deviceId`.
-        ///
-        /// The device's id: case-sensitive, at most 128 ASCII letters, digits and ``- : . + % _ # * ? ! ( ) , = @ ; $ '``.
-        #[must_use]
-        pub fn with_device_id(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.device_id = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `deviceScope`.
-        ///
-        /// The scope of the device.
-        #[must_use]
-        pub fn with_device_scope(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.device_scope = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `etag`.
-        ///
-        /// The version of the twin that a write applies to; `*` matches any. Jobs accept only `*`.
-        #[must_use]
-        pub fn with_etag(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.etag = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `moduleId`.
-        ///
-        /// The module's id, for a module's twin; same rules as the device id.
-        #[must_use]
-        pub fn with_module_id(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.module_id = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `parentScopes`.
-        ///
-        /// The scopes of an edge device's parent edge devices.
-        ///
-        /// Null is read as absent, and cannot be sent.
-        #[must_use]
-        pub fn with_parent_scopes(
-            mut self,
-            value: impl ::std::convert::Into<::std::vec::Vec<::std::string::String>>,
-        ) -> Self {
-            self.parent_scopes = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `properties`.
-        ///
-        /// The desired and reported properties.
-        #[must_use]
-        pub fn with_properties(
-            mut self,
-            value: impl ::std::convert::Into<TwinProperties>,
-        ) -> Self {
-            self.properties = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `status`.
-        ///
-        /// The permission of the device to connect.
-        #[must_use]
-        pub fn with_status(
-            mut self,
-            value: impl ::std::convert::Into<types::DeviceStatus>,
-        ) -> Self {
-            self.status = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `statusReason`.
-        ///
-        /// The reason why the device is enabled or disabled, if one was given.
-        #[must_use]
-        pub fn with_status_reason(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.status_reason = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `x509Thumbprint`.
-        ///
-        /// The thumbprints of a device that authenticates with a self-signed certificate.
-        #[must_use]
-        pub fn with_x509_thumbprint(
-            mut self,
-            value: impl ::std::convert::Into<X509Thumbprint>,
-        ) -> Self {
-            self.x509_thumbprint = ::std::option::Option::Some(value.into());
-            self
-        }
-    }
     /// The desired and reported properties of a twin: any JSON, nested at most 10 deep, each collection at most 32 KiB.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
@@ -763,23 +512,6 @@ pub mod types {
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
     }
-    impl TwinProperties {
-        /// Sets `desired`.
-        ///
-        /// The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
-        ///
-        /// Null is read as absent, and cannot be sent.
-        #[must_use]
-        pub fn with_desired(
-            mut self,
-            value: impl ::std::convert::Into<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-            >,
-        ) -> Self {
-            self.desired = ::std::option::Option::Some(value.into());
-            self
-        }
-    }
     /// The thumbprints of a device's self-signed certificates.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
@@ -797,30 +529,6 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub secondary_thumbprint: ::std::option::Option<::std::string::String>,
-    }
-    impl X509Thumbprint {
-        /// Sets `primaryThumbprint`.
-        ///
-        /// The thumbprint of the primary certificate.
-        #[must_use]
-        pub fn with_primary_thumbprint(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.primary_thumbprint = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `secondaryThumbprint`.
-        ///
-        /// The thumbprint of the secondary certificate.
-        #[must_use]
-        pub fn with_secondary_thumbprint(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.secondary_thumbprint = ::std::option::Option::Some(value.into());
-            self
-        }
     }
     /// Error types.
     pub mod error {

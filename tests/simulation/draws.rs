@@ -146,8 +146,8 @@ pub(super) fn request(rng: &mut Rng) -> JobRequest {
     };
     let request = if rng.bool() { request.with_max_execution_time(Duration::from_secs(60)) } else { request };
     match rng.u8(..4) {
-        0 => request.starting_at(Utc::now() + TimeDelta::minutes(30)),
-        1 => request.starting_at(Utc::now()),
+        0 => request.with_start_time(Utc::now() + TimeDelta::minutes(30)),
+        1 => request.with_start_time(Utc::now()),
         _ => request,
     }
 }

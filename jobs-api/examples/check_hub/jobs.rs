@@ -121,5 +121,5 @@ impl Jobs {
 
 /// Lets the job start in an hour.
 pub(crate) fn later(request: JobRequest) -> JobRequest {
-    request.starting_at(Utc::now() + TimeDelta::hours(1))
+    request.with_start_time(Utc::now() + TimeDelta::hours(1))
 }

@@ -19,7 +19,7 @@ pub(crate) async fn check_refusals(jobs: &Jobs, findings: &mut Findings) {
         (
             "start-latest",
             &id,
-            sound().starting_at(Utc::now() + TimeDelta::hours(169)),
+            sound().with_start_time(Utc::now() + TimeDelta::hours(169)),
             400,
             Some(ArgumentInvalid),
         ),

@@ -64,7 +64,7 @@ impl JobRequest {
     /// Starts the job at this time, at most 168 hours ahead by the hub's clock, sent in whole milliseconds. The
     /// job starts at once by default, and when the time has passed.
     #[must_use]
-    pub fn starting_at(mut self, start: impl Into<Timestamp>) -> Self {
+    pub fn with_start_time(mut self, start: impl Into<Timestamp>) -> Self {
         self.start_time = Some(start.into());
         self
     }

@@ -130,7 +130,7 @@ impl Sides {
             headers: Arc::default(),
             on_request: None,
         });
-        let method = types::CloudToDeviceMethod::default().with_method_name("reboot");
+        let method = types::CloudToDeviceMethod { method_name: Some("reboot".into()), ..Default::default() };
         Self {
             client: builder(key(0)).build().unwrap(),
             unpaced: builder(key(0)).without_pacing().build().unwrap(),
@@ -139,11 +139,13 @@ impl Sides {
             keys: AtomicU64::new(0),
             request: JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'"),
             generated: Generated::new_with_client(&url, with_token.clone(), attempt),
-            generated_request: types::JobRequest::default()
-                .with_job_id("reboot-43")
-                .with_type(types::JobType::ScheduleDeviceMethod)
-                .with_cloud_to_device_method(method)
-                .with_query_condition("tags.building = '43'"),
+            generated_request: types::JobRequest {
+                job_id: Some("reboot-43".into()),
+                type_: Some(types::JobType::ScheduleDeviceMethod),
+                cloud_to_device_method: Some(method),
+                query_condition: Some("tags.building = '43'".into()),
+                ..Default::default()
+            },
             reqwest: with_token,
             azure: azure_pipeline(http().build().unwrap()),
             azure_url: format!("{url}/jobs/v2/reboot-43?api-version=2021-04-12").parse().unwrap(),

@@ -13,11 +13,24 @@ use crate::names::type_name;
 use crate::normalize::components_sent;
 use crate::syntax::{optional, wire_name};
 
-/// The methods of generated types that the hand-written layer defines, with the reason for each.
+/// The members that the code written by hand sets, each with its method: there is one setter for each thing.
 pub(crate) const HAND_WRITTEN: &[(&str, &str, &str)] = &[
-    ("CloudToDeviceMethod", "with_payload", "its docs lead to with_payload_of, for a type of the user"),
-    ("Twin", "with_tags", "takes any JSON, so that json! works, and documents the merge"),
-    ("Twin", "with_desired", "reaches into the member properties"),
+    ("CloudToDeviceMethod", "connectTimeoutInSeconds", "CloudToDeviceMethod::with_connect_timeout"),
+    ("CloudToDeviceMethod", "methodName", "CloudToDeviceMethod::new"),
+    ("CloudToDeviceMethod", "payload", "CloudToDeviceMethod::with_payload"),
+    ("CloudToDeviceMethod", "responseTimeoutInSeconds", "CloudToDeviceMethod::with_response_timeout"),
+    ("JobRequest", "cloudToDeviceMethod", "JobRequest::device_method"),
+    // The client writes the id under which the job is created.
+    ("JobRequest", "jobId", "JobRequest::device_method"),
+    ("JobRequest", "maxExecutionTimeInSeconds", "JobRequest::with_max_execution_time"),
+    ("JobRequest", "queryCondition", "JobRequest::device_method"),
+    ("JobRequest", "startTime", "JobRequest::with_start_time"),
+    ("JobRequest", "type", "JobRequest::device_method"),
+    ("JobRequest", "updateTwin", "JobRequest::twin_update"),
+    ("Twin", "etag", "Twin::patch"),
+    ("Twin", "properties", "Twin::with_desired"),
+    ("Twin", "tags", "Twin::with_tags"),
+    ("TwinProperties", "desired", "Twin::with_desired"),
 ];
 
 /// Appends the setters to the `types` that the request bodies consist of.
@@ -41,15 +54,14 @@ pub(super) fn add(json: &Value, types: &mut Vec<Item>) {
 }
 
 fn methods(item: &ItemStruct, writable: &BTreeSet<&str>) -> Vec<ImplItem> {
-    let type_name = item.ident.to_string();
     let is_hand_written =
-        |method: &str| HAND_WRITTEN.iter().any(|(of, name, _)| *of == type_name && *name == method);
+        |member: &str| HAND_WRITTEN.iter().any(|(owner, name, _)| item.ident == owner && *name == member);
     let mut methods = Vec::new();
     for field in &item.fields {
         let (Some(ident), Some(wire_name)) = (&field.ident, wire_name(field)) else { continue };
         let ident_text = ident.to_string();
         let method = format_ident!("with_{}", ident_text.trim_end_matches('_'));
-        if !writable.contains(wire_name.as_str()) || is_hand_written(&method.to_string()) {
+        if !writable.contains(wire_name.as_str()) || is_hand_written(&wire_name) {
             continue;
         }
         let first_line = format!("Sets `{wire_name}`.");

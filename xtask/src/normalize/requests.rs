@@ -36,7 +36,7 @@ pub(super) fn open(json: &mut Value) {
     }
 }
 
-/// The components that request bodies refer to, directly or not.
+/// The components that request bodies refer to, directly or not, other than through what is only read.
 pub(crate) fn components_sent(json: &Value) -> BTreeSet<String> {
     let mut sent = BTreeSet::new();
     let mut pending: Vec<&str> =
@@ -45,7 +45,12 @@ pub(crate) fn components_sent(json: &Value) -> BTreeSet<String> {
         if let Some(name) = reference.strip_prefix(SCHEMA_REFERENCE)
             && sent.insert(name.to_owned())
         {
-            pending.extend(references(&json["components"]["schemas"][name]));
+            let schema = &json["components"]["schemas"][name];
+            let parts = schema["properties"]
+                .as_object()
+                .map_or_else(|| vec![schema], |parts| parts.values().collect());
+            let parts = parts.into_iter().filter(|part| part["readOnly"] != true);
+            pending.extend(parts.flat_map(references));
         }
     }
     sent

@@ -40,7 +40,7 @@ fn request_has_the_members_that_were_set_and_no_null() {
         .with_response_timeout(Duration::from_millis(29_001))
         .with_connect_timeout(Duration::ZERO);
     let request = JobRequest::device_method(call, "tags.building = '43'")
-        .starting_at(start)
+        .with_start_time(start)
         .with_max_execution_time(Duration::from_secs(3600));
     assert_eq!(
         sent(&request),
@@ -239,7 +239,8 @@ fn twin_patch_nests_at_most_10_objects() {
 fn start_is_at_most_168_hours_ahead() {
     let now = Utc.with_ymd_and_hms(2026, 8, 15, 9, 0, 0).unwrap();
     let start = |hours, millis| {
-        method().starting_at(now + chrono::TimeDelta::hours(hours) + chrono::TimeDelta::milliseconds(millis))
+        method()
+            .with_start_time(now + chrono::TimeDelta::hours(hours) + chrono::TimeDelta::milliseconds(millis))
     };
     for request in [method(), start(-1_000_000, 0), start(0, 0), start(168, 0)] {
         check_start(&request, now).unwrap();

@@ -23,13 +23,13 @@ impl Target {
     /// Connects to the hub of the environment, or to an emulated one unless `hub` is set.
     pub(crate) async fn connect(hub: bool) -> Result<Self, Box<dyn Error>> {
         let variable = |name| env::var(name).ok().filter(|text: &String| !text.trim().is_empty());
-        let connection = variable("IOTHUB_CONNECTION_STRING");
-        if connection.is_none() && !hub {
+        if !hub {
             let emulator =
                 Emulator::builder().tier(Tier::Free).throttle(Throttle::documented()).start().await;
             let target = Self::of_emulator(&emulator, &emulator.connection_string())?;
             return Ok(Self { _emulator: Some(emulator), ..target });
         }
+        let connection = variable("IOTHUB_CONNECTION_STRING");
         let builder = ClientBuilder::from_env()?.operations_per_minute(OPERATIONS);
         let (host, stranger) = match connection {
             Some(text) => {

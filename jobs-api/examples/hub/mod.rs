@@ -10,6 +10,8 @@ use jobs_api::{Client, ClientBuilder};
 use jobs_emulator::{Device, Emulator, HubBehavior, MethodAnswer, Pace, Unreachable};
 use serde_json::json;
 
+use crate::program::use_ring;
+
 /// A client, and the emulated hub behind it, if there is one.
 pub(crate) struct Hub {
     pub(crate) client: Client,
@@ -26,6 +28,7 @@ impl Hub {
     /// `real`: see [`emulate`](Self::emulate).
     pub(crate) async fn connect(real: bool, pumps: usize, troubled: bool) -> Result<Self, Box<dyn Error>> {
         if real {
+            use_ring();
             let client = Client::from_env()?;
             println!("Using the hub {}.", client.host_name());
             return Ok(Self { client, emulator: None });
@@ -43,6 +46,7 @@ impl Hub {
     /// With `troubled`, two pumps in building 43 are offline and their twins are full, and one does not know the
     /// method.
     pub(crate) async fn emulate(pumps: usize, troubled: bool, pace: Pace) -> Result<Self, Box<dyn Error>> {
+        use_ring();
         let devices = (1..=pumps).map(|number| pump(number, pumps, troubled));
         // A method on an offline device would keep its job running until the time limit, an hour by default.
         let behavior = HubBehavior { unreachable_devices: Unreachable::FailAtOnce, ..HubBehavior::default() };

@@ -24,11 +24,15 @@ pub(crate) fn print_line(line: std::fmt::Arguments<'_>) {
     }
 }
 
-/// Gives rustls its cryptography, shows warnings such as retries, and parses the command line, or ends the program
-/// with help or, with exit code 2, with the mistake in it.
-pub(crate) fn start<T>(command_line: OptionParser<T>) -> T {
+/// Gives rustls its cryptography, which an HTTP client needs.
+pub(crate) fn use_ring() {
     // Only a program that has installed another provider gets an error.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Shows warnings such as retries, and parses the command line, or ends the program with help or, with exit code 2,
+/// with the mistake in it.
+pub(crate) fn start<T>(command_line: OptionParser<T>) -> T {
     let warnings = Targets::new().with_target("jobs_api", LevelFilter::WARN);
     let lines = fmt::layer().with_writer(io::stderr).without_time().with_target(false);
     tracing_subscriber::registry().with(lines.with_filter(warnings)).init();

@@ -69,7 +69,6 @@ fn update_leaves_these_files_to_a_person_in_this_order() {
     assert_eq!(
         files,
         [
-            "jobs-api/src/follow/report/mod.rs",
             "jobs-api/src/jobs/compare.rs",
             "jobs-api/src/jobs/validate.rs",
             "jobs-api/src/jobs/outcome.rs",

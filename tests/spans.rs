@@ -259,7 +259,7 @@ async fn call_is_named_by_its_first_request() {
     hub.inject(Route::Any, When::Next(1), Fault::status(503));
     let client = fast_retry_client(&hub);
     let captured = Captured::start();
-    client.call(|api| async move { api.query_scheduled_jobs(None, None, None, None).await }).await.unwrap();
+    client.call(|api| async move { api.query_scheduled_jobs().await }).await.unwrap();
     let spans = captured.spans();
     assert_eq!(
         attribute(find_span(&spans, "call"), "iothub.operation").as_deref(),

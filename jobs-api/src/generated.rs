@@ -1388,19 +1388,7 @@ const _: () = {
 };
 #[allow(clippy::all)]
 impl Client {
-    /// Read the result of a job on each device, one page per call
-    ///
-    /// Runs a query `SELECT * FROM devices.jobs WHERE …` and returns one row for each device of a job. Field names in the condition carry the prefix `devices.jobs.`; aggregates and conditions on twins are not supported.
-    ///
-    /// A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
-    ///
-    /// Sends a `POST` request to `/devices/query`
-    ///
-    /// Arguments:
-    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
-    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
-    /// - `body`: The query.
-    pub async fn query_device_jobs<'a>(
+    async fn send_query_device_jobs<'a>(
         &'a self,
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
@@ -1447,19 +1435,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Read the ids or the number of devices that a condition selects, one page per call
-    ///
-    /// Runs a query `SELECT deviceId FROM devices WHERE …`, which returns one row for each device, or `SELECT COUNT() AS numberOfDevices FROM devices WHERE …`, which returns one row. The collection `devices.modules` has modules instead. Members that the query does not select are absent.
-    ///
-    /// The hub answers from an index that lags behind the twins by minutes. A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
-    ///
-    /// Sends a `POST` request to `/devices/query#devices`
-    ///
-    /// Arguments:
-    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
-    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
-    /// - `body`: The query.
-    pub async fn query_devices<'a>(
+    async fn send_query_devices<'a>(
         &'a self,
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
@@ -1506,20 +1482,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// List the hub's scheduled jobs, one page per call
-    ///
-    /// Jobs are kept for 30 days. The order of the jobs is not documented.
-    ///
-    /// The response header `x-ms-continuation` holds the token of the next page; it is absent after the last page. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-    ///
-    /// Sends a `GET` request to `/jobs/v2/query`
-    ///
-    /// Arguments:
-    /// - `job_status`: Returns only jobs in this status. The service compares case-insensitively.
-    /// - `job_type`: Returns only jobs of this type. The service compares case-insensitively.
-    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
-    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
-    pub async fn query_scheduled_jobs<'a>(
+    async fn send_query_scheduled_jobs<'a>(
         &'a self,
         job_status: Option<&'a types::JobStatus>,
         job_type: Option<&'a types::JobType>,
@@ -1568,15 +1531,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Read a job: its definition, status and statistics
-    ///
-    /// An id that the hub does not know, or a job that it does not show yet, some seconds after its creation, has the status and the type `unknown`, perhaps without its id. So has an import or export job, which belongs to the older `/jobs` operations. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-    ///
-    /// Sends a `GET` request to `/jobs/v2/{id}`
-    ///
-    /// Arguments:
-    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-    pub async fn get_scheduled_job<'a>(
+    async fn send_get_scheduled_job<'a>(
         &'a self,
         id: &'a str,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
@@ -1614,18 +1569,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Create a job that updates twins or invokes a direct method at a scheduled time
-    ///
-    /// The response is short: the job's id, its type and the status `queued`. `GET` returns the whole job.
-    ///
-    /// An id in use is refused with 409104 (`JobAlreadyExists`); more running and scheduled jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-    ///
-    /// Sends a `PUT` request to `/jobs/v2/{id}`
-    ///
-    /// Arguments:
-    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-    /// - `body`: The work, the devices and the time. Exactly one kind of work.
-    pub async fn create_scheduled_job<'a>(
+    async fn send_create_scheduled_job<'a>(
         &'a self,
         id: &'a str,
         body: &'a types::JobRequest,
@@ -1665,17 +1609,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Cancel a job that is not yet running
-    ///
-    /// A job that is running or has ended is refused with 405102 (`OperationNotAllowedInCurrentState`), an unknown id with 404002 (`JobNotFound`).
-    ///
-    /// The request has no body, yet must carry a `Content-Length`: without one the hub's front end responds with 411 and HTML. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-    ///
-    /// Sends a `POST` request to `/jobs/v2/{id}/cancel`
-    ///
-    /// Arguments:
-    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-    pub async fn cancel_scheduled_job<'a>(
+    async fn send_cancel_scheduled_job<'a>(
         &'a self,
         id: &'a str,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
@@ -1711,6 +1645,374 @@ impl Client {
             400u16..=499u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             500u16..=599u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+}
+/// The operations of the spec.
+#[derive(Clone, Debug)]
+pub struct Operations(pub(crate) Client);
+impl Operations {
+    /// Read the result of a job on each device, one page per call
+    ///
+    /// Runs a query `SELECT * FROM devices.jobs WHERE …` and returns one row for each device of a job. Field names in the condition carry the prefix `devices.jobs.`; aggregates and conditions on twins are not supported.
+    ///
+    /// A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/devices/query`
+    ///
+    /// Arguments:
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
+    /// - `body`: The query.
+    pub fn query_device_jobs<'a>(
+        &'a self,
+        body: &'a types::QuerySpecification,
+    ) -> calls::QueryDeviceJobs<'a> {
+        calls::QueryDeviceJobs {
+            client: &self.0,
+            body,
+            x_ms_continuation: ::std::option::Option::None,
+            x_ms_max_item_count: ::std::option::Option::None,
+        }
+    }
+    /// Read the ids or the number of devices that a condition selects, one page per call
+    ///
+    /// Runs a query `SELECT deviceId FROM devices WHERE …`, which returns one row for each device, or `SELECT COUNT() AS numberOfDevices FROM devices WHERE …`, which returns one row. The collection `devices.modules` has modules instead. Members that the query does not select are absent.
+    ///
+    /// The hub answers from an index that lags behind the twins by minutes. A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/devices/query#devices`
+    ///
+    /// Arguments:
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
+    /// - `body`: The query.
+    pub fn query_devices<'a>(
+        &'a self,
+        body: &'a types::QuerySpecification,
+    ) -> calls::QueryDevices<'a> {
+        calls::QueryDevices {
+            client: &self.0,
+            body,
+            x_ms_continuation: ::std::option::Option::None,
+            x_ms_max_item_count: ::std::option::Option::None,
+        }
+    }
+    /// List the hub's scheduled jobs, one page per call
+    ///
+    /// Jobs are kept for 30 days. The order of the jobs is not documented.
+    ///
+    /// The response header `x-ms-continuation` holds the token of the next page; it is absent after the last page. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `GET` request to `/jobs/v2/query`
+    ///
+    /// Arguments:
+    /// - `job_status`: Returns only jobs in this status. The service compares case-insensitively.
+    /// - `job_type`: Returns only jobs of this type. The service compares case-insensitively.
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
+    pub fn query_scheduled_jobs<'a>(&'a self) -> calls::QueryScheduledJobs<'a> {
+        calls::QueryScheduledJobs {
+            client: &self.0,
+            job_status: ::std::option::Option::None,
+            job_type: ::std::option::Option::None,
+            x_ms_continuation: ::std::option::Option::None,
+            x_ms_max_item_count: ::std::option::Option::None,
+        }
+    }
+    /// Read a job: its definition, status and statistics
+    ///
+    /// An id that the hub does not know, or a job that it does not show yet, some seconds after its creation, has the status and the type `unknown`, perhaps without its id. So has an import or export job, which belongs to the older `/jobs` operations. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `GET` request to `/jobs/v2/{id}`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
+    pub fn get_scheduled_job<'a>(&'a self, id: &'a str) -> calls::GetScheduledJob<'a> {
+        calls::GetScheduledJob {
+            client: &self.0,
+            id,
+        }
+    }
+    /// Create a job that updates twins or invokes a direct method at a scheduled time
+    ///
+    /// The response is short: the job's id, its type and the status `queued`. `GET` returns the whole job.
+    ///
+    /// An id in use is refused with 409104 (`JobAlreadyExists`); more running and scheduled jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `PUT` request to `/jobs/v2/{id}`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
+    /// - `body`: The work, the devices and the time. Exactly one kind of work.
+    pub fn create_scheduled_job<'a>(
+        &'a self,
+        id: &'a str,
+        body: &'a types::JobRequest,
+    ) -> calls::CreateScheduledJob<'a> {
+        calls::CreateScheduledJob {
+            client: &self.0,
+            id,
+            body,
+        }
+    }
+    /// Cancel a job that is not yet running
+    ///
+    /// A job that is running or has ended is refused with 405102 (`OperationNotAllowedInCurrentState`), an unknown id with 404002 (`JobNotFound`).
+    ///
+    /// The request has no body, yet must carry a `Content-Length`: without one the hub's front end responds with 411 and HTML. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/jobs/v2/{id}/cancel`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
+    pub fn cancel_scheduled_job<'a>(
+        &'a self,
+        id: &'a str,
+    ) -> calls::CancelScheduledJob<'a> {
+        calls::CancelScheduledJob {
+            client: &self.0,
+            id,
+        }
+    }
+}
+/// The calls of operations, each of which is sent when it is awaited.
+pub mod calls {
+    use super::{Client, types};
+    pub use crate::runtime::{Failure, Reply, Sending};
+    /// A call of [`query_device_jobs`](super::Operations::query_device_jobs).
+    #[derive(Clone, Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct QueryDeviceJobs<'a> {
+        pub(super) client: &'a Client,
+        pub(super) x_ms_continuation: Option<&'a str>,
+        pub(super) x_ms_max_item_count: Option<&'a str>,
+        pub(super) body: &'a types::QuerySpecification,
+    }
+    impl<'a> QueryDeviceJobs<'a> {
+        /// Sets `x_ms_continuation`.
+        ///
+        /// The token of the page to read, from the previous response. Absent for the first page.
+        pub fn with_x_ms_continuation(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_continuation = value.into();
+            self
+        }
+        /// Sets `x_ms_max_item_count`.
+        ///
+        /// The largest number of items in a page, as decimal text. A page of a query has at most 100.
+        pub fn with_x_ms_max_item_count(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_max_item_count = value.into();
+            self
+        }
+    }
+    impl<'a> ::std::future::IntoFuture for QueryDeviceJobs<'a> {
+        type Output = ::std::result::Result<
+            Reply<crate::runtime::Rows<types::DeviceJob>>,
+            Failure,
+        >;
+        type IntoFuture = Sending<'a, crate::runtime::Rows<types::DeviceJob>>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, x_ms_continuation, x_ms_max_item_count, body } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(
+                    client
+                        .send_query_device_jobs(
+                            x_ms_continuation,
+                            x_ms_max_item_count,
+                            body,
+                        )
+                        .await,
+                )
+            })
+        }
+    }
+    /// A call of [`query_devices`](super::Operations::query_devices).
+    #[derive(Clone, Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct QueryDevices<'a> {
+        pub(super) client: &'a Client,
+        pub(super) x_ms_continuation: Option<&'a str>,
+        pub(super) x_ms_max_item_count: Option<&'a str>,
+        pub(super) body: &'a types::QuerySpecification,
+    }
+    impl<'a> QueryDevices<'a> {
+        /// Sets `x_ms_continuation`.
+        ///
+        /// The token of the page to read, from the previous response. Absent for the first page.
+        pub fn with_x_ms_continuation(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_continuation = value.into();
+            self
+        }
+        /// Sets `x_ms_max_item_count`.
+        ///
+        /// The largest number of items in a page, as decimal text. A page of a query has at most 100.
+        pub fn with_x_ms_max_item_count(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_max_item_count = value.into();
+            self
+        }
+    }
+    impl<'a> ::std::future::IntoFuture for QueryDevices<'a> {
+        type Output = ::std::result::Result<
+            Reply<crate::runtime::Rows<types::DeviceRow>>,
+            Failure,
+        >;
+        type IntoFuture = Sending<'a, crate::runtime::Rows<types::DeviceRow>>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, x_ms_continuation, x_ms_max_item_count, body } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(
+                    client
+                        .send_query_devices(x_ms_continuation, x_ms_max_item_count, body)
+                        .await,
+                )
+            })
+        }
+    }
+    /// A call of [`query_scheduled_jobs`](super::Operations::query_scheduled_jobs).
+    #[derive(Clone, Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct QueryScheduledJobs<'a> {
+        pub(super) client: &'a Client,
+        pub(super) job_status: Option<&'a types::JobStatus>,
+        pub(super) job_type: Option<&'a types::JobType>,
+        pub(super) x_ms_continuation: Option<&'a str>,
+        pub(super) x_ms_max_item_count: Option<&'a str>,
+    }
+    impl<'a> QueryScheduledJobs<'a> {
+        /// Sets `job_status`.
+        ///
+        /// Returns only jobs in this status. The service compares case-insensitively.
+        pub fn with_job_status(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a types::JobStatus>>,
+        ) -> Self {
+            self.job_status = value.into();
+            self
+        }
+        /// Sets `job_type`.
+        ///
+        /// Returns only jobs of this type. The service compares case-insensitively.
+        pub fn with_job_type(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a types::JobType>>,
+        ) -> Self {
+            self.job_type = value.into();
+            self
+        }
+        /// Sets `x_ms_continuation`.
+        ///
+        /// The token of the page to read, from the previous response. Absent for the first page.
+        pub fn with_x_ms_continuation(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_continuation = value.into();
+            self
+        }
+        /// Sets `x_ms_max_item_count`.
+        ///
+        /// The largest number of items in a page, as decimal text. A page of a query has at most 100.
+        pub fn with_x_ms_max_item_count(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_max_item_count = value.into();
+            self
+        }
+    }
+    impl<'a> ::std::future::IntoFuture for QueryScheduledJobs<'a> {
+        type Output = ::std::result::Result<
+            Reply<crate::runtime::Rows<types::JobResponse>>,
+            Failure,
+        >;
+        type IntoFuture = Sending<'a, crate::runtime::Rows<types::JobResponse>>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self {
+                client,
+                job_status,
+                job_type,
+                x_ms_continuation,
+                x_ms_max_item_count,
+            } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(
+                    client
+                        .send_query_scheduled_jobs(
+                            job_status,
+                            job_type,
+                            x_ms_continuation,
+                            x_ms_max_item_count,
+                        )
+                        .await,
+                )
+            })
+        }
+    }
+    /// A call of [`get_scheduled_job`](super::Operations::get_scheduled_job).
+    #[derive(Clone, Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct GetScheduledJob<'a> {
+        pub(super) client: &'a Client,
+        pub(super) id: &'a str,
+    }
+    impl<'a> GetScheduledJob<'a> {}
+    impl<'a> ::std::future::IntoFuture for GetScheduledJob<'a> {
+        type Output = ::std::result::Result<Reply<types::JobResponse>, Failure>;
+        type IntoFuture = Sending<'a, types::JobResponse>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, id } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(client.send_get_scheduled_job(id).await)
+            })
+        }
+    }
+    /// A call of [`create_scheduled_job`](super::Operations::create_scheduled_job).
+    #[derive(Clone, Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct CreateScheduledJob<'a> {
+        pub(super) client: &'a Client,
+        pub(super) id: &'a str,
+        pub(super) body: &'a types::JobRequest,
+    }
+    impl<'a> CreateScheduledJob<'a> {}
+    impl<'a> ::std::future::IntoFuture for CreateScheduledJob<'a> {
+        type Output = ::std::result::Result<Reply<types::JobResponse>, Failure>;
+        type IntoFuture = Sending<'a, types::JobResponse>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, id, body } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(client.send_create_scheduled_job(id, body).await)
+            })
+        }
+    }
+    /// A call of [`cancel_scheduled_job`](super::Operations::cancel_scheduled_job).
+    #[derive(Clone, Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct CancelScheduledJob<'a> {
+        pub(super) client: &'a Client,
+        pub(super) id: &'a str,
+    }
+    impl<'a> CancelScheduledJob<'a> {}
+    impl<'a> ::std::future::IntoFuture for CancelScheduledJob<'a> {
+        type Output = ::std::result::Result<Reply<types::JobResponse>, Failure>;
+        type IntoFuture = Sending<'a, types::JobResponse>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, id } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(client.send_cancel_scheduled_job(id).await)
+            })
         }
     }
 }

@@ -136,7 +136,21 @@ const XTASK: &[Direction<'_>] = &[
     ("facts_page", &["workspace"]),
     ("pages", &["by_hand", "facts_page", "upstream", "workspace"]),
     ("regen", &["by_hand", "outcome", "pages", "render", "spec", "surface", "workspace"]),
-    ("tests", &["amend", "document", "outcome", "regen", "render", "spec", "surface", "syntax", "workspace"]),
+    (
+        "tests",
+        &[
+            "amend",
+            "document",
+            "names",
+            "outcome",
+            "regen",
+            "render",
+            "spec",
+            "surface",
+            "syntax",
+            "workspace",
+        ],
+    ),
 ];
 
 #[test]

@@ -1,8 +1,6 @@
 //! Progenitor and all of its settings; a panic in it becomes an error with a place.
 
-use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
 
 use openapiv3::OpenAPI;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl, TypePatch};
@@ -61,30 +59,14 @@ fn settings(json: &Value, enums: &[Enum]) -> Result<GenerationSettings, serde_js
 /// Runs the generator on a document and its typed form.
 fn run(json: &Value, api: &OpenAPI, enums: &[Enum]) -> Result<syn::File, String> {
     let settings = settings(json, enums).map_err(|error| error.to_string())?;
-    quietly(|| Generator::new(&settings).generate_tokens(api))?
+    catch(|| Generator::new(&settings).generate_tokens(api))?
         .map_err(|error| error.to_string())
         .and_then(|tokens| syn::parse2(tokens).map_err(|error| format!("it wrote no Rust: {error}")))
 }
 
-thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `work`; a panic in it prints nothing and is returned as its message.
-fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                usual(info);
-            }
-        }));
-    });
-    QUIET.set(true);
-    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    QUIET.set(false);
-    outcome.map_err(|payload| {
+/// Runs `work`; a panic in it is returned as its message.
+fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
         text.lines().next().unwrap_or_default().to_owned()

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use serde_json::json;
 use similar::TextDiff;
 
 use crate::by_hand;
@@ -26,8 +25,6 @@ pub(crate) struct Options {
     pub(crate) check: bool,
     /// Write nothing, and report the changes.
     pub(crate) dry_run: bool,
-    /// Report as JSON.
-    pub(crate) json: bool,
     /// The git revision whose client is compared; without one, the client in the working tree.
     pub(crate) against: Option<String>,
 }
@@ -53,7 +50,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
             write(root, file, text)?;
         }
     }
-    let text = if options.json { run.to_json() } else { run.to_text() };
+    let text = run.to_text();
     let is_stale = run.is_client_stale() || !run.stale_pages.is_empty();
     Ok(if options.check && is_stale { Outcome::Difference(text) } else { Outcome::Success(text) })
 }
@@ -80,18 +77,6 @@ impl Run<'_> {
 
     fn is_client_stale(&self) -> bool {
         self.found != self.rendered.source
-    }
-
-    fn to_json(&self) -> String {
-        let mut summary = self.report.to_json();
-        summary["written"] = json!(self.writes());
-        summary["stale"] = json!(self.is_client_stale() && !self.writes());
-        let pages = self.stale_pages.iter().filter(|_| !self.writes());
-        summary["stale_pages"] = pages.map(|page| page.file).collect();
-        summary["operations"] = json!(self.rendered.operations);
-        summary["types"] = json!(self.rendered.types);
-        summary["milliseconds"] = json!(self.start.elapsed().as_millis());
-        format!("{summary:#}")
     }
 
     fn to_text(&self) -> String {

@@ -2,20 +2,21 @@
 //!
 //! Such an answer is unreadable. After a change it counts as a lost response: the job is then read.
 
-use std::future::Future;
+use std::future::IntoFuture;
 
 use bytes::Bytes;
-use progenitor_client::{Error, ResponseValue};
+use progenitor_client::Error;
 use serde::de::Error as _;
 
 use crate::generated::types::{JobResponse, JobStatus};
+use crate::runtime::{Failure, Reply};
 
-type Answer<E> = Result<ResponseValue<JobResponse>, Error<E>>;
+type Answer = Result<Reply<JobResponse>, Failure>;
 
 /// Returns the answer to a reading of the job `id`, unless it is about another job.
-pub(super) async fn check_reading<E>(id: &str, answer: impl Future<Output = Answer<E>>) -> Answer<E> {
+pub(super) async fn check_reading(id: &str, answer: impl IntoFuture<Output = Answer>) -> Answer {
     let answer = answer.await?;
-    match &answer.job_id {
+    match &answer.0.job_id {
         // Older hubs accept upper case: whether they keep it is not known.
         Some(other) if !other.eq_ignore_ascii_case(id) => {
             Err(unreadable(format!("it is about the job {other:?}")))
@@ -26,9 +27,9 @@ pub(super) async fn check_reading<E>(id: &str, answer: impl Future<Output = Answ
 
 /// Returns the answer to a change of the job `id`, unless it is about another job, or names neither the job nor its
 /// state.
-pub(super) async fn check_change<E>(id: &str, answer: impl Future<Output = Answer<E>>) -> Answer<E> {
+pub(super) async fn check_change(id: &str, answer: impl IntoFuture<Output = Answer>) -> Answer {
     let answer = check_reading(id, answer).await?;
-    match (&answer.job_id, &answer.status) {
+    match (&answer.0.job_id, &answer.0.status) {
         (_, Some(JobStatus::Unknown)) => {
             Err(unreadable("it does not show the job: its status is `unknown`".into()))
         }
@@ -37,6 +38,7 @@ pub(super) async fn check_change<E>(id: &str, answer: impl Future<Output = Answe
     }
 }
 
-fn unreadable<E>(defect: String) -> Error<E> {
-    Error::InvalidResponsePayload(Bytes::new(), serde_json::Error::custom(defect))
+fn unreadable(defect: String) -> Failure {
+    let error = Error::InvalidResponsePayload(Bytes::new(), serde_json::Error::custom(defect));
+    Failure(Box::new(error))
 }

@@ -7,7 +7,7 @@ use super::lost_response::{conclude_cancel, conclude_create};
 use super::read::record_state;
 use super::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::error::Error;
-use crate::generated::Client as Api;
+use crate::generated::Operations as Api;
 use crate::generated::types::{JobRequest, JobResponse};
 use crate::pipeline::{Pipeline, Scope};
 use crate::runtime::Timestamp;

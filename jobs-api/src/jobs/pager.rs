@@ -13,7 +13,7 @@ use super::cycle::CycleDetector;
 use super::query::{JobFilter, Query, Select};
 use super::read::record_state;
 use crate::error::Error;
-use crate::generated::Client as Api;
+use crate::generated::Operations as Api;
 use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse, QuerySpecification};
 use crate::limits::{CONTINUATION, PAGE_SIZE, is_job_id};
 use crate::pipeline::{Pipeline, Response, Scope};
@@ -233,7 +233,8 @@ impl Listing<JobResponse> {
         let (status, job_type) = (filter.status.as_ref(), filter.job_type.as_ref());
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
         let read = |api: Api| async move {
-            api.query_scheduled_jobs(status, job_type, continuation, Some(size)).await
+            let call = api.query_scheduled_jobs().with_job_status(status).with_job_type(job_type);
+            call.with_x_ms_continuation(continuation).with_x_ms_max_item_count(size).await
         };
         let page = self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await?;
         page.items.iter().for_each(|job| record_state(&self.pipeline, job.id(), job));
@@ -245,7 +246,12 @@ impl Listing<DeviceJob> {
     async fn read_device_jobs(&self) -> Result<Page<DeviceJob>, Error> {
         let query = &self.specification()?;
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
-        let read = |api: Api| async move { api.query_device_jobs(continuation, Some(size), query).await };
+        let read = |api: Api| async move {
+            api.query_device_jobs(query)
+                .with_x_ms_continuation(continuation)
+                .with_x_ms_max_item_count(size)
+                .await
+        };
         self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
     }
 }
@@ -254,7 +260,9 @@ impl Listing<DeviceRow> {
     async fn read_devices(&self) -> Result<Page<DeviceRow>, Error> {
         let query = &self.specification()?;
         let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
-        let read = |api: Api| async move { api.query_devices(continuation, Some(size), query).await };
+        let read = |api: Api| async move {
+            api.query_devices(query).with_x_ms_continuation(continuation).with_x_ms_max_item_count(size).await
+        };
         self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
     }
 }

@@ -4,7 +4,7 @@ use super::answer::check_reading;
 use super::outcome::JobOutcome;
 use super::validate::check_job_id;
 use crate::error::Error;
-use crate::generated::Client as Api;
+use crate::generated::Operations as Api;
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::pipeline::{Pipeline, Response, Scope};
 

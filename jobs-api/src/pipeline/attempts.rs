@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use progenitor_client::ResponseValue;
 use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
@@ -18,14 +17,14 @@ use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
 use crate::auth::{AccessToken, CredentialError, TokenError};
 use crate::error::{DeadlineExceeded, Error};
-use crate::generated;
+use crate::generated::{self, Operations};
 use crate::pace::{Answer, Call, Class, Reason, Subject};
 use crate::runtime::attempt::Settings;
-use crate::runtime::{Attempt, RequestId};
+use crate::runtime::{Attempt, Failure, Reply, RequestId};
 
 impl Pipeline {
     /// Makes attempts at an operation until one succeeds or none may follow.
-    pub(super) async fn run<'a, T, E, F, Fut>(
+    pub(super) async fn run<'a, T, F, Fut>(
         &'a self,
         scope: Scope<'a>,
         state: &mut RetryState,
@@ -33,8 +32,8 @@ impl Pipeline {
         operation: F,
     ) -> Result<Response<T>, Error>
     where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+        F: Fn(Operations) -> Fut,
+        Fut: Future<Output = Result<Reply<T>, Failure>>,
     {
         let unsent = |error: Error, operation: Option<&'static str>| match operation {
             Some(operation) => error.in_operation(operation, scope.job_id),
@@ -166,7 +165,7 @@ impl Pipeline {
     }
 
     /// Makes one attempt at an operation.
-    async fn attempt<T, E, F, Fut>(
+    async fn attempt<T, F, Fut>(
         &self,
         scope: Scope<'_>,
         state: &mut RetryState,
@@ -175,8 +174,8 @@ impl Pipeline {
         operation: &F,
     ) -> Result<Response<T>, Error>
     where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+        F: Fn(Operations) -> Fut,
+        Fut: Future<Output = Result<Reply<T>, Failure>>,
     {
         let start = Instant::now();
         let request_id = RequestId::random();
@@ -193,9 +192,9 @@ impl Pipeline {
             on_request: self.on_request.clone(),
         });
         let endpoint = self.endpoint.as_str().trim_end_matches('/');
-        let api = generated::Client::new_with_client(endpoint, self.http.clone(), attempt.clone());
+        let client = generated::Client::new_with_client(endpoint, self.http.clone(), attempt.clone());
         state.record_start(start);
-        let result = pin!(operation(api)).await;
+        let result = pin!(operation(Operations(client))).await;
         let end = Instant::now();
         let elapsed = end - start;
         let mut exchange = std::mem::take(&mut *attempt.exchange());

@@ -16,8 +16,7 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
-use crate::generated::Client as Generated;
-use crate::generated::types;
+use crate::generated::{Client as Generated, Operations, types};
 use crate::runtime::attempt::{Redact, Settings};
 use crate::runtime::{Attempt, RequestId};
 use crate::server::{ROWS, Server};
@@ -45,7 +44,7 @@ pub(crate) struct Sides {
     rotation: RotatingCredential,
     keys: AtomicU64,
     request: JobRequest,
-    generated: Generated,
+    generated: Operations,
     generated_request: types::JobRequest,
     reqwest: reqwest::Client,
     url: String,
@@ -138,7 +137,7 @@ impl Sides {
             rotation,
             keys: AtomicU64::new(0),
             request: JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'"),
-            generated: Generated::new_with_client(&url, with_token.clone(), attempt),
+            generated: Operations(Generated::new_with_client(&url, with_token.clone(), attempt)),
             generated_request: types::JobRequest {
                 job_id: Some("reboot-43".into()),
                 type_: Some(types::JobType::ScheduleDeviceMethod),
@@ -191,8 +190,8 @@ impl Sides {
     }
 
     pub(crate) async fn list_generated(&self) {
-        let page = self.generated.query_scheduled_jobs(None, None, None, Some("100")).await.unwrap();
-        assert_eq!(page.into_inner().into_iter().count(), ROWS);
+        let page = self.generated.query_scheduled_jobs().with_x_ms_max_item_count("100").await.unwrap();
+        assert_eq!(page.0.into_inner().into_iter().count(), ROWS);
     }
 
     pub(crate) async fn list_reqwest(&self) {

@@ -15,13 +15,14 @@ use crate::names::type_name;
 /// Makes each of the generated `types` read its members by the other names that the spec lists.
 pub(super) fn add(json: &Value, types: &mut Vec<Item>) -> Result<(), Defect> {
     for (component, schema) in schemas(json) {
-        let mut reserved = BTreeSet::new();
+        let properties = schema["properties"].as_object();
+        let mut used: BTreeSet<&str> =
+            properties.into_iter().flat_map(|names| names.keys()).map(String::as_str).collect();
         let mut members: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (property_name, property) in schema["properties"].as_object().into_iter().flatten() {
+        for (property_name, property) in properties.into_iter().flatten() {
             let Some(names) = property.get(OTHER_NAMES) else { continue };
             let place = descendant(SCHEMAS, &[component, "properties", property_name, OTHER_NAMES]);
-            let names = read(names, &schema["properties"], &mut reserved)
-                .map_err(|reason| Defect::new(place, reason))?;
+            let names = read(names, &mut used).map_err(|reason| Defect::new(place, reason))?;
             members.push((property_name, names));
         }
         if !members.is_empty() {
@@ -34,23 +35,13 @@ pub(super) fn add(json: &Value, types: &mut Vec<Item>) -> Result<(), Defect> {
 }
 
 /// Reads a list of other names, none of which may name another member.
-fn read<'a>(
-    names: &'a Value,
-    properties: &Value,
-    reserved: &mut BTreeSet<&'a str>,
-) -> Result<Vec<&'a str>, String> {
+fn read<'a>(names: &'a Value, used: &mut BTreeSet<&'a str>) -> Result<Vec<&'a str>, String> {
     let names = names.as_array().ok_or("must be a list of names")?;
-    names
-        .iter()
-        .map(|name| match name.as_str() {
-            None => Err(format!("holds {name}, which is not a name")),
-            Some(name) if properties.get(name).is_some() => {
-                Err(format!("holds {name:?}, which names another property"))
-            }
-            Some(name) if !reserved.insert(name) => Err(format!("holds {name:?}, which is in use")),
-            Some(name) => Ok(name),
-        })
-        .collect()
+    let read = names.iter().map(|name| match name.as_str() {
+        Some(name) if used.insert(name) => Ok(name),
+        _ => Err(format!("holds {name}, which is in use or no name; remove it")),
+    });
+    read.collect()
 }
 
 /// Wraps the derived code of the struct, which `remote` turns into inherent functions.
@@ -111,9 +102,9 @@ mod tests {
     fn invalid_names_are_refused() {
         for (names, reason) in [
             (json!("startTimeUtc"), "must be a list of names"),
-            (json!([1]), "holds 1, which is not a name"),
-            (json!(["a", "a"]), "holds \"a\", which is in use"),
-            (json!(["end"]), "holds \"end\", which names another property"),
+            (json!([1]), "holds 1, which is in use or no name; remove it"),
+            (json!(["a", "a"]), "holds \"a\", which is in use or no name; remove it"),
+            (json!(["end"]), "holds \"end\", which is in use or no name; remove it"),
         ] {
             let place = " at .components.schemas.job.properties.startTime[\"x-other-names\"]";
             let error = add_to(json!({ "x-other-names": names })).unwrap_err();

@@ -1,6 +1,7 @@
 //! Amendments to the generated syntax tree: what the document says and the generator cannot write.
 
 mod aliases;
+mod calls;
 mod docs;
 mod readers;
 mod rows;
@@ -24,8 +25,10 @@ pub(crate) fn amend(mut client: syn::File, spec: &Spec, enums: &[Enum]) -> Resul
         setters::add(&spec.json, types);
         aliases::add(&spec.json, types)?;
     }
+    let made = calls::make(&mut client);
     let rewritten = segments::guard(docs::lay_out(quote::ToTokens::into_token_stream(client)));
-    syn::parse2(rewritten).map_err(|error| Defect::new("", format!("the client is no Rust: {error}")))
+    made.and_then(|()| syn::parse2(rewritten))
+        .map_err(|error| Defect::new("", format!("the client is no Rust: {error}")))
 }
 
 #[cfg(test)]

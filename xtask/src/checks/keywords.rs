@@ -1,7 +1,6 @@
 //! Keywords: what OpenAPI 3.0 does not know, and what no typed client can express.
 
 use serde_json::Value;
-use similar::TextDiff;
 
 use crate::document::{Defect, Located, OTHER_NAMES, child, locate_schemas, members};
 
@@ -9,17 +8,8 @@ use crate::document::{Defect, Located, OTHER_NAMES, child, locate_schemas, membe
 const BESIDE_REFERENCE: [&str; 9] =
     ["$ref", "summary", "description", "nullable", "deprecated", "readOnly", "writeOnly", "title", "example"];
 
-/// The keywords of which one is suggested for an unknown one.
-const KEYWORDS: &str = "additionalProperties allOf content default deprecated description enum example format \
-                        headers in items maximum maxItems maxLength minimum minItems minLength name nullable \
-                        operationId parameters pattern properties readOnly requestBody required responses schema \
-                        summary title type uniqueItems writeOnly";
-
 /// The types of values.
 const TYPES: [&str; 6] = ["string", "number", "integer", "boolean", "array", "object"];
-
-/// How alike an unknown keyword and a known one must be to be suggested.
-const SIMILARITY: f32 = 0.6;
 
 /// Finds the schemas that become no single type.
 pub(super) fn find_unsupported_schemas(json: &Value) -> Vec<Defect> {
@@ -41,7 +31,10 @@ pub(crate) fn find_unknown(json: &Value, typed: &Value, place: &str) -> Vec<Defe
                 defects.push(Defect::new(place, "is ignored beside $ref; move it to the target"));
             }
             None if is_reference || is_empty(member) || key == "xml" || json.is_array() => {}
-            None => defects.push(Defect::new(place, unknown(key))),
+            None => defects.push(Defect::new(
+                place,
+                "is no keyword of OpenAPI 3.0; correct it, remove it or name it x-…",
+            )),
         }
     }
     defects
@@ -54,18 +47,6 @@ fn is_empty(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
         _ => false,
-    }
-}
-
-fn unknown(key: &str) -> String {
-    let ratio = |keyword: &str| {
-        TextDiff::from_chars(key.to_ascii_lowercase().as_str(), keyword.to_ascii_lowercase().as_str()).ratio()
-    };
-    let nearest =
-        KEYWORDS.split(' ').map(|keyword| (ratio(keyword), keyword)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest.filter(|(ratio, _)| *ratio >= SIMILARITY) {
-        Some((_, keyword)) => format!("is no keyword of OpenAPI 3.0; is {keyword:?} meant?"),
-        None => "is no keyword of OpenAPI 3.0; remove it or name it x-…".to_owned(),
     }
 }
 

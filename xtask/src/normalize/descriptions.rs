@@ -57,7 +57,7 @@ fn escape_prose(text: &str) -> String {
         escaped.push_str(&escape_tags(before));
         let length = from_run.len() - from_run.trim_start_matches('`').len();
         let (run, after) = from_run.split_at(length);
-        match find_run(after, length) {
+        match after.find(run) {
             Some(end) => {
                 // A block without a language would be compiled as a test, too.
                 let code = match after[..end].split_once('\n') {
@@ -75,19 +75,6 @@ fn escape_prose(text: &str) -> String {
     }
     escaped.push_str(&escape_tags(rest));
     escaped
-}
-
-/// Finds the next run of exactly `length` backticks.
-fn find_run(text: &str, length: usize) -> Option<usize> {
-    let mut from = 0;
-    while let Some(start) = text[from..].find('`').map(|start| from + start) {
-        let run = text[start..].len() - text[start..].trim_start_matches('`').len();
-        if run == length {
-            return Some(start);
-        }
-        from = start + run;
-    }
-    None
 }
 
 /// Escapes tags, but no address in angle brackets.

@@ -60,34 +60,24 @@ fn name_of_part(json: &Value, pointer: &str) -> Option<String> {
     let keys: Vec<String> =
         pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    match keys.as_slice() {
-        ["components", "schemas", _] => None,
-        ["components", "schemas", owner, path @ ..] => Some(type_name(owner) + &suffix(path)),
-        ["paths", path, method, part @ ..] => {
-            let operation = &json["paths"][*path][*method];
-            let name = type_name(operation["operationId"].as_str().unwrap_or_default());
-            match part {
-                ["parameters", index, "schema", rest @ ..] => {
-                    let parameter = &operation["parameters"][index.parse::<usize>().ok()?]["name"];
-                    Some(name + &type_name(parameter.as_str().unwrap_or_default()) + &suffix(rest))
-                }
-                ["requestBody", "content", _, "schema", rest @ ..] => Some(name + "Body" + &suffix(rest)),
-                ["responses", _, "content", _, "schema", rest @ ..] => {
-                    Some(name + "Response" + &suffix(rest))
-                }
-                _ => None,
-            }
-        }
-        _ => None,
+    let (owner, part) = match keys.as_slice() {
+        ["components", "schemas", _] => return None,
+        ["components", "schemas", owner, part @ ..] => (*owner, part),
+        ["paths", path, method, part @ ..] => (json["paths"][*path][*method]["operationId"].as_str()?, part),
+        _ => return None,
+    };
+    let mut name = type_name(owner);
+    let mut keys = part.iter();
+    while let Some(key) = keys.next() {
+        name += &match *key {
+            "properties" => type_name(keys.next()?),
+            "parameters" => type_name(json.pointer(pointer.split_once("/schema")?.0)?["name"].as_str()?),
+            "requestBody" => "Body".to_owned(),
+            "responses" => "Response".to_owned(),
+            "items" => "Item".to_owned(),
+            "additionalProperties" => "Value".to_owned(),
+            _ => String::new(),
+        };
     }
-}
-
-/// The part of a name for the way from an owner to a schema within it.
-fn suffix(path: &[&str]) -> String {
-    match path {
-        ["properties", property, rest @ ..] => type_name(property) + &suffix(rest),
-        ["items", rest @ ..] => "Item".to_owned() + &suffix(rest),
-        ["additionalProperties", rest @ ..] => "Value".to_owned() + &suffix(rest),
-        _ => String::new(),
-    }
+    Some(name)
 }

@@ -66,20 +66,15 @@ fn closed_values(schema: &Map<String, Value>) -> Option<&Vec<Value>> {
 
 /// What the client does not check of a value.
 fn limits(schema: &Map<String, Value>) -> Vec<String> {
-    // An exclusive limit of false means the same as none.
-    let limiting =
-        LIMITING.split(' ').filter_map(|key| Some((key, schema.get(key).filter(|value| **value != false)?)));
-    let mut limits: Vec<String> = limiting.map(|(key, value)| format!("`{key}` {}", code(value))).collect();
-    limits.extend(schema.get("default").map(|value| format!("default {}", code(value))));
-    if let Some(format) = schema.get("format").filter(|_| !is_known_format(schema)) {
-        limits.push(format!("format {}", code(format)));
-    }
-    if let Some(values) = closed_values(schema) {
-        limits.push(format!("one of {}", values.iter().map(code).collect::<Vec<_>>().join(", ")));
-    }
-    if schema.get("additionalProperties").is_some_and(|values| *values == false) {
-        limits.push("no other members".to_owned());
-    }
+    let is_dropped = |key: &str, value: &Value| match key {
+        "format" => !is_known_format(schema),
+        "enum" => closed_values(schema).is_some(),
+        "additionalProperties" => *value == false,
+        // An exclusive limit of false means the same as none.
+        key => *value != false && (key == "default" || LIMITING.split(' ').any(|limiting| limiting == key)),
+    };
+    let dropped = schema.iter().filter(|(key, value)| is_dropped(key, value));
+    let mut limits: Vec<String> = dropped.map(|(key, value)| format!("`{key}` {}", code(value))).collect();
     for (key, title) in [("items", "each item"), ("additionalProperties", "each value")] {
         let inner = schema.get(key).and_then(Value::as_object).map(self::limits).unwrap_or_default();
         if !inner.is_empty() {

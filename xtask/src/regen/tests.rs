@@ -1,4 +1,4 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
@@ -124,24 +124,6 @@ fn client_with_the_marks_of_a_merge_is_written_again() {
     let outcome = run(root.path(), &Options::default()).unwrap();
     assert!(text(&outcome).contains("what changes for users is unknown: "), "{}", text(&outcome));
     assert_eq!(fs::read_to_string(root.path().join(CLIENT)).unwrap(), current);
-}
-
-#[test]
-fn json_report_is_readable_by_machines() {
-    let root = workspace(&changed_spec().to_string());
-    let outcome = run(root.path(), &Options { json: true, ..Options::default() }).unwrap();
-    let report: Value = serde_json::from_str(text(&outcome)).unwrap();
-    assert_eq!(report["written"], true);
-    assert_eq!(report["next_version"], "0.2.0");
-    assert_eq!(
-        report["changes"][0],
-        json!({
-            "class": "breaking",
-            "item": "JobResponse.failure_reason",
-            "change": "is gone",
-            "place": ".components.schemas.JobResponse",
-        })
-    );
 }
 
 #[test]

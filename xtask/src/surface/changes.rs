@@ -1,7 +1,5 @@
 //! The changes between two clients, and what each means for users.
 
-use serde::Serialize;
-
 use super::items::{PublicItem, Surface};
 use crate::document::{DEPRECATED, REQUIRED};
 use crate::places::Places;
@@ -13,8 +11,7 @@ const NOTES: [(&str, Class, &str); 2] = [
 ];
 
 /// The meaning of a change for users.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Class {
     /// Code that compiled no longer does.
     Breaking,
@@ -44,17 +41,15 @@ impl Class {
 }
 
 /// A change of one item.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Change {
     pub(crate) class: Class,
     /// The item, such as `JobResponse.status`.
     pub(crate) item: String,
     /// The change in words, after the item; empty for a new one.
-    #[serde(rename = "change")]
     pub(crate) text: String,
     /// The place in the spec.
     pub(crate) place: String,
-    #[serde(skip)]
     pub(crate) is_gone: bool,
 }
 

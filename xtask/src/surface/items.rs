@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Expr, Fields, FnArg, ImplItem, ImplItemFn, Item, ItemEnum, ItemImpl, ItemStruct, Lit,
+    Attribute, Expr, Fields, FnArg, ImplItem, ImplItemFn, Item, ItemEnum, ItemImpl, ItemStruct, Lit, PatType,
     ReturnType, Stmt, Type, Visibility,
 };
 
-use crate::syntax::{derives, doc_text, has_serde_flag, wire_name};
+use crate::syntax::{derives, doc_text, has_serde_flag, optional, wire_name};
 
 /// A public item.
 #[derive(Default)]
@@ -57,7 +57,9 @@ impl Surface {
                         add_type(item, &mut found, &mut readers);
                     }
                 }
-                Item::Impl(block) if block.trait_.is_none() => add_operations(block, &mut found),
+                Item::Impl(block) if block.trait_.is_none() => {
+                    add_operations(block, &client.items, &mut found)
+                }
                 Item::Impl(block) => add_api_version(block, &mut found),
                 _ => {}
             }
@@ -101,13 +103,32 @@ fn add_api_version(block: &ItemImpl, found: &mut Found) {
     }
 }
 
-fn add_operations(block: &ItemImpl, found: &mut Found) {
-    for method in methods(block).filter(|method| method.sig.asyncness.is_some()) {
+/// Adds the operations that the methods of a block send, and the optional arguments of each.
+fn add_operations(block: &ItemImpl, items: &[Item], found: &mut Found) {
+    let blocks = items.iter().filter_map(|item| match item {
+        Item::Impl(block) => Some(block),
+        _ => None,
+    });
+    let documented: Vec<&ImplItemFn> = blocks.flat_map(methods).collect();
+    for method in all_methods(block).filter(|method| method.sig.asyncness.is_some()) {
+        let sender = method.sig.ident.to_string();
+        let name = sender.trim_start_matches("send_");
         let mut words = Vec::new();
         collect_words(method.block.to_token_stream(), &mut words);
-        let name = method.sig.ident.to_string();
-        words.retain(|word| *word != name && word != "api-version");
-        found.push((name, PublicItem::new(signature(method), words.join(" "), &method.attrs)));
+        words.retain(|word| word != name && word != "api-version");
+        let (given, absent): (Vec<_>, Vec<_>) =
+            arguments(method).partition(|argument| optional(&argument.ty).is_none());
+        let value = result(method).replace("Result<ResponseValue<", "").replace(">, Error<ByteStream>>", "");
+        let code = format!("({}) -> {value}", type_texts(given.iter().map(|argument| &*argument.ty)));
+        let documented = documented.iter().find(|method| method.sig.ident == name);
+        let attributes = documented.map(|method| &*method.attrs).unwrap_or_default();
+        let item = PublicItem::new(code, words.join(" "), attributes);
+        found.push((name.to_owned(), item));
+        found.extend(absent.iter().map(|argument| {
+            let code = type_text(&argument.ty);
+            let item = PublicItem { code, ..PublicItem::default() };
+            (format!("{name}::with_{}", argument.pat.to_token_stream()), item)
+        }));
     }
 }
 
@@ -115,11 +136,28 @@ fn add_operations(block: &ItemImpl, found: &mut Found) {
 fn methods(block: &ItemImpl) -> impl Iterator<Item = &ImplItemFn> {
     let is_public =
         |method: &&ImplItemFn| matches!(method.vis, Visibility::Public(_)) || block.trait_.is_some();
-    let methods = block.items.iter().filter_map(|item| match item {
+    all_methods(block).filter(is_public)
+}
+
+fn all_methods(block: &ItemImpl) -> impl Iterator<Item = &ImplItemFn> {
+    block.items.iter().filter_map(|item| match item {
         ImplItem::Fn(method) => Some(method),
         _ => None,
-    });
-    methods.filter(is_public)
+    })
+}
+
+fn arguments(method: &ImplItemFn) -> impl Iterator<Item = &PatType> {
+    method.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(argument),
+        FnArg::Receiver(_) => None,
+    })
+}
+
+fn result(method: &ImplItemFn) -> String {
+    match &method.sig.output {
+        ReturnType::Default => "()".to_owned(),
+        ReturnType::Type(_, ty) => type_text(ty),
+    }
 }
 
 /// Collects what an operation sends and reads: method, path, names, media types, and codes of success.
@@ -205,15 +243,7 @@ fn add_head(name: &str, code: String, attributes: &[Attribute], found: &mut Foun
 
 /// The types of the arguments, whose names do not matter to callers, and the result.
 fn signature(method: &ImplItemFn) -> String {
-    let arguments = method.sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(argument) => Some(&argument.ty),
-        FnArg::Receiver(_) => None,
-    });
-    let result = match &method.sig.output {
-        ReturnType::Default => "()".to_owned(),
-        ReturnType::Type(_, ty) => type_text(ty),
-    };
-    format!("({}) -> {result}", type_texts(arguments.map(|ty| &**ty)))
+    format!("({}) -> {}", type_texts(arguments(method).map(|argument| &*argument.ty)), result(method))
 }
 
 fn type_texts<'a>(types: impl Iterator<Item = &'a Type>) -> String {

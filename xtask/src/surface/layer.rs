@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use serde::Serialize;
 
 use super::changes::{Change, Class};
 use super::items::Surface;
@@ -14,7 +13,7 @@ const FOLDERS: [&str; 4] = ["jobs-api/src", "jobs-api/examples", "jobs-api/bench
 const FOREIGN: &str = "tests/emulator";
 
 /// A place that a person must look at because of a change.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Task {
     pub(crate) file: String,
     pub(crate) line: usize,

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
-
 use super::changes::{Change, Class};
 use super::layer::Task;
 
@@ -23,7 +21,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// The version that the changes ask for; none if nothing changes.
-    pub(crate) fn next_version(&self) -> Option<String> {
+    fn next_version(&self) -> Option<String> {
         let class = self.changes.iter().map(|change| change.class).min()?;
         let numbers: Vec<u64> = self.version.split('.').filter_map(|number| number.parse().ok()).collect();
         let &[major, minor, patch] = numbers.as_slice() else { return None };
@@ -37,7 +35,7 @@ impl Report {
     }
 
     /// The entry of the changelog: a heading for each kind of change, a line for each item.
-    pub(crate) fn changelog(&self) -> String {
+    fn changelog(&self) -> String {
         let mut entry: Vec<String> = Vec::new();
         for heading in ["Removed", "Changed", "Added"] {
             let changes = self.changes.iter().filter(|change| change.heading() == Some(heading));
@@ -46,17 +44,6 @@ impl Report {
             entry.extend(lines);
         }
         entry.join("\n")
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
-            "unknown": self.unknown,
-            "version": self.version,
-            "next_version": self.next_version(),
-            "changes": self.changes,
-            "by_hand": self.tasks,
-            "changelog": self.changelog(),
-        })
     }
 }
 
@@ -96,10 +83,8 @@ impl fmt::Display for Report {
             writeln!(f, "{:<10} {docs} of the descriptions", "docs")?;
         }
         let entry = self.changelog();
-        match entry.is_empty() {
-            true => write!(f, "→ {version:<8} no CHANGELOG entry")?,
-            false => write!(f, "→ {version:<8} next CHANGELOG entry:\n{entry}")?,
-        }
+        let heading = if entry.is_empty() { "no CHANGELOG entry" } else { "next CHANGELOG entry:\n" };
+        write!(f, "→ {version:<8} {heading}{entry}")?;
         if !self.tasks.is_empty() {
             f.write_str("\n→ by hand:")?;
         }

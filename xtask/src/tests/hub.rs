@@ -63,7 +63,7 @@ async fn main() {
     let credential = Credential::shared_access_key("service", "MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
     let client = Client::builder("hub.azure-devices.net").endpoint(&endpoint).credential(credential).build().unwrap();
 
-    let delete = client.call(|api| async move { api.devices_delete_identity("d1", Some("*")).await });
+    let delete = client.call(|api| async move { api.devices_delete_identity("d1").with_if_match("*").await });
     let (request, deleted) = tokio::join!(serve(&listener, NO_CONTENT), delete);
     assert_eq!(deleted.unwrap().status().as_u16(), 204);
     assert!(request.starts_with("DELETE /devices/d1?api-version=VERSION HTTP/1.1\r\n"), "{request}");
@@ -78,7 +78,7 @@ async fn main() {
     let payload = serde_json::json!({ "speed": 5 });
     let command = client.call(|api| {
         let payload = &payload;
-        async move { api.digital_twin_invoke_component_command("t1", "c", "run", None, None, payload).await }
+        async move { api.digital_twin_invoke_component_command("t1", "c", "run", payload).await }
     });
     let (request, commanded) = tokio::join!(async { serve(&listener, &ok("{\"a\":1}")).await }, command);
     assert_eq!(commanded.unwrap().into_inner(), serde_json::json!({ "a": 1 }));

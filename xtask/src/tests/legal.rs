@@ -29,7 +29,7 @@ fn every_keyword_is_accepted() {
                 "callbacks": { "c": { "{$request.body#/url}": { "post": { "responses": { "200": { "description": "" } } } } } },
                 "security": [], "servers": [{ "url": "https://b" }],
                 "parameters": [
-                    { "name": "q", "in": "query", "style": "form", "explode": true, "allowReserved": true, "allowEmptyValue": true, "examples": { "e": { "summary": "s", "value": 1 } }, "schema": { "type": "array", "items": { "type": "integer", "format": "int32" }, "minItems": 1 } },
+                    { "name": "q", "in": "query", "style": "form", "explode": true, "allowReserved": true, "allowEmptyValue": true, "examples": { "e": { "summary": "s", "value": 1 } }, "schema": { "type": "integer", "format": "int32", "minimum": 1 } },
                     { "name": "x-h", "in": "header", "schema": { "type": "boolean", "default": false } },
                 ],
                 "responses": {

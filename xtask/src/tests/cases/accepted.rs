@@ -84,17 +84,14 @@ pub(super) const CASES: &[Accepted] = &[
         ..CASE
     },
     Accepted {
-        name: "argument_added",
+        name: "required_argument_added",
         change: |spec| {
             by_id(spec, "get")["parameters"] =
-                json!([{ "name": "full", "in": "query", "schema": { "type": "boolean" } }]);
+                json!([{ "name": "full", "in": "query", "required": true, "schema": { "type": "boolean" } }]);
         },
         severe: &[
-            "breaking get_job is (&str, Option<bool>) -> Result<ResponseValue<Job>, Error<ByteStream>> instead of \
-             (&str) -> Result<ResponseValue<Job>, Error<ByteStream>> .paths[\"/jobs/{id}\"].get",
+            "breaking get_job is (&str, bool) -> Job instead of (&str) -> Job .paths[\"/jobs/{id}\"].get",
         ],
-        mild: &["additive get_job is GET /jobs/{} application/json full 200 on the wire instead of \
-             GET /jobs/{} application/json 200 .paths[\"/jobs/{id}\"].get"],
         breaks: "let _ = client.get_job(\"a\").await;",
         ..CASE
     },
@@ -103,11 +100,19 @@ pub(super) const CASES: &[Accepted] = &[
         change: |spec| {
             by_id(spec, "get")["responses"]["200"] = response("application/json", &reference("Counts"))
         },
+        severe: &["breaking get_job is (&str) -> Counts instead of (&str) -> Job .paths[\"/jobs/{id}\"].get"],
+        breaks: "let _: Reply<types::Job> = client.get_job(\"a\").await.unwrap();",
+        ..CASE
+    },
+    Accepted {
+        name: "query_renamed",
+        change: |spec| spec["paths"]["/jobs"]["get"]["parameters"][0]["name"] = json!("jobState"),
         severe: &[
-            "breaking get_job is (&str) -> Result<ResponseValue<Counts>, Error<ByteStream>> instead of \
-             (&str) -> Result<ResponseValue<Job>, Error<ByteStream>> .paths[\"/jobs/{id}\"].get",
+            "breaking list_jobs::with_state is gone .paths[\"/jobs\"].get",
+            "behaviour list_jobs is GET /jobs application/json jobState 200 on the wire instead of \
+             GET /jobs application/json state 200 .paths[\"/jobs\"].get",
         ],
-        breaks: "let _ = client.get_job(\"a\").await.unwrap().into_inner().state;",
+        breaks: "let _ = client.list_jobs().with_state(&types::JobState::Done);",
         ..CASE
     },
     // Changes that compile, and differ on the wire.
@@ -154,13 +159,6 @@ pub(super) const CASES: &[Accepted] = &[
         severe: &[
             "behaviour api-version is \"2024-03-31\" on the wire instead of \"2021-04-12\" .info.version",
         ],
-        ..CASE
-    },
-    Accepted {
-        name: "query_renamed",
-        change: |spec| spec["paths"]["/jobs"]["get"]["parameters"][0]["name"] = json!("jobState"),
-        severe: &["behaviour list_jobs is GET /jobs application/json jobState 200 on the wire instead of \
-             GET /jobs application/json state 200 .paths[\"/jobs\"].get"],
         ..CASE
     },
     Accepted {
@@ -240,6 +238,21 @@ pub(super) const CASES: &[Accepted] = &[
         ..CASE
     },
     // Additions.
+    Accepted {
+        name: "optional_arguments_added",
+        change: |spec| {
+            by_id(spec, "get")["parameters"] = json!([
+                { "name": "full", "in": "query", "schema": { "type": "boolean" } },
+                { "name": "If-None-Match", "in": "header", "description": "An etag.", "schema": { "type": "string" } },
+            ]);
+        },
+        holds: &["/// An etag.", "pub fn with_if_none_match"],
+        mild: &[
+            "additive get_job::with_full .paths[\"/jobs/{id}\"].get",
+            "additive get_job::with_if_none_match .paths[\"/jobs/{id}\"].get",
+        ],
+        ..CASE
+    },
     Accepted {
         name: "additions",
         change: |spec| {
@@ -326,10 +339,10 @@ pub(super) const CASES: &[Accepted] = &[
             spec["paths"]["/jobs/{id}"]["parameters"][0]["schema"]["format"] = json!("uuid");
         },
         holds: &[
-            "Limits: `minLength` `1`, `maxLength` `64`, `pattern` `` ^[`a-z]+$ ``, default `a`, format `uuid`.",
-            "Limits: no other members.",
+            "Limits: `default` `a`, `format` `uuid`, `maxLength` `64`, `minLength` `1`, `pattern` `` ^[`a-z]+$ ``.",
+            "Limits: `additionalProperties` `false`.",
             "Limits: `uniqueItems` `true`, each item: `pattern` `^a$`.",
-            "- `id`: Limits: `maxLength` `64`, format `uuid`.",
+            "- `id`: Limits: `format` `uuid`, `maxLength` `64`.",
             "pub created: ::std::option::Option<crate::runtime::Timestamp>",
         ],
         lacks: &[
@@ -423,12 +436,7 @@ pub(super) const CASES: &[Accepted] = &[
             "pub mode: ::std::option::Option<types::JobNestedMode>",
             "order: Option<&'a types::ListJobsOrder>",
         ],
-        severe: &[
-            "breaking list_jobs is (Option<&ListJobsOrder>, Option<&JobState>) -> Result<ResponseValue<Rows<Job>>, \
-             Error<ByteStream>> instead of (Option<&JobState>) -> Result<ResponseValue<Rows<Job>>, Error<ByteStream>> \
-             .paths[\"/jobs\"].get",
-        ],
-        breaks: "let _ = client.list_jobs(None).await;",
+        mild: &["additive list_jobs::with_order .paths[\"/jobs\"].get"],
         ..CASE
     },
     Accepted {
@@ -452,7 +460,7 @@ pub(super) const CASES: &[Accepted] = &[
             *job(spec, "level") = json!({ "type": "integer", "enum": [1, 2] });
             *job(spec, "flag") = json!({ "type": "boolean", "enum": [true] });
         },
-        holds: &["Limits: one of `1`, `2`.", "pub level: ::std::option::Option<i64>"],
+        holds: &["Limits: `enum` `[1,2]`.", "pub level: ::std::option::Option<i64>"],
         ..CASE
     },
     Accepted {

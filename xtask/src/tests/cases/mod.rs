@@ -25,7 +25,9 @@ fn without_space(text: &str) -> String {
 
 /// Returns the module of a client, in which methods that nobody calls need no machine code.
 fn module(source: &str) -> String {
-    let source = source.replace("pub async fn", "#[inline]\npub async fn");
+    let source = source
+        .replace("async fn", "#[inline]\nasync fn")
+        .replace("fn into_future", "#[inline]\nfn into_future");
     format!("{source}\nimpl ::progenitor_client::ClientHooks<crate::runtime::Attempt> for Client {{}}\n")
 }
 
@@ -99,7 +101,8 @@ fn changed_specs_have_the_client_and_the_consequences_they_should() {
 /// Adds a crate of all clients, and one of the users: a module for each client before its change, which
 /// compiles, and a program for each after it, which does not.
 pub(super) fn add_crates(scratch: &mut Scratch) {
-    let mut root = String::from("#![allow(dead_code, private_interfaces, unused_imports)]\nmod runtime;\n");
+    let mut root =
+        String::from("#![allow(dead_code, private_interfaces, unused_imports)]\npub mod runtime;\n");
     let mut clients = Vec::new();
     for (name, source) in sources_of_clients() {
         writeln!(root, "pub mod {name};").unwrap();
@@ -115,8 +118,9 @@ pub(super) fn add_crates(scratch: &mut Scratch) {
         let user = |module: &str| {
             let body = case.breaks;
             format!(
-                "use clients::{module}::{{Client, types}};\n\
-                 pub async fn user(client: Client) {{\n    let _ = &client;\n    {body}\n}}\n"
+                "use clients::runtime::Reply;\n\
+                 use clients::{module}::{{Operations, types}};\n\
+                 pub async fn user(client: Operations) {{\n    let _ = &client;\n    {body}\n}}\n"
             )
         };
         writeln!(root, "pub mod {} {{\n{}}}", case.name, user("base")).unwrap();

@@ -19,7 +19,7 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "keyword with a typing error",
         change: |spec| job(spec, "id")["nulable"] = json!(true),
-        message: " at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; is \"nullable\" meant?",
+        message: " at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; correct it, remove it or name it x-…",
     },
     Refused {
         name: "keyword of JSON Schema",
@@ -170,7 +170,7 @@ pub(super) const CASES: &[Refused] = &[
             let list = json!({ "type": "array", "items": { "type": "string" } });
             by_id(spec, "get")["parameters"] = json!([{ "name": "x-list", "in": "header", "schema": list }]);
         },
-        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: must be a string, a number or a boolean there",
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: needs the schema of a string, a number or a boolean",
     },
     Refused {
         name: "header with a space in its name",
@@ -195,7 +195,7 @@ pub(super) const CASES: &[Refused] = &[
             by_id(spec, "get")["parameters"] =
                 json!([{ "name": "a", "in": "query", "explode": false, "schema": list }]);
         },
-        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: has a style that is not supported",
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: needs the schema of a string, a number or a boolean",
     },
     Refused {
         name: "two media types of a response",
@@ -314,7 +314,7 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "path with a query",
         change: |spec| spec["paths"]["/jobs?a=b"] = json!({}),
-        message: " at .paths[\"/jobs?a=b\"]: must hold neither",
+        message: " at .paths[\"/jobs?a=b\"]: must begin with a slash, and hold no empty segment and no query",
     },
     Refused {
         name: "type of the name of text",
@@ -332,7 +332,7 @@ pub(super) const CASES: &[Refused] = &[
         },
         message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads nowhere: there is no \"#/components/schemas/Count\"\n \
                   at .components.schemas.Job.properties.created.type: is \"date\"; use one of string, number, integer, boolean, array, object\n \
-                  at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; is \"nullable\" meant?\n \
+                  at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; correct it, remove it or name it x-…\n \
                   at .paths[\"/jobs/{id}\"].put.operationId: \"create_job\" is in use at .paths[\"/jobs/{id}\"].get; choose another\n \
                   at .paths[\"/jobs/{id}\"].put.requestBody: is optional",
     },

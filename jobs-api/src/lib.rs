@@ -137,7 +137,9 @@ mod client;
 mod error;
 mod follow;
 #[allow(
+    dead_code,
     missing_docs,
+    unused_imports,
     rust_2018_idioms,
     unreachable_pub,
     clippy::all,

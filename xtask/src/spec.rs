@@ -43,11 +43,6 @@ impl Spec {
         let api = to_typed(&without_other_names(&json))?;
         Ok(Self { json, places, api })
     }
-
-    /// `info.version`, which is the `api-version` that every request carries.
-    pub(crate) fn api_version(&self) -> &str {
-        &self.api.info.version
-    }
 }
 
 /// Refuses a document with all that can be found at once.
@@ -127,7 +122,7 @@ mod tests {
 
     #[test]
     fn sound_document_is_accepted() {
-        assert_eq!(Spec::parse(&minimal().to_string()).unwrap().api_version(), "1");
+        assert_eq!(Spec::parse(&minimal().to_string()).unwrap().api.info.version, "1");
     }
 
     #[test]

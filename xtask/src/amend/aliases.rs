@@ -9,7 +9,7 @@ use quote::quote;
 use serde_json::Value;
 use syn::{Item, parse_quote};
 
-use crate::document::{Defect, OTHER_NAMES, SCHEMAS, child, descendant, schemas};
+use crate::document::{Defect, OTHER_NAMES, SCHEMAS, descendant, schemas};
 use crate::names::type_name;
 
 /// Makes each of the generated `types` read its members by the other names that the spec lists.
@@ -26,9 +26,7 @@ pub(super) fn add(json: &Value, types: &mut Vec<Item>) -> Result<(), Defect> {
             members.push((property_name, names));
         }
         if !members.is_empty() {
-            read_through_names(types, &type_name(component), &members).ok_or_else(|| {
-                Defect::new(child(SCHEMAS, component), format!("has {OTHER_NAMES}, but became no struct"))
-            })?;
+            read_through_names(types, &type_name(component), &members);
         }
     }
     Ok(())
@@ -45,11 +43,12 @@ fn read<'a>(names: &'a Value, used: &mut BTreeSet<&'a str>) -> Result<Vec<&'a st
 }
 
 /// Wraps the derived code of the struct, which `remote` turns into inherent functions.
-fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, Vec<&str>)]) -> Option<()> {
+fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, Vec<&str>)]) {
     let item = types.iter_mut().find_map(|item| match item {
         Item::Struct(item) if item.ident == type_name => Some(item),
         _ => None,
-    })?;
+    });
+    let Some(item) = item else { return };
     item.attrs.push(parse_quote!(#[serde(remote = "Self")]));
     let ident = item.ident.clone();
     let members = members.iter().map(|(own, others)| quote!((#own, &[#(#others),*])));
@@ -67,7 +66,6 @@ fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, 
             }
         }
     });
-    Some(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ mod rows;
 mod segments;
 mod setters;
 mod tokens;
-mod visibility;
 
 use crate::document::Defect;
 use crate::enums::Enum;
@@ -17,7 +16,6 @@ use crate::syntax::types_module;
 
 /// Amends the client that was generated of the spec, to which its `enums` belong.
 pub(crate) fn amend(mut client: syn::File, spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect> {
-    visibility::narrow(&mut client);
     rows::read_by_row(&mut client.items);
     if let Some(types) = types_module(&mut client) {
         types.extend(enums.iter().flat_map(Enum::to_items));

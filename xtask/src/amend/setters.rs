@@ -3,9 +3,7 @@
 //! The generated structs are non-exhaustive: outside the crate they cannot be built as literals. A new
 //! property brings its setter with it.
 
-use std::collections::BTreeSet;
-
-use quote::format_ident;
+use quote::{format_ident, quote};
 use serde_json::Value;
 use syn::{Attribute, ImplItem, Item, ItemStruct, parse_quote};
 
@@ -37,15 +35,13 @@ pub(crate) const HAND_WRITTEN: &[(&str, &str, &str)] = &[
 pub(super) fn add(json: &Value, types: &mut Vec<Item>) {
     for component in components_sent(json) {
         let name = type_name(&component);
-        let properties = json["components"]["schemas"][&component]["properties"].as_object();
-        let writable = properties.into_iter().flatten().filter(|(_, property)| property["readOnly"] != true);
-        let writable: BTreeSet<&str> = writable.map(|(name, _)| name.as_str()).collect();
-        let found = types.iter().enumerate().find_map(|(index, item)| match item {
-            Item::Struct(item) if item.ident == name => Some((index, item)),
+        let mut structs = types.iter().enumerate().filter_map(|(index, item)| match item {
+            Item::Struct(item) => Some((index, item)),
             _ => None,
         });
-        let Some((index, item)) = found.filter(|_| !writable.is_empty()) else { continue };
-        let (ident, methods) = (&item.ident, methods(item, &writable));
+        let Some((index, item)) = structs.find(|(_, item)| item.ident == name) else { continue };
+        let (ident, methods) =
+            (&item.ident, methods(item, &json["components"]["schemas"][&component]["properties"]));
         if !methods.is_empty() {
             let block = parse_quote!(impl #ident { #(#methods)* });
             types.insert(index + 1, block);
@@ -53,26 +49,26 @@ pub(super) fn add(json: &Value, types: &mut Vec<Item>) {
     }
 }
 
-fn methods(item: &ItemStruct, writable: &BTreeSet<&str>) -> Vec<ImplItem> {
+fn methods(item: &ItemStruct, properties: &Value) -> Vec<ImplItem> {
     let is_hand_written =
         |member: &str| HAND_WRITTEN.iter().any(|(owner, name, _)| item.ident == owner && *name == member);
     let mut methods = Vec::new();
     for field in &item.fields {
-        let (Some(ident), Some(wire_name)) = (&field.ident, wire_name(field)) else { continue };
-        let ident_text = ident.to_string();
-        let method = format_ident!("with_{}", ident_text.trim_end_matches('_'));
-        if !writable.contains(wire_name.as_str()) || is_hand_written(&wire_name) {
+        let (Some(ident), Some(member), Some(ty)) = (&field.ident, wire_name(field), optional(&field.ty))
+        else {
+            continue;
+        };
+        let is_read_only = properties.get(&member).is_none_or(|property| property["readOnly"] == true);
+        if is_read_only || is_hand_written(&member) {
             continue;
         }
-        let first_line = format!("Sets `{wire_name}`.");
-        let mut docs: Vec<Attribute> = vec![parse_quote!(#[doc = #first_line])];
-        let description: Vec<Attribute> = field.attrs.iter().filter(|a| is_kept(a)).cloned().collect();
-        if !description.is_empty() {
-            docs.push(parse_quote!(#[doc = ""]));
-        }
-        docs.extend(description);
-        let Some(ty) = optional(&field.ty) else { continue };
+        let method = format_ident!("with_{}", ident.to_string().trim_end_matches('_'));
+        let first_line = format!("Sets `{member}`.");
+        let docs: Vec<&Attribute> = field.attrs.iter().filter(|a| a.path().is_ident("doc")).collect();
+        let gap = docs.first().map(|_| quote!(#[doc = ""]));
         methods.push(parse_quote! {
+            #[doc = #first_line]
+            #gap
             #(#docs)*
             #[must_use]
             pub fn #method(mut self, value: impl ::std::convert::Into<#ty>) -> Self {
@@ -82,9 +78,4 @@ fn methods(item: &ItemStruct, writable: &BTreeSet<&str>) -> Vec<ImplItem> {
         });
     }
     methods
-}
-
-/// Returns true for the attributes of a field that its setter shares.
-fn is_kept(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("doc")
 }

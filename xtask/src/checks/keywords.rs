@@ -87,9 +87,12 @@ fn check_schema(place: &str, pointer: &str, schema: &Value) -> Result<(), Defect
     match &schema["type"] {
         Value::Null => Ok(()),
         Value::String(name) if TYPES.contains(&name.as_str()) => Ok(()),
-        Value::Array(_) => {
-            refuse("type", "is a list, as in OpenAPI 3.1; use a single type and \"nullable\": true")
+        other => {
+            let types = TYPES.join(", ");
+            refuse(
+                "type",
+                &format!("is {other}; use one of {types}, and \"nullable\": true beside it for null"),
+            )
         }
-        other => refuse("type", &format!("is {other}; use one of {}", TYPES.join(", "))),
     }
 }

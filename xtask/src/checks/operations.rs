@@ -7,11 +7,9 @@ use serde_json::Value;
 use crate::document::{Defect, Operation, child, follow, operations};
 use crate::names::value_name;
 
-/// Returns true for the methods of every generated client, which no operation may be named after.
+/// Returns true for the operations whose calls would have the name of another type.
 fn is_reserved(method: &str) -> bool {
-    let of_client =
-        matches!(method, "new" | "new_with_client" | "api_version" | "baseurl" | "client" | "inner");
-    of_client || matches!(method, "pre" | "exec" | "post" | "clone" | "fmt" | "option")
+    matches!(method, "client" | "failure" | "option" | "reply" | "sending")
 }
 
 /// The variables of the generated methods, which no argument may be named after.
@@ -67,7 +65,7 @@ fn check_id(operation: &Operation<'_>, places: &mut BTreeMap<String, String>) ->
     };
     let name = value_name(id);
     if is_reserved(&name) {
-        return refuse(format!("{id:?} names a method that every client has; choose another"));
+        return refuse(format!("{id:?} gives a call the name of another type; choose another"));
     }
     match places.insert(name, operation.place.clone()) {
         Some(other) => refuse(format!("{id:?} is in use at {other}; choose another")),

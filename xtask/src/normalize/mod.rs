@@ -11,21 +11,24 @@ mod schemas;
 
 use serde_json::Value;
 
-use crate::document::Defect;
+use crate::document::{self, Defects, SCHEMAS, child};
+use crate::names::{type_name, value_name};
 use crate::places::Places;
 
 pub(crate) use requests::components_sent;
 
 /// Makes the checked document safe for the generator, and returns the places of types and methods.
-pub(crate) fn normalize(json: &mut Value) -> Result<Places, Defect> {
+pub(crate) fn normalize(json: &mut Value) -> Result<Places, Defects> {
     descriptions::escape(json);
     schemas::loosen(json);
-    let methods = operations::simplify(json);
-    let mut places = parts::name(json)?;
+    operations::simplify(json);
+    parts::check(json)?;
     requests::open(json);
     schemas::wrap_references(json);
-    for (name, place) in &methods {
-        places.add(name, place);
+    let mut places = Places::default();
+    for operation in document::operations(json) {
+        places.add(&value_name(operation.json["operationId"].as_str().unwrap_or_default()), &operation.place);
     }
+    document::schemas(json).for_each(|(name, _)| places.add(&type_name(name), &child(SCHEMAS, name)));
     Ok(places)
 }

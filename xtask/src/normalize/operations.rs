@@ -5,21 +5,16 @@ use serde_json::{Map, Value, json};
 use super::descriptions;
 use crate::checks::{is_left_to_client, is_success};
 use crate::document::{DEPRECATED, Operation, follow, operations};
-use crate::names::value_name;
 
-/// Rewrites every operation, and removes the components other than schemas. Returns the name and the place of each.
-pub(super) fn simplify(json: &mut Value) -> Vec<(String, String)> {
+/// Rewrites every operation, and removes the components other than schemas.
+pub(super) fn simplify(json: &mut Value) {
     let mut paths = json!({});
-    let mut methods = Vec::new();
     for operation in operations(json) {
         paths[operation.path][operation.method] = simple(json, &operation);
-        methods
-            .push((value_name(operation.json["operationId"].as_str().unwrap_or_default()), operation.place));
     }
-    let schemas = json["components"]["schemas"].take();
+    let schemas = json["components"]["schemas"].as_object().cloned().unwrap_or_default();
     json["components"] = json!({ "schemas": schemas });
     json["paths"] = paths;
-    methods
 }
 
 fn simple(json: &Value, operation: &Operation<'_>) -> Value {

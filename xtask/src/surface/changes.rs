@@ -28,15 +28,8 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Breaking => "breaking",
-            Self::Behaviour => "behaviour",
-            Self::Additive => "additive",
-            Self::Untyped => "untyped",
-            Self::Unused => "unused",
-            Self::Docs => "docs",
-        }
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 

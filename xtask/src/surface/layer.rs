@@ -34,10 +34,6 @@ struct Token {
     owner: Option<String>,
 }
 
-/// How the tokens have a literal or a pattern that names every member of a type, and one with `..`.
-const WHOLE: &str = "{";
-const PARTIAL: &str = "{..";
-
 impl HandWritten {
     /// Reads the code that uses the client in the workspace at `root`, except `generated`.
     pub(crate) fn read(root: &Path, generated: &str) -> Self {
@@ -52,16 +48,6 @@ impl HandWritten {
             Some((name, tokens))
         });
         Self { files: files.collect() }
-    }
-
-    /// Returns true if the code defines this method of a type.
-    #[cfg(test)]
-    pub(crate) fn defines(&self, owner: &str, name: &str) -> bool {
-        let mut files = self.files.iter();
-        files.any(|(_, tokens)| {
-            let mut all = (0..tokens.len()).map(|index| Occurrence { tokens, index });
-            all.any(|found| found.token().text == name && found.is_definition_in(owner))
-        })
     }
 
     /// Finds the places that the changes to the client `after` them concern.
@@ -142,7 +128,7 @@ impl Occurrence<'_> {
     fn is_list_of(&self, owner: &str) -> bool {
         let Token { text, owner: block, .. } = self.token();
         let is_type = text == owner || text == "Self" && block.as_deref() == Some(owner);
-        is_type && self.at(1) == WHOLE && !["impl", "for", ">"].contains(&self.at(-1))
+        is_type && self.at(1) == "{" && !["impl", "for", ">"].contains(&self.at(-1))
     }
 
     /// Returns true if the name is used for the item, as far as the tokens around it tell.
@@ -178,7 +164,8 @@ fn collect_sources(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// Collects the tokens in the order of the text; of a group what opens it, the content, and a parenthesis.
+/// Collects the tokens in the order of the text; of a group what opens it, the content, and a parenthesis. Braces with
+/// `..` in them open otherwise than those of a literal or a pattern that names every member.
 fn collect_tokens(stream: TokenStream, owner: Option<&str>, tokens: &mut Vec<Token>) {
     let stream: Vec<TokenTree> = stream.into_iter().collect();
     for (index, token) in stream.iter().enumerate() {
@@ -188,8 +175,8 @@ fn collect_tokens(stream: TokenStream, owner: Option<&str>, tokens: &mut Vec<Tok
             TokenTree::Group(group) => {
                 match group.delimiter() {
                     Delimiter::Parenthesis => add("(".to_owned()),
-                    Delimiter::Brace if has_rest(group.stream()) => add(PARTIAL.to_owned()),
-                    Delimiter::Brace => add(WHOLE.to_owned()),
+                    Delimiter::Brace if has_rest(group.stream()) => add("{..".to_owned()),
+                    Delimiter::Brace => add("{".to_owned()),
                     Delimiter::Bracket | Delimiter::None => {}
                 }
                 let block = owner_of_block(&stream[..index]);

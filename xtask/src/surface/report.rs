@@ -76,7 +76,7 @@ impl fmt::Display for Report {
         }
         let Some(version) = self.next_version() else { return f.write_str("nothing changes for users") };
         for change in self.changes.iter().filter(|change| change.class != Class::Docs) {
-            writeln!(f, "{:<10} {:<WIDTH$} {}", change.class.as_str(), change.sentence(), change.place)?;
+            writeln!(f, "{:<10} {:<WIDTH$} {}", change.class.name(), change.sentence(), change.place)?;
         }
         let docs = self.changes.iter().filter(|change| change.class == Class::Docs).count();
         if docs > 0 {

@@ -15,7 +15,7 @@ pub(super) fn grow(spec: &mut Value) {
         "approvedTime": { "type": "string", "format": "date-time" },
         "labels": { "type": "array", "items": { "type": "string" } },
         "phase": { "$ref": "#/components/schemas/JobPhase" },
-        "owner": { "type": "object", "properties": { "name": { "type": "string" } } },
+        "owner": { "$ref": "#/components/schemas/JobOwner" },
         "anything": {},
     });
     for schema in ["JobRequest", "JobResponse", "Twin", "DeviceJob"] {
@@ -32,6 +32,7 @@ pub(super) fn grow(spec: &mut Value) {
         operation["parameters"] = parameters.into();
     }
     let schemas = &mut spec["components"]["schemas"];
+    schemas["JobOwner"] = json!({ "type": "object", "properties": { "name": { "type": "string" } } });
     schemas["JobPhase"] = json!({ "type": "string", "enum": ["first", "last"] });
     schemas["JobStatus"]["enum"].as_array_mut().unwrap().push(json!("notListed"));
 }
@@ -130,7 +131,7 @@ fn use_of_struct(item: &ItemStruct, index: usize, methods: &[&ImplItemFn]) -> pr
 }
 
 /// The inherent methods of the type `ident`.
-fn methods_of<'a>(items: &'a [Item], ident: &Ident) -> Vec<&'a ImplItemFn> {
+pub(super) fn methods_of<'a>(items: &'a [Item], ident: &Ident) -> Vec<&'a ImplItemFn> {
     let blocks = items.iter().filter_map(|item| match item {
         Item::Impl(block) if block.trait_.is_none() => match &*block.self_ty {
             Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == *ident) => {

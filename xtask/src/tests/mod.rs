@@ -17,7 +17,6 @@ use crate::amend::HAND_WRITTEN;
 use crate::document::operations;
 use crate::render::{Rendered, render};
 use crate::spec::Spec;
-use crate::surface::HandWritten;
 use crate::workspace::{CLIENT, SPEC, repository};
 use scratch::{Built, Scratch, sections, sources};
 
@@ -121,12 +120,13 @@ fn clients_compile_and_breaking_changes_break_their_users() {
 
 #[test]
 fn hand_written_methods_are_defined_by_hand() {
-    let layer = HandWritten::read(&repository(), CLIENT);
+    let sources = sources("jobs-api/src").into_iter().filter(|(name, _)| !CLIENT.ends_with(name));
+    let items = sources.flat_map(|(_, text)| syn::parse_file(&text).unwrap().items);
+    let items: Vec<syn::Item> = items.collect();
     for (owner, member, path) in HAND_WRITTEN {
         let (of, method) = path.split_once("::").unwrap();
-        assert!(
-            layer.defines(of, method),
-            "{path}, which is to set {owner}.{member}, is not written by hand"
-        );
+        let methods = growth::methods_of(&items, &quote::format_ident!("{of}"));
+        let is_defined = methods.iter().any(|other| other.sig.ident == method);
+        assert!(is_defined, "{path}, which is to set {owner}.{member}, is not written by hand");
     }
 }

@@ -8,23 +8,8 @@ use super::swagger;
 use crate::document::{Defect, OTHER_NAMES, Operation, follow, operations, resolve, schemas};
 
 /// The members of a schema, and of a parameter of Swagger, that are told otherwise or are for readers.
-const NO_KEYWORDS: [&str; 15] = [
-    "$ref",
-    "additionalProperties",
-    "allOf",
-    "description",
-    "enum",
-    "example",
-    "format",
-    "in",
-    "items",
-    "name",
-    "properties",
-    "required",
-    "title",
-    "type",
-    "externalDocs",
-];
+const NO_KEYWORDS: &str = "$ref additionalProperties allOf description enum example externalDocs format in items name \
+                           properties required title type";
 
 /// The statements of a document by subject, such as `PUT /jobs/{id} body` and `Job.status`.
 pub(super) type Facts = BTreeMap<String, String>;
@@ -100,7 +85,7 @@ fn keywords(schema: &Value) -> impl Iterator<Item = (&str, String)> {
     let members = schema.as_object().into_iter().flatten();
     let members = members.filter(|(key, value)| {
         let is_own = key.starts_with("x-") && *key != OTHER_NAMES;
-        !is_own && **value != false && !NO_KEYWORDS.contains(&key.as_str())
+        !is_own && **value != false && !NO_KEYWORDS.split(' ').any(|other| other == *key)
     });
     members
         .map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))

@@ -76,7 +76,7 @@ fn changed_specs_have_the_client_and_the_consequences_they_should() {
         let changes = compare(&base.surface, &rendered.surface, &rendered.places);
         let lines = changes
             .iter()
-            .map(|change| format!("{} {} {}", change.class.as_str(), change.sentence(), change.place));
+            .map(|change| format!("{} {} {}", change.class.name(), change.sentence(), change.place));
         let (mild, severe): (Vec<String>, Vec<String>) =
             lines.partition(|line| line.starts_with("additive") || line.starts_with("docs"));
         if severe != case.severe {

@@ -80,7 +80,7 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "list of types",
         change: |spec| job(spec, "id")["type"] = json!(["string", "null"]),
-        message: " at .components.schemas.Job.properties.id.type: is a list, as in OpenAPI 3.1; use a single type and \"nullable\": true",
+        message: " at .components.schemas.Job.properties.id.type: is [\"string\",\"null\"]; use one of string, number, integer, boolean, array, object, and \"nullable\": true",
     },
     Refused {
         name: "unknown type",
@@ -116,14 +116,14 @@ pub(super) const CASES: &[Refused] = &[
         message: " at .paths[\"/jobs/{id}\"].put.operationId: \"create_job\" is in use at .paths[\"/jobs/{id}\"].get",
     },
     Refused {
-        name: "operationId of the constructor",
-        change: |spec| by_id(spec, "put")["operationId"] = json!("New"),
-        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"New\" names a method that every client has",
+        name: "operationId of the client",
+        change: |spec| by_id(spec, "put")["operationId"] = json!("Client"),
+        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"Client\" gives a call the name of another type",
     },
     Refused {
-        name: "operationId of a hook",
-        change: |spec| by_id(spec, "put")["operationId"] = json!("post"),
-        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"post\" names a method that every client has",
+        name: "operationId of what a call gives",
+        change: |spec| by_id(spec, "put")["operationId"] = json!("reply"),
+        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"reply\" gives a call the name of another type",
     },
     Refused {
         name: "path parameter that is not declared",
@@ -331,7 +331,7 @@ pub(super) const CASES: &[Refused] = &[
             by_id(spec, "put")["requestBody"]["required"] = json!(false);
         },
         message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads nowhere: there is no \"#/components/schemas/Count\"\n \
-                  at .components.schemas.Job.properties.created.type: is \"date\"; use one of string, number, integer, boolean, array, object\n \
+                  at .components.schemas.Job.properties.created.type: is \"date\"; use one of string, number, integer, boolean, array, object, and \"nullable\": true beside it for null\n \
                   at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; correct it, remove it or name it x-…\n \
                   at .paths[\"/jobs/{id}\"].put.operationId: \"create_job\" is in use at .paths[\"/jobs/{id}\"].get; choose another\n \
                   at .paths[\"/jobs/{id}\"].put.requestBody: is optional",
@@ -365,12 +365,19 @@ pub(super) const CASES: &[Refused] = &[
         message: " at .components.schemas.JobState.enum: holds \"Done\", whose variant is that of \"done\"; leave it out",
     },
     Refused {
-        name: "inline enum whose name is in use",
+        name: "enum and object that are written inline",
         change: |spec| {
             *job(spec, "kind") = json!({ "type": "string", "enum": ["a"] });
-            *schema(spec, "JobKind") = json!({ "type": "object", "properties": { "a": {} } });
+            *job(spec, "parts") = json!({ "type": "array", "items": { "properties": { "a": {} } } });
+            let order =
+                json!({ "name": "order", "in": "query", "schema": { "type": "string", "enum": ["up"] } });
+            spec["paths"]["/jobs"]["get"]["parameters"].as_array_mut().unwrap().push(order);
         },
-        message: " at .components.schemas.Job.properties.kind: would be named JobKind, as is .components.schemas.JobKind",
+        message: " at .components.schemas.Job.properties.kind: is an enum or an object without a name; \
+                  move it to .components.schemas, and refer to it\n \
+                  at .components.schemas.Job.properties.parts.items: is an enum or an object without a name; \
+                  move it to .components.schemas, and refer to it\n \
+                  at .paths[\"/jobs\"].get.parameters[1].schema: is an enum or an object without a name",
     },
     Refused {
         name: "other names that are no list",

@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::Error;
 use super::text::one_line;
-use crate::auth::CredentialError;
 
 /// Characters of an unreadable row that a message repeats.
 const SHOWN_ROW: usize = 120;
@@ -14,24 +13,23 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConnectionString(error) => error.fmt(f),
-            Self::Credential { error, target: Some(target) } => write!(f, "{target} was not sent: {error}"),
-            Self::Credential { error: CredentialError::NoToken(error), .. } => write!(f, "not sent: {error}"),
-            Self::Credential { error, .. } => error.fmt(f),
+            Self::Credential { error, target: None } => error.fmt(f),
+            Self::Credential { error, target } => write_not_sent(f, target.as_deref(), error),
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
-            Self::InvalidRequest { field, rule, target: None } => write!(f, "not sent: {field} {rule}"),
-            Self::InvalidRequest { field, rule, target: Some(target) } => {
-                write!(f, "{target} was not sent: {field} {rule}")
+            Self::InvalidRequest { field, rule, target } => {
+                write_not_sent(f, target.as_deref(), format_args!("{field} {rule}"))
             }
+            Self::DeadlineExceeded { reason, target } => write_not_sent(f, target.as_deref(), reason),
             Self::JobConflict { job_id, differences, is_certain } => {
                 let relation = if *is_certain { "differs in" } else { "cannot be compared by" };
-                write!(f, "a job with the id {job_id} exists and {relation} {}", differences.join(", "))
+                let hint = if *is_certain { "; hint: choose another id" } else { "" };
+                write!(f, "a job with the id {job_id} exists and {relation} {}{hint}", differences.join(", "))
             }
             Self::JobNotFound { job_id, request_id } => write!(
                 f,
                 "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
                  {request_id}); hint: import and export jobs read the same"
             ),
-            Self::DeadlineExceeded(error) => error.fmt(f),
             Self::MissingToken { credential, .. } => {
                 write!(f, "not sent again: {credential}")?;
                 // The source is the earlier attempt, not the cause of this failure.
@@ -71,6 +69,18 @@ impl fmt::Display for Error {
     }
 }
 
+/// Writes why a call was not sent.
+fn write_not_sent(
+    f: &mut fmt::Formatter<'_>,
+    target: Option<&str>,
+    reason: impl fmt::Display,
+) -> fmt::Result {
+    match target {
+        Some(target) => write!(f, "{target} was not sent: {reason}"),
+        None => write!(f, "not sent: {reason}"),
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -80,16 +90,7 @@ impl std::error::Error for Error {
             Self::Transport(error) => error.source(),
             Self::UnreadableResponse(error) => error.source(),
             Self::InvalidPayload(error) => Some(error),
-            Self::InvalidConfiguration { .. }
-            | Self::InvalidRequest { .. }
-            | Self::JobConflict { .. }
-            | Self::JobNotFound { .. }
-            | Self::ListNotCompared { .. }
-            | Self::DeadlineExceeded(_)
-            | Self::Service(_)
-            | Self::UnreadableRow(_)
-            | Self::EndlessListing
-            | Self::OversizedPage { .. } => None,
+            _ => None,
         }
     }
 }

@@ -18,6 +18,7 @@ mod body;
 mod code;
 mod deadline;
 mod display;
+mod from_attempt;
 mod json_path;
 mod service;
 pub(crate) mod telemetry;

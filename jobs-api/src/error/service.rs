@@ -57,10 +57,10 @@ impl ServiceError {
         let ErrorBody { code, message, tracking_id } = ErrorBody::parse(attempt.body());
         let code = ErrorCode::choose([code.as_deref(), header("iothub-errorcode")]);
         let wait = stated_wait(&message).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
-        let retry_after = header("retry-after").and_then(|seconds| seconds.trim().parse().ok());
-        let retry_after = retry_after.map(Duration::from_secs).max(wait);
-        let date = header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-        let clock_skew = date.map(|date| date.to_utc() - Utc::now());
+        let date = header("date").and_then(parse_date);
+        let retry_after =
+            header("retry-after").and_then(|text| parse_retry_after(text.trim(), date)).max(wait);
+        let clock_skew = date.map(|date| date - Utc::now());
         let clock_skew = clock_skew.filter(|skew| skew.abs() > TOLERATED_SKEW);
         Self { attempt, status, code, message, tracking_id, retry_after, clock_skew }
     }
@@ -88,8 +88,8 @@ impl ServiceError {
         self.tracking_id.as_deref()
     }
 
-    /// Returns the wait that the service asks for: with the seconds in `Retry-After`, or in the text of a 429, such
-    /// as `Wait 10 seconds and try again`. The longer one counts.
+    /// Returns the wait that the service asks for: with `Retry-After`, in seconds or as a date, or in the text of a
+    /// 429, such as `Wait 10 seconds and try again`. The longer one counts.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -172,6 +172,18 @@ fn skew_text(skew: TimeDelta) -> String {
         days => format!("{days} days"),
     };
     format!("the clock of this machine is {apart} {direction} the hub's")
+}
+
+fn parse_date(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
+}
+
+/// Returns the time in seconds, or until a date that is compared with that of the response.
+fn parse_retry_after(text: &str, now: Option<DateTime<Utc>>) -> Option<Duration> {
+    text.parse().map(Duration::from_secs).ok().or_else(|| {
+        let wait = parse_date(text)? - now.unwrap_or_else(Utc::now);
+        Some(wait.to_std().unwrap_or_default())
+    })
 }
 
 /// Returns the wait that the text of a throttled request asks for, as in `Wait 10 seconds and try again`: see

@@ -79,11 +79,15 @@ fn skewed_clock_is_reported_with_a_401() {
 }
 
 #[test]
-fn retry_after_is_read_in_seconds() {
-    let wait = |seconds| error(429, &[("retry-after", seconds)], "").retry_after();
-    assert_eq!(wait(" 7 "), Some(Duration::from_secs(7)));
-    for odd in ["", "-1", "soon", "1.5", "99999999999999999999999", "Wed, 04 May 2022 15:54:30 GMT"] {
-        assert_eq!(wait(odd), None, "{odd}");
+fn retry_after_is_read_in_seconds_and_as_a_date() {
+    let wait = |headers: &[_]| error(429, headers, "").retry_after();
+    assert_eq!(wait(&[("retry-after", " 7 ")]), Some(Duration::from_secs(7)));
+    let date = ("date", "Wed, 04 May 2022 15:53:00 GMT");
+    let later = ("retry-after", "Wed, 04 May 2022 15:54:30 GMT");
+    assert_eq!(wait(&[date, later]), Some(Duration::from_secs(90)));
+    assert_eq!(wait(&[later]), Some(Duration::ZERO));
+    for odd in ["", "-1", "soon", "1.5", "99999999999999999999999"] {
+        assert_eq!(wait(&[("retry-after", odd)]), None, "{odd}");
     }
 }
 

@@ -14,12 +14,14 @@ impl fmt::Display for Error {
         match self {
             Self::ConnectionString(error) => error.fmt(f),
             Self::Credential { error, target: None } => error.fmt(f),
-            Self::Credential { error, target } => write_not_sent(f, target.as_deref(), error),
+            Self::Credential { error, target: Some(target) } => write!(f, "{target} was not sent: {error}"),
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
             Self::InvalidRequest { field, rule, target } => {
-                write_not_sent(f, target.as_deref(), format_args!("{field} {rule}"))
+                write!(f, "{}: {field} {rule}", not_sent(target.as_deref()))
             }
-            Self::DeadlineExceeded { reason, target } => write_not_sent(f, target.as_deref(), reason),
+            Self::DeadlineExceeded { reason, target } => {
+                write!(f, "{}: {reason}", not_sent(target.as_deref()))
+            }
             Self::JobConflict { job_id, differences, is_certain } => {
                 let relation = if *is_certain { "differs in" } else { "cannot be compared by" };
                 let hint = if *is_certain { "; hint: choose another id" } else { "" };
@@ -41,7 +43,7 @@ impl fmt::Display for Error {
             Self::ListNotCompared { job_id, .. } => {
                 write!(
                     f,
-                    "not created: {job_id} of the same list could not be read, so that it may have changed"
+                    "not created: {job_id} of the same list could not be read; hint: repeat the batch later"
                 )
             }
             Self::Transport(error) => error.fmt(f),
@@ -69,16 +71,9 @@ impl fmt::Display for Error {
     }
 }
 
-/// Writes why a call was not sent.
-fn write_not_sent(
-    f: &mut fmt::Formatter<'_>,
-    target: Option<&str>,
-    reason: impl fmt::Display,
-) -> fmt::Result {
-    match target {
-        Some(target) => write!(f, "{target} was not sent: {reason}"),
-        None => write!(f, "not sent: {reason}"),
-    }
+/// Returns that a call of this operation and job, if they are known, was not sent.
+fn not_sent(target: Option<&str>) -> String {
+    target.map_or_else(|| "not sent".into(), |target| format!("{target} was not sent"))
 }
 
 impl std::error::Error for Error {

@@ -148,7 +148,7 @@ async fn last_operation_of_a_closure_decides() {
     assert_eq!(get_both("late", "job").await.unwrap().id(), "job");
     let error = get_both("job", "late").await.unwrap_err();
     assert!(
-        matches!(&error, Error::Transport(late) if late.is_timeout() && late.status().is_none()),
+        matches!(&error, Error::Transport(late) if late.is_timeout()) && error.status().is_none(),
         "{error}"
     );
 }

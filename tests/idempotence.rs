@@ -31,11 +31,14 @@ async fn ensured_job_that_differs_is_a_conflict() {
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let later = set_interval().starting_at(Utc::now() + TimeDelta::hours(1));
     let error = client.ensure_scheduled_job("job", &later).await.unwrap_err();
-    let Error::JobConflict { job_id, differences, is_certain: true } = &error else { panic!("{error}") };
+    let Error::JobConflict { job_id, differences, is_certain: true, .. } = &error else { panic!("{error}") };
     assert_eq!(job_id, "job");
     assert_eq!(differences[..], ["type", "startTime"]);
     assert!(error.is_already_exists() && !error.is_outcome_unknown());
-    assert_eq!(error.to_string(), "a job with the id job exists and differs in type, startTime");
+    assert_eq!(
+        error.to_string(),
+        "a job with the id job exists and differs in type, startTime; hint: choose another id"
+    );
 }
 
 #[tokio::test]

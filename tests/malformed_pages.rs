@@ -126,7 +126,7 @@ async fn page_with_more_rows_than_requested_is_an_error() {
     hub.inject(Route::QueryJobs, When::Next(1), Fault::status(200).with_body("[{},{},{}]"));
     let error = client(&hub).query_scheduled_jobs(JobFilter::default()).page_size(2).try_next().await;
     let error = error.unwrap_err();
-    assert!(matches!(error, Error::OversizedPage { requested: 2, received: 3 }), "{error}");
+    assert!(matches!(error, Error::OversizedPage { requested: 2, received: 3, .. }), "{error}");
 }
 
 #[tokio::test]

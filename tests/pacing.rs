@@ -4,7 +4,7 @@ use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use jobs_api::{Client, Error, RetryPolicy, Tier};
+use jobs_api::{Client, DeadlineExceeded, Error, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, Throttle, When};
 
 use crate::support::{
@@ -58,7 +58,7 @@ async fn all_calls_pause_for_the_wait_in_the_text_of_a_rejection() {
     assert!((Duration::from_secs(5)..=Duration::from_secs(11)).contains(&pause), "{pause:?}");
     let impatient = client.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
     let error = impatient.create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert!(matches!(error, Error::DeadlineExceeded(_)), "{error}");
+    assert!(matches!(error, Error::DeadlineExceeded { .. }), "{error}");
     assert_eq!(hub.requests().len(), 1);
 }
 
@@ -98,8 +98,10 @@ async fn call_that_would_wait_longer_than_its_deadline_fails_at_once() {
     let start = Instant::now();
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(10));
-    let Error::DeadlineExceeded(reason) = &error else { panic!("{error}") };
-    assert!(!reason.is_slot() && !reason.is_outage() && reason.wait().unwrap() > Duration::from_secs(50));
+    let Error::DeadlineExceeded { reason: DeadlineExceeded::RateLimit { wait, .. }, .. } = error else {
+        panic!("{error}")
+    };
+    assert!(wait > Duration::from_secs(50));
     assert!(error.is_throttled() && error.is_retryable() && !error.is_outcome_unknown());
     let text = error.to_string();
     assert!(text.starts_with("create_scheduled_job of job was not sent: it would wait "), "{text}");
@@ -240,8 +242,8 @@ async fn call_in_an_outage_fails_at_its_deadline_and_not_before() {
     let impatient = client.with_retry(policy.with_deadline(Duration::from_millis(300)));
     let error = impatient.get_scheduled_job("job").await.unwrap_err();
     assert!(start.elapsed() >= Duration::from_millis(300));
-    let Error::DeadlineExceeded(reason) = &error else { panic!("{error}") };
-    assert!(reason.is_outage() && !error.is_throttled() && error.is_retryable(), "{error}");
+    let is_outage = matches!(error, Error::DeadlineExceeded { reason: DeadlineExceeded::Outage, .. });
+    assert!(is_outage && !error.is_throttled() && error.is_retryable(), "{error}");
     assert!(
         error
             .to_string()

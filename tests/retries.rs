@@ -35,7 +35,7 @@ async fn error_names_its_attempt_after_a_retry() {
     }
     assert_eq!(hub.requests().len(), 16);
     let error = client.cancel_scheduled_job("job").await.unwrap_err();
-    assert_eq!(error.service().unwrap().attempt(), 1);
+    assert_eq!(error.attempt().unwrap().number(), 1);
     assert!(!error.to_string().contains("attempt"), "{error}");
 }
 
@@ -122,7 +122,7 @@ async fn attempts_stop_at_the_limit_and_have_distinct_request_ids() {
     let ids: std::collections::HashSet<_> =
         hub.requests().iter().map(|request| request.header("request-id").unwrap().to_owned()).collect();
     assert_eq!((hub.requests().len(), ids.len()), (3, 3));
-    assert!(ids.contains(&error.service().unwrap().request_id().to_string()));
+    assert!(ids.contains(&error.attempt().unwrap().request_id().to_string()));
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn wait_in_the_text_beyond_the_deadline_is_an_error_at_once() {
     let text = "Wait 3600 seconds and try again. Operation type: CRUD";
     hub.inject(Route::Any, When::Every(1), Fault::status(429).with_body(text));
     let error = fast_retry_client(&hub).get_scheduled_job("job").await.unwrap_err();
-    assert_eq!(error.service().unwrap().operation_type(), Some("CRUD"));
+    assert_eq!(error.service().unwrap().retry_after(), Some(Duration::from_secs(3600)));
     assert_eq!(hub.requests().len(), 1);
 }
 

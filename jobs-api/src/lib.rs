@@ -38,7 +38,7 @@
 //! - [`types`] has the requests and responses, generated from the spec of API version 2021-04-12. Members
 //!   that the service may leave out are `Option`s. Enums are open: a value outside the spec is kept and
 //!   written back verbatim. [`Timestamp`] reads the dates of the service.
-//! - [`Error`] reports the operation, the reason and the way out; [`Error::service`] has the hub's own words.
+//! - [`Error`] says what failed, why, and what to do; [`Error::service`] has the hub's own words.
 //! - [`RetryPolicy`] says which failures are retried, and how lost responses are resolved.
 //!
 //! # Pace
@@ -160,8 +160,7 @@ pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use client::tier::Tier;
 pub use error::{
-    Cause, CertificateError, DeadlineExceeded, Error, ErrorCode, ServiceError, TransportError,
-    UnreadableResponse,
+    DeadlineExceeded, Error, ErrorCode, FailedAttempt, ServiceError, TransportError, UnreadableResponse,
 };
 pub use follow::batch::{BatchError, BatchProgress, BatchRequest, JobFailure, RunJobs};
 pub use follow::report::{DeviceFailure, FailureKind, JobReport};

@@ -21,7 +21,7 @@ pub(crate) async fn check_queries(jobs: &Jobs, findings: &mut Findings) -> Resul
     findings.check("item-type", item_types == ["DeviceJob", "Raw"], item_types.join(", "));
 
     let result = jobs.query_devices("deviceId,").await;
-    let body = result.as_ref().err().and_then(Error::service).map(|error| error.body().to_owned());
+    let body = result.as_ref().err().and_then(Error::attempt).map(|attempt| attempt.body().to_owned());
     let verdict = match Verdict::of_refusal(&result, 400, None) {
         Verdict::Holds(_) if body.as_deref() != Some("ArgumentInvalid;BadRequest") => {
             Verdict::Differs("400 with another body".to_owned())

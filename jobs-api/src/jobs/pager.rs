@@ -162,7 +162,7 @@ impl<T: Send + 'static> Listing<T> {
             listing.continuation = match &page {
                 Ok(page) => page.continuation.clone(),
                 // The later pages do not depend on this one.
-                Err(Error::UnreadableResponse(page)) => continuation(page.headers()),
+                Err(Error::UnreadableResponse(page)) => continuation(page.attempt.headers()),
                 Err(_) => None,
             };
             let next =

@@ -142,10 +142,12 @@ impl Pipeline {
         trace.end_hold(hold);
         state.goes_first = true;
         admitted.map_err(|late| {
-            let is_rate = late.reason == Reason::RateLimit;
-            let (rate, wait) = (late.rate.filter(|_| is_rate), is_rate.then_some(late.wait));
-            let is_slot = late.reason == Reason::Slot;
-            Error::DeadlineExceeded(Box::new(DeadlineExceeded { rate, wait, is_slot, target: None }))
+            let reason = match late.reason {
+                Reason::RateLimit => DeadlineExceeded::RateLimit { wait: late.wait, rate: late.rate },
+                Reason::Slot => DeadlineExceeded::Slot,
+                Reason::Outage => DeadlineExceeded::Outage,
+            };
+            Error::DeadlineExceeded { reason, target: None }
         })
     }
 

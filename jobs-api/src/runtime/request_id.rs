@@ -8,8 +8,8 @@ use std::fmt::{self, Write as _};
 ///
 /// ```
 /// # fn example(error: jobs_api::Error) {
-/// if let Some(refused) = error.service() {
-///     println!("for the support: {} and {:?}", refused.request_id(), refused.tracking_id());
+/// if let Some(attempt) = error.attempt() {
+///     println!("for the support: {}", attempt.request_id());
 /// }
 /// # }
 /// ```

@@ -62,8 +62,8 @@ impl DeviceFailure {
         struct Row {
             device_id: String,
         }
-        let device_id = serde_json::from_str(row.text()).map(|row: Row| row.device_id).unwrap_or_default();
-        Self::new(&device_id, FailureKind::Unreadable, row.reason())
+        let device_id = serde_json::from_str(&row.text).map(|row: Row| row.device_id).unwrap_or_default();
+        Self::new(&device_id, FailureKind::Unreadable, &row.reason)
     }
 
     fn new(device_id: &str, kind: FailureKind, reason: &str) -> Self {

@@ -137,7 +137,10 @@ mod tests {
             roll_out(&hub.client, "interval", "tags.building = '43'").await.unwrap();
             assert_eq!(updated(&emulator), 100);
         }
-        assert_eq!(creations(&emulator), ["interval-wave-1", "interval-wave-10", "interval-wave-100"]);
+        assert_eq!(
+            creations(&emulator),
+            ["interval-wave-1-part-1", "interval-wave-10-part-1", "interval-wave-100-part-1"]
+        );
     }
 
     #[tokio::test]
@@ -147,6 +150,6 @@ mod tests {
         let error = roll_out(&hub.client, "interval", "tags.building = '43'").await.unwrap_err();
         assert_eq!(error.to_string(), "the roll-out stops: this wave completed with 2 failed devices");
         assert_eq!(updated(&emulator), 8);
-        assert_eq!(creations(&emulator), ["interval-wave-1", "interval-wave-10"]);
+        assert_eq!(creations(&emulator), ["interval-wave-1-part-1", "interval-wave-10-part-1"]);
     }
 }

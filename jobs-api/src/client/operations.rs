@@ -114,7 +114,8 @@ impl Client {
         Pager::of_jobs(self.0.clone(), filter)
     }
 
-    /// Lists the rows of a job, one for each device: [Query jobs][page].
+    /// Lists the rows of a job, one for each device: [Query jobs][page]. An id that the hub does not know has no rows,
+    /// which is no error.
     ///
     /// Rows lag behind their job: some may be missing or pending after its end.
     /// [`WaitForJob::report`](crate::WaitForJob::report) waits for them.

@@ -30,8 +30,8 @@ impl Client {
     /// Lists the devices on which a job failed: those that the hub did not reach, those that answered with a failure,
     /// and those whose rows cannot be read.
     ///
-    /// The hub cannot select them, so every row of the job is read, without a limit of memory. The rows of a job that
-    /// has just ended may lag behind it: a [report](crate::WaitForJob::report) waits for them.
+    /// The hub cannot select them, so every row of the job is read, page by page in constant memory. The rows of a
+    /// job that has just ended may lag behind it: a [report](crate::WaitForJob::report) waits for them.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {

@@ -38,9 +38,6 @@ pub struct BatchProgress {
 
 /// The state of a batch, which its stream, its jobs and its observers share.
 #[derive(Debug, Default)]
-pub(super) struct BatchState(watch::Sender<State>);
-
-#[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) progress: BatchProgress,
     /// The ids of the jobs that may be in the hub and are not known to have ended.
@@ -48,36 +45,6 @@ pub(super) struct State {
     /// The status of the span at its end: until then a log would show it in the lines of the other jobs.
     pub(super) first_failure: Option<FailureStatus>,
     pub(super) has_ended: bool,
-}
-
-impl BatchState {
-    pub(super) fn read(&self) -> watch::Ref<'_, State> {
-        self.0.borrow()
-    }
-
-    pub(super) fn update(&self, change: impl FnOnce(&mut State)) {
-        self.0.send_modify(change);
-    }
-
-    /// Records that the job may be in the hub from now on.
-    pub(super) fn open_job(&self, id: &str) {
-        self.update(|state| _ = state.open_jobs.insert(id.to_owned()));
-    }
-
-    /// Records that the job has ended, or was not created.
-    pub(super) fn close_job(&self, id: &str) {
-        self.update(|state| _ = state.open_jobs.remove(id));
-    }
-
-    /// Returns each state that differs from the previous one, from now on up to the end of the batch.
-    pub(super) fn stream(&self) -> impl Stream<Item = BatchProgress> + Send + use<> {
-        let start = (self.0.subscribe(), BatchProgress::default());
-        stream::unfold(start, async |(mut receiver, previous)| {
-            let is_new = |state: &State| state.progress != previous || state.has_ended;
-            let progress = receiver.wait_for(is_new).await.ok()?.progress;
-            (progress != previous).then_some((progress, (receiver, progress)))
-        })
-    }
 }
 
 impl State {
@@ -99,4 +66,16 @@ impl State {
             self.first_failure.get_or_insert_with(|| FailureStatus::of(error.first_error()));
         }
     }
+}
+
+/// Returns each state that differs from the previous one, from now on up to the end of the batch.
+pub(super) fn stream_progress(
+    state: &watch::Sender<State>,
+) -> impl Stream<Item = BatchProgress> + Send + use<> {
+    let start = (state.subscribe(), BatchProgress::default());
+    stream::unfold(start, async |(mut receiver, previous)| {
+        let is_new = |state: &State| state.progress != previous || state.has_ended;
+        let progress = receiver.wait_for(is_new).await.ok()?.progress;
+        (progress != previous).then_some((progress, (receiver, progress)))
+    })
 }

@@ -37,12 +37,12 @@ impl Runner {
         id: String,
         request: Result<BatchRequest, Error>,
     ) -> (String, Result<JobReport, BatchError>) {
-        self.trace.state.update(|state| state.progress.requests += 1);
+        self.trace.state.send_modify(|state| state.progress.requests += 1);
         let result = match request.and_then(|request| self.check(&id, request)) {
             Ok(jobs) => self.run_all(&id, jobs).await,
             Err(error) => self.refuse(refusal(number, &id, error)),
         };
-        self.trace.state.update(|state| state.add_result(&result));
+        self.trace.state.send_modify(|state| state.add_result(&result));
         (id, result)
     }
 
@@ -90,11 +90,11 @@ impl Runner {
     /// Creates the job if that is its start, waits for its end, and reads its report.
     async fn follow(&self, job: &Job, start: Start) -> Result<JobReport, Error> {
         let state = &self.trace.state;
-        state.open_job(&job.id);
+        state.send_modify(|state| _ = state.open_jobs.insert(job.id.clone()));
         if start == Start::Create {
             let created = self.client.ensure_scheduled_job(&job.id, &job.to_request()).await;
             if created.as_ref().is_err_and(|error| !error.is_outcome_unknown()) {
-                state.close_job(&job.id);
+                state.send_modify(|state| _ = state.open_jobs.remove(&job.id));
             }
             created?;
         }
@@ -102,7 +102,7 @@ impl Runner {
         wait.settings = self.settings.clone();
         let report = wait.report_on(&job.listed).await?;
         if report.outcome().is_final() {
-            state.close_job(&job.id);
+            state.send_modify(|state| _ = state.open_jobs.remove(&job.id));
         }
         Ok(report)
     }

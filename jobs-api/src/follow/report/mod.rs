@@ -33,9 +33,9 @@ const WORST: [JobOutcome; 4] =
 /// [`without_result`](Self::without_result) says how many results are missing then, and the
 /// [`outcome`](Self::outcome) is no success.
 ///
-/// A row that the hub returns more than once counts once, as it came first. Rows are told apart by the ids of device
+/// A row that the hub returns more than once counts once, as it came first. Rows are identified by the ids of device
 /// and module, and only from the first million: beyond those a repeated row counts each time, as if it were of
-/// another device. Rows of modules without the id of the module cannot be told apart, and their report is no success.
+/// another device. Rows of modules without the id of the module look the same, and their report is no success.
 ///
 /// The memory is bounded: the first 1,000 failed devices are named, and the first 100 statuses, error codes and
 /// answers are counted separately. [`failed_devices`](Self::failed_devices) lists all of them.
@@ -137,7 +137,7 @@ impl JobReport {
         failures.chain(stream::iter(without_row))
     }
 
-    /// Adds the report of other jobs. The sums are those of both; a device that is in both counts twice.
+    /// Adds the report of other jobs. A device that is in both reports counts twice.
     pub fn merge(&mut self, other: Self) {
         self.jobs.extend(other.jobs);
         self.devices += other.devices;

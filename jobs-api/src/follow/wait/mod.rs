@@ -17,7 +17,7 @@ use futures_util::stream::{self, Stream};
 
 use self::polling::{OnProgress, Polling};
 use super::report::JobReport;
-use super::report::reader::{Listed, ReportReader};
+use super::report::reader::{Listed, read_report};
 use super::settings::{Settings, shared_setters};
 use crate::client::Client;
 use crate::error::Error;
@@ -102,9 +102,10 @@ impl<'a> WaitForJob<'a> {
 
     /// Like [`report`](Self::report), for a job on a list of devices.
     pub(super) async fn report_on(self, listed: &Listed) -> Result<JobReport, Error> {
-        let (client, job_id, settings) = (self.client.clone(), self.id.clone(), self.settings.clone());
-        let job = self.await?;
-        ReportReader { client, job_id, settings, listed }.read(&job).await
+        let (client, id, settings) = (self.client.clone(), self.id.clone(), self.settings.clone());
+        let mut job = self.await?;
+        job.job_id.get_or_insert(id);
+        read_report(&client, &job, listed, &settings).await
     }
 
     /// Returns the states of the job as a stream: each that differs from the previous one. It ends after

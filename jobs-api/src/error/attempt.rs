@@ -15,9 +15,9 @@ use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
 
 /// The request and the response of a failed attempt, as far as they came.
 ///
-/// Azure support finds a call by its tracking id, [`ServiceError::tracking_id`], or by the two ids of the request: the
-/// one that the client sent, and the header `x-ms-request-id` of the response. The client's own logs and spans name the
-/// first of them.
+/// Azure support finds a call by its [tracking id](crate::ServiceError::tracking_id), or by the two ids of the
+/// request: the one that the client sent, and the header `x-ms-request-id` of the response. The client's own spans
+/// have the first of them.
 ///
 /// Tokens are removed from headers and body. The header `x-ms-continuation` is kept, and hidden from `Debug`.
 ///

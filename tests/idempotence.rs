@@ -16,7 +16,7 @@ async fn ensured_job_is_created_once() {
     let hub = quick_hub().await;
     let client = client(&hub);
     let start = Utc::now() + TimeDelta::hours(1);
-    let request = reboot().starting_at(start);
+    let request = reboot().with_start_time(start);
     let created = client.ensure_scheduled_job("job", &request).await.unwrap();
     assert_eq!((created.id(), &created.status), ("job", &Some(JobStatus::Queued)));
     let found = client.ensure_scheduled_job("job", &request).await.unwrap();
@@ -29,7 +29,7 @@ async fn ensured_job_that_differs_is_a_conflict() {
     let hub = quick_hub().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    let later = set_interval().starting_at(Utc::now() + TimeDelta::hours(1));
+    let later = set_interval().with_start_time(Utc::now() + TimeDelta::hours(1));
     let error = client.ensure_scheduled_job("job", &later).await.unwrap_err();
     let Error::JobConflict { job_id, differences, is_certain: true } = &error else { panic!("{error}") };
     assert_eq!(job_id, "job");

@@ -26,7 +26,7 @@ async fn job_is_recognised_after_a_lost_create_response() {
         let hub = quick_hub().await;
         hub.inject(Route::Create, When::Next(1), fault);
         let start = chrono::Utc::now();
-        let request = reboot().starting_at(start).with_max_execution_time(Duration::from_secs(60));
+        let request = reboot().with_start_time(start).with_max_execution_time(Duration::from_secs(60));
         let job = fast_retry_client(&hub).create_scheduled_job("job", &request).await.unwrap();
         assert_eq!(job.query_condition.as_deref(), Some("*"));
         assert_eq!(received_methods(&hub), "PUT PUT GET");

@@ -195,7 +195,7 @@ async fn job_holds_its_slot_until_it_is_seen_to_end() {
 async fn scheduled_job_holds_its_slot_until_it_is_cancelled() {
     let hub = Emulator::builder().pace(AT_ONCE).concurrent_jobs(5).start().await;
     let client = client(&hub);
-    let later = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::hours(1));
+    let later = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::hours(1));
     for n in 0..5 {
         client.create_scheduled_job(&format!("job-{n}"), &later).await.unwrap();
     }
@@ -310,7 +310,7 @@ async fn requests_for_creates(count: usize, is_configured: bool) -> usize {
     let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let builder = builder(&hub);
     let client = if is_configured { builder.tier(Tier::S3, 1) } else { builder }.build().unwrap();
-    let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::days(1));
+    let request = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::days(1));
     let (client, request) = (&client, &request);
     futures_util::stream::iter(0..count)
         .for_each_concurrent(50, |n| async move {
@@ -339,7 +339,7 @@ async fn busy_slot_of_a_job_for_later_is_not_retried_at_once() {
     hub.inject(Route::Create, When::Every(1), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
     let policy = RetryPolicy::default().with_slot_deadline(Duration::from_secs(60));
     let client = builder(&hub).retry(policy).build().unwrap();
-    let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::hours(1));
+    let request = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::hours(1));
     let create = client.create_scheduled_job("job", &request);
     assert!(tokio::time::timeout(Duration::from_millis(300), create).await.is_err());
     assert_eq!(received_methods(&hub), "PUT");

@@ -37,7 +37,7 @@ async fn completed_failed_and_cancelled_jobs_end_the_wait() {
     assert_eq!(broken.outcome(), JobOutcome::Failed);
     assert!(broken.failure_reason.is_some());
 
-    let later = reboot().starting_at(Utc::now() + TimeDelta::seconds(2));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::seconds(2));
     client.create_scheduled_job("stopped", &later).await.unwrap();
     client.cancel_scheduled_job("stopped").await.unwrap();
     assert_eq!(client.wait_for_job("stopped").await.unwrap().outcome(), JobOutcome::Cancelled);
@@ -101,7 +101,7 @@ async fn job_scheduled_for_later_is_polled_every_ten_minutes_and_at_its_start() 
     let hub = quick_hub().await;
     let client = client(&hub);
     client
-        .create_scheduled_job("job", &reboot().starting_at(Utc::now() + TimeDelta::hours(1)))
+        .create_scheduled_job("job", &reboot().with_start_time(Utc::now() + TimeDelta::hours(1)))
         .await
         .unwrap();
     let wait = tokio::spawn(client.wait_for_job("job").into_future());
@@ -257,7 +257,7 @@ async fn clock_that_was_set_delays_no_poll_for_more_than_ten_minutes() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let client = client(&hub);
-    let later = reboot().starting_at(Utc::now() + TimeDelta::hours(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::hours(1));
     client.create_scheduled_job("job", &later).await.unwrap();
     hub.set_clock_offset(TimeDelta::hours(-20));
     let wait = tokio::spawn(client.wait_for_job("job").into_future());
@@ -360,7 +360,10 @@ async fn jobs_that_the_list_shows_late_are_polled_individually() {
     let client = client(&hub);
     let tomorrow = chrono::Utc::now() + chrono::TimeDelta::days(1);
     for n in 0..250 {
-        client.create_scheduled_job(&format!("other-{n}"), &reboot().starting_at(tomorrow)).await.unwrap();
+        client
+            .create_scheduled_job(&format!("other-{n}"), &reboot().with_start_time(tomorrow))
+            .await
+            .unwrap();
     }
     for id in ["one", "two"] {
         client.create_scheduled_job(id, &reboot()).await.unwrap();

@@ -66,7 +66,7 @@ async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Bo
         println!("It fails one request in three.");
     }
 
-    let interval = Twin::patch().with_desired(json!({ "interval": 30 }));
+    let interval = Twin::patch().with_desired([("interval", 30)]);
     let update = JobRequest::twin_update(interval, &condition);
     schedule_and_follow(&hub.client, &format!("{job_id}-twin"), update).await?;
 
@@ -76,7 +76,7 @@ async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Bo
 }
 
 async fn schedule_and_follow(client: &Client, id: &str, request: JobRequest) -> Result<(), Box<dyn Error>> {
-    let request = request.starting_at(Utc::now()).with_max_execution_time(Duration::from_secs(3600));
+    let request = request.with_start_time(Utc::now()).with_max_execution_time(Duration::from_secs(3600));
     client.create_scheduled_job(id, &request).await?;
     println!("{id}: scheduled");
     let job = follow(client, id).await?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use jobs_api::types::{CloudToDeviceMethod, DeviceRow, JobRequest, JobResponse, QuerySpecification, Twin};
 use jobs_api::{Client, Error, JobId, Operations, Response, Rows};
-use serde_json::json;
 use tokio::time::sleep;
 
 /// Creates, reads and cancels jobs as raw operations, without the client's validation.
@@ -44,7 +43,7 @@ impl Jobs {
 
     /// Returns a request for a twin update that starts at once.
     pub(crate) fn twin_update(&self) -> JobRequest {
-        JobRequest::twin_update(Twin::patch().with_tags(json!({ "checked": 1 })), self.condition())
+        JobRequest::twin_update(Twin::patch().with_tags([("checked", 1)]), self.condition())
     }
 
     /// Returns a request for a method call in an hour.
@@ -121,5 +120,5 @@ impl Jobs {
 
 /// Lets the job start in an hour.
 pub(crate) fn later(request: JobRequest) -> JobRequest {
-    request.starting_at(Utc::now() + TimeDelta::hours(1))
+    request.with_start_time(Utc::now() + TimeDelta::hours(1))
 }

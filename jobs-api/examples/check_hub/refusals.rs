@@ -19,7 +19,7 @@ pub(crate) async fn check_refusals(jobs: &Jobs, findings: &mut Findings) {
         (
             "start-latest",
             &id,
-            sound().starting_at(Utc::now() + TimeDelta::hours(169)),
+            sound().with_start_time(Utc::now() + TimeDelta::hours(169)),
             400,
             Some(ArgumentInvalid),
         ),
@@ -57,7 +57,7 @@ fn with_etag(mut request: JobRequest, etag: Option<&str>) -> JobRequest {
 }
 
 fn with_tag(mut request: JobRequest, name: &str, value: Value) -> JobRequest {
-    request.update_twin = Some(Twin::patch().with_tags(json!({ name: value })));
+    request.update_twin = Some(Twin::patch().with_tags([(name, value)]));
     request
 }
 

@@ -1,24 +1,23 @@
 //! The devices that a condition selects.
 
-use futures_util::stream::BoxStream;
-
 use super::Client;
 use crate::error::Error;
-use crate::jobs::devices;
+use crate::jobs::listings::count_devices;
+use crate::jobs::pager::Pager;
 
 impl Client {
     /// Counts the devices that a condition selects, before a job for them is created: [Query twins][page].
     ///
     /// The count is an estimate: the hub answers from an index that lags behind the twins by minutes, and has
     /// deleted devices for 25 minutes and more; a job selects its devices when it starts. `*` counts all; a condition
-    /// [on modules](crate::Condition::on_modules) counts modules. Throttled as a query.
+    /// [on modules](crate::Condition::build_on_modules) counts modules. Throttled as a query.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
     /// use jobs_api::Condition;
     /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
     ///
-    /// let condition = Condition::tag("building").eq("43");
+    /// let condition = Condition::tag("building").eq("43").build()?;
     /// let count = client.count_devices(&condition).await?;
     /// println!("{count} devices will reboot");
     /// let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
@@ -36,7 +35,7 @@ impl Client {
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-twins
     pub async fn count_devices(&self, condition: impl Into<String>) -> Result<u64, Error> {
-        devices::count(self.0.clone(), condition.into()).await
+        count_devices(self.0.clone(), condition.into()).await
     }
 
     /// Lists the ids of the devices that a condition selects, in an unspecified order, at the time of the
@@ -52,7 +51,7 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn devices(&self, condition: impl Into<String>) -> BoxStream<'static, Result<String, Error>> {
-        devices::list(self.0.clone(), condition.into())
+    pub fn devices(&self, condition: impl Into<String>) -> Pager<String> {
+        Pager::of_devices(self.0.clone(), condition.into())
     }
 }

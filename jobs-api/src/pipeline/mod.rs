@@ -5,7 +5,7 @@
 
 mod attempts;
 mod body;
-mod generated_call;
+pub(crate) mod generated_call;
 pub(crate) mod hooks;
 pub(crate) mod operation;
 mod response;

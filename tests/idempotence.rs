@@ -51,8 +51,8 @@ async fn other_failures_of_ensuring_a_job_are_returned() {
 async fn unique_id_creates_a_job() {
     let hub = quick_hub().await;
     let id = JobId::unique("reboot").unwrap();
-    let job = client(&hub).create_scheduled_job(&id, &reboot()).await.unwrap();
-    assert_eq!(job.id(), &*id);
+    let job = client(&hub).create_scheduled_job(id.as_str(), &reboot()).await.unwrap();
+    assert_eq!(job.id(), id.as_str());
 }
 
 /// Ensures the job while the clock runs fast, and returns how long that takes.

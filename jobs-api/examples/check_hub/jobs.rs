@@ -27,18 +27,18 @@ impl Jobs {
             "It creates {} jobs named {}-… on the condition {}, which selects no device, {slots} at a time, and \
              cancels those that are scheduled. The hub lists them for 30 days.",
             slots + 4,
-            &*self.name,
+            self.name,
             self.condition()
         )
     }
 
     pub(crate) fn id(&self, name: &str) -> String {
-        format!("{}-{name}", &*self.name)
+        format!("{}-{name}", self.name)
     }
 
     /// Returns a condition that selects no device.
     pub(crate) fn condition(&self) -> String {
-        format!("deviceId = '{}'", &*self.name)
+        format!("deviceId = '{}'", self.name)
     }
 
     /// Returns a request for a twin update that starts at once.

@@ -29,7 +29,7 @@ impl Client {
     /// # Errors
     ///
     /// - [`Error::InvalidRequest`] if the condition is empty, not usable, or makes a query of more than 8,192
-    ///   characters, 53 of which are not its own; nothing is sent.
+    ///   characters; nothing is sent.
     /// - [`Error::Service`] with 400 if the hub cannot parse the condition.
     /// - [`Error::UnreadableRow`] if the response has no count.
     ///

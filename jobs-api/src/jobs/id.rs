@@ -1,7 +1,6 @@
 //! Ids of jobs.
 
 use std::fmt;
-use std::ops::Deref;
 
 use super::validate::check_job_id;
 use crate::error::Error;
@@ -9,7 +8,7 @@ use crate::error::Error;
 /// Random characters of a unique id: 52 bits.
 const SUFFIX_LENGTH: usize = 10;
 
-/// The id of a job: 1 to 64 ASCII letters, digits and `-`. Dereferences to its text.
+/// The id of a job: 1 to 64 ASCII letters, digits and `-`.
 ///
 /// Lower case suits every hub: newer ones reject an id with upper-case letters, older ones accept it.
 ///
@@ -21,7 +20,7 @@ const SUFFIX_LENGTH: usize = 10;
 /// use jobs_api::JobId;
 ///
 /// let id = JobId::unique("reboot")?; // such as reboot-4f8k2m9x0c
-/// client.create_scheduled_job(&id, &request).await?;
+/// client.create_scheduled_job(id.as_str(), &request).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -46,24 +45,15 @@ impl JobId {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] if the prefix is not valid in an id, or longer than 53 characters.
+    /// [`Error::InvalidRequest`] if the prefix is not valid in an id, or too long for one with the other characters.
     pub fn unique(prefix: &str) -> Result<Self, Error> {
         let digit = || char::from_digit(fastrand::u32(..36), 36).unwrap_or('0');
         let suffix: String = std::iter::repeat_with(digit).take(SUFFIX_LENGTH).collect();
         Self::new(format!("{}-{suffix}", prefix.to_ascii_lowercase()))
     }
-}
 
-impl Deref for JobId {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<str> for JobId {
-    fn as_ref(&self) -> &str {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -88,10 +78,10 @@ mod tests {
     fn unique_ids_differ_and_are_valid() {
         let [one, other] = [JobId::unique("reboot").unwrap(), JobId::unique("reboot").unwrap()];
         assert_ne!(one, other);
-        assert!(one.starts_with("reboot-") && one.len() == "reboot-".len() + SUFFIX_LENGTH);
-        assert_eq!(JobId::unique(&"x".repeat(53)).unwrap().len(), 64);
-        assert!(JobId::unique("Reboot-A").unwrap().starts_with("reboot-a-"));
-        assert_eq!(&*JobId::new("Reboot-43").unwrap(), "Reboot-43");
+        assert!(one.as_str().starts_with("reboot-") && one.as_str().len() == "reboot-".len() + SUFFIX_LENGTH);
+        assert_eq!(JobId::unique(&"x".repeat(53)).unwrap().as_str().len(), 64);
+        assert!(JobId::unique("Reboot-A").unwrap().as_str().starts_with("reboot-a-"));
+        assert_eq!(JobId::new("Reboot-43").unwrap().as_str(), "Reboot-43");
     }
 
     #[test]

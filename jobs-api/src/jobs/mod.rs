@@ -7,7 +7,6 @@ pub(crate) mod change;
 pub(crate) mod compare;
 pub(crate) mod condition;
 mod cycle;
-pub(crate) mod ensure;
 pub(crate) mod id;
 pub(crate) mod listings;
 mod lost_response;

@@ -131,12 +131,9 @@ fn read_pages<T: Send + 'static>(
 ) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
     stream::unfold(Some(listing), move |listing: Option<Listing>| async move {
         let mut listing = listing?;
-        let page = match listing.to_request() {
+        let page = match listing.pipeline.check(listing.scope(), listing.to_request()) {
             Ok(request) => read(&listing, request).await,
-            Err(error) => {
-                let Listing { pipeline, query, .. } = &listing;
-                Err(pipeline.refuse(query.operation(), query.job_id(), error))
-            }
+            Err(error) => Err(error),
         };
         listing.continuation = match &page {
             Ok(page) => page.continuation.clone(),
@@ -168,15 +165,18 @@ impl Listing {
         &self,
         operation: impl GeneratedCall<Rows<T>, E>,
     ) -> Result<Page<T>, Error> {
-        let scope = Scope {
+        self.pipeline.execute(self.scope(), operation, |response| self.to_page(response)).await
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope {
             operation: Some(self.query.operation()),
             job_id: self.query.job_id(),
             is_read: true,
             is_query: self.query.is_metered(),
             body_limit: Some(PAGE_OVERHEAD + usize::from(self.page_size) * ITEM_SIZE),
             ..Scope::default()
-        };
-        self.pipeline.execute(scope, operation, |response| self.to_page(response)).await
+        }
     }
 
     fn to_page<T>(&self, response: Response<Rows<T>>) -> Result<Page<T>, Error> {

@@ -153,6 +153,12 @@ impl Pace {
         Call { pace: self, subject, place, has_slot, waits_in, has_reported_slot_wait, sent }
     }
 
+    /// Records that a job exists which the answer to a create did not show: it holds a slot.
+    pub(crate) fn record_job_start(&self, id: &str, start: Instant) {
+        let now = Instant::now();
+        self.lock().slots.record_created(id, start.max(now), now);
+    }
+
     /// Records that a job was seen to have ended: a create may take its slot.
     pub(crate) fn record_job_end(&self, id: &str) {
         if self.lock().slots.record_end(id, Instant::now()) {

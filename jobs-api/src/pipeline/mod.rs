@@ -72,6 +72,20 @@ pub(crate) struct Scope<'a> {
     pub(crate) body_limit: Option<usize>,
 }
 
+impl<'a> Scope<'a> {
+    pub(crate) fn of_job(operation: &'static str, id: &'a str) -> Self {
+        Self { operation: Some(operation), job_id: Some(id), ..Self::default() }
+    }
+
+    /// Returns the error with the operation and the job's id in it, as far as they are known.
+    fn name(&self, error: Error) -> Error {
+        match self.operation {
+            Some(operation) => error.in_operation(operation, self.job_id),
+            None => error,
+        }
+    }
+}
+
 impl Pipeline {
     /// Runs an operation until it succeeds or is not to be repeated, and reads its response.
     ///
@@ -89,12 +103,14 @@ impl Pipeline {
 
     /// Reports an operation that is refused before anything is sent. Returns the error with the operation and
     /// the job's id in it.
-    pub(crate) fn refuse(&self, operation: &'static str, job_id: Option<&str>, error: Error) -> Error {
-        // An invalid id may be anything, such as a key by mistake.
-        let job_id = job_id.filter(|id| is_job_id(id));
-        let error = error.in_operation(operation, job_id);
-        Trace::start(&self.host_name, Some(operation), job_id).end(Some(&error));
-        error
+    pub(crate) fn check<T>(&self, scope: Scope<'_>, checked: Result<T, Error>) -> Result<T, Error> {
+        checked.map_err(|error| {
+            // An invalid id may be anything, such as a key by mistake.
+            let scope = Scope { job_id: scope.job_id.filter(|id| is_job_id(id)), ..scope };
+            let error = scope.name(error);
+            Trace::start(&self.host_name, scope.operation, scope.job_id).end(Some(&error));
+            error
+        })
     }
 
     /// Returns the time until a job is expected to end, with so many devices left.

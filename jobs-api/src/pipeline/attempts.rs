@@ -1,18 +1,17 @@
 //! The attempts at an operation: each waits until it may be sent, gets a token, is sent, and may be followed by
 //! another.
 
-use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use progenitor_client::ResponseValue;
 use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::retry::Decision;
-use super::retry_state::{Paced, RetryState};
+use super::decision::{Decision, Paced};
+use super::generated_call::GeneratedCall;
+use super::retry_state::RetryState;
 use super::telemetry::attempt;
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
@@ -25,45 +24,27 @@ use crate::runtime::{Attempt, RequestId};
 
 impl Pipeline {
     /// Makes attempts at an operation until one succeeds or none may follow.
-    pub(super) async fn run<'a, T, E, F, Fut>(
-        &'a self,
-        scope: Scope<'a>,
+    pub(super) async fn run<T, E>(
+        &self,
+        scope: Scope<'_>,
         state: &mut RetryState,
         trace: &mut Trace<'_>,
-        operation: F,
-    ) -> Result<Response<T>, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
-        let unsent = |error: Error, operation: Option<&'static str>| match operation {
-            Some(operation) => error.in_operation(operation, scope.job_id),
-            None => error,
-        };
+        operation: impl GeneratedCall<T, E>,
+    ) -> Result<Response<T>, Error> {
         // Timers and sockets panic without a runtime.
-        Handle::try_current().map_err(|_| unsent(CredentialError::NoRuntime.into(), trace.operation()))?;
+        Handle::try_current().map_err(|_| trace.name(CredentialError::NoRuntime.into(), scope.job_id))?;
+        let mut call = self.pace.as_ref().map(|pace| pace.call(subject(scope, state)));
+        let paced = Paced { calls: call.is_some(), slots: call.is_some() && scope.job_start.is_some() };
         let (mut previous, mut rejected, mut sent) = (None, None, None::<AccessToken>);
-        let mut call = self.pace.as_ref().map(|pace| {
-            // A step of an operation that has begun waits behind no read, nor behind other operations.
-            let class = if scope.is_read && !state.goes_first { Class::Read } else { Class::Change };
-            let creates = scope.job_id.zip(scope.job_start);
-            let (is_query, goes_first, breaker) = (scope.is_query, state.goes_first, state.breaker());
-            pace.call(Subject { class, is_query, creates, goes_first, breaker })
-        });
         loop {
             let number = state.next_attempt();
             if let Err(error) = self.admit(call.as_mut(), state, trace).await {
-                return Err(previous.unwrap_or_else(|| unsent(error, trace.operation())));
+                return Err(previous.unwrap_or_else(|| trace.name(error, scope.job_id)));
             }
             let token = match self.token(state, rejected.as_ref()).await {
                 Ok(token) => token,
                 Err(no_token) => {
-                    if let Some(call) = call.as_mut().filter(|_| state.is_patient()) {
-                        call.record(Answer::Failed);
-                    }
-                    if let Some(wait) =
-                        state.outlast(self.pace.as_ref().is_some_and(|pace| pace.snapshot().is_outage))
-                    {
+                    if let Some(wait) = self.outlast_missing_token(call.as_mut(), state) {
                         sleep(wait).await;
                         continue;
                     }
@@ -71,7 +52,7 @@ impl Pipeline {
                         Some(earlier) => {
                             Error::MissingToken { credential: no_token, earlier: Box::new(earlier) }
                         }
-                        None => unsent(no_token.into(), trace.operation()),
+                        None => trace.name(no_token.into(), scope.job_id),
                     });
                 }
             };
@@ -88,45 +69,42 @@ impl Pipeline {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
-            trace.record_failed_attempt(&error);
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.authorizer.reject(&token);
-            let (calls, slots) = (call.is_some(), call.is_some() && scope.job_start.is_some());
             let is_outage = self.pace.as_ref().is_none_or(|pace| pace.snapshot().is_outage);
-            match state.record_failure(&error, scope.is_read, Paced { calls, slots, is_outage }) {
-                // The pace reports a wait for a slot, once for all tries.
-                Decision::AwaitPace if error.is_job_slot_busy() => trace.count_retry(),
-                Decision::AwaitPace => trace.record_retry(&error, number, None),
-                // The pace reports an outage, once for all calls.
-                Decision::Outlast(wait) => {
-                    trace.count_retry();
+            let decision = match state.record_failure(&error, scope.is_read, paced, is_outage) {
+                Decision::RefreshToken if !can_refresh => Decision::GiveUp,
+                decision => decision,
+            };
+            trace.record_failure(&error, number, decision);
+            match decision {
+                Decision::Wait(wait) | Decision::WaitForSlot(wait) | Decision::Outlast(wait) => {
                     sleep(wait).await;
                 }
-                Decision::WaitForSlot(wait) => {
-                    trace.record_slot_wait(&error, number, wait);
-                    sleep(wait).await;
-                }
-                Decision::Wait(wait) => {
-                    trace.record_retry(&error, number, Some(wait));
-                    sleep(wait).await;
-                }
-                Decision::RefreshToken if can_refresh => {
-                    trace.record_retry(&error, number, Some(Duration::ZERO));
-                    rejected = Some(token);
-                }
-                Decision::RefreshToken | Decision::GiveUp => {
+                Decision::AwaitPace => {}
+                Decision::RefreshToken => rejected = Some(token),
+                Decision::GiveUp => {
                     // An error without a request cannot report that an earlier one may have taken effect.
-                    return Err(match previous {
-                        Some(previous) if state.is_outcome_unknown() && error.request().is_none() => previous,
-                        _ => error,
-                    });
+                    let is_known = !state.is_outcome_unknown || error.request().is_some();
+                    return Err(previous.filter(|_| !is_known).unwrap_or(error));
                 }
             }
-            if state.is_interrupted() {
+            if state.is_interrupted {
                 return Err(error);
             }
             previous = Some(error);
         }
+    }
+
+    /// Returns the wait before a missing token is requested again, if the operation outlasts that.
+    fn outlast_missing_token(&self, call: Option<&mut Call<'_>>, state: &mut RetryState) -> Option<Duration> {
+        if let Some(call) = call.filter(|_| !state.policy.patience.is_zero()) {
+            call.record(Answer::Failed);
+        }
+        let now = Instant::now();
+        state.record_outage(now);
+        let is_probed = self.pace.as_ref().is_some_and(|pace| pace.snapshot().is_outage);
+        state.outlast(is_probed, now, fastrand::f64())
     }
 
     /// Waits until the next attempt may be sent.
@@ -166,18 +144,14 @@ impl Pipeline {
     }
 
     /// Makes one attempt at an operation.
-    async fn attempt<T, E, F, Fut>(
+    async fn attempt<T, E>(
         &self,
         scope: Scope<'_>,
         state: &mut RetryState,
         trace: &mut Trace<'_>,
         token: &AccessToken,
-        operation: &F,
-    ) -> Result<Response<T>, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
+        operation: impl GeneratedCall<T, E>,
+    ) -> Result<Response<T>, Error> {
         let start = Instant::now();
         let request_id = RequestId::random();
         let number = state.next_attempt();
@@ -212,6 +186,19 @@ impl Pipeline {
         };
         attempt::record_end(span.as_ref(), result.as_ref().err(), elapsed);
         result
+    }
+}
+
+/// Returns the facts that decide when an operation is sent.
+fn subject<'a>(scope: Scope<'a>, state: &RetryState) -> Subject<'a> {
+    // A step of an operation that has begun waits behind no read, nor behind other operations.
+    let is_read = scope.is_read && !state.goes_first;
+    Subject {
+        class: if is_read { Class::Read } else { Class::Change },
+        is_query: scope.is_query,
+        creates: scope.job_id.zip(scope.job_start),
+        goes_first: state.goes_first,
+        breaker: state.policy.breaker,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod body;
+mod decision;
 pub(crate) mod generated_call;
 pub(crate) mod hooks;
 pub(crate) mod operation;
@@ -76,14 +77,6 @@ impl<'a> Scope<'a> {
     pub(crate) fn of_job(operation: &'static str, id: &'a str) -> Self {
         Self { operation: Some(operation), job_id: Some(id), ..Self::default() }
     }
-
-    /// Returns the error with the operation and the job's id in it, as far as they are known.
-    fn name(&self, error: Error) -> Error {
-        match self.operation {
-            Some(operation) => error.in_operation(operation, self.job_id),
-            None => error,
-        }
-    }
 }
 
 impl Pipeline {
@@ -106,9 +99,10 @@ impl Pipeline {
     pub(crate) fn check<T>(&self, scope: Scope<'_>, checked: Result<T, Error>) -> Result<T, Error> {
         checked.map_err(|error| {
             // An invalid id may be anything, such as a key by mistake.
-            let scope = Scope { job_id: scope.job_id.filter(|id| is_job_id(id)), ..scope };
-            let error = scope.name(error);
-            Trace::start(&self.host_name, scope.operation, scope.job_id).end(Some(&error));
+            let job_id = scope.job_id.filter(|id| is_job_id(id));
+            let trace = Trace::start(&self.host_name, scope.operation, job_id);
+            let error = trace.name(error, job_id);
+            trace.end(Some(&error));
             error
         })
     }

@@ -1,5 +1,6 @@
 //! One operation: its attempts, and the reading that resolves a change whose response was lost.
 
+use std::mem;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -7,16 +8,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
+use super::decision::{MIN_ATTEMPT, exponential};
 use super::generated_call::GeneratedCall;
-use super::retry::{MIN_ATTEMPT, exponential};
 use super::retry_state::{RetryState, Role};
 use super::telemetry::trace::Trace;
 use super::{Pipeline, Response, Scope};
 use crate::error::Error;
 
 /// The first pause between two readings, and the longest: the hub shows a change some seconds later.
-const READING_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The longest time of all readings after a lost response, if the operation has no deadline.
 const LONGEST_READINGS: Duration = Duration::from_secs(120);
 
@@ -64,7 +65,7 @@ impl Operation<'_> {
         // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
         let run = self.pipeline.run(self.scope, &mut self.state, &mut self.trace, operation);
         let result = { pin!(run).instrument(span).await };
-        result.map_err(|error| error.with_outcome_unknown(self.state.is_outcome_unknown()))
+        result.map_err(|error| error.with_outcome_unknown(self.state.is_outcome_unknown))
     }
 
     /// Makes attempts at a change. If a response is lost, `read` and `conclude` are to settle the outcome: see
@@ -81,17 +82,17 @@ impl Operation<'_> {
             let result = { pin!(self.run(&operation)).await };
             let error = match result {
                 Ok(response) => return Ok(response.into_boxed()),
-                Err(error) if !self.state.is_outcome_unknown() => return Err(error),
+                Err(error) if !self.state.is_outcome_unknown => return Err(error),
                 // An error without a request cannot report that an earlier one may have taken effect.
                 Err(error) if error.request().is_some() => error,
                 Err(error) => previous.unwrap_or(error),
             };
-            // Boxed, since it is rare and as large as the operation itself.
-            if !self.state.take_interruption() {
-                return match self.pipeline.retry.allows_retries() {
-                    true => Box::pin(self.resolve(error, read, conclude)).await,
-                    false => Err(error),
-                };
+            if !mem::take(&mut self.state.is_interrupted) {
+                if !self.pipeline.retry.allows_retries() {
+                    return Err(error);
+                }
+                // Boxed, since it is rare and as large as the operation itself.
+                return Box::pin(self.resolve(error, read, conclude)).await;
             }
             let pause = asked_pause(&error);
             if pause < self.state.remaining() {
@@ -117,9 +118,9 @@ impl Operation<'_> {
         conclude: impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
     ) -> Result<Box<T>, Error> {
         let (start, policy) = (Instant::now(), self.pipeline.retry);
-        let (mut pause, mut longest) = (asked_pause(&error), READING_PAUSE.0);
+        let (mut pause, mut longest) = (asked_pause(&error), FIRST_PAUSE);
         let mut conclusion = None;
-        let longest_readings = policy.deadline().unwrap_or(LONGEST_READINGS);
+        let longest_readings = policy.deadline.unwrap_or(LONGEST_READINGS);
         let is_in_time = |pause| start.elapsed().saturating_add(pause) < longest_readings;
         while pause < self.state.remaining() && is_in_time(pause) {
             let asked = match self.look(pause, &read, &conclude).await {
@@ -134,7 +135,7 @@ impl Operation<'_> {
                 break;
             }
             pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0).min(remaining / 2).max(asked);
-            longest = exponential(longest, READING_PAUSE.1, 1);
+            longest = exponential(longest, LONGEST_PAUSE, 1);
         }
         self.close(error, conclusion)
     }

@@ -4,22 +4,20 @@ use std::time::Duration;
 
 use reqwest::{Request, StatusCode};
 use tracing::field::Empty;
-use tracing::{Span, debug, info_span};
+use tracing::{Span, debug};
 
 use crate::error::Error;
 use crate::error::telemetry::{record_error_type, record_failure};
 use crate::runtime::RequestId;
-use crate::targets::ATTEMPT;
+use crate::targets::{ATTEMPT, otel_span};
 
 /// Makes the span of the attempt that sends this request: a child of the current one.
 pub(in crate::pipeline) fn attempt_span(request: &Request, request_id: RequestId, number: u32) -> Span {
-    info_span!(
-        target: ATTEMPT,
+    otel_span!(
+        ATTEMPT,
         "iothub_attempt",
-        otel.name = request.method().as_str(),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        otel.status_description = Empty,
+        request.method().as_str(),
+        "client",
         http.request.method = request.method().as_str(),
         http.request.resend_count = (number > 1).then(|| number - 1),
         http.request.body.size = body_size(request),
@@ -28,7 +26,6 @@ pub(in crate::pipeline) fn attempt_span(request: &Request, request_id: RequestId
         server.port = request.url().port_or_known_default(),
         http.response.status_code = Empty,
         http.response.body.size = Empty,
-        "error.type" = Empty,
         iothub.request_id = %request_id,
     )
 }

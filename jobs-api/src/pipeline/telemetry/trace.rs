@@ -5,11 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
-use tracing::{Level, Span, error, event, info, info_span, warn};
+use tracing::{Level, Span, error, event, info, warn};
 
 use crate::error::Error;
 use crate::error::telemetry::{Description, ErrorType, is_refused, kind, record_failure, root_cause};
-use crate::targets::{METRICS, OPERATION};
+use crate::pipeline::decision::Decision;
+use crate::targets::{METRICS, OPERATION, otel_span};
 
 /// The shortest wait for the pace that a span shows; a call that does not wait takes less.
 const SHORTEST_HOLD: Duration = Duration::from_millis(1);
@@ -33,21 +34,17 @@ pub(in crate::pipeline) struct Trace<'a> {
 impl<'a> Trace<'a> {
     /// Starts the trace of an operation on a job. Its span is a child of the current one.
     ///
-    /// The name is given now, since layers drop one that is recorded later: an operation that is unknown until
-    /// its first request is a `call`.
+    /// An operation that is unknown until its first request is a `call`.
     pub(in crate::pipeline) fn start(
         hub: &'a str,
         operation: Option<&'static str>,
         job_id: Option<&str>,
     ) -> Self {
-        let span = info_span!(
-            target: OPERATION,
+        let span = otel_span!(
+            OPERATION,
             "iothub_operation",
-            otel.name = operation.unwrap_or("call"),
-            otel.kind = "internal",
-            otel.status_code = Empty,
-            otel.status_description = Empty,
-            "error.type" = Empty,
+            operation.unwrap_or("call"),
+            "internal",
             iothub.hub = hub,
             iothub.job_id = job_id,
             iothub.operation = operation,
@@ -76,9 +73,12 @@ impl<'a> Trace<'a> {
         self.span.clone()
     }
 
-    /// Returns the name of the operation, if it is known.
-    pub(in crate::pipeline) fn operation(&self) -> Option<&'static str> {
-        self.operation
+    /// Returns the error of a call that was not sent with the operation in it, if that is known.
+    pub(in crate::pipeline) fn name(&self, error: Error, job_id: Option<&str>) -> Error {
+        match self.operation {
+            Some(operation) => error.in_operation(operation, job_id),
+            None => error,
+        }
     }
 
     /// Starts the measurement of a wait for the pace.
@@ -91,7 +91,7 @@ impl<'a> Trace<'a> {
         self.hold += elapsed(start);
     }
 
-    /// Notes an attempt, and the operation that it was of.
+    /// Records an attempt, and its operation.
     pub(in crate::pipeline) fn record_attempt(&mut self, operation: Option<&'static str>) {
         self.attempts += 1;
         if self.operation.is_none() {
@@ -102,46 +102,22 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// Notes the failure of an attempt.
-    pub(in crate::pipeline) fn record_failed_attempt(&mut self, error: &Error) {
+    /// Records the failure of an attempt, and reports what follows it.
+    pub(in crate::pipeline) fn record_failure(&mut self, error: &Error, attempt: u32, decision: Decision) {
         self.throttles += u32::from(error.is_throttled());
-    }
-
-    /// Notes that another attempt follows.
-    pub(in crate::pipeline) fn count_retry(&mut self) {
-        self.retries += 1;
-    }
-
-    /// Reports a wait in which a job of the hub may end.
-    pub(in crate::pipeline) fn record_slot_wait(&mut self, error: &Error, attempt: u32, wait: Duration) {
-        self.count_retry();
-        let tracking_id = error.service().and_then(|service| service.tracking_id());
-        info!(target: OPERATION, tracking_id, attempt, wait_ms = to_millis(wait), "waiting for a job slot");
-    }
-
-    /// Reports that another attempt follows after a wait; `None` if it waits for the rate limit, however long that is.
-    pub(in crate::pipeline) fn record_retry(&mut self, error: &Error, attempt: u32, wait: Option<Duration>) {
-        self.count_retry();
-        let wait_ms = wait.map(to_millis);
-        match error.service() {
-            Some(service) => warn!(
-                target: OPERATION,
-                reason = service.status().as_str(),
-                code = service.code().map(|code| code.as_str()),
-                tracking_id = service.tracking_id(),
-                attempt,
-                wait_ms,
-                "retrying"
-            ),
-            // An error of the transport has no words of the hub in it.
-            None => warn!(
-                target: OPERATION,
-                reason = kind(error),
-                cause = root_cause(error).map(tracing::field::display),
-                attempt,
-                wait_ms,
-                "retrying"
-            ),
+        self.retries += u32::from(decision != Decision::GiveUp);
+        match decision {
+            // The pace reports an outage and a wait for a slot, once for all calls or tries.
+            Decision::GiveUp | Decision::Outlast(_) => {}
+            Decision::AwaitPace if error.is_job_slot_busy() => {}
+            Decision::AwaitPace => report_retry(error, attempt, None),
+            Decision::RefreshToken => report_retry(error, attempt, Some(Duration::ZERO)),
+            Decision::Wait(wait) => report_retry(error, attempt, Some(wait)),
+            Decision::WaitForSlot(wait) => {
+                let tracking_id = error.service().and_then(|service| service.tracking_id());
+                let wait_ms = to_millis(wait);
+                info!(target: OPERATION, tracking_id, attempt, wait_ms, "waiting for a job slot");
+            }
         }
     }
 
@@ -155,7 +131,7 @@ impl<'a> Trace<'a> {
         self.has_ended = true;
         self.record_sums();
         if let Some(error) = error {
-            self.record_failure(error);
+            self.record_error(error);
         }
         let outcome = match error {
             None => "success",
@@ -176,7 +152,7 @@ impl<'a> Trace<'a> {
         }
     }
 
-    fn record_failure(&self, error: &Error) {
+    fn record_error(&self, error: &Error) {
         if let Some(service) = error.service().filter(|_| !self.span.is_disabled()) {
             self.span.record("iothub.error_code", service.code().map(|code| code.as_str()));
             self.span.record("iothub.tracking_id", service.tracking_id());
@@ -226,6 +202,31 @@ impl Drop for Trace<'_> {
             }
             self.record_metrics("dropped", None);
         }
+    }
+}
+
+/// Reports that another attempt follows after a wait; `None` if it waits for the rate limit, however long that is.
+fn report_retry(error: &Error, attempt: u32, wait: Option<Duration>) {
+    let wait_ms = wait.map(to_millis);
+    match error.service() {
+        Some(service) => warn!(
+            target: OPERATION,
+            reason = service.status().as_str(),
+            code = service.code().map(|code| code.as_str()),
+            tracking_id = service.tracking_id(),
+            attempt,
+            wait_ms,
+            "retrying"
+        ),
+        // An error of the transport has no words of the hub in it.
+        None => warn!(
+            target: OPERATION,
+            reason = kind(error),
+            cause = root_cause(error).map(tracing::field::display),
+            attempt,
+            wait_ms,
+            "retrying"
+        ),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use jobs_api::types::{JobResponse, JobStatus};
-use jobs_api::{Client, Error, JobId, RetryPolicy};
+use jobs_api::{Client, Error, RetryPolicy, unique_job_id};
 use jobs_emulator::{Fault, Route, When};
 use tokio::time::Instant;
 
@@ -50,9 +50,9 @@ async fn other_failures_of_ensuring_a_job_are_returned() {
 #[tokio::test]
 async fn unique_id_creates_a_job() {
     let hub = quick_hub().await;
-    let id = JobId::unique("reboot").unwrap();
-    let job = client(&hub).create_scheduled_job(id.as_str(), &reboot()).await.unwrap();
-    assert_eq!(job.id(), id.as_str());
+    let id = unique_job_id("reboot").unwrap();
+    let job = client(&hub).create_scheduled_job(&id, &reboot()).await.unwrap();
+    assert_eq!(job.id(), id);
 }
 
 /// Ensures the job while the clock runs fast, and returns how long that takes.

@@ -196,7 +196,7 @@ pub use generated::Client as Operations;
 #[doc(inline)]
 pub use generated::types;
 pub use jobs::condition::{Attribute, Condition, ConditionError, Literal};
-pub use jobs::id::JobId;
+pub use jobs::id::unique_job_id;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};
 pub use jobs::pager::{Page, Pager};
 pub use jobs::query::JobFilter;

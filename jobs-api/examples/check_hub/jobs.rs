@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use jobs_api::types::{CloudToDeviceMethod, DeviceRow, JobRequest, JobResponse, QuerySpecification, Twin};
-use jobs_api::{Client, Error, JobId, Operations, Response, Rows};
+use jobs_api::{Client, Error, Operations, Response, Rows, unique_job_id};
 use tokio::time::sleep;
 
 /// Creates, reads and cancels jobs as raw operations, without the client's validation.
 pub(crate) struct Jobs {
     pub(crate) client: Client,
-    name: JobId,
+    name: String,
     /// The ids of the jobs that may be waiting or running on the hub.
     open: RefCell<Vec<String>>,
 }
 
 impl Jobs {
     pub(crate) fn new(client: Client) -> Result<Self, Error> {
-        Ok(Self { client, name: JobId::unique("check-hub")?, open: RefCell::default() })
+        Ok(Self { client, name: unique_job_id("check-hub")?, open: RefCell::default() })
     }
 
     /// Returns what will be created, for the user.

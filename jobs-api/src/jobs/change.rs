@@ -1,4 +1,7 @@
 //! Changes of a job: it is created or cancelled, and read if a response is lost.
+//!
+//! Each function checks what it is given, starts an operation, and hands it three functions: the call, the reading of
+//! the job, and the conclusion from that.
 
 use progenitor_client::ByteStream;
 use tokio::time::Instant;

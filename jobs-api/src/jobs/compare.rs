@@ -30,8 +30,11 @@ pub(crate) enum Likeness {
 /// The comparison of a member, from the best to the worst.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Verdict {
+    /// The hub shows what was sent.
     Same,
+    /// The hub shows it in a form that cannot be compared, or not at all.
     Unclear,
+    /// The hub shows something else, for certain.
     Differs,
 }
 

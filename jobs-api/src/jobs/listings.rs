@@ -1,4 +1,6 @@
 //! The listings: jobs, rows of a job, and devices.
+//!
+//! Each is a [`Pager`] with a query and a function that reads one page by the generated operation of its items.
 
 use std::sync::Arc;
 

@@ -1,4 +1,8 @@
 //! Validation of requests by the service's rules, before anything is sent.
+//!
+//! A rule is checked here if the hub states it clearly and a request that breaks it can only fail, or would be accepted
+//! and then fail as a job. Each error names the field and the rule. What a hub may answer in more than one way, such as
+//! upper case in an id, is left to it.
 
 use std::fmt::{self, Write as _};
 use std::ops::RangeInclusive;
@@ -68,25 +72,31 @@ pub(crate) fn check_job_id(id: &str) -> Result<(), Error> {
 
 /// Checks that the request has the one kind of work that its type names.
 fn check_work(request: &JobRequest) -> Result<(), Error> {
-    let (method, twin) = (&request.cloud_to_device_method, &request.update_twin);
-    let (field, rule) = match (&request.type_, method, twin) {
-        (Some(JobType::ScheduleDeviceMethod), Some(method), None) => return check_method(method),
-        (Some(JobType::ScheduleUpdateTwin), None, Some(twin)) => return check_twin(twin),
-        (Some(JobType::ScheduleDeviceMethod), None, _) => {
-            ("cloudToDeviceMethod", "is required by the type scheduleDeviceMethod")
+    let (method, twin) = (request.cloud_to_device_method.as_ref(), request.update_twin.as_ref());
+    match request.type_ {
+        Some(JobType::ScheduleDeviceMethod) => {
+            require!(method.is_some(), "cloudToDeviceMethod", "is required by the type scheduleDeviceMethod");
+            require!(
+                twin.is_none(),
+                "updateTwin",
+                "must be absent beside a method: a job does one or the other"
+            );
         }
-        (Some(JobType::ScheduleUpdateTwin), _, None) => {
-            ("updateTwin", "is required by the type scheduleUpdateTwin")
+        Some(JobType::ScheduleUpdateTwin) => {
+            require!(twin.is_some(), "updateTwin", "is required by the type scheduleUpdateTwin");
+            require!(
+                method.is_none(),
+                "cloudToDeviceMethod",
+                "must be absent beside a twin update: a job does one or the other"
+            );
         }
-        (Some(JobType::ScheduleDeviceMethod), _, Some(_)) => {
-            ("updateTwin", "must be absent beside a method: a job does one or the other")
+        _ => {
+            let rule = "must be scheduleDeviceMethod or scheduleUpdateTwin";
+            return Err(Error::invalid_request("type", rule));
         }
-        (Some(JobType::ScheduleUpdateTwin), Some(_), _) => {
-            ("cloudToDeviceMethod", "must be absent beside a twin update: a job does one or the other")
-        }
-        _ => ("type", "must be scheduleDeviceMethod or scheduleUpdateTwin"),
-    };
-    Err(Error::invalid_request(field, rule))
+    }
+    method.map_or(Ok(()), check_method)?;
+    twin.map_or(Ok(()), check_twin)
 }
 
 fn check_method(method: &CloudToDeviceMethod) -> Result<(), Error> {

@@ -40,7 +40,7 @@ const LONGEST_SHOWN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The index of the calls that wait for a slot.
 const SLOT: usize = 4;
 
-/// The limits of a hub as far as they are configured: calls a minute, jobs at a time, devices a second.
+/// The configured limits of a hub: calls a minute, jobs at a time, devices a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Limits {
     pub(crate) operations: Option<f64>,
@@ -76,7 +76,7 @@ pub(crate) struct Deadlines {
     pub(crate) slot: Option<Instant>,
 }
 
-/// The hub's answer, as far as it concerns the pace, with the wait that it states.
+/// The part of the hub's answer that the pace needs, with the wait that it states.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Answer {
     Success,

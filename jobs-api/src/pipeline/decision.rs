@@ -1,4 +1,8 @@
 //! The decision about a failed attempt: a pure function of the failure and of the operation so far.
+//!
+//! [`RetryState::record_failure`] classifies an error, asks [`RetryState::decide`], and counts. Only an attempt that the
+//! hub failed counts against the limit of the policy: one that the hub throttled, that found no slot or no valid token,
+//! or that was made in an outage which the operation outlasts, says nothing about the next one.
 
 use std::time::Duration;
 
@@ -14,20 +18,27 @@ const LONGEST_SLOT_WAIT: Duration = Duration::from_secs(60);
 /// that is known by one that says nothing.
 pub(super) const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 
-/// The failure of an attempt, as far as it decides about the next one, with the wait that the hub asks for.
+/// The class of a failure, which decides about the next attempt, with the wait that the hub asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Failure {
+    /// The hub failed or did not answer: a repetition may succeed.
     Transient { retry_after: Duration },
+    /// The hub had too many calls.
     Throttled { retry_after: Duration },
+    /// The hub has as many jobs as its tier allows.
     SlotBusy { retry_after: Duration },
+    /// The hub rejected the token.
     Unauthorized,
+    /// A repetition would fail in the same way.
     Permanent,
 }
 
 /// The waits that the pace takes over from the retries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Paced {
+    /// After throttling the pace delays the next attempt.
     pub(super) calls: bool,
+    /// The pace delays the next attempt until a slot may be free.
     pub(super) slots: bool,
 }
 
@@ -155,6 +166,7 @@ impl RetryState {
     }
 }
 
+/// Returns `base` doubled this many times, at most `cap`.
 pub(super) fn exponential(base: Duration, cap: Duration, exponent: u32) -> Duration {
     base.saturating_mul(2_u32.saturating_pow(exponent)).min(cap)
 }

@@ -1,10 +1,15 @@
 //! One call: signed, sent, retried, resolved when its response is lost, and traced.
 //!
+//! An [`Operation`](operation::Operation) is what a user calls, and has one deadline and one span. It makes
+//! [`Attempts`](attempts::Attempts): each waits for the pace, gets a token, is sent by a generated client whose hooks
+//! record what came back, and ends in a response or an error. The [decision](decision) about an error is a pure
+//! function. No operation is known here by name, and no job: what is created, and what a reading of it means, comes
+//! from the caller as functions.
+//!
 //! [`Pipeline::execute`] runs any operation. One that has several steps is an [`Operation`](operation::Operation):
 //! among them a change, which is resolved by functions that read it and conclude from that.
 
 mod attempts;
-mod body;
 mod decision;
 pub(crate) mod generated_call;
 pub(crate) mod hooks;
@@ -12,7 +17,7 @@ pub(crate) mod operation;
 mod response;
 pub(crate) mod retry;
 mod retry_state;
-pub(crate) mod telemetry;
+mod telemetry;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,14 +31,14 @@ use tokio::time::Instant;
 use self::generated_call::GeneratedCall;
 pub use self::response::Response;
 use self::retry::RetryPolicy;
-use self::telemetry::trace::Trace;
+use self::telemetry::Trace;
 use crate::auth::Authorizer;
 use crate::error::Error;
 use crate::limits::is_job_id;
 use crate::pace::Pace;
 use crate::runtime::attempt::OnRequest;
 
-/// The way of every call of a client to its hub. A clone shares connections, token and pace.
+/// Sends every call of a client to its hub. A clone shares connections, token and pace.
 #[derive(Clone)]
 pub(crate) struct Pipeline {
     /// The hub's name, whichever host its requests go to.
@@ -107,12 +112,12 @@ impl Pipeline {
         })
     }
 
-    /// Returns the time until a job is expected to end, with so many devices left.
+    /// Returns the time until a job with this many devices left is expected to end.
     pub(crate) fn time_to_end(&self, id: &str, devices_left: u32) -> Option<Duration> {
         self.pace.as_ref()?.time_to_end(id, devices_left)
     }
 
-    /// Returns the hub's time, as far as it is known.
+    /// Returns the hub's time, or the local time while no answer has shown that.
     pub(crate) fn hub_time(&self) -> DateTime<Utc> {
         self.authorizer.clock().now()
     }

@@ -1,4 +1,4 @@
-//! The policy of retries.
+//! The policy of retries, as a user configures it.
 
 use std::time::Duration;
 

@@ -1,4 +1,7 @@
-//! The state of an operation under way.
+//! The state of an operation under way: its clock, and what its attempts have shown so far.
+//!
+//! All times follow from one start and one deadline. A change keeps a part of the deadline for reading the job, in case
+//! its response is lost; a reading keeps half of what is left for the next one.
 
 use std::time::Duration;
 
@@ -24,7 +27,9 @@ pub(super) struct RetryState {
     pub(super) made: u32,
     /// Attempts that count.
     pub(super) attempts: u32,
+    /// Attempts that found no slot.
     pub(super) slot_waits: u32,
+    /// An attempt was rejected for its token, and a new one was requested.
     pub(super) has_refreshed_token: bool,
     /// The outage in which the last attempt failed.
     pub(super) outage: Option<Outage>,

@@ -38,6 +38,7 @@ pub struct Condition {
 /// The precedence of the outermost operator of a condition.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Precedence {
+    /// The weakest: an operand of every other operator needs parentheses.
     Or,
     And,
     Not,

@@ -1,22 +1,29 @@
-//! The trace of an operation: its span, the events in it, and the metrics of its end.
+//! Traces, logs and metrics: a span for an operation, a child for each attempt, one event for a failure.
+//!
+//! Names follow OpenTelemetry's conventions, for attempts those of HTTP clients; those of the hub begin with `iothub`.
+//! Bodies and tokens are never recorded. Without a subscriber nothing is formatted, measured or allocated.
 
 use std::time::Duration;
 
+use reqwest::{Request, StatusCode};
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
-use tracing::{Level, Span, error, event, info, warn};
+use tracing::{Level, Span, debug, error, event, info, warn};
 
+use super::decision::Decision;
 use crate::error::Error;
-use crate::error::telemetry::{Description, ErrorType, is_refused, kind, record_failure, root_cause};
-use crate::pipeline::decision::Decision;
-use crate::targets::{METRICS, OPERATION, otel_span};
+use crate::error::telemetry::{
+    Description, ErrorType, is_refused, kind, record_error_type, record_failure, root_cause,
+};
+use crate::runtime::RequestId;
+use crate::targets::{ATTEMPT, METRICS, OPERATION, otel_span};
 
 /// The shortest wait for the pace that a span shows; a call that does not wait takes less.
 const SHORTEST_HOLD: Duration = Duration::from_millis(1);
 
 /// The trace of an operation under way.
-pub(in crate::pipeline) struct Trace<'a> {
+pub(super) struct Trace<'a> {
     span: Span,
     /// `None` without a subscriber.
     start: Option<Instant>,
@@ -35,11 +42,7 @@ impl<'a> Trace<'a> {
     /// Starts the trace of an operation on a job. Its span is a child of the current one.
     ///
     /// An operation that is unknown until its first request is a `call`.
-    pub(in crate::pipeline) fn start(
-        hub: &'a str,
-        operation: Option<&'static str>,
-        job_id: Option<&str>,
-    ) -> Self {
+    pub(super) fn start(hub: &'a str, operation: Option<&'static str>, job_id: Option<&str>) -> Self {
         let span = otel_span!(
             OPERATION,
             "iothub_operation",
@@ -69,41 +72,37 @@ impl<'a> Trace<'a> {
     }
 
     /// Returns the span in which the operation runs.
-    pub(in crate::pipeline) fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         self.span.clone()
     }
 
     /// Returns the error of a call that was not sent with the operation in it, if that is known.
-    pub(in crate::pipeline) fn name(&self, error: Error, job_id: Option<&str>) -> Error {
+    pub(super) fn name(&self, error: Error, job_id: Option<&str>) -> Error {
         match self.operation {
             Some(operation) => error.in_operation(operation, job_id),
             None => error,
         }
     }
 
-    /// Starts the measurement of a wait for the pace.
-    pub(in crate::pipeline) fn start_hold(&self) -> Option<Instant> {
-        read_clock()
-    }
-
-    /// Ends the measurement of a wait for the pace.
-    pub(in crate::pipeline) fn end_hold(&mut self, start: Option<Instant>) {
+    /// Measures a wait for the pace.
+    pub(super) async fn hold<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let start = read_clock();
+        let result = wait.await;
         self.hold += elapsed(start);
+        result
     }
 
     /// Records an attempt, and its operation.
-    pub(in crate::pipeline) fn record_attempt(&mut self, operation: Option<&'static str>) {
+    pub(super) fn record_attempt(&mut self, operation: Option<&'static str>) {
         self.attempts += 1;
         if self.operation.is_none() {
             self.operation = operation;
-            if !self.span.is_disabled() {
-                self.span.record("iothub.operation", operation);
-            }
+            self.span.record("iothub.operation", operation);
         }
     }
 
     /// Records the failure of an attempt, and reports what follows it.
-    pub(in crate::pipeline) fn record_failure(&mut self, error: &Error, attempt: u32, decision: Decision) {
+    pub(super) fn record_failure(&mut self, error: &Error, attempt: u32, decision: Decision) {
         self.throttles += u32::from(error.is_throttled());
         self.retries += u32::from(decision != Decision::GiveUp);
         match decision {
@@ -122,12 +121,12 @@ impl<'a> Trace<'a> {
     }
 
     /// Reports the conclusion after a lost response.
-    pub(in crate::pipeline) fn record_resolution(&self, outcome: &'static str) {
+    pub(super) fn record_resolution(&self, outcome: &'static str) {
         info!(target: OPERATION, outcome, "the job was read after a lost response");
     }
 
     /// Ends the trace: the status of the span, one event for a failure, and the metrics.
-    pub(in crate::pipeline) fn end(mut self, error: Option<&Error>) {
+    pub(super) fn end(mut self, error: Option<&Error>) {
         self.has_ended = true;
         self.record_sums();
         if let Some(error) = error {
@@ -143,9 +142,6 @@ impl<'a> Trace<'a> {
     }
 
     fn record_sums(&self) {
-        if self.span.is_disabled() {
-            return;
-        }
         self.span.record("iothub.attempts", self.attempts);
         if self.hold >= SHORTEST_HOLD {
             self.span.record("iothub.hold.duration", self.hold.as_secs_f64());
@@ -153,7 +149,7 @@ impl<'a> Trace<'a> {
     }
 
     fn record_error(&self, error: &Error) {
-        if let Some(service) = error.service().filter(|_| !self.span.is_disabled()) {
+        if let Some(service) = error.service() {
             self.span.record("iothub.error_code", service.code().map(|code| code.as_str()));
             self.span.record("iothub.tracking_id", service.tracking_id());
         }
@@ -197,9 +193,7 @@ impl Drop for Trace<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
             self.record_sums();
-            if !self.span.is_disabled() {
-                self.span.record("iothub.dropped", true);
-            }
+            self.span.record("iothub.dropped", true);
             self.record_metrics("dropped", None);
         }
     }
@@ -243,15 +237,66 @@ fn elapsed(start: Option<Instant>) -> Duration {
     start.map(|start| start.elapsed()).unwrap_or_default()
 }
 
+/// Makes the span of the attempt that sends this request: a child of the current one.
+pub(super) fn attempt_span(request: &Request, request_id: RequestId, number: u32) -> Span {
+    otel_span!(
+        ATTEMPT,
+        "iothub_attempt",
+        request.method().as_str(),
+        "client",
+        http.request.method = request.method().as_str(),
+        http.request.resend_count = (number > 1).then(|| number - 1),
+        http.request.body.size = body_size(request),
+        url.full = request.url().as_str(),
+        server.address = request.url().host_str(),
+        server.port = request.url().port_or_known_default(),
+        http.response.status_code = Empty,
+        http.response.body.size = Empty,
+        iothub.request_id = %request_id,
+    )
+}
+
+/// Reports a request that is about to be sent.
+pub(super) fn record_request(span: &Span, request: &Request) {
+    debug!(target: ATTEMPT, parent: span, size = body_size(request), "sending a request");
+}
+
+/// Records the response to an attempt.
+pub(super) fn record_response(span: &Span, status: StatusCode, body_size: usize) {
+    span.record("http.response.status_code", status.as_u16());
+    span.record("http.response.body.size", body_size);
+}
+
+/// Records the end of an attempt, whose span exists if a request was made.
+pub(super) fn record_attempt_end(span: Option<&Span>, error: Option<&Error>, elapsed: Duration) {
+    let Some(span) = span else { return };
+    match error {
+        // The convention: a status of HTTP needs no description.
+        Some(error) if error.service().is_some() => record_error_type(span, error),
+        Some(error) => record_failure(span, error),
+        None => {}
+    }
+    debug!(
+        target: ATTEMPT,
+        parent: span,
+        elapsed_ms = to_millis(elapsed),
+        is_success = error.is_none(),
+        "the attempt ended"
+    );
+}
+
+fn body_size(request: &Request) -> usize {
+    request.body().and_then(reqwest::Body::as_bytes).map_or(0, <[u8]>::len)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn trace_without_a_subscriber_measures_nothing() {
+    #[tokio::test(start_paused = true)]
+    async fn trace_without_a_subscriber_measures_nothing() {
         let mut trace = Trace::start("contoso.azure-devices.net", None, Some("reboot-43"));
-        let hold = trace.start_hold();
-        trace.end_hold(hold);
-        assert!(trace.span.is_disabled() && trace.start.is_none() && hold.is_none() && trace.hold.is_zero());
+        trace.hold(tokio::time::sleep(Duration::from_secs(1))).await;
+        assert!(trace.span.is_disabled() && trace.start.is_none() && trace.hold.is_zero());
     }
 }

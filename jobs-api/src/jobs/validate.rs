@@ -76,19 +76,11 @@ fn check_work(request: &JobRequest) -> Result<(), Error> {
     match request.type_ {
         Some(JobType::ScheduleDeviceMethod) => {
             require!(method.is_some(), "cloudToDeviceMethod", "is required by the type scheduleDeviceMethod");
-            require!(
-                twin.is_none(),
-                "updateTwin",
-                "must be absent beside a method: a job does one or the other"
-            );
+            require!(twin.is_none(), "updateTwin", "must be absent beside a method");
         }
         Some(JobType::ScheduleUpdateTwin) => {
             require!(twin.is_some(), "updateTwin", "is required by the type scheduleUpdateTwin");
-            require!(
-                method.is_none(),
-                "cloudToDeviceMethod",
-                "must be absent beside a twin update: a job does one or the other"
-            );
+            require!(method.is_none(), "cloudToDeviceMethod", "must be absent beside a twin update");
         }
         _ => {
             let rule = "must be scheduleDeviceMethod or scheduleUpdateTwin";

@@ -110,7 +110,7 @@ async fn stopped_batch_cancels_what_the_hub_has_not_started() {
     let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).concurrent_jobs(1);
     let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let (own, observer) = (client(&hub), client(&hub));
-    let later = reboot().starting_at(Utc::now() + TimeDelta::days(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::days(1));
     let all = [("running", reboot()), ("later", later), ("waiting", reboot())];
     let requests = all.map(|(id, request)| (id.to_owned(), request)).into_iter().chain(requests(5));
     let mut batch = batch(&own, requests).concurrency(3).not_found_after(Duration::from_millis(100));
@@ -149,7 +149,7 @@ async fn stopped_batch_leaves_jobs_that_have_ended_or_were_refused() {
 #[tokio::test]
 async fn stopped_batch_cancels_a_job_once_the_hub_knows_it() {
     let hub = hub_with_slots(1, Duration::ZERO).await;
-    let later = reboot().starting_at(Utc::now() + TimeDelta::days(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::days(1));
     let own = client(&hub);
     let mut batch = batch(&own, [("later".to_owned(), later)]);
     poll_until(&mut batch, async || has_status(&client(&hub), "later", JobStatus::Scheduled).await).await;

@@ -197,7 +197,7 @@ async fn job_holds_its_slot_until_it_is_seen_to_end() {
 async fn scheduled_job_holds_its_slot_until_it_is_cancelled() {
     let hub = Emulator::builder().pace(AT_ONCE).concurrent_jobs(5).start().await;
     let client = client(&hub);
-    let later = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::hours(1));
+    let later = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::hours(1));
     for n in 0..5 {
         client.create_scheduled_job(&format!("job-{n}"), &later).await.unwrap();
     }
@@ -257,7 +257,7 @@ async fn call_in_an_outage_fails_at_its_deadline_and_not_before() {
 async fn call_without_a_deadline_waits_for_the_rate_limit() {
     let hub = quick_hub().await;
     let client = builder(&hub).operations_per_minute(30).build().unwrap();
-    let unlimited = client.with_retry(RetryPolicy::default().with_deadline(Duration::MAX));
+    let unlimited = client.with_retry(RetryPolicy::default().with_deadline(None));
     for _ in 0..2 {
         assert!(unlimited.get_scheduled_job("job").await.unwrap_err().is_not_found());
     }
@@ -312,7 +312,7 @@ async fn requests_for_creates(count: usize, is_configured: bool) -> usize {
     let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let builder = builder(&hub);
     let client = if is_configured { builder.tier(Tier::S3, 1) } else { builder }.build().unwrap();
-    let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::days(1));
+    let request = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::days(1));
     let (client, request) = (&client, &request);
     futures_util::stream::iter(0..count)
         .for_each_concurrent(50, |n| async move {
@@ -341,7 +341,7 @@ async fn busy_slot_of_a_job_for_later_is_not_retried_at_once() {
     hub.inject(Route::Create, When::Every(1), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
     let policy = RetryPolicy::default().with_slot_deadline(Duration::from_secs(60));
     let client = builder(&hub).retry(policy).build().unwrap();
-    let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::hours(1));
+    let request = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::hours(1));
     let create = client.create_scheduled_job("job", &request);
     assert!(tokio::time::timeout(Duration::from_millis(300), create).await.is_err());
     assert_eq!(received_methods(&hub), "PUT");

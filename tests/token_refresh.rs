@@ -20,7 +20,7 @@ const CALLS: usize = 500;
 async fn create_jobs(client: &Client) {
     let start = Utc::now() + TimeDelta::hours(1);
     let creations = (0..CALLS).map(|number| async move {
-        client.create_scheduled_job(&format!("job-{number}"), &reboot().starting_at(start)).await
+        client.create_scheduled_job(&format!("job-{number}"), &reboot().with_start_time(start)).await
     });
     let created = join_all(creations).await;
     assert!(created.iter().all(Result::is_ok), "{:?}", created.iter().find(|job| job.is_err()));

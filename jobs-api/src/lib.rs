@@ -8,11 +8,10 @@
 //! # async fn example() -> Result<(), jobs_api::Error> {
 //! use jobs_api::Client;
 //! use jobs_api::types::{JobRequest, Twin};
-//! use serde_json::json;
 //!
 //! // Reads the hub's connection string from IOTHUB_CONNECTION_STRING.
 //! let client = Client::from_env()?;
-//! let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
+//! let patch = Twin::patch().with_desired([("interval", 30)]);
 //! client.create_scheduled_job("interval-30", &JobRequest::twin_update(patch, "*")).await?;
 //!
 //! let report = client.wait_for_job("interval-30").report().await?;
@@ -196,7 +195,7 @@ pub use generated::Client as Operations;
 #[doc(inline)]
 pub use generated::types;
 pub use jobs::condition::{Attribute, Condition, ConditionError, Literal};
-pub use jobs::id::JobId;
+pub use jobs::id::unique_job_id;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};
 pub use jobs::pager::{Page, Pager};
 pub use jobs::query::JobFilter;

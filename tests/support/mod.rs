@@ -11,7 +11,6 @@ use std::time::Duration;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, Twin};
 use jobs_api::{Client, ClientBuilder, ConnectionString, Credential, RetryPolicy};
 use jobs_emulator::{Device, Emulator, HubBehavior, Pace, Unreachable};
-use serde_json::json;
 
 use self::clock::TEST_TIMEOUT;
 
@@ -69,7 +68,7 @@ pub(crate) fn reboot() -> JobRequest {
 
 /// Returns a request that updates the twin of every device.
 pub(crate) fn set_interval() -> JobRequest {
-    JobRequest::twin_update(Twin::patch().with_desired(json!({ "interval": 30 })), "*")
+    JobRequest::twin_update(Twin::patch().with_desired([("interval", 30)]), "*")
 }
 
 /// Polls the job until it is in one of the `wanted` states.

@@ -17,7 +17,13 @@ pub(crate) async fn check_refusals(jobs: &Jobs, findings: &mut Findings) {
     let [invalid, failed] = [ErrorCode::ARGUMENT_INVALID, ErrorCode::PRECONDITION_FAILED].map(Some);
     for (fact, id, request, status, code) in [
         ("job-id-lower-case", &jobs.id("UPPER"), sound(), 400, invalid.clone()),
-        ("start-latest", &id, sound().starting_at(Utc::now() + TimeDelta::hours(169)), 400, invalid.clone()),
+        (
+            "start-latest",
+            &id,
+            sound().with_start_time(Utc::now() + TimeDelta::hours(169)),
+            400,
+            invalid.clone(),
+        ),
         ("method-response-timeout", &id, method(jobs, 4, 0), 400, invalid.clone()),
         ("method-connect-above-response", &id, method(jobs, 10, 20), 400, invalid.clone()),
         ("twin-etag", &id, with_etag(sound(), None), 412, failed.clone()),
@@ -52,7 +58,7 @@ fn with_etag(mut request: JobRequest, etag: Option<&str>) -> JobRequest {
 }
 
 fn with_tag(mut request: JobRequest, name: &str, value: Value) -> JobRequest {
-    request.update_twin = Some(Twin::patch().with_tags(json!({ name: value })));
+    request.update_twin = Some(Twin::patch().with_tags([(name, value)]));
     request
 }
 

@@ -3,16 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
-use futures_util::stream::BoxStream;
 use progenitor_client::{Error as GeneratedError, ResponseValue};
 
 use super::Client;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
-use crate::jobs::change::{cancel_job, create_job};
-use crate::jobs::devices;
-use crate::jobs::ensure::ensure_job;
+use crate::jobs::change::{cancel_job, create_job, ensure_job};
+use crate::jobs::listings::count_devices;
 use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
 use crate::jobs::read::{find_job, read_job};
@@ -123,21 +121,21 @@ impl Client {
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
     #[doc(alias("queryDeviceJob", "DeviceJob"))]
     pub fn query_device_jobs(&self, job_id: &str) -> Pager<DeviceJob> {
-        Pager::of_device_jobs(self.0.clone(), job_id)
+        Pager::of_rows(self.0.clone(), job_id)
     }
 
     /// Counts the devices that a condition selects, before a job for them is created: [Query twins][page].
     ///
     /// The count is an estimate: the hub answers from an index that lags behind the twins by minutes, and has
     /// deleted devices for 25 minutes and more; a job selects its devices when it starts. `*` counts all; a condition
-    /// [on modules](crate::Condition::on_modules) counts modules. Throttled as a query.
+    /// [on modules](crate::Condition::build_on_modules) counts modules. Throttled as a query.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
     /// use jobs_api::Condition;
     /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
     ///
-    /// let condition = Condition::tag("building").eq("43");
+    /// let condition = Condition::tag("building").eq("43").build()?;
     /// let count = client.count_devices(&condition).await?;
     /// println!("{count} devices will reboot");
     /// let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
@@ -149,13 +147,13 @@ impl Client {
     /// # Errors
     ///
     /// - [`Error::InvalidRequest`] if the condition is empty, not usable, or makes a query of more than 8,192
-    ///   characters, 53 more than the condition; nothing is sent.
+    ///   characters; nothing is sent.
     /// - [`Error::Service`] with 400 if the hub cannot parse the condition.
     /// - [`Error::UnreadableRow`] if the response has no count.
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-twins
     pub async fn count_devices(&self, condition: impl Into<String>) -> Result<u64, Error> {
-        devices::count(self.0.clone(), condition.into()).await
+        count_devices(self.0.clone(), condition.into()).await
     }
 
     /// Lists the ids of the devices that a condition selects, in an unspecified order, at the time of the
@@ -171,8 +169,8 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn devices(&self, condition: impl Into<String>) -> BoxStream<'static, Result<String, Error>> {
-        devices::list(self.0.clone(), condition.into())
+    pub fn devices(&self, condition: impl Into<String>) -> Pager<String> {
+        Pager::of_devices(self.0.clone(), condition.into())
     }
 
     /// Returns the pace that all clones of this client share: rate limits, waiting calls, slots.

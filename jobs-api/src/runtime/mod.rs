@@ -14,7 +14,7 @@ mod timestamp;
 mod whole_number;
 
 pub(crate) use self::attempt::Attempt;
-pub(crate) use self::known::{read_known, text_or_number};
+pub(crate) use self::known::{escape, read_known, text_or_number};
 pub use self::request_id::RequestId;
 pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};

@@ -61,11 +61,10 @@ const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// ```
 /// # async fn example(client: jobs_api::Client) {
 /// use futures_util::{StreamExt, stream};
-/// use jobs_api::Condition;
 /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 ///
 /// let requests = ["43", "44", "45"].map(|building| {
-///     let condition = Condition::tag("building").eq(building);
+///     let condition = format!("tags.building = '{building}'");
 ///     let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
 ///     (format!("reboot-2026-11-25-{building}"), request)
 /// });

@@ -5,10 +5,11 @@
 //! from both sides, a second and a round trip apart. Each further answer narrows the bounds.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderValue;
+use tokio::time::Instant;
 
 /// The largest offset between the local clock and the hub's that is corrected: a day.
 ///
@@ -17,8 +18,6 @@ pub(crate) const MAX_CLOCK_OFFSET: TimeDelta = TimeDelta::days(1);
 
 /// The resolution of the header `Date`.
 const DATE_RESOLUTION: TimeDelta = TimeDelta::seconds(1);
-/// Two clocks that agree may differ by this when one is read after the other.
-const READING_TIME: Duration = Duration::from_millis(1);
 /// Two clocks drift apart by one part in this many at most, even while NTP slews one of them.
 const MIN_DRIFT_RATIO: i32 = 2000;
 
@@ -35,8 +34,6 @@ pub(crate) struct HubClock {
 struct Observed {
     offset: Option<Offset>,
     is_out_of_range: bool,
-    /// The last header that was read, in the form of RFC 9110, and its time.
-    last_date: Option<([u8; 29], DateTime<Utc>)>,
 }
 
 impl HubClock {
@@ -60,23 +57,13 @@ impl HubClock {
     }
 
     /// Learns the hub's time from the header `Date` of an answer that came now, so long after its request was
-    /// sent.
+    /// sent. A header that is no date is ignored.
     pub(crate) fn observe_header(&self, header: &HeaderValue, round_trip: Duration) {
-        let Some(date) = self.date(header) else { return };
+        let date = header.to_str().ok().and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        let Some(date) = date else { return };
         let received = self.local_now();
         let sent = TimeDelta::from_std(round_trip).ok().and_then(|time| received.checked_sub_signed(time));
-        self.observe(date, sent.unwrap_or(received), received);
-    }
-
-    /// Reads a `Date`. Many answers of one second have the same.
-    fn date(&self, header: &HeaderValue) -> Option<DateTime<Utc>> {
-        let mut observed = self.observed();
-        if let Some((_, date)) = observed.last_date.filter(|(text, _)| text == header.as_bytes()) {
-            return Some(date);
-        }
-        let date = DateTime::parse_from_rfc2822(header.to_str().ok()?).ok()?.to_utc();
-        observed.last_date = header.as_bytes().try_into().ok().map(|text| (text, date));
-        Some(date)
+        self.observe(date.to_utc(), sent.unwrap_or(received), received);
     }
 
     /// Returns the best estimate of the hub's time: the local time, corrected by as little as agrees
@@ -115,29 +102,10 @@ impl HubClock {
 
 impl Default for HubClock {
     fn default() -> Self {
-        Self { local: Box::new(local_time), observed: Mutex::default() }
+        let (start, started) = (Utc::now(), Instant::now());
+        // A clock that is set back while the client runs does not take its time back.
+        Self { local: Box::new(move || Utc::now().max(start + started.elapsed())), observed: Mutex::default() }
     }
-}
-
-#[cfg(test)]
-impl HubClock {
-    /// Creates a clock whose local time comes from this function.
-    pub(crate) fn with_local(local: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
-        Self { local: Box::new(local), observed: Mutex::default() }
-    }
-}
-
-/// Returns the time of this machine, moved with Tokio's clock where a test has paused or advanced that one:
-/// waits and times then agree.
-fn local_time() -> DateTime<Utc> {
-    let (now, tokio, machine) = (Utc::now(), tokio::time::Instant::now().into_std(), Instant::now());
-    let (advance, delay) =
-        (tokio.saturating_duration_since(machine), machine.saturating_duration_since(tokio));
-    if advance.max(delay) < READING_TIME {
-        return now;
-    }
-    let offset = |duration| TimeDelta::from_std(duration).unwrap_or_default();
-    now + offset(advance) - offset(delay)
 }
 
 /// Bounds on how far the hub's clock is ahead of the local one; `min` is never above `max`.
@@ -176,6 +144,14 @@ impl Offset {
     /// Returns the offset closest to zero.
     fn smallest(self) -> TimeDelta {
         TimeDelta::zero().clamp(self.min, self.max)
+    }
+}
+
+#[cfg(test)]
+impl HubClock {
+    /// Creates a clock whose local time comes from this function.
+    pub(crate) fn with_local(local: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self { local: Box::new(local), observed: Mutex::default() }
     }
 }
 

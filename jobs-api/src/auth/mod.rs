@@ -18,12 +18,11 @@ mod sas;
 mod token;
 #[cfg(feature = "entra")]
 mod token_cache;
-mod token_source;
 
 pub(crate) use self::authorizer::Authorizer;
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
 pub use self::credential::{Credential, RotatingCredential};
-pub(crate) use self::error::causes;
+pub(crate) use self::error::{causes, messages};
 pub use self::error::{CredentialError, TokenError};
 #[cfg(feature = "entra")]
 pub(crate) use self::host::has_only;

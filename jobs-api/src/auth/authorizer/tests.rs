@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -155,10 +156,10 @@ fn token_signed_elsewhere_expires_by_the_hubs_clock() {
     let now = at(START);
     let clock = HubClock::with_local(move || now);
     let signature = crate::auth::sas::SharedAccessSignature::parse(&text, now).unwrap();
-    let source = TokenSource::new(Arc::new(Issuer::Signature(signature)));
-    assert!(source.token("h.net", &clock, None).now_or_never().unwrap().is_ok());
+    let issuer = Issuer::Signature(signature);
+    assert!(issuer.token("h.net", &clock, None).now_or_never().unwrap().is_ok());
     clock.observe(now + TimeDelta::hours(2), now, now);
-    let error = source.token("h.net", &clock, None).now_or_never().unwrap().unwrap_err();
+    let error = issuer.token("h.net", &clock, None).now_or_never().unwrap().unwrap_err();
     assert_eq!(error, CredentialError::Expired(at(START + HOUR)));
 }
 
@@ -183,8 +184,11 @@ fn current_credential_is_used_at_once() {
 
 #[test]
 fn token_is_signed_for_the_audience() {
-    let authorizer = Authorizer::new(key(), "H.net/jobs".into()).unwrap();
-    assert!(text(&token(&authorizer)).contains(" sr=h.net%2Fjobs&"));
+    let key = key();
+    for (audience, resource) in [("H.net/jobs", " sr=h.net%2Fjobs&"), ("i.net", " sr=i.net&")] {
+        let authorizer = Authorizer::new(key.clone(), audience.into()).unwrap();
+        assert!(text(&token(&authorizer)).contains(resource), "{audience}");
+    }
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_util::future::{join_all, pending};
 use tokio::time::{advance, sleep};
 
-use super::state::{EXPIRY_MARGIN, MAX_BACK_OFF, MIN_BACK_OFF, REFRESH_MARGIN};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,7 +43,7 @@ impl Fixture {
                 let number = issued.fetch_add(1, Ordering::Relaxed) + 1;
                 sleep(LATENCY).await;
                 match *fails.lock().unwrap() {
-                    true => Err(CredentialError::NoToken(TokenError::empty_token())),
+                    true => Err(CredentialError::NoToken(TokenError::new("none"))),
                     false => Ok(IssuedToken { token: AccessToken::new(number.to_string())?, lifetime }),
                 }
             }

@@ -163,12 +163,14 @@ async fn certificate_not_valid_yet_is_rejected() {
 #[tokio::test]
 async fn default_http_client_speaks_tls_1_2() {
     use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
-    use tokio_rustls::rustls::{ServerConfig, version::TLS12};
+    use tokio_rustls::rustls::{ServerConfig, crypto::ring, version::TLS12};
 
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into();
-    let config = ServerConfig::builder_with_protocol_versions(&[&TLS12])
+    let config = ServerConfig::builder_with_provider(std::sync::Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS12])
+        .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();

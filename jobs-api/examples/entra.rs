@@ -13,7 +13,7 @@
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
-mod exit;
+mod program;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ use bpaf::{OptionParser, Parser, construct, long};
 use futures_util::TryStreamExt as _;
 use jobs_api::{Client, Credential, JobFilter};
 
-use exit::{exit_code, parse};
+use program::{exit_code, start};
 
 struct Arguments {
     managed_identity: bool,
@@ -50,7 +50,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(parse(command_line())).await)
+    exit_code(run(start(command_line())).await)
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {

@@ -11,7 +11,7 @@
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
-mod exit;
+mod program;
 mod hub;
 mod progress;
 
@@ -24,8 +24,8 @@ use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, JobType};
 use jobs_api::{Client, JobFilter, Timestamp};
 
-use exit::{exit_code, parse};
 use hub::Hub;
+use program::{exit_code, start};
 use progress::follow;
 
 fn command_line() -> OptionParser<JobFilter> {
@@ -40,7 +40,7 @@ fn command_line() -> OptionParser<JobFilter> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(parse(command_line())).await)
+    exit_code(run(start(command_line())).await)
 }
 
 async fn run(filter: JobFilter) -> Result<(), Box<dyn Error>> {

@@ -13,7 +13,7 @@
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
-mod exit;
+mod program;
 mod hub;
 
 use std::error::Error;
@@ -26,8 +26,8 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Client, Condition, JobOutcome};
 use tokio::signal::ctrl_c;
 
-use exit::{exit_code, parse};
 use hub::Hub;
+use program::{exit_code, start};
 
 struct Arguments {
     crash_after: Option<usize>,
@@ -48,7 +48,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(parse(command_line())).await)
+    exit_code(run(start(command_line())).await)
 }
 
 async fn run(Arguments { crash_after, mut floors }: Arguments) -> Result<(), Box<dyn Error>> {

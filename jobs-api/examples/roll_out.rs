@@ -15,7 +15,7 @@
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
-mod exit;
+mod program;
 mod hub;
 
 use std::error::Error;
@@ -27,8 +27,8 @@ use jobs_api::types::{JobRequest, Twin};
 use jobs_api::{Client, JobOutcome};
 use serde_json::json;
 
-use exit::{exit_code, parse};
 use hub::Hub;
+use program::{exit_code, start};
 
 /// The part of the devices that has the setting after each wave, in percent.
 const WAVES: [usize; 3] = [1, 10, 100];
@@ -59,7 +59,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(parse(command_line())).await)
+    exit_code(run(start(command_line())).await)
 }
 
 async fn run(Arguments { troubled, name, condition }: Arguments) -> Result<(), Box<dyn Error>> {

@@ -12,7 +12,7 @@
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
-mod exit;
+mod program;
 mod hub;
 mod progress;
 
@@ -27,8 +27,8 @@ use jobs_api::{Client, JobOutcome};
 use jobs_emulator::{Fault, Route, When};
 use serde_json::json;
 
-use exit::{exit_code, parse};
 use hub::Hub;
+use program::{exit_code, start};
 use progress::follow;
 
 struct Arguments {
@@ -56,7 +56,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(parse(command_line())).await)
+    exit_code(run(start(command_line())).await)
 }
 
 async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Box<dyn Error>> {

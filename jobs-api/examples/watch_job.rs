@@ -11,7 +11,7 @@
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
-mod exit;
+mod program;
 mod hub;
 mod progress;
 
@@ -22,8 +22,8 @@ use bpaf::{OptionParser, Parser, construct, positional};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{Condition, JobReport};
 
-use exit::{exit_code, parse};
 use hub::Hub;
+use program::{exit_code, start};
 use progress::follow;
 
 fn command_line() -> OptionParser<String> {
@@ -37,7 +37,7 @@ fn command_line() -> OptionParser<String> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(parse(command_line())).await)
+    exit_code(run(start(command_line())).await)
 }
 
 async fn run(job_id: String) -> Result<(), Box<dyn Error>> {

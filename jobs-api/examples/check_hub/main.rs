@@ -15,8 +15,8 @@
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
-#[path = "../exit/mod.rs"]
-mod exit;
+#[path = "../program/mod.rs"]
+mod program;
 
 mod checks;
 mod doctor;
@@ -38,8 +38,8 @@ use bpaf::{OptionParser, Parser, construct, long};
 use tokio::signal::ctrl_c;
 
 use checks::Patience;
-use exit::{exit_code, parse};
 use jobs::Jobs;
+use program::{exit_code, start};
 use report::Report;
 use steps::check_facts;
 use target::Target;
@@ -68,7 +68,7 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(parse(command_line())).await {
+    match run(start(command_line())).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(2),
         Err(error) => exit_code(Err(error)),

@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac_sha256::HMAC;
 use jobs_emulator::{Emulator, Throttle, Tier, generate_fleet};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 const CONNECTIONS: usize = 64;
 const LOAD: Duration = Duration::from_secs(5);
@@ -265,9 +264,8 @@ fn sign(connection_string: &str) -> String {
         parts.find(|(key, _)| *key == name).unwrap().1
     };
     let resource = utf8_percent_encode(part("HostName"), NON_ALPHANUMERIC).to_string();
-    let mac = Hmac::<Sha256>::new_from_slice(&BASE64.decode(part("SharedAccessKey")).unwrap()).unwrap();
-    let mac = mac.chain_update(format!("{resource}\n4102444800"));
-    let signature = BASE64.encode(mac.finalize().into_bytes());
+    let key = BASE64.decode(part("SharedAccessKey")).unwrap();
+    let signature = BASE64.encode(HMAC::mac(format!("{resource}\n4102444800"), key));
     let signature = utf8_percent_encode(&signature, NON_ALPHANUMERIC);
     format!(
         "SharedAccessSignature sr={resource}&sig={signature}&se=4102444800&skn={}",

@@ -7,11 +7,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac_sha256::HMAC;
 use jobs_emulator::{Device, Emulator, EmulatorBuilder, Pace};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -92,9 +91,7 @@ impl Identity {
     pub(crate) fn token_until(&self, expiry: &str) -> String {
         let resource = utf8_percent_encode(&self.host, NON_ALPHANUMERIC).to_string();
         let key = BASE64.decode(&self.key).unwrap();
-        let mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-        let mac = mac.chain_update(format!("{resource}\n{expiry}"));
-        let signature = BASE64.encode(mac.finalize().into_bytes());
+        let signature = BASE64.encode(HMAC::mac(format!("{resource}\n{expiry}"), &key));
         let signature = utf8_percent_encode(&signature, NON_ALPHANUMERIC);
         format!("SharedAccessSignature sr={resource}&sig={signature}&se={expiry}&skn={}", self.policy)
     }

@@ -1,4 +1,4 @@
-//! The command line, the output and the exit codes of the examples.
+//! The start, the output and the exit codes of the examples.
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -10,7 +10,7 @@ use bpaf::{Args, OptionParser, ParseFailure};
 #[cfg(not(test))]
 macro_rules! println {
     ($($line:tt)*) => {
-        $crate::exit::print_line(format_args!($($line)*))
+        $crate::program::print_line(format_args!($($line)*))
     };
 }
 
@@ -21,8 +21,10 @@ pub(crate) fn print_line(line: std::fmt::Arguments<'_>) {
     }
 }
 
-/// Parses the command line, or ends the program with help or with the mistake in it.
-pub(crate) fn parse<T>(command_line: OptionParser<T>) -> T {
+/// Gives rustls its cryptography, and parses the command line, or ends the program with help or with the mistake in it.
+pub(crate) fn start<T>(command_line: OptionParser<T>) -> T {
+    // Only a program that has installed another provider gets an error.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     command_line.run_inner(Args::current_args()).unwrap_or_else(|failure| {
         let code = failure.clone().exit_code();
         // The reader may be gone.

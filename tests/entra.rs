@@ -37,7 +37,10 @@ async fn custom_scope_is_requested_and_blank_scope_is_rejected() {
         "the token's audience is not IoT Hub"
     );
     assert_eq!(*identity.scopes.lock().unwrap(), ["https://other.example/.default"]);
-    assert_eq!(Credential::token_with_scope(identity, " ").unwrap_err(), CredentialError::EmptyScope);
+    assert_eq!(
+        Credential::token_with_scope(identity, " ").unwrap_err(),
+        CredentialError::Malformed("the scope of the tokens is empty".into())
+    );
 }
 
 #[tokio::test]
@@ -46,7 +49,10 @@ async fn failed_credential_is_an_error_before_anything_is_sent() {
     let identity = Identity::of(&hub);
     identity.fails.store(true, Ordering::Relaxed);
     let error = client_of(&hub, &identity).create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert_eq!(error.to_string(), "create_scheduled_job of job was not sent: the credential gave no token");
+    assert_eq!(
+        error.to_string(),
+        "create_scheduled_job of job was not sent: the credential returned no token"
+    );
     let cause = std::error::Error::source(&error).unwrap();
     assert_eq!(cause.to_string(), "the identity is not assigned");
     assert!(format!("{error:?}").contains("the identity is not assigned"), "{error:?}");
@@ -71,8 +77,7 @@ async fn lost_response_is_reported_when_no_token_is_available_for_a_retry() {
     clock.advance_until(|| call.is_finished()).await;
     let error = call.await.unwrap().unwrap_err();
     let text = error.to_string();
-    let expected =
-        "not sent again: the credential gave no token: the identity is not assigned; the outcome is unknown";
+    let expected = "not sent again: the credential returned no token: the identity is not assigned; the outcome is unknown";
     assert!(text.starts_with(expected) && error.is_outcome_unknown() && error.is_retryable(), "{text}");
     let earlier = std::error::Error::source(&error).unwrap().downcast_ref::<Error>();
     assert!(matches!(earlier, Some(Error::Transport(_))), "{error:?}");
@@ -131,7 +136,7 @@ async fn hanging_credential_is_a_timeout() {
         panic!()
     };
     assert!(error.is_timeout());
-    assert_eq!(error.to_string(), "the credential gave no token within 5s");
+    assert_eq!(error.to_string(), "the credential returned no token within 5s");
 }
 
 /// A credential that replaces itself while its token is requested, and then returns the token or hangs.

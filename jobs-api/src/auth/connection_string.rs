@@ -92,10 +92,7 @@ impl FromStr for ConnectionString {
         }
         let policy = parts.required(SHARED_ACCESS_KEY_NAME)?;
         if !has_only(policy, "-_.@") {
-            return Err(invalid(
-                SHARED_ACCESS_KEY_NAME,
-                "must have only ASCII letters, digits and `-_.@`",
-            ));
+            return Err(invalid(SHARED_ACCESS_KEY_NAME, "must have only ASCII letters, digits and `-_.@`"));
         }
         let (key, credential) = match (parts.get(SHARED_ACCESS_KEY), parts.get(SHARED_ACCESS_SIGNATURE)) {
             (Some(key), None) => (SHARED_ACCESS_KEY, Credential::shared_access_key(policy, key)),

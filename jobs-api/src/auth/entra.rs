@@ -38,10 +38,7 @@ impl EntraCredential {
     }
 
     /// Returns the token for a request sent now, other than the `rejected` one.
-    pub(super) async fn token(
-        &self,
-        rejected: Option<&AccessToken>,
-    ) -> Result<AccessToken, CredentialError> {
+    pub(super) async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
         let issue = || issue(self.credential.clone(), self.scope.clone());
         self.cache.token(rejected, issue).await
     }

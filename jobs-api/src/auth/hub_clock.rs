@@ -104,7 +104,10 @@ impl Default for HubClock {
     fn default() -> Self {
         let (start, started) = (Utc::now(), Instant::now());
         // A clock that is set back while the client runs does not take its time back.
-        Self { local: Box::new(move || Utc::now().max(start + started.elapsed())), observed: Mutex::default() }
+        Self {
+            local: Box::new(move || Utc::now().max(start + started.elapsed())),
+            observed: Mutex::default(),
+        }
     }
 }
 

@@ -22,8 +22,8 @@ mod token_cache;
 pub(crate) use self::authorizer::Authorizer;
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
 pub use self::credential::{Credential, RotatingCredential};
-pub(crate) use self::error::{causes, messages};
 pub use self::error::{CredentialError, TokenError};
+pub(crate) use self::error::{causes, messages};
 #[cfg(feature = "entra")]
 pub(crate) use self::host::has_only;
 pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, is_resource, without_port};

@@ -99,11 +99,7 @@ impl SharedAccessKey {
     }
 
     /// Signs a token for `audience` that expires at `expires_at`.
-    fn sign(
-        &self,
-        audience: &str,
-        expires_at: DateTime<Utc>,
-    ) -> Result<AccessToken, CredentialError> {
+    fn sign(&self, audience: &str, expires_at: DateTime<Utc>) -> Result<AccessToken, CredentialError> {
         let resource = encode(&audience.to_lowercase());
         let expiry = expires_at.timestamp();
         let signature = HMAC::mac(format!("{resource}\n{expiry}"), self.key.expose_secret());
@@ -147,11 +143,12 @@ impl SharedAccessSignature {
         };
         field("sig")?;
         let seconds = field("se")?.parse().ok();
-        let expires_at = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or_else(|| {
-            CredentialError::malformed(
-                "the field `se` of the shared access signature is not a time in seconds since 1970",
-            )
-        })?;
+        let expires_at =
+            seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or_else(|| {
+                CredentialError::malformed(
+                    "the field `se` of the shared access signature is not a time in seconds since 1970",
+                )
+            })?;
         let resource = percent_decode_str(field("sr")?).decode_utf8_lossy().to_lowercase();
         if expires_at <= now {
             return Err(CredentialError::Expired(expires_at));

@@ -30,7 +30,7 @@ impl AccessToken {
     /// Fails if the text is not a valid header value.
     pub(super) fn new(text: String) -> Result<Self, CredentialError> {
         let header = HeaderValue::from_maybe_shared(Bytes::from(text));
-        let mut header = header.map_err(|_| CredentialError::NotAHeader)?;
+        let mut header = header.map_err(|_| CredentialError::not_a_header())?;
         header.set_sensitive(true);
         Ok(Self(Arc::new(Token { header: Arc::new(header), previous: None })))
     }

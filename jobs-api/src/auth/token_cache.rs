@@ -222,7 +222,8 @@ async fn refresh(
         Err(_) => return Err(CredentialError::NoToken(TokenError::timeout(REFRESH_TIMEOUT))),
     };
     if outcome.lifetime <= EXPIRY_MARGIN {
-        let reason = "the credential returned a token that has expired or is about to; check this machine's clock";
+        let reason =
+            "the credential returned a token that has expired or is about to; check this machine's clock";
         return Err(CredentialError::NoToken(TokenError::new(reason)));
     }
     Ok(outcome)

@@ -109,7 +109,7 @@ mod entra {
     };
 
     use super::invalid;
-    use crate::auth::{Credential, causes, has_only, redact_tokens};
+    use crate::auth::{Credential, has_only, messages, redact_tokens};
     use crate::error::Error;
 
     const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
@@ -153,8 +153,7 @@ mod entra {
             ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
         };
         credential.map(Credential::token).map_err(|error| {
-            let reasons: Vec<String> = causes(Some(&error)).map(ToString::to_string).collect();
-            let reasons = reasons.join(": ");
+            let reasons = messages(&error);
             let reasons = redact_tokens(&reasons).unwrap_or(reasons);
             invalid(format!("the credential of Microsoft Entra ID cannot be created: {reasons}"))
         })

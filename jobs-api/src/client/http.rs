@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::redirect::Policy;
 
 use super::endpoint::is_loopback;
-use crate::auth::causes;
+use crate::auth::messages;
 use crate::error::Error;
 
 /// The duration of connecting: name resolution, TCP and TLS.
@@ -35,10 +35,10 @@ impl HttpClient {
             None => (HTTP_CLIENT, default_builder(endpoint)?),
         };
         // Set last: the target of a redirect must not receive the token.
-        builder.redirect(Policy::none()).build().map_err(|error| {
-            let reasons: Vec<String> = causes(Some(&error)).map(ToString::to_string).collect();
-            invalid(setting, format!("it cannot be built: {}", reasons.join(": ")))
-        })
+        builder
+            .redirect(Policy::none())
+            .build()
+            .map_err(|error| invalid(setting, format!("it cannot be built: {}", messages(&error))))
     }
 }
 

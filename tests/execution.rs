@@ -25,7 +25,7 @@ async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
         .await
         .unwrap()
         .into_inner()
-        .into_vec()
+        .readable
 }
 
 #[tokio::test]

@@ -13,12 +13,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac_sha256::HMAC;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretBox};
 
 use super::error::CredentialError;
 use super::redaction::SIGNATURE_FIELD;
 use super::token::AccessToken;
+use crate::runtime::RESERVED;
 
 /// The lifetime of tokens signed here, the same as in the service's official clients.
 const LIFETIME: TimeDelta = TimeDelta::hours(1);
@@ -28,9 +29,6 @@ const SIGNING_MARGIN: TimeDelta = TimeDelta::minutes(4);
 
 /// The scheme of the header value, with the space after it.
 const SCHEME: &str = "SharedAccessSignature ";
-
-/// All characters but the unreserved ones of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A shared access policy, its key, which is overwritten when dropped, and the token signed last.
 pub(super) struct SharedAccessKey {

@@ -193,7 +193,7 @@ impl<T: Send + 'static> Listing<T> {
         {
             return Err(Error::EndlessListing);
         }
-        let (items, unreadable) = response.into_inner().into_parts();
+        let Rows { readable: items, unreadable } = response.into_inner();
         let (requested, received) = (usize::from(self.page_size), items.len() + unreadable.len());
         if received > requested {
             return Err(Error::OversizedPage { requested, received });

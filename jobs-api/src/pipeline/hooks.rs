@@ -58,7 +58,7 @@ impl ClientHooks<Attempt> for Client {
         headers.remove(API_VERSION);
         headers.insert(AUTHORIZATION, authorization.clone());
         headers.insert(USER_AGENT, PRODUCT);
-        headers.insert(REQUEST_ID, HeaderValue::from_maybe_shared(Bytes::from_owner(request_id.text()))?);
+        headers.insert(REQUEST_ID, HeaderValue::try_from(request_id.to_string())?);
         if has_body {
             // The official clients name the charset; a media type other than JSON is the operation's own.
             if headers.get(CONTENT_TYPE).is_none_or(|media_type| media_type == "application/json") {

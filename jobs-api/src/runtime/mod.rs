@@ -14,6 +14,6 @@ pub(crate) use self::known::{read_known, text_or_number};
 pub use self::request_id::RequestId;
 pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};
-pub(crate) use self::segment::encode_segment;
+pub(crate) use self::segment::{RESERVED, encode_segment};
 pub use self::timestamp::Timestamp;
 pub(crate) use self::whole_number::read_whole_number;

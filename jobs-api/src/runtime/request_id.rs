@@ -1,6 +1,6 @@
 //! Ids of requests.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// The id that a request carries in its header `Request-Id`: a random UUID of version 4.
 ///
@@ -14,7 +14,7 @@ use std::fmt::{self, Write as _};
 /// # }
 /// ```
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct RequestId([u8; 16]);
+pub struct RequestId(u128);
 
 impl RequestId {
     pub(crate) fn random() -> Self {
@@ -23,26 +23,22 @@ impl RequestId {
 
     /// Sets the version (4) and the variant of RFC 9562.
     pub(crate) const fn from_bits(bits: u128) -> Self {
-        Self((bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62).to_be_bytes())
-    }
-
-    /// Returns the id as ASCII text: every request carries it, so it is written without a formatter.
-    pub(crate) fn text(self) -> [u8; 36] {
-        let mut text = [b'-'; 36];
-        let mut bits = u128::from_be_bytes(self.0);
-        for (index, byte) in text.iter_mut().enumerate() {
-            if !matches!(index, 8 | 13 | 18 | 23) {
-                *byte = b"0123456789abcdef"[(bits >> 124) as usize];
-                bits <<= 4;
-            }
-        }
-        text
+        Self(bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62)
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text().iter().try_for_each(|byte| f.write_char(char::from(*byte)))
+        let digits = format!("{:032x}", self.0);
+        write!(
+            f,
+            "{}-{}-{}-{}-{}",
+            &digits[..8],
+            &digits[8..12],
+            &digits[12..16],
+            &digits[16..20],
+            &digits[20..]
+        )
     }
 }
 

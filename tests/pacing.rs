@@ -286,10 +286,10 @@ async fn learned_rate_is_shared_with_clones_of_another_policy() {
 }
 
 #[tokio::test]
-async fn tier_without_jobs_and_rate_of_zero_are_refused() {
+async fn hub_without_units_and_rate_of_zero_are_refused() {
     let hub = quick_hub().await;
     for (unusable, words) in [
-        (builder(&hub).tier(Tier::B1, 1), "ClientBuilder::tier: a basic tier has no jobs"),
+        (builder(&hub).tier(Tier::Free, 2), "ClientBuilder::tier: a hub of the free tier has one unit"),
         (builder(&hub).tier(Tier::S1, 0), "ClientBuilder::tier: a hub has at least one unit"),
         (
             builder(&hub).operations_per_minute(0),

@@ -46,7 +46,8 @@ pub struct ClientBuilder {
     credential: Option<Credential>,
     http: HttpClient,
     retry: RetryPolicy,
-    limits: Result<Limits, &'static str>,
+    tier: Option<Tier>,
+    units: u32,
     operations_per_minute: Option<u32>,
     is_paced: bool,
     attempt_timeout: Duration,
@@ -63,7 +64,8 @@ impl ClientBuilder {
             credential: None,
             http: HttpClient::Default(None),
             retry: RetryPolicy::default(),
-            limits: Ok(Limits::default()),
+            tier: None,
+            units: 1,
             operations_per_minute: None,
             is_paced: true,
             attempt_timeout: ATTEMPT_TIMEOUT,
@@ -154,7 +156,8 @@ impl ClientBuilder {
     ///
     /// [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
     pub fn tier(mut self, tier: Tier, units: u32) -> Self {
-        self.limits = tier.limits(units);
+        self.tier = Some(tier);
+        self.units = units;
         self
     }
 
@@ -229,46 +232,47 @@ impl ClientBuilder {
     /// signature has expired or is for another host.
     pub fn build(self) -> Result<Client, Error> {
         let endpoint = self.check_endpoint()?;
-        let credential =
-            self.credential.ok_or_else(|| invalid("ClientBuilder::credential", "it must be set"))?;
+        let limits = self.limits()?;
+        let credential = self
+            .credential
+            .ok_or_else(|| Error::invalid_setting("ClientBuilder::credential", "it must be set"))?;
         let host_name = without_port(&self.host_name).to_owned();
         let audience = self.audience.unwrap_or_else(|| host_name.clone());
         if !is_resource(&audience) {
             let rule = "it must be a host name, perhaps with a path, without scheme";
-            return Err(invalid("ClientBuilder::audience", rule));
+            return Err(Error::invalid_setting("ClientBuilder::audience", rule));
         }
         if self.attempt_timeout.is_zero() {
-            return Err(invalid("ClientBuilder::attempt_timeout", "it must be longer than zero"));
+            let rule = "it must be longer than zero";
+            return Err(Error::invalid_setting("ClientBuilder::attempt_timeout", rule));
         }
-        let mut limits = self.limits.map_err(|rule| invalid("ClientBuilder::tier", rule))?;
-        if let Some(rate) = self.operations_per_minute {
-            if rate == 0 {
-                return Err(invalid("ClientBuilder::operations_per_minute", "it must be at least 1"));
-            }
-            limits.operations = Some(rate.into());
-        }
-        let pace = self.is_paced.then(|| Arc::new(Pace::new(limits)));
-        let authorizer = Arc::new(Authorizer::new(credential, audience)?);
-        let http = self.http.build(&endpoint)?;
-        let Self { retry, attempt_timeout, body_limit, on_request, .. } = self;
-        let pipeline = Pipeline {
+        Ok(Client::new(Pipeline {
+            authorizer: Arc::new(Authorizer::new(credential, audience)?),
+            http: self.http.build(&endpoint)?,
             host_name,
             endpoint,
-            http,
-            authorizer,
-            retry,
-            pace,
-            attempt_timeout,
-            body_limit,
+            retry: self.retry,
+            pace: self.is_paced.then(|| Arc::new(Pace::new(limits))),
+            attempt_timeout: self.attempt_timeout,
+            body_limit: self.body_limit,
             headers: Arc::default(),
-            on_request,
-        };
-        Ok(Client::new(pipeline))
+            on_request: self.on_request,
+        }))
+    }
+
+    fn limits(&self) -> Result<Limits, Error> {
+        let limits = self.tier.map_or(Ok(Limits::default()), |tier| tier.limits(self.units));
+        let limits = limits.map_err(|rule| Error::invalid_setting("ClientBuilder::tier", rule))?;
+        if self.operations_per_minute == Some(0) {
+            let rule = "it must be at least 1";
+            return Err(Error::invalid_setting("ClientBuilder::operations_per_minute", rule));
+        }
+        Ok(Limits { operations: self.operations_per_minute.map(f64::from).or(limits.operations), ..limits })
     }
 
     fn check_endpoint(&self) -> Result<Url, Error> {
         if !is_host_name(&self.host_name) {
-            return Err(invalid("Client::builder", format!("it {HOST_NAME_RULE}")));
+            return Err(Error::invalid_setting("Client::builder", format!("it {HOST_NAME_RULE}")));
         }
         let url = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.host_name));
         parse_endpoint(&url)
@@ -298,10 +302,6 @@ impl fmt::Debug for ClientBuilder {
             .field("max_response_size", body_limit)
             .finish_non_exhaustive()
     }
-}
-
-fn invalid(setting: &'static str, rule: impl Into<String>) -> Error {
-    Error::InvalidConfiguration { setting, rule: rule.into() }
 }
 
 #[cfg(test)]

@@ -52,13 +52,13 @@ impl Client {
 
 /// Returns the headers with another one, unless the client sets that itself.
 fn add_header(headers: &HeaderMap, name: &str, value: &str) -> Result<HeaderMap, Error> {
-    let invalid = |rule: String| Error::InvalidConfiguration { setting: "Client::with_header", rule };
-    let name: HeaderName = name.parse().map_err(|_| invalid("the name is not valid for a header".into()))?;
+    let invalid = |rule: &str| Error::invalid_setting("Client::with_header", rule);
+    let name: HeaderName = name.parse().map_err(|_| invalid("the name is not valid for a header"))?;
     if RESERVED_HEADERS.contains(&name.as_str()) {
-        return Err(invalid(format!("the client sets {name} itself")));
+        return Err(invalid(&format!("the client sets {name} itself")));
     }
     let value = HeaderValue::from_str(value)
-        .map_err(|_| invalid(format!("the value of {name} is not valid for a header")))?;
+        .map_err(|_| invalid(&format!("the value of {name} is not valid for a header")))?;
     let mut headers = headers.clone();
     headers.insert(name, value);
     Ok(headers)

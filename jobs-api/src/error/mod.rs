@@ -271,6 +271,10 @@ impl Error {
         self
     }
 
+    pub(crate) fn invalid_setting(setting: &'static str, rule: impl Into<String>) -> Self {
+        Self::InvalidConfiguration { setting, rule: rule.into() }
+    }
+
     pub(crate) fn invalid_request(field: &'static str, rule: impl Into<String>) -> Self {
         Self::InvalidRequest { field, rule: rule.into(), target: None }
     }

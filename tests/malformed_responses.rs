@@ -12,7 +12,7 @@ use crate::support::{client, quick_hub};
 
 fn builder(endpoint: String) -> ClientBuilder {
     let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    Client::builder("h.net").endpoint(endpoint).credential(credential).retry(RetryPolicy::none())
+    Client::builder("h.net", credential).endpoint(endpoint).retry(RetryPolicy::none())
 }
 
 /// Returns a client of a server that writes the bytes of `response` to every request.

@@ -10,7 +10,9 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::support::clock::FrozenClock;
-use crate::support::{builder, client, fast_retries, fast_retry_client, quick_hub, reboot, received_methods};
+use crate::support::{
+    builder, builder_with, client, fast_retries, fast_retry_client, quick_hub, reboot, received_methods,
+};
 
 #[tokio::test]
 async fn transient_statuses_are_retried() {
@@ -269,7 +271,7 @@ async fn rejected_ready_made_token_is_not_retried() {
     let hub = quick_hub().await;
     let token = "SharedAccessSignature sr=emulator.localhost&sig=wrong&se=4102444800&skn=service";
     let credential = Credential::shared_access_signature(token).unwrap();
-    let client = builder(&hub).credential(credential).retry(fast_retries()).build().unwrap();
+    let client = builder_with(&hub, credential).retry(fast_retries()).build().unwrap();
     assert!(client.get_scheduled_job("job").await.unwrap_err().is_unauthorized());
     assert_eq!(hub.requests().len(), 1);
 }
@@ -300,7 +302,7 @@ async fn clock_skew_is_reported_when_the_corrected_token_is_rejected() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::hours(-2));
     let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    let client = builder(&hub).credential(credential).retry(fast_retries()).build().unwrap();
+    let client = builder_with(&hub, credential).retry(fast_retries()).build().unwrap();
     let error = client.get_scheduled_job("job").await.unwrap_err();
     assert!(error.is_unauthorized());
     assert_eq!(error.service().unwrap().clock_skew().unwrap().num_hours(), -2);

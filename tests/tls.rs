@@ -183,7 +183,7 @@ async fn default_http_client_speaks_tls_1_2() {
         }
     });
     let credential = jobs_api::Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    let client = jobs_api::Client::builder("localhost").credential(credential).endpoint(endpoint);
+    let client = jobs_api::Client::builder("localhost", credential).endpoint(endpoint);
     let error = client.build().unwrap().get_scheduled_job("job").await.unwrap_err();
     let Error::Transport(transport) = &error else { panic!("{error}") };
     assert!(transport.certificate().is_some(), "{error:?}");

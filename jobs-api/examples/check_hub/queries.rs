@@ -11,7 +11,7 @@ pub(crate) async fn check_queries(jobs: &Jobs, findings: &mut Findings) -> Resul
     let query = &QuerySpecification::default().with_query(text);
     let query = |api: Operations| async move { api.query_device_jobs(None, None, query).await };
     let rows = jobs.client.call(query).await?;
-    findings.check("rows-query", rows.is_empty(), format!("{} rows", rows.len()));
+    findings.check("rows-query", rows.readable.is_empty(), format!("{} rows", rows.readable.len()));
 
     let count = jobs.query_devices("COUNT() AS numberOfDevices").await?;
     let counts: Vec<_> = count.readable.iter().map(|row| row.number_of_devices).collect();

@@ -28,9 +28,8 @@ use super::sas::{SharedAccessKey, SharedAccessSignature};
 /// # fn example(base64_key: &str) -> Result<(), jobs_api::Error> {
 /// use jobs_api::{Client, Credential};
 ///
-/// let client = Client::builder("contoso.azure-devices.net")
-///     .credential(Credential::shared_access_key("iothubowner", base64_key)?)
-///     .build()?;
+/// let credential = Credential::shared_access_key("iothubowner", base64_key)?;
+/// let client = Client::builder("contoso.azure-devices.net", credential).build()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -92,9 +91,8 @@ impl Credential {
     /// use azure_identity::ManagedIdentityCredential;
     /// use jobs_api::{Client, Credential};
     ///
-    /// let client = Client::builder("contoso.azure-devices.net")
-    ///     .credential(Credential::token(ManagedIdentityCredential::new(None)?))
-    ///     .build()?;
+    /// let credential = Credential::token(ManagedIdentityCredential::new(None)?);
+    /// let client = Client::builder("contoso.azure-devices.net", credential).build()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -170,9 +168,8 @@ impl fmt::Debug for Credential {
 ///
 /// let primary = Credential::shared_access_key("iothubowner", primary)?;
 /// let handle = RotatingCredential::new(primary);
-/// let client = Client::builder("contoso.azure-devices.net")
-///     .credential(Credential::rotating(&handle))
-///     .build()?;
+/// let credential = Credential::rotating(&handle);
+/// let client = Client::builder("contoso.azure-devices.net", credential).build()?;
 /// // Later, when the other key is to be used:
 /// handle.replace(Credential::shared_access_key("iothubowner", secondary)?);
 /// # Ok(())

@@ -23,15 +23,14 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The default size of a response body: a page of 100 jobs with the largest payloads is smaller.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Builds a [`Client`] from a host name, a credential and settings that have defaults. Only the credential must be
-/// set.
+/// Builds a [`Client`] from a host name, a credential and settings that have defaults.
 ///
 /// ```
 /// # fn example(base64_key: &str) -> Result<(), jobs_api::Error> {
 /// use jobs_api::{Client, Credential, RetryPolicy};
 ///
-/// let client = Client::builder("contoso.azure-devices.net")
-///     .credential(Credential::shared_access_key("service", base64_key)?)
+/// let credential = Credential::shared_access_key("service", base64_key)?;
+/// let client = Client::builder("contoso.azure-devices.net", credential)
 ///     .retry(RetryPolicy::default().with_attempts(4))
 ///     .build()?;
 /// # Ok(())
@@ -43,7 +42,7 @@ pub struct ClientBuilder {
     host_name: String,
     endpoint: Option<String>,
     audience: Option<String>,
-    credential: Option<Credential>,
+    credential: Credential,
     http: HttpClient,
     retry: RetryPolicy,
     tier: Option<Tier>,
@@ -56,30 +55,6 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    pub(crate) fn new(host_name: String) -> Self {
-        Self {
-            host_name,
-            endpoint: None,
-            audience: None,
-            credential: None,
-            http: HttpClient::Default(None),
-            retry: RetryPolicy::default(),
-            tier: None,
-            units: 1,
-            operations_per_minute: None,
-            is_paced: true,
-            attempt_timeout: ATTEMPT_TIMEOUT,
-            body_limit: BODY_LIMIT,
-            on_request: None,
-        }
-    }
-
-    /// Sets the credential that signs the calls.
-    pub fn credential(mut self, credential: Credential) -> Self {
-        self.credential = Some(credential);
-        self
-    }
-
     /// Sends the requests to this URL, of an emulator or a private gateway, instead of `https://` and the
     /// host name. Shared access tokens are still signed for the host name, or for the
     /// [`audience`](Self::audience).
@@ -233,9 +208,6 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let endpoint = self.check_endpoint()?;
         let limits = self.limits()?;
-        let credential = self
-            .credential
-            .ok_or_else(|| Error::invalid_setting("ClientBuilder::credential", "it must be set"))?;
         let host_name = without_port(&self.host_name).to_owned();
         let audience = self.audience.unwrap_or_else(|| host_name.clone());
         if !is_resource(&audience) {
@@ -247,7 +219,7 @@ impl ClientBuilder {
             return Err(Error::invalid_setting("ClientBuilder::attempt_timeout", rule));
         }
         Ok(Client::new(Pipeline {
-            authorizer: Arc::new(Authorizer::new(credential, audience)?),
+            authorizer: Arc::new(Authorizer::new(self.credential, audience)?),
             http: self.http.build(&endpoint)?,
             host_name,
             endpoint,
@@ -282,9 +254,23 @@ impl ClientBuilder {
 impl Client {
     /// Starts building a client for the hub of this host name, such as `contoso.azure-devices.net`. Any
     /// cloud's host name is used verbatim. A port, as in `localhost:8443`, is for requests only: tokens are
-    /// signed for the host.
-    pub fn builder(host_name: impl Into<String>) -> ClientBuilder {
-        ClientBuilder::new(host_name.into())
+    /// signed for the host. The credential signs the calls.
+    pub fn builder(host_name: impl Into<String>, credential: Credential) -> ClientBuilder {
+        ClientBuilder {
+            host_name: host_name.into(),
+            endpoint: None,
+            audience: None,
+            credential,
+            http: HttpClient::Default(None),
+            retry: RetryPolicy::default(),
+            tier: None,
+            units: 1,
+            operations_per_minute: None,
+            is_paced: true,
+            attempt_timeout: ATTEMPT_TIMEOUT,
+            body_limit: BODY_LIMIT,
+            on_request: None,
+        }
     }
 }
 

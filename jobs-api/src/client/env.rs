@@ -86,7 +86,7 @@ fn with_entra(host_name: &str, variable: Read<'_>) -> Result<ClientBuilder, Erro
     if !is_host_name(host_name) {
         return Err(invalid(format!("{HOST_NAME} {HOST_NAME_RULE}")));
     }
-    Ok(Client::builder(host_name).credential(entra::credential(variable)?))
+    Ok(Client::builder(host_name, entra::credential(variable)?))
 }
 
 fn invalid(rule: String) -> Error {

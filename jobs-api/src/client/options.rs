@@ -26,12 +26,14 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         Self::new(Pipeline { retry: policy, ..(*self.0).clone() })
     }
 
     /// Returns a client that shares everything with this one except the duration of an attempt: see
     /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout). With zero no request is sent.
+    #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
         Self::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() })
     }

@@ -138,7 +138,7 @@ async fn unreadable_rows(hub: &Emulator, client: &Client) -> String {
         for error in rows.into_iter().filter_map(Result::err) {
             text += &render_error(&error);
             let Error::UnreadableRow(row) = error else { panic!("{error}") };
-            text += &format!("{row} {} {}", row.text(), row.reason());
+            text += &format!("{row} {} {}", row.text, row.reason);
         }
         hub.inject(Route::QueryJobs, When::Next(1), page());
         let call = client.call(|api| {
@@ -150,7 +150,7 @@ async fn unreadable_rows(hub: &Emulator, client: &Client) -> String {
         assert_eq!((page.readable.len(), page.unreadable.len()), (1, 2));
         text += &format!("{page:?} {page:#?}");
         for row in &page.unreadable {
-            text += &format!("{row} {row:?} {} {}", row.text(), row.reason());
+            text += &format!("{row} {row:?} {} {}", row.text, row.reason);
         }
     }
     assert!(text.matches("[redacted]").count() >= 16, "{text}");

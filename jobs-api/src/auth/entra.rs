@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use azure_core::credentials::TokenCredential;
+use futures_util::FutureExt as _;
 
 use super::error::{CredentialError, TokenError};
 use super::redaction::BEARER;
@@ -39,7 +40,7 @@ impl EntraCredential {
 
     /// Returns the token for a request sent now, other than the `rejected` one.
     pub(super) async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
-        let issue = || issue(self.credential.clone(), self.scope.clone());
+        let issue = || issue(self.credential.clone(), self.scope.clone()).boxed();
         self.cache.token(rejected, issue).await
     }
 

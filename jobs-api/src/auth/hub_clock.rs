@@ -43,17 +43,15 @@ impl HubClock {
     /// Any moment between the first byte of the answer and its end will do for `received`; the earlier,
     /// the narrower the bounds.
     ///
-    /// Returns false if the clocks are more than [`MAX_CLOCK_OFFSET`] apart. Such a `Date` changes
-    /// neither [`now`](Self::now) nor [`earliest_now`](Self::earliest_now).
-    pub(super) fn observe(&self, date: DateTime<Utc>, sent: DateTime<Utc>, received: DateTime<Utc>) -> bool {
+    /// If the clocks are more than [`MAX_CLOCK_OFFSET`] apart, the `Date` changes neither [`now`](Self::now)
+    /// nor [`earliest_now`](Self::earliest_now).
+    pub(super) fn observe(&self, date: DateTime<Utc>, sent: DateTime<Utc>, received: DateTime<Utc>) {
         let new = Offset::observe(date, sent, received);
-        let is_in_range = new.is_within(MAX_CLOCK_OFFSET);
         let mut observed = self.observed();
-        observed.is_out_of_range = !is_in_range;
-        if is_in_range {
+        observed.is_out_of_range = !new.is_within(MAX_CLOCK_OFFSET);
+        if !observed.is_out_of_range {
             observed.offset = Some(observed.offset.map_or(new, |known| known.narrow(new)));
         }
-        is_in_range
     }
 
     /// Learns the hub's time from the header `Date` of an answer that came now, so long after its request was

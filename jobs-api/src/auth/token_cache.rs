@@ -4,12 +4,12 @@
 //! is shared by all calls on the same runtime: none of them has to stay for it to finish.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::runtime::{self, Handle};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -42,6 +42,9 @@ pub(super) struct IssuedToken {
     /// Counted from the moment the token arrived.
     pub(super) lifetime: Duration,
 }
+
+/// A request for a new token.
+pub(super) type Issuing = BoxFuture<'static, Result<IssuedToken, CredentialError>>;
 
 /// A cached token and its refreshes. Clones share them.
 #[derive(Clone, Default)]
@@ -82,15 +85,11 @@ impl TokenCache {
     ///
     /// Fails if there is no usable token and the refresh fails, or failed less than 30 seconds ago, or
     /// cannot begin because there is no Tokio runtime.
-    pub(super) async fn token<F, Fut>(
+    pub(super) async fn token(
         &self,
         rejected: Option<&AccessToken>,
-        issue: F,
-    ) -> Result<AccessToken, CredentialError>
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<IssuedToken, CredentialError>> + Send + 'static,
-    {
+        issue: impl Fn() -> Issuing,
+    ) -> Result<AccessToken, CredentialError> {
         loop {
             let mut refresh = {
                 let (now, mut state) = (Instant::now(), self.state());
@@ -132,16 +131,12 @@ impl TokenCache {
     }
 
     /// Joins the refresh in flight on the caller's runtime, or starts one.
-    fn join_or_start<F, Fut>(
+    fn join_or_start(
         &self,
         state: &mut State,
         now: Instant,
-        issue: &F,
-    ) -> Result<watch::Receiver<()>, CredentialError>
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<IssuedToken, CredentialError>> + Send + 'static,
-    {
+        issue: impl Fn() -> Issuing,
+    ) -> Result<watch::Receiver<()>, CredentialError> {
         let runtime = Handle::try_current().map_err(|_| CredentialError::NoRuntime)?;
         state.in_flight.retain(|_, closed| closed.has_changed().is_ok());
         if let Some(closed) = state.in_flight.get(&runtime.id()) {
@@ -151,9 +146,9 @@ impl TokenCache {
             return Err(error);
         }
         let (open, closed) = watch::channel(());
-        let (cache, issue) = (self.clone(), issue());
+        let (cache, issuing) = (self.clone(), issue());
         runtime.spawn(async move {
-            let outcome = refresh(issue).await;
+            let outcome = refresh(issuing).await;
             match &outcome {
                 Ok(issued) => {
                     debug!(target: TOKEN, lifetime_s = issued.lifetime.as_secs(), "token refreshed")
@@ -212,11 +207,9 @@ impl CachedToken {
 }
 
 /// Obtains a token that can be used.
-async fn refresh(
-    issue: impl Future<Output = Result<IssuedToken, CredentialError>>,
-) -> Result<IssuedToken, CredentialError> {
+async fn refresh(issuing: Issuing) -> Result<IssuedToken, CredentialError> {
     // A panic of the credential must back off like any other failure.
-    let outcome = match timeout(REFRESH_TIMEOUT, AssertUnwindSafe(issue).catch_unwind()).await {
+    let outcome = match timeout(REFRESH_TIMEOUT, AssertUnwindSafe(issuing).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome?,
         Ok(Err(_)) => return Err(CredentialError::NoToken(TokenError::new("the credential panicked"))),
         Err(_) => return Err(CredentialError::NoToken(TokenError::timeout(REFRESH_TIMEOUT))),

@@ -8,7 +8,6 @@ mod env;
 mod operations;
 pub(crate) mod tier;
 
-mod devices;
 mod options;
 
 mod endpoint;
@@ -65,7 +64,7 @@ impl fmt::Debug for Client {
         let Pipeline { endpoint, authorizer, retry, attempt_timeout, .. } = &*self.0;
         f.debug_struct("Client")
             .field("endpoint", &endpoint.as_str())
-            .field("authorizer", authorizer)
+            .field("credential", &authorizer.credential)
             .field("retry", retry)
             .field("attempt_timeout", attempt_timeout)
             .finish_non_exhaustive()

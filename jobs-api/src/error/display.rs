@@ -52,9 +52,9 @@ impl fmt::Display for Error {
             Self::UnreadableRow(row) => write!(
                 f,
                 "row {} of a page cannot be read: {}; it begins with {:?}",
-                row.index(),
-                one_line(row.reason()),
-                row.text().chars().take(SHOWN_ROW).collect::<String>(),
+                row.index,
+                one_line(&row.reason),
+                row.text.chars().take(SHOWN_ROW).collect::<String>(),
             ),
             Self::OversizedPage { requested, received } => {
                 write!(f, "the hub returned a page of {received} items instead of at most {requested}")

@@ -29,7 +29,7 @@ pub(crate) fn list(pipeline: Arc<Pipeline>, condition: String) -> BoxStream<'sta
 
 /// Returns the id in each row of a page, then the rows that are unreadable.
 fn ids(page: Page<DeviceRow>) -> impl Iterator<Item = Result<String, Error>> {
-    let taken: Vec<usize> = page.unreadable.iter().map(UnreadableRow::index).collect();
+    let taken: Vec<usize> = page.unreadable.iter().map(|row| row.index).collect();
     let mut indices = (0..).filter(move |index| !taken.contains(index));
     page.into_results().map(move |row| {
         let (row, index) = (row?, indices.next().unwrap_or_default());

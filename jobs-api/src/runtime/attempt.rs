@@ -131,11 +131,7 @@ impl Exchange {
 
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { request_id, number, .. } = self.settings();
-        f.debug_struct("Attempt")
-            .field("number", number)
-            .field("request_id", request_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Attempt").field("request_id", &self.settings().request_id).finish_non_exhaustive()
     }
 }
 

@@ -29,16 +29,11 @@ impl RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = format!("{:032x}", self.0);
-        write!(
-            f,
-            "{}-{}-{}-{}-{}",
-            &digits[..8],
-            &digits[8..12],
-            &digits[12..16],
-            &digits[16..20],
-            &digits[20..]
-        )
+        let mut text = format!("{:032x}", self.0);
+        for hyphen in [8, 13, 18, 23] {
+            text.insert(hyphen, '-');
+        }
+        f.write_str(&text)
     }
 }
 

@@ -60,17 +60,21 @@ pub struct Rows<T> {
 /// while let Some(row) = rows.next().await {
 ///     match row {
 ///         Ok(row) => println!("{}", row.id()),
-///         Err(Error::UnreadableRow(row)) => println!("skipped: {}", row.reason()),
+///         Err(Error::UnreadableRow(row)) => println!("skipped: {}", row.reason),
 ///         Err(error) => println!("the listing ends: {error}"),
 ///     }
 /// }
 /// # }
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct UnreadableRow {
-    index: usize,
-    text: String,
-    reason: String,
+    /// The position of the row in its response, from 0.
+    pub index: usize,
+    /// The row as the hub wrote it without tokens, at most its first 64 KiB.
+    pub text: String,
+    /// Why the row could not be read, at most its first 1,000 bytes.
+    pub reason: String,
 }
 
 /// Reads a response of rows. What an unreadable row repeats of the request's token is removed.
@@ -86,21 +90,6 @@ pub(crate) async fn read_rows<T: DeserializeOwned + fmt::Debug, E>(
 }
 
 impl UnreadableRow {
-    /// Returns the position of the row in its response, from 0.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Returns the row as the hub wrote it without tokens, at most its first 64 KiB.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns the reason why the row could not be read, at most its first 1,000 bytes.
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
     fn redact(&mut self, attempt: &Attempt) {
         for text in [&mut self.text, &mut self.reason] {
             if let Some(redacted) = attempt.redact(text) {
@@ -186,8 +175,8 @@ mod tests {
             let ids: Vec<&str> = rows.readable.iter().map(|row| row.id.as_str()).collect();
             assert_eq!(ids, ["a", "c"], "{payload}");
             let [unreadable] = &rows.unreadable[..] else { panic!("{payload}: {rows:?}") };
-            assert_eq!((unreadable.index(), unreadable.text()), (1, poisoned.as_str()));
-            assert!(!unreadable.reason().is_empty());
+            assert_eq!((unreadable.index, unreadable.text.as_str()), (1, poisoned.as_str()));
+            assert!(!unreadable.reason.is_empty());
         }
         let number = read(r#"[{"outcome":{"status":3000000000}}, 7, {}]"#).unwrap();
         assert_eq!((number.readable.len(), number.unreadable.len()), (1, 2));
@@ -215,7 +204,7 @@ mod tests {
     #[test]
     fn long_row_is_cut_at_a_character() {
         let rows = read(&format!("[\"{}\"]", "é".repeat(KEPT_TEXT))).unwrap();
-        assert_eq!(rows.unreadable[0].text().len(), KEPT_TEXT - 1);
-        assert_eq!(rows.unreadable[0].reason().len(), KEPT_REASON);
+        assert_eq!(rows.unreadable[0].text.len(), KEPT_TEXT - 1);
+        assert_eq!(rows.unreadable[0].reason.len(), KEPT_REASON);
     }
 }

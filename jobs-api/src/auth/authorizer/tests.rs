@@ -194,7 +194,7 @@ fn token_is_signed_for_the_audience() {
 #[test]
 fn signature_for_another_host_makes_no_authorizer() {
     let credential = Credential::shared_access_signature(SIGNATURE).unwrap();
-    let error = Authorizer::new(credential, "other.net".into()).unwrap_err();
+    let error = Authorizer::new(credential, "other.net".into()).err().unwrap();
     assert!(matches!(error, CredentialError::OtherHost { .. }));
 }
 
@@ -202,7 +202,7 @@ fn signature_for_another_host_makes_no_authorizer() {
 fn debug_hides_the_token() {
     let authorizer = authorizer(key());
     let signed = token(&authorizer);
-    let shown = format!("{authorizer:?} {signed:?}");
-    assert!(shown.contains("service") && shown.contains("h.net"), "{shown}");
+    let shown = format!("{:?} {signed:?}", authorizer.credential);
+    assert!(shown.contains("service"), "{shown}");
     assert!(!shown.contains("c2VjcmV0") && !shown.contains("sig="), "{shown}");
 }

@@ -13,7 +13,7 @@ use super::token::AccessToken;
 /// Provides the token for requests to one hub, and knows the hub's clock.
 pub(crate) struct Authorizer {
     pub(crate) credential: Credential,
-    /// The resource that tokens are signed for: a host name, optionally with a path.
+    /// The host name that tokens are signed for.
     audience: String,
     clock: HubClock,
 }

@@ -94,21 +94,11 @@ impl FromStr for ConnectionString {
         if !has_only(policy, "-_.@") {
             return Err(invalid(SHARED_ACCESS_KEY_NAME, "must have only ASCII letters, digits and `-_.@`"));
         }
-        let (key, credential) = match (parts.get(SHARED_ACCESS_KEY), parts.get(SHARED_ACCESS_SIGNATURE)) {
-            (Some(key), None) => (SHARED_ACCESS_KEY, Credential::shared_access_key(policy, key)),
-            (None, Some(token)) => (SHARED_ACCESS_SIGNATURE, Credential::shared_access_signature(token)),
-            (Some(_), Some(_)) => {
-                return Err(malformed(&format!(
-                    "has both `{SHARED_ACCESS_KEY}` and `{SHARED_ACCESS_SIGNATURE}`; remove one"
-                )));
-            }
-            (None, None) => return Err(missing(SHARED_ACCESS_KEY)),
-        };
         Ok(Self {
             host_name: host_name.to_owned(),
             gateway_host_name: gateway_host_name.map(str::to_owned),
             shared_access_key_name: policy.to_owned(),
-            credential: credential.map_err(|error| ConnectionStringError::Unusable { key, error })?,
+            credential: parts.credential(policy)?,
         })
     }
 }
@@ -147,6 +137,20 @@ impl<'a> Parts<'a> {
 
     fn required(&self, key: &str) -> Result<&'a str, ConnectionStringError> {
         self.get(key).ok_or_else(|| missing(key))
+    }
+
+    fn credential(&self, policy: &str) -> Result<Credential, ConnectionStringError> {
+        let (key, credential) = match (self.get(SHARED_ACCESS_KEY), self.get(SHARED_ACCESS_SIGNATURE)) {
+            (Some(key), None) => (SHARED_ACCESS_KEY, Credential::shared_access_key(policy, key)),
+            (None, Some(token)) => (SHARED_ACCESS_SIGNATURE, Credential::shared_access_signature(token)),
+            (Some(_), Some(_)) => {
+                let both =
+                    format!("has both `{SHARED_ACCESS_KEY}` and `{SHARED_ACCESS_SIGNATURE}`; remove one");
+                return Err(malformed(&both));
+            }
+            (None, None) => return Err(missing(SHARED_ACCESS_KEY)),
+        };
+        credential.map_err(|error| ConnectionStringError::Unusable { key, error })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Names of a hub: its host, and the resource that tokens are signed for.
+//! The host name of a hub.
 
 use reqwest::Url;
 
@@ -35,12 +35,6 @@ pub(crate) fn without_port(name: &str) -> &str {
     name.split_once(':').map_or(name, |(host, _)| host)
 }
 
-/// Returns true if `name` is a host name, optionally with a path.
-pub(crate) fn is_resource(name: &str) -> bool {
-    let (host, path) = name.split_once('/').unwrap_or((name, ""));
-    is_host_name(host) && has_only(path, "-_./")
-}
-
 /// Returns true if `text` consists of ASCII letters, digits and this punctuation.
 pub(crate) fn has_only(text: &str, punctuation: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c))
@@ -70,16 +64,6 @@ mod tests {
             ["0x7f.1", "127.1", "0", "2130706433", "0x7f000001", "h.0x", "h.1", "1.2.3.256", "0X7F.0.0.1"]
         {
             assert!(!is_host_name(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn resource_may_have_a_path() {
-        for name in ["h.net", "h.net/", "h.net/jobs/v2"] {
-            assert!(is_resource(name), "{name}");
-        }
-        for name in ["", "/jobs", "h.net/?a", "https://h.net"] {
-            assert!(!is_resource(name), "{name}");
         }
     }
 }

@@ -26,7 +26,7 @@ pub use self::error::{CredentialError, TokenError};
 pub(crate) use self::error::{causes, messages};
 #[cfg(feature = "entra")]
 pub(crate) use self::host::has_only;
-pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, is_resource, without_port};
+pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, without_port};
 pub(crate) use self::redaction::REDACTED;
 #[cfg(feature = "entra")]
 pub(crate) use self::redaction::redact_tokens;

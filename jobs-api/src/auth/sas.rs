@@ -167,24 +167,19 @@ impl SharedAccessSignature {
     ///
     /// # Errors
     ///
-    /// Fails if the token is for another host than that of `audience`, or has expired at `now`.
+    /// Fails if the token is for another host than `audience`, or has expired at `now`.
     pub(super) fn token(&self, audience: &str, now: DateTime<Utc>) -> Result<AccessToken, CredentialError> {
-        if !host(&self.resource).eq_ignore_ascii_case(host(audience)) {
-            return Err(CredentialError::OtherHost {
-                resource: self.resource.clone(),
-                host: host(audience).to_owned(),
-            });
+        // The signature may be restricted to a path of its host.
+        let host = self.resource.split('/').next().unwrap_or_default();
+        if !host.eq_ignore_ascii_case(audience) {
+            let (resource, host) = (self.resource.clone(), audience.to_owned());
+            return Err(CredentialError::OtherHost { resource, host });
         }
         if self.expires_at <= now {
             return Err(CredentialError::Expired(self.expires_at));
         }
         Ok(self.token.clone())
     }
-}
-
-/// Returns the host of a resource, which may have a path.
-fn host(resource: &str) -> &str {
-    resource.split('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

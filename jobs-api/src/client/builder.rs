@@ -11,7 +11,7 @@ use super::Client;
 use super::endpoint::parse_endpoint;
 use super::http::HttpClient;
 use super::tier::Tier;
-use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, is_resource, without_port};
+use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, without_port};
 use crate::error::Error;
 use crate::pace::{Limits, Pace};
 use crate::pipeline::Pipeline;
@@ -41,7 +41,6 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 pub struct ClientBuilder {
     host_name: String,
     endpoint: Option<String>,
-    audience: Option<String>,
     credential: Credential,
     http: HttpClient,
     retry: RetryPolicy,
@@ -55,24 +54,13 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Sends the requests to this URL, of an emulator or a private gateway, instead of `https://` and the
-    /// host name. Shared access tokens are still signed for the host name, or for the
-    /// [`audience`](Self::audience).
+    /// Sends the requests to this URL, of an emulator, a private gateway or another name of the hub, instead of
+    /// `https://` and the host name. Shared access tokens are still signed for the host name.
     ///
     /// May include a base path. Plain `http` is accepted for loopback addresses only: a network would see
     /// the token.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
-        self
-    }
-
-    /// Sets the resource for which shared access tokens are signed, by default the host name: another host,
-    /// or a host with a path to which the tokens are restricted, such as `contoso.azure-devices.net/jobs`.
-    ///
-    /// A hub accepts a token for the host name by which it is called, including its other names such as
-    /// `contoso.service.azure-devices.net`. Tokens of Microsoft Entra ID have a scope instead.
-    pub fn audience(mut self, resource: impl Into<String>) -> Self {
-        self.audience = Some(resource.into());
         self
     }
 
@@ -209,17 +197,12 @@ impl ClientBuilder {
         let endpoint = self.check_endpoint()?;
         let limits = self.limits()?;
         let host_name = without_port(&self.host_name).to_owned();
-        let audience = self.audience.unwrap_or_else(|| host_name.clone());
-        if !is_resource(&audience) {
-            let rule = "it must be a host name, perhaps with a path, without scheme";
-            return Err(Error::invalid_setting("ClientBuilder::audience", rule));
-        }
         if self.attempt_timeout.is_zero() {
             let rule = "it must be longer than zero";
             return Err(Error::invalid_setting("ClientBuilder::attempt_timeout", rule));
         }
         Ok(Client::new(Pipeline {
-            authorizer: Arc::new(Authorizer::new(self.credential, audience)?),
+            authorizer: Arc::new(Authorizer::new(self.credential, host_name.clone())?),
             http: self.http.build(&endpoint)?,
             host_name,
             endpoint,
@@ -259,7 +242,6 @@ impl Client {
         ClientBuilder {
             host_name: host_name.into(),
             endpoint: None,
-            audience: None,
             credential,
             http: HttpClient::Default(None),
             retry: RetryPolicy::default(),
@@ -278,14 +260,12 @@ impl Client {
 /// anything, such as a connection string by mistake.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { credential, retry, attempt_timeout, body_limit, .. } = self;
+        let Self { credential, retry, .. } = self;
         let endpoint = self.check_endpoint().ok();
         f.debug_struct("ClientBuilder")
             .field("endpoint", &endpoint.as_ref().map(Url::as_str))
             .field("credential", credential)
             .field("retry", retry)
-            .field("attempt_timeout", attempt_timeout)
-            .field("max_response_size", body_limit)
             .finish_non_exhaustive()
     }
 }

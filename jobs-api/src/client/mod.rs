@@ -61,12 +61,11 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Pipeline { endpoint, authorizer, retry, attempt_timeout, .. } = &*self.0;
+        let Pipeline { endpoint, authorizer, retry, .. } = &*self.0;
         f.debug_struct("Client")
             .field("endpoint", &endpoint.as_str())
             .field("credential", &authorizer.credential)
             .field("retry", retry)
-            .field("attempt_timeout", attempt_timeout)
             .finish_non_exhaustive()
     }
 }

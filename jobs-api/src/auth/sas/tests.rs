@@ -128,7 +128,7 @@ fn signature_that_expired_or_is_for_another_host_is_an_error() {
     let signature = SharedAccessSignature::parse(input, NOW).unwrap();
     assert_eq!(signature.token("hub.net", at(100)).err().unwrap(), CredentialError::Expired(at(100)));
     assert!(signature.token("hub.net", at(99)).is_ok());
-    assert!(signature.token("HUB.net/jobs", NOW).is_ok());
+    assert!(signature.token("HUB.net", NOW).is_ok());
     let other = signature.token("evil.hub.net", NOW).err().unwrap();
     assert!(matches!(other, CredentialError::OtherHost { .. }));
 }

@@ -70,7 +70,7 @@ async fn unreadable_body_error_names_line_column_and_member() {
     assert_eq!(unreadable.headers()["x-ms-request-id"], "7");
     assert_eq!(unreadable.path(), "deviceJobStatistics.failedCount");
     assert_eq!(unreadable.body(), body);
-    assert!(error.to_string().contains("line 2, column 38, at deviceJobStatistics.failedCount"), "{error}");
+    assert!(error.to_string().contains("line 2, column 40, at deviceJobStatistics.failedCount"), "{error}");
 }
 
 #[tokio::test]

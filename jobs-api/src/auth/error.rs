@@ -150,7 +150,8 @@ pub(crate) fn messages(error: &(dyn Error + 'static)) -> String {
     messages.join(": ")
 }
 
-#[cfg(all(test, feature = "entra"))]
+#[cfg(test)]
+#[cfg(feature = "entra")]
 mod tests {
     use azure_core::error::ErrorKind;
 

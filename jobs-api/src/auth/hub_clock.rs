@@ -21,9 +21,9 @@ const DATE_RESOLUTION: TimeDelta = TimeDelta::seconds(1);
 /// Two clocks drift apart by one part in this many at most, even while NTP slews one of them.
 const MIN_DRIFT_RATIO: i32 = 2000;
 
-/// The hub's clock, as far as it is known.
+/// The offset of the hub's clock from the local one, learned from answers.
 ///
-/// Before the first answer it agrees with the local clock. All methods are cheap: a short lock, no
+/// Before the first answer the two agree. All methods are cheap: a short lock, no
 /// system call but reading the local clock.
 pub(crate) struct HubClock {
     local: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
@@ -54,7 +54,7 @@ impl HubClock {
         }
     }
 
-    /// Learns the hub's time from the header `Date` of an answer that came now, so long after its request was
+    /// Learns the hub's time from the header `Date` of an answer that came now, `round_trip` after its request was
     /// sent. A header that is no date is ignored.
     pub(crate) fn observe_header(&self, header: &HeaderValue, round_trip: Duration) {
         let date = header.to_str().ok().and_then(|text| DateTime::parse_from_rfc2822(text).ok());
@@ -101,11 +101,12 @@ impl HubClock {
 impl Default for HubClock {
     fn default() -> Self {
         let (start, started) = (Utc::now(), Instant::now());
-        // A clock that is set back while the client runs does not take its time back.
-        Self {
-            local: Box::new(move || Utc::now().max(start + started.elapsed())),
-            observed: Mutex::default(),
-        }
+        let local = move || {
+            let (now, steady) = (Utc::now(), start + started.elapsed());
+            // A clock that is set back does not take the client's time back, unless it was more than a day ahead.
+            if steady - now < MAX_CLOCK_OFFSET { now.max(steady) } else { now }
+        };
+        Self { local: Box::new(local), observed: Mutex::default() }
     }
 }
 

@@ -40,7 +40,7 @@ impl AccessToken {
         &self.0.header
     }
 
-    /// Returns this token as the one that follows `previous` within an operation, whose redaction removes both.
+    /// Returns this token as the successor of `previous` within an operation: its redaction removes both.
     pub(crate) fn after(self, previous: Self) -> Self {
         if self.is_same(&previous) {
             return previous;

@@ -125,7 +125,7 @@ impl ClientBuilder {
     }
 
     /// Sets how many operations on jobs a minute the hub allows, or are left to this client: creates,
-    /// cancels, reads and lists. It replaces that of the [`tier`](Self::tier), whichever is set first; the other limits
+    /// cancels, reads and lists. It replaces the rate of the [`tier`](Self::tier), whichever is set first; the other limits
     /// stay as they are.
     pub fn operations_per_minute(mut self, rate: u32) -> Self {
         self.operations_per_minute = Some(rate);

@@ -53,7 +53,7 @@ impl Client {
         &self.0.host_name
     }
 
-    /// Returns the time by the hub's clock, learned from its answers: that of this machine before the first.
+    /// Returns the time by the hub's clock, learned from its answers; before the first, the time of this machine.
     pub fn hub_time(&self) -> DateTime<Utc> {
         self.0.hub_time()
     }

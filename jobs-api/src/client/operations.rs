@@ -29,7 +29,7 @@ impl Client {
     /// # Errors
     ///
     /// - [`Error::InvalidRequest`] if the id or the request breaks a rule of the service; nothing is sent.
-    /// - [`Error::is_already_exists`] if the id is taken.
+    /// - [`Error::is_already_exists`] if the id is in use.
     /// - [`Error::is_job_slot_busy`] if the hub has as many jobs as its tier allows, scheduled ones included.
     /// - [`Error::is_outcome_unknown`] if the job may exist although the call failed.
     ///
@@ -59,7 +59,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::JobConflict`] if a job of this id exists that is not the one requested, or that the hub shows in a
-    /// form that cannot be compared: [`Error::is_outcome_unknown`] tells the two apart. Else those of
+    /// form that cannot be compared: [`Error::is_outcome_unknown`] is true for the latter alone. Otherwise those of
     /// [`create_scheduled_job`](Self::create_scheduled_job).
     pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
         ensure_job(&self.0, id, request).await
@@ -172,7 +172,7 @@ impl Client {
     /// # Errors
     ///
     /// - [`Error::InvalidRequest`] if the condition is empty, not usable, or makes a query of more than 8,192
-    ///   characters, 53 of which are not its own; nothing is sent.
+    ///   characters, 53 more than the condition; nothing is sent.
     /// - [`Error::Service`] with 400 if the hub cannot parse the condition.
     /// - [`Error::UnreadableRow`] if the response has no count.
     ///

@@ -57,7 +57,7 @@ struct Members<A> {
     aliases: Aliases,
     /// The members with aliases that had a value.
     seen: Vec<&'static str>,
-    /// The value of the aliased member whose key was given last.
+    /// The value of the aliased member whose key was returned last.
     value: Option<Value>,
 }
 

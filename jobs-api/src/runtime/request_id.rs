@@ -14,7 +14,7 @@ use std::fmt;
 /// # }
 /// ```
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct RequestId(u128);
+pub struct RequestId([u8; 16]);
 
 impl RequestId {
     pub(crate) fn random() -> Self {
@@ -23,13 +23,13 @@ impl RequestId {
 
     /// Sets the version (4) and the variant of RFC 9562.
     pub(crate) const fn from_bits(bits: u128) -> Self {
-        Self(bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62)
+        Self((bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62).to_be_bytes())
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = format!("{:032x}", self.0);
+        let mut text = format!("{:032x}", u128::from_be_bytes(self.0));
         for hyphen in [8, 13, 18, 23] {
             text.insert(hyphen, '-');
         }

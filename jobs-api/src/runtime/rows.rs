@@ -109,7 +109,7 @@ impl UnreadableRow {
     }
 }
 
-/// Returns the beginning of a text, at most so many bytes.
+/// Returns the beginning of a text, at most this many bytes.
 fn truncate(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or_default()]

@@ -1,4 +1,4 @@
-//! The dates of the service, some of which are not dates.
+//! The dates of the service, which may mean "never" or be no dates.
 
 use std::fmt;
 

@@ -125,7 +125,7 @@ impl<'a> Parts<'a> {
                 return Err(invalid(key, "has no value"));
             }
             if values.insert(key, value).is_some() {
-                return Err(malformed(&format!("has the key `{key}` twice")));
+                return Err(malformed(format_args!("has the key `{key}` twice")));
             }
         }
         Ok(Self(values))
@@ -146,7 +146,7 @@ impl<'a> Parts<'a> {
             (Some(_), Some(_)) => {
                 let both =
                     format!("has both `{SHARED_ACCESS_KEY}` and `{SHARED_ACCESS_SIGNATURE}`; remove one");
-                return Err(malformed(&both));
+                return Err(malformed(both));
             }
             (None, None) => return Err(missing(SHARED_ACCESS_KEY)),
         };
@@ -166,7 +166,7 @@ fn find_key(key: &str, position: usize) -> Result<&'static str, ConnectionString
             let can_show = key.len() <= MAX_SHOWN_KEY && key.chars().all(|c| c.is_ascii_alphabetic());
             let shown = if can_show { format!(" `{key}`") } else { String::new() };
             let keys = KEYS.join(", ");
-            return Err(malformed(&format!(
+            return Err(malformed(format_args!(
                 "has an unknown key{shown} in part {position}; its keys are {keys}"
             )));
         }
@@ -207,12 +207,12 @@ impl fmt::Display for ConnectionStringError {
 
 impl std::error::Error for ConnectionStringError {}
 
-fn malformed(defect: &str) -> ConnectionStringError {
+fn malformed(defect: impl fmt::Display) -> ConnectionStringError {
     ConnectionStringError::Malformed(format!("the connection string {defect}"))
 }
 
 fn of_another(evidence: &str) -> ConnectionStringError {
-    malformed(&format!("{evidence}; use that of a shared access policy of the hub"))
+    malformed(format_args!("{evidence}; use that of a shared access policy of the hub"))
 }
 
 fn invalid(key: &str, defect: &str) -> ConnectionStringError {
@@ -220,7 +220,7 @@ fn invalid(key: &str, defect: &str) -> ConnectionStringError {
 }
 
 fn missing(key: &str) -> ConnectionStringError {
-    malformed(&format!(
+    malformed(format_args!(
         "lacks the key `{key}`; it has the form `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`"
     ))
 }

@@ -33,8 +33,8 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    pub(super) fn malformed(reason: &str) -> Self {
-        Self::Malformed(reason.to_owned())
+    pub(super) fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed(reason.into())
     }
 
     pub(super) fn not_a_header() -> Self {

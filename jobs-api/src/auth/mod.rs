@@ -1,8 +1,8 @@
 //! Authentication: credentials, the tokens they issue and the hub's clock that tokens are signed by.
 //!
-//! A [`Credential`] names the issuer of tokens. An [`Authorizer`] holds the current token for one hub
-//! and refreshes it. Nothing here knows about requests: the pipeline asks for a token, and reports a
-//! rejected one.
+//! A [`Credential`] holds an issuer, which keeps its last token and replaces it before it expires. An
+//! [`Authorizer`] provides the token for one hub, by the clock of that hub. Nothing here knows about
+//! requests: the pipeline asks for a token, and reports a rejected one.
 
 mod authorizer;
 mod connection_string;

@@ -50,12 +50,12 @@ impl SharedAccessKey {
             return Err(CredentialError::malformed("the name of the shared access policy is empty"));
         }
         // The decoder's own error shows a byte of the key.
-        let key = BASE64.decode(base64_key.trim()).map_err(|_| {
-            CredentialError::malformed(
+        let Ok(key) = BASE64.decode(base64_key.trim()) else {
+            return Err(CredentialError::malformed(
                 "the shared access key is not valid base64; copy the whole primary or secondary key of the \
                  policy, including any `=` at its end",
-            )
-        })?;
+            ));
+        };
         if key.is_empty() {
             return Err(CredentialError::malformed("the shared access key is empty"));
         }
@@ -127,26 +127,25 @@ impl SharedAccessSignature {
         if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
             return Err(CredentialError::not_a_header());
         }
-        let fields = text.strip_prefix(SCHEME).ok_or_else(|| {
-            CredentialError::malformed("the token does not begin with `SharedAccessSignature `")
-        })?;
+        let Some(fields) = text.strip_prefix(SCHEME) else {
+            return Err(CredentialError::malformed("the token does not begin with `SharedAccessSignature `"));
+        };
         let field = |name| {
             let mut values = fields.split('&').filter_map(|field| field.trim().split_once('='));
             match values.find(|(key, _)| *key == name) {
                 Some((_, value)) if !value.is_empty() => Ok(value),
-                _ => Err(CredentialError::Malformed(format!(
+                _ => Err(CredentialError::malformed(format!(
                     "the shared access signature lacks the field `{name}`"
                 ))),
             }
         };
         field("sig")?;
         let seconds = field("se")?.parse().ok();
-        let expires_at =
-            seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or_else(|| {
-                CredentialError::malformed(
-                    "the field `se` of the shared access signature is not a time in seconds since 1970",
-                )
-            })?;
+        let Some(expires_at) = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)) else {
+            return Err(CredentialError::malformed(
+                "the field `se` of the shared access signature is not a time in seconds since 1970",
+            ));
+        };
         let resource = percent_decode_str(field("sr")?).decode_utf8_lossy().to_lowercase();
         if expires_at <= now {
             return Err(CredentialError::Expired(expires_at));

@@ -1,4 +1,7 @@
-//! The client: one short method for each operation.
+//! The client: one short method for each operation, and the ways to build one.
+//!
+//! Nothing is decided here. A method hands its operation to `jobs` or to the pipeline; the builder checks the
+//! settings and puts them together.
 
 // The page of `Client` lists its methods in the order of these.
 mod connection_string;

@@ -128,7 +128,7 @@ impl Attempts<'_, '_> {
     async fn admit(&mut self, call: Option<&mut Call<'_>>) -> Result<(), Error> {
         let Some(call) = call else { return Ok(()) };
         let deadlines = self.state.deadlines(self.pipeline.attempt_timeout);
-        let admitted = self.trace.hold(call.admit(deadlines)).await;
+        let admitted = self.trace.hold(pin!(call.admit(deadlines))).await;
         self.state.goes_first = true;
         admitted.map_err(|late| {
             let reason = match late.reason {

@@ -1,6 +1,6 @@
 //! The progress of a batch, which its stream of states shows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use futures_util::stream::{self, Stream};
 use tokio::sync::watch;
@@ -9,6 +9,7 @@ use super::error::BatchError;
 use crate::error::Error;
 use crate::error::telemetry::FailureStatus;
 use crate::follow::report::JobReport;
+use crate::jobs::outcome::DeviceCounts;
 
 /// The progress of a batch: how much of what was taken from its requests so far is done.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -34,20 +35,42 @@ pub struct BatchProgress {
     pub devices_failed: u64,
     /// Devices whose results are missing.
     pub devices_without_result: u64,
+    /// Devices of the jobs in progress, as the hub counts them.
+    pub open_devices: u64,
+    /// Devices of the jobs in progress that the hub has reached or given up.
+    pub open_devices_done: u64,
 }
 
 /// The state of a batch, which its stream, its jobs and its observers share.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) progress: BatchProgress,
-    /// The ids of the jobs that may be in the hub and are not known to have ended.
-    pub(super) open_jobs: BTreeSet<String>,
+    /// The jobs that may be in the hub and are not known to have ended.
+    pub(super) open_jobs: BTreeMap<String, DeviceCounts>,
     /// The status of the span at its end: until then a log would show it in the lines of the other jobs.
     pub(super) first_failure: Option<FailureStatus>,
     pub(super) has_ended: bool,
 }
 
 impl State {
+    /// Records how far a job is that may be in the hub.
+    pub(super) fn open_job(&mut self, id: &str, counts: DeviceCounts) {
+        self.open_jobs.insert(id.to_owned(), counts);
+        self.count_open_devices();
+    }
+
+    /// Records that a job has ended, or was not created.
+    pub(super) fn close_job(&mut self, id: &str) {
+        self.open_jobs.remove(id);
+        self.count_open_devices();
+    }
+
+    fn count_open_devices(&mut self) {
+        let sum = |count: fn(&DeviceCounts) -> u32| self.open_jobs.values().map(count).map(u64::from).sum();
+        self.progress.open_devices = sum(|counts| counts.total);
+        self.progress.open_devices_done = sum(|counts| counts.succeeded.saturating_add(counts.failed));
+    }
+
     pub(super) fn add_job(&mut self, result: Result<&JobReport, &Error>) {
         let progress = &mut self.progress;
         progress.jobs_ended += 1;

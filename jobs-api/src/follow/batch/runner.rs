@@ -14,6 +14,8 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::follow::report::JobReport;
 use crate::follow::settings::Settings;
+use crate::generated::types::JobResponse;
+use crate::jobs::outcome::DeviceCounts;
 use crate::jobs::validate::check_start;
 use crate::limits::is_job_id;
 
@@ -90,19 +92,20 @@ impl Runner {
     /// Creates the job if that is its start, waits for its end, and reads its report.
     async fn follow(&self, job: &Job, start: Start) -> Result<JobReport, Error> {
         let state = &self.trace.state;
-        state.send_modify(|state| _ = state.open_jobs.insert(job.id.clone()));
+        state.send_modify(|state| state.open_job(&job.id, DeviceCounts::default()));
         if start == Start::Create {
             let created = self.client.ensure_scheduled_job(&job.id, &job.to_request()).await;
             if created.as_ref().is_err_and(|error| !error.is_outcome_unknown()) {
-                state.send_modify(|state| _ = state.open_jobs.remove(&job.id));
+                state.send_modify(|state| state.close_job(&job.id));
             }
             created?;
         }
-        let mut wait = self.client.wait_for_job(&job.id);
+        let show = |now: &JobResponse| state.send_modify(|state| state.open_job(&job.id, now.counts()));
+        let mut wait = self.client.wait_for_job(&job.id).on_progress(show);
         wait.settings = self.settings.clone();
         let report = wait.report_on(&job.listed).await?;
         if report.outcome().is_final() {
-            state.send_modify(|state| _ = state.open_jobs.remove(&job.id));
+            state.send_modify(|state| state.close_job(&job.id));
         }
         Ok(report)
     }

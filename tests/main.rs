@@ -40,6 +40,7 @@ mod retries;
 mod rotation;
 mod runtimes;
 mod schema;
+mod security;
 mod service_errors;
 #[cfg(unix)]
 mod simulation;

@@ -53,22 +53,12 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Records how far a job is that may be in the hub.
-    pub(super) fn open_job(&mut self, id: &str, counts: DeviceCounts) {
-        self.open_jobs.insert(id.to_owned(), counts);
-        self.count_open_devices();
-    }
-
-    /// Records that a job has ended, or was not created.
-    pub(super) fn close_job(&mut self, id: &str) {
-        self.open_jobs.remove(id);
-        self.count_open_devices();
-    }
-
-    fn count_open_devices(&mut self) {
+    /// Returns the progress, with the devices of the jobs in progress.
+    fn progress(&self) -> BatchProgress {
         let sum = |count: fn(&DeviceCounts) -> u32| self.open_jobs.values().map(count).map(u64::from).sum();
-        self.progress.open_devices = sum(|counts| counts.total);
-        self.progress.open_devices_done = sum(|counts| counts.succeeded.saturating_add(counts.failed));
+        let open_devices = sum(|counts| counts.total);
+        let open_devices_done = sum(|counts| counts.succeeded.saturating_add(counts.failed));
+        BatchProgress { open_devices, open_devices_done, ..self.progress }
     }
 
     pub(super) fn add_job(&mut self, result: Result<&JobReport, &Error>) {
@@ -97,8 +87,8 @@ pub(super) fn stream_progress(
 ) -> impl Stream<Item = BatchProgress> + Send + use<> {
     let start = (state.subscribe(), BatchProgress::default());
     stream::unfold(start, async |(mut receiver, previous)| {
-        let is_new = |state: &State| state.progress != previous || state.has_ended;
-        let progress = receiver.wait_for(is_new).await.ok()?.progress;
+        let is_new = |state: &State| state.progress() != previous || state.has_ended;
+        let progress = receiver.wait_for(is_new).await.ok()?.progress();
         (progress != previous).then_some((progress, (receiver, progress)))
     })
 }

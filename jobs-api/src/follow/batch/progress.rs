@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::watch;
 
 use super::error::BatchError;
@@ -82,13 +82,12 @@ impl State {
 }
 
 /// Returns each state that differs from the previous one, from now on up to the end of the batch.
-pub(super) fn stream_progress(
-    state: &watch::Sender<State>,
-) -> impl Stream<Item = BatchProgress> + Send + use<> {
+pub(super) fn stream_progress(state: &watch::Sender<State>) -> BoxStream<'static, BatchProgress> {
     let start = (state.subscribe(), BatchProgress::default());
-    stream::unfold(start, async |(mut receiver, previous)| {
+    let states = stream::unfold(start, async |(mut receiver, previous)| {
         let is_new = |state: &State| state.progress() != previous || state.has_ended;
         let progress = receiver.wait_for(is_new).await.ok()?.progress();
         (progress != previous).then_some((progress, (receiver, progress)))
-    })
+    });
+    states.boxed()
 }

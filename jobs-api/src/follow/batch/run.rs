@@ -143,7 +143,6 @@ impl<'a> RunJobs<'a> {
     ///
     /// ```
     /// # async fn example<'a>(client: jobs_api::Client, requests: Vec<(String, jobs_api::types::JobRequest)>) {
-    /// use std::pin::pin;
     /// use futures_util::{StreamExt, future, stream};
     ///
     /// let batch = client.run_jobs(stream::iter(requests));
@@ -155,7 +154,7 @@ impl<'a> RunJobs<'a> {
     /// let (results, ()) = future::join(batch.collect::<Vec<_>>(), show).await;
     /// # }
     /// ```
-    pub fn progress(&self) -> impl Stream<Item = BatchProgress> + Send + use<> {
+    pub fn progress(&self) -> impl Stream<Item = BatchProgress> + Send + Unpin + use<> {
         stream_progress(&self.runner.trace.state)
     }
 

@@ -35,10 +35,9 @@ impl Client {
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-    /// use std::pin::pin;
     /// use futures_util::TryStreamExt;
     ///
-    /// let mut failed = pin!(client.failed_devices("reboot-43"));
+    /// let mut failed = client.failed_devices("reboot-43");
     /// while let Some(failure) = failed.try_next().await? {
     ///     println!("{failure} ({:?})", failure.kind);
     /// }
@@ -53,7 +52,7 @@ impl Client {
     pub fn failed_devices(
         &self,
         job_id: &str,
-    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + use<> {
+    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + Unpin + use<> {
         list_failures(self.clone(), job_id.to_owned())
     }
 

@@ -142,18 +142,18 @@ impl<'a> RunJobs<'a> {
     ///
     /// ```
     /// # async fn example<'a>(client: jobs_api::Client, requests: Vec<(String, jobs_api::types::JobRequest)>) {
-    /// use std::pin::pin;
     /// use futures_util::{StreamExt, future, stream};
     ///
     /// let batch = client.run_jobs(stream::iter(requests));
     /// let show = batch.progress().for_each(|progress| {
-    ///     println!("{} of {} jobs, {} devices", progress.jobs_ended, progress.jobs, progress.devices);
+    ///     let devices = progress.devices + progress.open_devices_done;
+    ///     println!("{} of {} jobs, {devices} devices", progress.jobs_ended, progress.jobs);
     ///     future::ready(())
     /// });
     /// let (results, ()) = future::join(batch.collect::<Vec<_>>(), show).await;
     /// # }
     /// ```
-    pub fn progress(&self) -> impl Stream<Item = BatchProgress> + Send + use<> {
+    pub fn progress(&self) -> impl Stream<Item = BatchProgress> + Send + Unpin + use<> {
         stream_progress(&self.runner.trace.state)
     }
 
@@ -181,7 +181,7 @@ impl<'a> RunJobs<'a> {
     pub async fn stop(mut self) -> BTreeMap<String, Result<JobResponse, Error>> {
         (self.requests, self.results) = (None, stream::empty().boxed());
         let Runner { client, settings, trace, .. } = &self.runner;
-        let ids = trace.state.borrow().open_jobs.clone();
+        let ids: Vec<String> = trace.state.borrow().open_jobs.keys().cloned().collect();
         let cancels = ids.iter().map(|id| cancel(client, id, settings));
         let results = join_all(cancels).await;
         ids.into_iter().zip(results).collect()

@@ -128,13 +128,12 @@ impl JobReport {
     pub fn failed_devices(
         &self,
         client: &Client,
-    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + use<> {
+    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + Unpin + use<> {
         let ids: Vec<String> = self.job_ids().map(str::to_owned).collect();
         let client = client.clone();
         let failures = stream::iter(ids).flat_map(move |id| list_failures(client.clone(), id));
-        let without_row: Vec<_> =
-            self.devices_without_row.iter().map(|id| Ok(DeviceFailure::without_row(id))).collect();
-        failures.chain(stream::iter(without_row))
+        let without_row = self.devices_without_row.iter().map(|id| Ok(DeviceFailure::without_row(id)));
+        failures.chain(stream::iter(without_row.collect::<Vec<_>>()))
     }
 
     /// Adds the report of other jobs. A device that is in both reports counts twice.

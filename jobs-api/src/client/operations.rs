@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use futures_util::stream::BoxStream;
 use progenitor_client::{Error as GeneratedError, ResponseValue};
 
 use super::Client;

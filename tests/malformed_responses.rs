@@ -74,7 +74,7 @@ async fn unreadable_body_error_names_the_member() {
     let text = error.to_string();
     assert!(text.contains("cannot be read at deviceJobStatistics.failedCount: it begins with"), "{text}");
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(cause, "invalid type: sequence, expected a whole number at line 2 column 40");
+    assert_eq!(cause, "invalid type: sequence, expected a JSON number at line 2 column 40");
 }
 
 #[tokio::test]

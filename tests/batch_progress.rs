@@ -1,6 +1,5 @@
 //! The progress of batches, as streams and as events, and batches that are stopped.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -53,10 +52,30 @@ async fn progress_of_a_resumed_batch_counts_the_jobs_that_exist() {
 }
 
 #[tokio::test]
+async fn progress_has_the_devices_of_a_job_that_runs() {
+    let hub = hub_with_slots(1, Duration::from_secs(3000)).await;
+    let client = client(&hub);
+    let batch = batch(&client, requests(1));
+    let mut progress = batch.progress();
+    let mut last = BatchProgress::default();
+    let show = async {
+        while let Some(state) = progress.next().await {
+            if (state.open_devices, last.open_devices) == (2, 0) {
+                assert_eq!((state.jobs_ended, state.devices), (0, 0));
+                hub.advance_clock(Duration::from_secs(4000)).await;
+            }
+            last = state;
+        }
+    };
+    future::join(results(batch), show).await;
+    assert_eq!((last.open_devices, last.open_devices_done, last.devices), (0, 0, 2));
+}
+
+#[tokio::test]
 async fn progress_ends_with_a_batch_that_is_dropped() {
     let hub = hub_with_slots(1, Duration::ZERO).await;
     let batch = batch(&client(&hub), requests(1));
-    let mut progress = pin!(batch.progress());
+    let mut progress = batch.progress();
     assert!(progress.next().now_or_never().is_none(), "nothing has happened");
     drop(batch);
     assert_eq!(progress.next().await, None);

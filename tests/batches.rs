@@ -169,6 +169,7 @@ async fn wait_timeout_leaves_a_job_to_the_hub() {
         (report.outcome(), report.jobs[0].status.as_ref()),
         (JobOutcome::Pending, Some(&"notListed".into()))
     );
+    assert_eq!(report.job_ids().collect::<Vec<_>>(), ["job-0"], "the hub leaves the id out");
 }
 
 #[tokio::test]

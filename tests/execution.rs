@@ -9,7 +9,7 @@ use jobs_api::types::{
 };
 use jobs_api::{Client, JobOutcome, Timestamp};
 use jobs_emulator::{Device, Emulator, HubBehavior, MethodAnswer, Pace, PayloadEcho};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     AT_ONCE, client, later_jobs_hold_no_slot, quick_hub, reboot, set_interval, slow_hub, wait_for,
@@ -20,12 +20,7 @@ use crate::support::{
 async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
     let query = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{id}'");
     let query = &QuerySpecification::default().with_query(query);
-    client
-        .call(|api| async move { api.query_device_jobs(query).await })
-        .await
-        .unwrap()
-        .into_inner()
-        .into_vec()
+    client.call(|api| async move { api.query_device_jobs(query).await }).await.unwrap().into_inner().readable
 }
 
 #[tokio::test]
@@ -36,7 +31,7 @@ async fn twin_update_merges_into_the_selected_twins() {
         .start()
         .await;
     let client = client(&hub);
-    let patch = Twin::patch().with_desired(json!({ "interval": 30 })).with_tags(json!({ "old": null }));
+    let patch = Twin::patch().with_desired([("interval", 30)]).with_tags([("old", Value::Null)]);
     client
         .create_scheduled_job("job", &JobRequest::twin_update(patch, "tags.building = '43'"))
         .await

@@ -55,6 +55,18 @@ async fn job_is_read_when_every_response_is_lost() {
 }
 
 #[tokio::test]
+async fn job_of_a_lost_create_response_holds_a_slot_until_it_ends() {
+    let hub = slow_hub(|pace| &mut pace.queued).await;
+    let client = builder(&hub).retry(fast_retries().with_attempts(2)).build().unwrap();
+    let running = || client.pacing().unwrap().slots.running;
+    hub.inject(Route::Create, When::Next(2), Fault::ResetAfter);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert_eq!(running(), 1);
+    client.cancel_scheduled_job("job").await.unwrap();
+    assert_eq!(running(), 0);
+}
+
+#[tokio::test]
 async fn identical_older_job_stays_a_conflict() {
     let hub = quick_hub().await;
     hub.set_clock_offset(TimeDelta::minutes(-20));
@@ -216,7 +228,7 @@ async fn readings_without_a_deadline_end_after_two_minutes() {
         let (clock, hub) = (FrozenClock::new(), quick_hub().await);
         hub.inject(Route::Create, When::Every(1), Fault::status(503));
         hub.inject(Route::Get, When::Every(1), answer);
-        let policy = fast_retries().with_deadline(Duration::MAX);
+        let policy = fast_retries().with_deadline(None);
         let client = builder(&hub).retry(policy).build().unwrap();
         let (result, elapsed) = run_fast(&clock, create(client)).await;
         assert!(result.unwrap_err().is_outcome_unknown());

@@ -43,7 +43,7 @@ async fn unknown_job_is_not_found() {
         client.job_report("none").await.unwrap_err(),
         client.wait_for_job("none").not_found_after(Duration::ZERO).await.unwrap_err(),
     ] {
-        let Error::JobNotFound { job_id, request_id } = &error else { panic!("{error}") };
+        let Error::JobNotFound { job_id, request_id, .. } = &error else { panic!("{error}") };
         assert!(error.is_not_found() && !error.is_retryable(), "{error}");
         assert_eq!(
             error.to_string(),

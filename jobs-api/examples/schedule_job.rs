@@ -71,7 +71,7 @@ async fn run(Arguments { hub, yes, condition, job_id, flaky }: Arguments) -> Res
     }
 
     consent::obtain(&hub, "set `interval` to 30, then call `reboot`,", &condition, yes).await?;
-    let interval = Twin::patch().with_desired(json!({ "interval": 30 }));
+    let interval = Twin::patch().with_desired([("interval", 30)]);
     let update = JobRequest::twin_update(interval, &condition);
     schedule_and_follow(&hub.client, &format!("{job_id}-twin"), update).await?;
 

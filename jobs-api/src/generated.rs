@@ -230,6 +230,7 @@ pub mod types {
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[serde(deny_unknown_fields)]
+    #[serde(remote = "Self")]
     pub struct JobRequest {
         /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
         #[serde(
@@ -273,6 +274,19 @@ pub mod types {
         )]
         #[serde(default, deserialize_with = "read_update_twin")]
         pub update_twin: ::std::option::Option<Twin>,
+    }
+    impl JobRequest {
+        /// Sets `startTime`.
+        ///
+        /// The start, in UTC, at most 168 hours ahead. A time in the past, or none, starts the job at once.
+        #[must_use]
+        pub fn with_start_time(
+            mut self,
+            value: impl ::std::convert::Into<crate::runtime::Timestamp>,
+        ) -> Self {
+            self.start_time = ::std::option::Option::Some(value.into());
+            self
+        }
     }
     /// A job and its state. The response to a create call holds only `jobId`, `type` and `status`; that for an id that the hub does not know, or an import or export job, the status `unknown`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -1302,6 +1316,21 @@ pub mod types {
         }
     }
     impl ::serde::Serialize for DeviceJob {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> ::std::result::Result<S::Ok, S::Error> {
+            Self::serialize(self, serializer)
+        }
+    }
+    impl<'de> ::serde::Deserialize<'de> for JobRequest {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            Self::deserialize(deserializer).map_err(crate::runtime::escape)
+        }
+    }
+    impl ::serde::Serialize for JobRequest {
         fn serialize<S: ::serde::Serializer>(
             &self,
             serializer: S,

@@ -21,7 +21,11 @@ pub(crate) struct Rendered {
 pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defects> {
     let enums = enums::read(&spec.json)?;
     let mut client = amend(generator::generate(spec, &enums)?, spec, &enums)?;
-    let types = type_names(&mut client);
+    let types: Vec<String> = syntax::types_module(&mut client)
+        .into_iter()
+        .flatten()
+        .filter_map(|item| syntax::type_name(item))
+        .collect();
     // A type that is not in the spec is one of the generator's own, such as an enum that refuses new values.
     if let Some(name) = types.iter().find(|name| !spec.places.has(name)) {
         let reason = format!("gives a type {name:?} of its own; move its schema to {SCHEMAS}");
@@ -32,10 +36,6 @@ pub(crate) fn render(spec: &Spec) -> Result<Rendered, Defects> {
     let operations = document::operations(&spec.json).count();
     let source = banner(spec) + &prettyplease::unparse(&client);
     Ok(Rendered { source, surface, places: spec.places.clone(), operations, types: types.len() })
-}
-
-fn type_names(client: &mut syn::File) -> Vec<String> {
-    syntax::types_module(client).into_iter().flatten().filter_map(|item| syntax::type_name(item)).collect()
 }
 
 fn banner(spec: &Spec) -> String {

@@ -4,9 +4,7 @@
 
 use std::future::IntoFuture;
 
-use bytes::Bytes;
 use progenitor_client::Error;
-use serde::de::Error as _;
 
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::runtime::{Failure, Reply};
@@ -16,10 +14,10 @@ type Answer = Result<Reply<JobResponse>, Failure>;
 /// Returns the answer to a reading of the job `id`, unless it is about another job.
 pub(super) async fn check_reading(id: &str, answer: impl IntoFuture<Output = Answer>) -> Answer {
     let answer = answer.await?;
-    match &answer.0.job_id {
+    match &answer.value().job_id {
         // Older hubs accept upper case: whether they keep it is not known.
         Some(other) if !other.eq_ignore_ascii_case(id) => {
-            Err(unreadable(format!("it is about the job {other:?}")))
+            Err(unusable(format!("it is about the job {other:?}")))
         }
         _ => Ok(answer),
     }
@@ -29,16 +27,15 @@ pub(super) async fn check_reading(id: &str, answer: impl IntoFuture<Output = Ans
 /// state.
 pub(super) async fn check_change(id: &str, answer: impl IntoFuture<Output = Answer>) -> Answer {
     let answer = check_reading(id, answer).await?;
-    match (&answer.0.job_id, &answer.0.status) {
+    match (&answer.value().job_id, &answer.value().status) {
         (_, Some(JobStatus::Unknown)) => {
-            Err(unreadable("it does not show the job: its status is `unknown`".into()))
+            Err(unusable("it does not show the job: its status is `unknown`".into()))
         }
-        (None, None) => Err(unreadable("it names neither the job nor its status".into())),
+        (None, None) => Err(unusable("it names neither the job nor its status".into())),
         _ => Ok(answer),
     }
 }
 
-fn unreadable(defect: String) -> Failure {
-    let error = Error::InvalidResponsePayload(Bytes::new(), serde_json::Error::custom(defect));
-    Failure(Box::new(error))
+fn unusable(reason: String) -> Failure {
+    Failure(Box::new(Error::Custom(reason)))
 }

@@ -1,14 +1,16 @@
 //! Members that the service names differently by operation.
 //!
 //! The extension `x-other-names` of a property lists its other names. The generated type then reads the
-//! member by any of them, and writes the property's own name.
+//! member by any of them, and writes the property's own name. What the error of reading a request quotes is escaped.
 
 use std::collections::BTreeSet;
 
+use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 use syn::{Item, parse_quote};
 
+use super::readers::REQUEST;
 use crate::document::{Defect, OTHER_NAMES, SCHEMAS, descendant, schemas};
 use crate::names::type_name;
 
@@ -25,8 +27,14 @@ pub(super) fn add(json: &Value, types: &mut Vec<Item>) -> Result<(), Defect> {
             let names = read(names, &mut used).map_err(|reason| Defect::new(place, reason))?;
             members.push((property_name, names));
         }
-        if !members.is_empty() {
-            read_through_names(types, &type_name(component), &members);
+        let owner = type_name(component);
+        if owner == REQUEST {
+            let read = quote!(Self::deserialize(deserializer).map_err(crate::runtime::escape));
+            read_otherwise(types, REQUEST, &read);
+        } else if !members.is_empty() {
+            let members = members.iter().map(|(own, others)| quote!((#own, &[#(#others),*])));
+            let reader = quote!(crate::runtime::aliases::AliasReader::new(deserializer, &[#(#members),*]));
+            read_otherwise(types, &owner, &quote!(Self::deserialize(#reader)));
         }
     }
     Ok(())
@@ -42,8 +50,8 @@ fn read<'a>(names: &'a Value, used: &mut BTreeSet<&'a str>) -> Result<Vec<&'a st
     read.collect()
 }
 
-/// Wraps the derived code of the struct, which `remote` turns into inherent functions.
-fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, Vec<&str>)]) {
+/// Reads a struct by this expression, which may call the derived code: `remote` turns that into inherent functions.
+fn read_otherwise(types: &mut Vec<Item>, type_name: &str, read: &TokenStream) {
     let item = types.iter_mut().find_map(|item| match item {
         Item::Struct(item) if item.ident == type_name => Some(item),
         _ => None,
@@ -51,11 +59,10 @@ fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, 
     let Some(item) = item else { return };
     item.attrs.push(parse_quote!(#[serde(remote = "Self")]));
     let ident = item.ident.clone();
-    let members = members.iter().map(|(own, others)| quote!((#own, &[#(#others),*])));
     types.push(parse_quote! {
         impl<'de> ::serde::Deserialize<'de> for #ident {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
-                Self::deserialize(crate::runtime::aliases::AliasReader::new(deserializer, &[#(#members),*]))
+                #read
             }
         }
     });
@@ -94,6 +101,17 @@ mod tests {
         let source = add_to(json!({ "x-other-names": ["startTimeUtc"] })).unwrap();
         assert!(source.starts_with("#[serde(remote = \"Self\")]\npub struct Job {"), "{source}");
         assert!(source.contains("&[(\"startTime\", &[\"startTimeUtc\"])]"), "{source}");
+    }
+
+    #[test]
+    fn errors_of_a_request_are_escaped() {
+        let spec = json!({ "components": { "schemas": { "JobRequest": { "properties": {} } } } });
+        let mut file: syn::File = parse_quote!(
+            pub struct JobRequest {}
+        );
+        add(&spec, &mut file.items).unwrap();
+        let source = prettyplease::unparse(&file);
+        assert!(source.contains(".map_err(crate::runtime::escape)"), "{source}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use syn::{Field, Fields, Item, ItemStruct, parse_quote};
 use crate::syntax::{has_serde_flag, optional, type_name, wire_name};
 
 /// The request that people write by hand: a member that it does not know is misspelt.
-const REQUEST: &str = "JobRequest";
+pub(super) const REQUEST: &str = "JobRequest";
 /// Texts that the service writes as numbers too: in a row of devices.jobs, the code of an error.
 const TEXTS_OR_NUMBERS: [(&str, &str); 1] = [("DeviceJobError", "code")];
 /// The function that is written beside the types if one of them has a list or a map.

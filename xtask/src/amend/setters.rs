@@ -22,7 +22,6 @@ pub(crate) const HAND_WRITTEN: &[(&str, &str, &str)] = &[
     ("JobRequest", "jobId", "JobRequest::device_method"),
     ("JobRequest", "maxExecutionTimeInSeconds", "JobRequest::with_max_execution_time"),
     ("JobRequest", "queryCondition", "JobRequest::device_method"),
-    ("JobRequest", "startTime", "JobRequest::with_start_time"),
     ("JobRequest", "type", "JobRequest::device_method"),
     ("JobRequest", "updateTwin", "JobRequest::twin_update"),
     ("Twin", "etag", "Twin::patch"),

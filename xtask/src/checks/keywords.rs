@@ -1,6 +1,6 @@
 //! Keywords: what OpenAPI 3.0 does not know, and what no typed client can express.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::document::{Defect, Located, OTHER_NAMES, child, locate_schemas, members};
 
@@ -42,12 +42,8 @@ pub(crate) fn find_unknown(json: &Value, typed: &Value, place: &str) -> Vec<Defe
 
 /// Returns true for a value that says as much as its absence.
 fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        _ => false,
-    }
+    let is_empty_list = value.as_array().is_some_and(Vec::is_empty);
+    value.is_null() || *value == false || is_empty_list || value.as_object().is_some_and(Map::is_empty)
 }
 
 fn check_schema(place: &str, pointer: &str, schema: &Value) -> Result<(), Defect> {

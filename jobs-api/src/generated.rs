@@ -66,8 +66,7 @@ pub mod types {
     /// The result of a job on one device: a row of the collection `devices.jobs`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[serde(remote = "Self")]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJob {
         /// The time of this row's creation, in UTC.
         #[serde(
@@ -228,9 +227,7 @@ pub mod types {
     /// A job to create: its type, the work of that type, the devices and the time.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[serde(remote = "Self")]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct JobRequest {
         /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
         #[serde(
@@ -291,8 +288,7 @@ pub mod types {
     /// A job and its state. The response to a create call holds only `jobId`, `type` and `status`; that for an id that the hub does not know, or an import or export job, the status `unknown`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[serde(remote = "Self")]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct JobResponse {
         /// The direct method of a job of the type `scheduleDeviceMethod`.
         #[serde(
@@ -1302,7 +1298,61 @@ pub mod types {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(
+            #[derive(::serde::Deserialize)]
+            #[serde(remote = "DeviceJob")]
+            struct Members {
+                #[serde(
+                    rename = "createdDateTimeUtc",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub created_date_time_utc: ::std::option::Option<
+                    crate::runtime::Timestamp,
+                >,
+                #[serde(
+                    rename = "deviceId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub device_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "endTimeUtc",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub end_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+                pub error: ::std::option::Option<DeviceJobError>,
+                #[serde(
+                    rename = "jobId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub job_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "jobType",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub job_type: ::std::option::Option<types::JobType>,
+                #[serde(
+                    rename = "lastUpdatedDateTimeUtc",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub last_updated_date_time_utc: ::std::option::Option<
+                    crate::runtime::Timestamp,
+                >,
+                #[serde(
+                    rename = "moduleId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub module_id: ::std::option::Option<::std::string::String>,
+                #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+                pub outcome: ::std::option::Option<DeviceJobOutcome>,
+                #[serde(
+                    rename = "startTimeUtc",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub start_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+                pub status: ::std::option::Option<types::DeviceJobStatus>,
+            }
+            Members::deserialize(
                 crate::runtime::aliases::AliasReader::new(
                     deserializer,
                     &[
@@ -1315,34 +1365,138 @@ pub mod types {
             )
         }
     }
-    impl ::serde::Serialize for DeviceJob {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> ::std::result::Result<S::Ok, S::Error> {
-            Self::serialize(self, serializer)
-        }
-    }
     impl<'de> ::serde::Deserialize<'de> for JobRequest {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(deserializer).map_err(crate::runtime::escape)
-        }
-    }
-    impl ::serde::Serialize for JobRequest {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> ::std::result::Result<S::Ok, S::Error> {
-            Self::serialize(self, serializer)
+            #[derive(::serde::Deserialize)]
+            #[serde(remote = "JobRequest")]
+            #[serde(deny_unknown_fields)]
+            struct Members {
+                #[serde(
+                    rename = "cloudToDeviceMethod",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                #[serde(default, deserialize_with = "read_cloud_to_device_method")]
+                pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
+                #[serde(
+                    rename = "jobId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub job_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "maxExecutionTimeInSeconds",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
+                pub max_execution_time_in_seconds: ::std::option::Option<i64>,
+                #[serde(
+                    rename = "queryCondition",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub query_condition: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "startTime",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(
+                    rename = "type",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub type_: ::std::option::Option<types::JobType>,
+                #[serde(
+                    rename = "updateTwin",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                #[serde(default, deserialize_with = "read_update_twin")]
+                pub update_twin: ::std::option::Option<Twin>,
+            }
+            Members::deserialize(deserializer).map_err(crate::runtime::escape)
         }
     }
     impl<'de> ::serde::Deserialize<'de> for JobResponse {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(
+            #[derive(::serde::Deserialize)]
+            #[serde(remote = "JobResponse")]
+            struct Members {
+                #[serde(
+                    rename = "cloudToDeviceMethod",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
+                #[serde(
+                    rename = "createdTime",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub created_time: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(
+                    rename = "deviceId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub device_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "deviceJobStatistics",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub device_job_statistics: ::std::option::Option<DeviceJobStatistics>,
+                #[serde(
+                    rename = "endTime",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub end_time: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(
+                    rename = "failureReason",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub failure_reason: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "jobId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub job_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "maxExecutionTimeInSeconds",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
+                pub max_execution_time_in_seconds: ::std::option::Option<i64>,
+                #[serde(
+                    rename = "parentJobId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub parent_job_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "queryCondition",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub query_condition: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "startTime",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+                pub status: ::std::option::Option<types::JobStatus>,
+                #[serde(
+                    rename = "statusMessage",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub status_message: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "type",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub type_: ::std::option::Option<types::JobType>,
+                #[serde(
+                    rename = "updateTwin",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub update_twin: ::std::option::Option<Twin>,
+            }
+            Members::deserialize(
                 crate::runtime::aliases::AliasReader::new(
                     deserializer,
                     &[
@@ -1353,14 +1507,6 @@ pub mod types {
                     ],
                 ),
             )
-        }
-    }
-    impl ::serde::Serialize for JobResponse {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> ::std::result::Result<S::Ok, S::Error> {
-            Self::serialize(self, serializer)
         }
     }
 }

@@ -42,12 +42,11 @@ enum Command {
 fn command_line() -> OptionParser<Command> {
     let check =
         long("check").help("Write nothing; print a diff and exit with 2 if the client is stale").switch();
-    let dry_run = long("dry-run").help("Write nothing; print what would change").switch();
     let against = long("against")
         .help("Compare with the client of this git revision instead of the one in the working tree")
         .argument::<String>("REV")
         .optional();
-    let regen = construct!(regen::Options { check, dry_run, against })
+    let regen = construct!(regen::Options { check, against })
         .map(Command::Regen)
         .to_options()
         .descr("Generates the typed client jobs-api/src/generated.rs from spec/openapi.json, and reports what changes for users.")

@@ -23,8 +23,6 @@ const REMEDY: &str = "`cargo xtask regen` brings it up to date";
 pub(crate) struct Options {
     /// Write nothing, and report a stale client.
     pub(crate) check: bool,
-    /// Write nothing, and report the changes.
-    pub(crate) dry_run: bool,
     /// The git revision whose client is compared; without one, the client in the working tree.
     pub(crate) against: Option<String>,
 }
@@ -44,7 +42,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
     })?;
     let report = consequences(root, &previous, &rendered)?;
     let run = Run { options, found, stale_pages: pages::stale(root)?, rendered, report, start };
-    if run.writes() {
+    if !options.check {
         write(root, CLIENT, &run.rendered.source)?;
         for StalePage { file, text, .. } in &run.stale_pages {
             write(root, file, text)?;
@@ -71,10 +69,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn writes(&self) -> bool {
-        !self.options.check && !self.options.dry_run
-    }
-
     fn is_client_stale(&self) -> bool {
         self.found != self.rendered.source
     }
@@ -82,19 +76,15 @@ impl Run<'_> {
     fn to_text(&self) -> String {
         let pages = self.stale_pages.iter().map(|StalePage { file, source, .. }| match self.options.check {
             true => format!("{file} does not show {source}: {REMEDY}\n"),
-            false => format!("{} the tables in {file}\n", self.verb()),
+            false => format!("wrote the tables in {file}\n"),
         });
         format!("{}{}\n{}", pages.collect::<String>(), self.client(), self.report)
-    }
-
-    fn verb(&self) -> &'static str {
-        if self.writes() { "wrote" } else { "would write" }
     }
 
     /// What became of the client.
     fn client(&self) -> String {
         let Rendered { source, operations, types, .. } = &self.rendered;
-        if !self.writes() && !self.is_client_stale() {
+        if self.options.check && !self.is_client_stale() {
             return format!("{CLIENT} is up to date with {SPEC}");
         }
         if self.options.check {
@@ -102,7 +92,7 @@ impl Run<'_> {
         }
         let (lines, milliseconds) = (source.lines().count(), self.start.elapsed().as_millis());
         let size = format!("{operations} operations, {types} types, {lines} lines in {milliseconds} ms");
-        format!("{} {CLIENT}: {size}", self.verb())
+        format!("wrote {CLIENT}: {size}")
     }
 }
 

@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
-use syn::{Item, parse_quote};
+use syn::punctuated::Punctuated;
+use syn::{Fields, Item, ItemStruct, Path, Token, parse_quote};
 
 use super::readers::REQUEST;
 use crate::document::{Defect, OTHER_NAMES, SCHEMAS, descendant, schemas};
 use crate::names::type_name;
+use crate::syntax::type_name as type_name_of;
 
 /// Makes each of the generated `types` read its members by the other names that the spec lists.
 pub(super) fn add(json: &Value, types: &mut Vec<Item>) -> Result<(), Defect> {
@@ -29,12 +31,12 @@ pub(super) fn add(json: &Value, types: &mut Vec<Item>) -> Result<(), Defect> {
         }
         let owner = type_name(component);
         if owner == REQUEST {
-            let read = quote!(Self::deserialize(deserializer).map_err(crate::runtime::escape));
-            read_otherwise(types, REQUEST, &read);
+            let read = quote!(Members::deserialize(deserializer).map_err(crate::runtime::escape));
+            read_by_copy(types, &owner, &quote!(#[serde(deny_unknown_fields)]), &read);
         } else if !members.is_empty() {
             let members = members.iter().map(|(own, others)| quote!((#own, &[#(#others),*])));
             let reader = quote!(crate::runtime::aliases::AliasReader::new(deserializer, &[#(#members),*]));
-            read_otherwise(types, &owner, &quote!(Self::deserialize(#reader)));
+            read_by_copy(types, &owner, &TokenStream::new(), &quote!(Members::deserialize(#reader)));
         }
     }
     Ok(())
@@ -50,29 +52,33 @@ fn read<'a>(names: &'a Value, used: &mut BTreeSet<&'a str>) -> Result<Vec<&'a st
     read.collect()
 }
 
-/// Reads a struct by this expression, which may call the derived code: `remote` turns that into inherent functions.
-fn read_otherwise(types: &mut Vec<Item>, type_name: &str, read: &TokenStream) {
-    let item = types.iter_mut().find_map(|item| match item {
-        Item::Struct(item) if item.ident == type_name => Some(item),
-        _ => None,
-    });
-    let Some(item) = item else { return };
-    item.attrs.push(parse_quote!(#[serde(remote = "Self")]));
-    let ident = item.ident.clone();
-    types.push(parse_quote! {
+/// Reads a struct by the expression `read`, in which `Members` is a copy with this attribute that exists for this alone.
+fn read_by_copy(types: &mut Vec<Item>, owner: &str, attribute: &TokenStream, read: &TokenStream) {
+    let mut structs = types.iter_mut().filter(|item| type_name_of(item).as_deref() == Some(owner));
+    let Some(Item::Struct(ItemStruct { ident, attrs, fields: Fields::Named(fields), .. })) = structs.next()
+    else {
+        return;
+    };
+    for attr in attrs.iter_mut().filter(|attr| attr.path().is_ident("derive")) {
+        let derives = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated);
+        let is_other = |path: &Path| path.segments.last().is_none_or(|last| last.ident != "Deserialize");
+        let others = derives.into_iter().flatten().filter(is_other);
+        *attr = parse_quote!(#[derive(#(#others),*)]);
+    }
+    let mut members = fields.clone();
+    members.named.iter_mut().for_each(|field| field.attrs.retain(|attr| !attr.path().is_ident("doc")));
+    let item = parse_quote! {
         impl<'de> ::serde::Deserialize<'de> for #ident {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+                #[derive(::serde::Deserialize)]
+                #[serde(remote = #owner)]
+                #attribute
+                struct Members #members
                 #read
             }
         }
-    });
-    types.push(parse_quote! {
-        impl ::serde::Serialize for #ident {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
-                Self::serialize(self, serializer)
-            }
-        }
-    });
+    };
+    types.push(item);
 }
 
 #[cfg(test)]
@@ -99,7 +105,7 @@ mod tests {
     #[test]
     fn member_is_read_by_its_other_names() {
         let source = add_to(json!({ "x-other-names": ["startTimeUtc"] })).unwrap();
-        assert!(source.starts_with("#[serde(remote = \"Self\")]\npub struct Job {"), "{source}");
+        assert!(source.contains("#[serde(remote = \"Job\")]\n        struct Members {"), "{source}");
         assert!(source.contains("&[(\"startTime\", &[\"startTimeUtc\"])]"), "{source}");
     }
 

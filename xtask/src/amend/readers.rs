@@ -12,17 +12,16 @@ const TEXTS_OR_NUMBERS: [(&str, &str); 1] = [("DeviceJobError", "code")];
 /// The function that is written beside the types if one of them has a list or a map.
 const NULL_AS_EMPTY: &str = "null_as_empty";
 
-/// Reads null as an empty list or map, `1.0` as 1, a number as text where the service writes either; and refuses members
-/// of the request that it does not know, with their paths, those of types that it shares with responses included.
+/// Reads null as an empty list or map, `1.0` as 1, a number as text where the service writes either; and refuses unknown
+/// members within those of the request, with their paths, of types that it shares with responses.
 pub(super) fn set(types: &mut Vec<Item>) {
     let structs: Vec<String> = types.iter().filter_map(type_name).collect();
     let (mut functions, mut has_collections) = (Vec::new(), false);
     for item in types.iter_mut() {
-        let Item::Struct(ItemStruct { ident: owner, attrs, fields: Fields::Named(fields), .. }) = item else {
+        let Item::Struct(ItemStruct { ident: owner, fields: Fields::Named(fields), .. }) = item else {
             continue;
         };
         let is_request = owner == REQUEST;
-        attrs.extend(is_request.then(|| parse_quote!(#[serde(deny_unknown_fields)])));
         for field in &mut fields.named {
             let is_object =
                 optional(&field.ty).is_some_and(|ty| structs.contains(&ty.to_token_stream().to_string()));
@@ -101,7 +100,6 @@ mod tests {
         };
         set(&mut file.items);
         let source = prettyplease::unparse(&file);
-        assert!(source.starts_with("#[serde(deny_unknown_fields)]\npub struct JobRequest {"), "{source}");
         assert_eq!(source.matches("deserialize_with = \"read_update_twin\"").count(), 1, "{source}");
         assert!(source.contains("crate::runtime::read_known(\"updateTwin\", deserializer)"), "{source}");
     }

@@ -199,10 +199,11 @@ fn add_type(item: &Item, found: &mut Found, readers: &mut Vec<(String, String)>)
         Item::Impl(block) => {
             for method in methods(block).filter(|method| method.sig.ident == "deserialize") {
                 let mut names = Vec::new();
-                collect_words(method.block.to_token_stream(), &mut names);
-                let reader =
-                    if names.is_empty() { String::new() } else { format!("read by {}", names.join(" ")) };
-                readers.push((type_text(&block.self_ty), reader));
+                collect_words(method.block.stmts.last().to_token_stream(), &mut names);
+                found.push((format!("{}: Deserialize", type_text(&block.self_ty)), PublicItem::default()));
+                if !names.is_empty() {
+                    readers.push((type_text(&block.self_ty), format!("read by {}", names.join(" "))));
+                }
             }
         }
         _ => {}

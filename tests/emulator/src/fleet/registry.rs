@@ -1,11 +1,11 @@
 //! The devices of a hub, in the order of their ids.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::blocks::Blocks;
 use super::device::Device;
+use super::merges::Merges;
 use super::twin::ModuleTwin;
 
 /// A device, or a module of one, by position: positions never change.
@@ -28,12 +28,11 @@ impl Target {
 /// The devices of a hub.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    devices: Vec<Device>,
+    devices: Blocks,
     /// Positions in `devices`, sorted by device id.
     order: Vec<u32>,
-    /// The devices of the start that changed since, as they were.
-    originals: HashMap<u32, Device>,
-    started_with: usize,
+    /// The devices of the start.
+    start: Blocks,
 }
 
 impl Registry {
@@ -42,11 +41,10 @@ impl Registry {
         devices.reverse();
         devices.sort_by(|a, b| a.id.cmp(&b.id));
         devices.dedup_by(|a, b| a.id == b.id);
-        devices.shrink_to_fit();
         devices.iter_mut().for_each(|device| device.created = now);
-        let started_with = devices.len();
-        let order = (0..started_with as u32).collect();
-        Self { devices, order, originals: HashMap::new(), started_with }
+        let devices = Blocks::new(devices);
+        let order = (0..devices.len() as u32).collect();
+        Self { start: devices.clone(), devices, order }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -62,8 +60,7 @@ impl Registry {
         device.created = now;
         match self.rank(&device.id) {
             Ok(rank) => {
-                let position = self.order[rank];
-                *self.device_mut(position) = device;
+                *self.devices.get_mut(self.order[rank]) = device;
             }
             Err(rank) => {
                 self.order.insert(rank, self.devices.len() as u32);
@@ -78,12 +75,13 @@ impl Registry {
         target: Target,
         patch: &Value,
         now: DateTime<Utc>,
+        merges: &mut Merges,
     ) -> Result<(), String> {
-        let device = self.device_mut(target.device);
+        let device = self.devices.get_mut(target.device);
         match target.module {
-            None => device.update_twin(patch, now),
+            None => device.content.update(patch, now, merges),
             Some(index) => match device.modules.get_mut(usize::from(index)) {
-                Some(module) => module.content.update(patch, now),
+                Some(module) => module.content.update(patch, now, merges),
                 None => Err("the module no longer exists".into()),
             },
         }
@@ -92,23 +90,13 @@ impl Registry {
     /// Returns a device to change, by id.
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Device> {
         let position = self.position(id)?;
-        Some(self.device_mut(position))
-    }
-
-    /// Returns a device to change, and keeps it as it was for [`reset`](Self::reset).
-    fn device_mut(&mut self, position: u32) -> &mut Device {
-        let device = &mut self.devices[position as usize];
-        if (position as usize) < self.started_with {
-            self.originals.entry(position).or_insert_with(|| device.clone());
-        }
-        device
+        Some(self.devices.get_mut(position))
     }
 
     /// Notes that a device did something at `now`, if it is connected.
     pub(crate) fn touch(&mut self, target: Target, now: DateTime<Utc>) {
-        let device = &mut self.devices[target.device as usize];
-        if device.is_reachable() {
-            device.touch(now);
+        if self.device_of(target).is_reachable() {
+            self.devices.get_mut(target.device).touch(now);
         }
     }
 
@@ -145,16 +133,12 @@ impl Registry {
 
     /// Restores the devices of the start.
     pub(crate) fn reset(&mut self) {
-        for (position, original) in self.originals.drain() {
-            self.devices[position as usize] = original;
-        }
-        self.devices.truncate(self.started_with);
-        self.order = (0..self.started_with as u32).collect();
-        self.devices.iter_mut().for_each(|device| device.active = None);
+        self.devices = self.start.clone();
+        self.order = (0..self.start.len() as u32).collect();
     }
 
     fn device(&self, position: u32) -> &Device {
-        &self.devices[position as usize]
+        self.devices.get(position)
     }
 
     fn position(&self, id: &str) -> Option<u32> {
@@ -194,7 +178,8 @@ mod tests {
         registry.insert(Device::new("c"), DateTime::UNIX_EPOCH);
         registry.insert(Device::new("a").offline(), DateTime::UNIX_EPOCH);
         let patch = json!({ "tags": { "x": 1 } });
-        registry.update_twin(Target::device(1), &patch, DateTime::UNIX_EPOCH).unwrap();
+        let mut merges = Merges::default();
+        registry.update_twin(Target::device(1), &patch, DateTime::UNIX_EPOCH, &mut merges).unwrap();
         registry.reset();
         assert_eq!(ids(&registry), ["a", "b"]);
         assert!(registry.get("a").unwrap().is_reachable());

@@ -17,3 +17,4 @@ mod reach;
 mod records;
 mod schedule;
 mod support;
+mod twins;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::merges::Merges;
 use super::stamps::{Change, Stamps};
 
 /// Desired or reported properties.
@@ -24,7 +23,7 @@ impl Collection {
         Self { values, version: 1, stamps: Stamps::default(), updated: None }
     }
 
-    pub(super) fn values(&self) -> &Map<String, Value> {
+    pub(super) fn values(&self) -> &Arc<Map<String, Value>> {
         &self.values
     }
 
@@ -32,19 +31,17 @@ impl Collection {
         self.version
     }
 
-    /// Returns what a merge patch at `now` makes of these properties, which `part` names.
+    /// Returns these properties after a merge patch at `now` that leads to `values`.
     pub(super) fn updated(
         &self,
-        part: &'static str,
+        values: Arc<Map<String, Value>>,
         patch: &Map<String, Value>,
         now: DateTime<Utc>,
-        merges: &mut Merges,
-    ) -> Result<Self, String> {
-        let values = merges.merge(part, &self.values, patch)?;
+    ) -> Self {
         let version = self.version + 1;
         let mut stamps = self.stamps.clone();
         stamps.update(patch, Change { at: now, version });
-        Ok(Self { values, version, stamps, updated: Some(now) })
+        Self { values, version, stamps, updated: Some(now) }
     }
 
     /// Returns the properties as the hub shows them, with `$metadata` and `$version`.
@@ -76,6 +73,7 @@ mod tests {
 
     use super::*;
     use crate::dates::timestamp;
+    use crate::fleet::merges::Merges;
 
     #[test]
     fn metadata_dates_what_was_changed() {
@@ -83,8 +81,8 @@ mod tests {
         let now = created + TimeDelta::hours(1);
         let values = json!({ "old": 1, "deep": { "old": 1 } });
         let patch = json!({ "deep": { "new": 2 } });
-        let collection = Collection::new(members(values));
-        let collection = collection.updated("desired", &members(patch), now, &mut Merges::default()).unwrap();
+        let before = Arc::new(Collection::new(members(values)));
+        let collection = Merges::default().update("desired", &before, &members(patch), now).unwrap();
         let json = collection.to_json(created);
         assert_eq!(json["$version"], 2);
         let date = |pointer: &str| json["$metadata"].pointer(pointer).unwrap().as_str().unwrap().to_owned();

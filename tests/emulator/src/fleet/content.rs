@@ -36,7 +36,7 @@ impl Content {
         }
         for (collection, part) in [(&mut updated.desired, "desired"), (&mut updated.reported, "reported")] {
             if let Value::Object(patch) = &patch["properties"][part] {
-                *collection = Arc::new(collection.updated(part, patch, now, merges)?);
+                *collection = merges.update(part, collection, patch, now)?;
             }
         }
         updated.version += 1;

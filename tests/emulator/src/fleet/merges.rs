@@ -3,18 +3,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, SubsecRound as _, Utc};
 use serde_json::{Map, Value, json};
 
+use super::collection::Collection;
 use super::twin_limits::check_part;
 
-/// Most results that are kept.
+/// Most results of each kind that are kept.
 const CAPACITY: usize = 1_024;
 
-type Members = Arc<Map<String, Value>>;
+type Members = Map<String, Value>;
 
-/// Results of one patch, by the address of the members that it was merged into: alike twins share them.
+/// What one patch makes of the parts of twins: alike twins share the result.
 #[derive(Debug, Default)]
-pub(crate) struct Merges(HashMap<(&'static str, usize), (Members, Members)>);
+pub(crate) struct Merges {
+    members: Results<Members>,
+    /// Those of the latest millisecond.
+    collections: Results<Collection>,
+    millisecond: Option<DateTime<Utc>>,
+}
 
 impl Merges {
     /// Merges the part of a patch for the tags, desired or reported properties into their members, unless a limit
@@ -22,28 +29,73 @@ impl Merges {
     pub(super) fn merge(
         &mut self,
         part: &'static str,
-        before: &Members,
-        patch: &Map<String, Value>,
-    ) -> Result<Members, String> {
-        // The members of the key are kept with the result, so that no others can have their address.
-        let key = (part, Arc::as_ptr(before).addr());
-        if let Some((_, after)) = self.0.get(&key) {
-            return Ok(after.clone());
+        before: &Arc<Members>,
+        patch: &Members,
+    ) -> Result<Arc<Members>, String> {
+        self.members.get_or_make(part, before, || {
+            let mut after = (**before).clone();
+            merge(&mut after, patch);
+            check_part(part, &after)?;
+            Ok(after)
+        })
+    }
+
+    /// Does the same to properties, whose metadata get the time of the change to the millisecond.
+    pub(super) fn update(
+        &mut self,
+        part: &'static str,
+        before: &Arc<Collection>,
+        patch: &Members,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Collection>, String> {
+        let now = now.trunc_subsecs(3);
+        if self.millisecond.replace(now) != Some(now) {
+            self.collections = Results::default();
         }
-        let mut after = (**before).clone();
-        merge(&mut after, patch);
-        check_part(part, &after)?;
+        let values = self.merge(part, before.values(), patch)?;
+        self.collections.get_or_make(part, before, || Ok(before.updated(values, patch, now)))
+    }
+}
+
+/// Results by the part of the twin and the address of what they were made of.
+#[derive(Debug)]
+struct Results<T>(HashMap<(&'static str, usize), Made<T>>);
+
+#[derive(Debug)]
+struct Made<T> {
+    /// Kept so that nothing else can have its address.
+    _before: Arc<T>,
+    after: Arc<T>,
+}
+
+impl<T> Results<T> {
+    fn get_or_make(
+        &mut self,
+        part: &'static str,
+        before: &Arc<T>,
+        make: impl FnOnce() -> Result<T, String>,
+    ) -> Result<Arc<T>, String> {
+        let key = (part, Arc::as_ptr(before).addr());
+        if let Some(made) = self.0.get(&key) {
+            return Ok(made.after.clone());
+        }
+        let after = Arc::new(make()?);
         if self.0.len() == CAPACITY {
             self.0.clear();
         }
-        let after = Arc::new(after);
-        self.0.insert(key, (before.clone(), after.clone()));
+        self.0.insert(key, Made { _before: before.clone(), after: after.clone() });
         Ok(after)
     }
 }
 
+impl<T> Default for Results<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
 /// Applies a merge patch: null deletes a key, objects merge, everything else replaces.
-fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
+fn merge(target: &mut Members, patch: &Members) {
     for (key, value) in patch {
         match value {
             Value::Null => drop(target.remove(key)),
@@ -65,7 +117,7 @@ fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
 mod tests {
     use super::*;
 
-    fn members(value: Value) -> Members {
+    fn members(value: Value) -> Arc<Members> {
         Arc::new(value.as_object().unwrap().clone())
     }
 
@@ -85,7 +137,7 @@ mod tests {
         let (a, b) = (members(json!({ "a": 1 })), members(json!({ "b": 1 })));
         let patch = members(json!({ "c": 2 }));
         let mut merges = Merges::default();
-        let mut merge = |before: &Members| merges.merge("tags", before, &patch).unwrap();
+        let mut merge = |before: &Arc<Members>| merges.merge("tags", before, &patch).unwrap();
         let first = merge(&a);
         assert!(Arc::ptr_eq(&first, &merge(&a)));
         assert_eq!(*merge(&b), *members(json!({ "b": 1, "c": 2 })));

@@ -1,6 +1,5 @@
 //! Devices: their twins, their modules, and how they answer methods.
 
-mod blocks;
 mod change;
 mod collection;
 mod content;

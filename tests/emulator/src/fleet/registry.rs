@@ -1,9 +1,10 @@
 //! The devices of a hub, in the order of their ids.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::blocks::Blocks;
 use super::device::Device;
 use super::merges::Merges;
 use super::twin::ModuleTwin;
@@ -28,11 +29,12 @@ impl Target {
 /// The devices of a hub.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    devices: Blocks,
+    devices: Vec<Device>,
     /// Positions in `devices`, sorted by device id.
     order: Vec<u32>,
-    /// The devices of the start.
-    start: Blocks,
+    /// The devices of the start that changed since, as they were.
+    originals: HashMap<u32, Device>,
+    started_with: usize,
 }
 
 impl Registry {
@@ -41,10 +43,11 @@ impl Registry {
         devices.reverse();
         devices.sort_by(|a, b| a.id.cmp(&b.id));
         devices.dedup_by(|a, b| a.id == b.id);
+        devices.shrink_to_fit();
         devices.iter_mut().for_each(|device| device.created = now);
-        let devices = Blocks::new(devices);
-        let order = (0..devices.len() as u32).collect();
-        Self { start: devices.clone(), devices, order }
+        let started_with = devices.len();
+        let order = (0..started_with as u32).collect();
+        Self { devices, order, originals: HashMap::new(), started_with }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -60,7 +63,7 @@ impl Registry {
         device.created = now;
         match self.rank(&device.id) {
             Ok(rank) => {
-                *self.devices.get_mut(self.order[rank]) = device;
+                *self.device_mut(self.order[rank]) = device;
             }
             Err(rank) => {
                 self.order.insert(rank, self.devices.len() as u32);
@@ -77,7 +80,7 @@ impl Registry {
         now: DateTime<Utc>,
         merges: &mut Merges,
     ) -> Result<(), String> {
-        let device = self.devices.get_mut(target.device);
+        let device = self.device_mut(target.device);
         match target.module {
             None => device.content.update(patch, now, merges),
             Some(index) => match device.modules.get_mut(usize::from(index)) {
@@ -90,13 +93,23 @@ impl Registry {
     /// Returns a device to change, by id.
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Device> {
         let position = self.position(id)?;
-        Some(self.devices.get_mut(position))
+        Some(self.device_mut(position))
+    }
+
+    /// Returns a device to change, and keeps it as it was for [`reset`](Self::reset).
+    fn device_mut(&mut self, position: u32) -> &mut Device {
+        let device = &mut self.devices[position as usize];
+        if (position as usize) < self.started_with {
+            self.originals.entry(position).or_insert_with(|| device.clone());
+        }
+        device
     }
 
     /// Notes that a device did something at `now`, if it is connected.
     pub(crate) fn touch(&mut self, target: Target, now: DateTime<Utc>) {
-        if self.device_of(target).is_reachable() {
-            self.devices.get_mut(target.device).touch(now);
+        let device = &mut self.devices[target.device as usize];
+        if device.is_reachable() {
+            device.touch(now);
         }
     }
 
@@ -133,12 +146,16 @@ impl Registry {
 
     /// Restores the devices of the start.
     pub(crate) fn reset(&mut self) {
-        self.devices = self.start.clone();
-        self.order = (0..self.start.len() as u32).collect();
+        for (position, original) in std::mem::take(&mut self.originals) {
+            self.devices[position as usize] = original;
+        }
+        self.devices.truncate(self.started_with);
+        self.order = (0..self.started_with as u32).collect();
+        self.devices.iter_mut().for_each(|device| device.active = None);
     }
 
     fn device(&self, position: u32) -> &Device {
-        self.devices.get(position)
+        &self.devices[position as usize]
     }
 
     fn position(&self, id: &str) -> Option<u32> {

@@ -5,6 +5,7 @@
 mod answers;
 mod authorization;
 mod bounds;
+mod clients;
 mod control;
 mod creation;
 mod faults;

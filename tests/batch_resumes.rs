@@ -102,7 +102,7 @@ async fn duplicate_id_is_the_same_job_or_a_conflict() {
     let results: Vec<_> = results.into_iter().map(|(_, result)| result).collect();
     let [Ok(first), Ok(second), Err(error)] = &results[..] else { panic!("{results:?}") };
     assert!(matches!(error.first_error(), Error::JobConflict { .. }), "{error}");
-    assert_eq!(first.job, second.job);
+    assert_eq!(first.jobs, second.jobs);
     assert_eq!(created(&hub).await, 1);
     let at_once = [("twin".to_owned(), reboot()), ("twin".to_owned(), reboot())];
     let results: Vec<_> = batch(&client, at_once).collect().await;

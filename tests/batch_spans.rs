@@ -35,10 +35,10 @@ async fn job_that_is_awaited_no_longer_has_not_ended() {
     let results: Vec<_> = client.run_jobs(requests).wait_timeout(Duration::ZERO).collect().await;
     assert_eq!(results[0].1.as_ref().unwrap().outcome(), JobOutcome::Pending);
     let spans = captured.spans();
-    let batch = spans.iter().find(|span| attribute(span, "iothub.requests").is_some()).unwrap();
-    assert_eq!(events(batch, "a job ended").len(), 0);
-    let [event] = &events(batch, "stopped waiting for a job")[..] else { panic!("{batch:?}") };
-    assert!(event.contains(&"outcome=pending".to_owned()), "{event:?}");
+    let job = find_job(&spans, "job");
+    assert_eq!(attribute(job, "iothub.job_outcome").as_deref(), Some("pending"));
+    let count = |message| events(job, message).len();
+    assert_eq!((count("a job ended"), count("stopped waiting for a job")), (0, 1));
 }
 
 #[tokio::test]
@@ -69,8 +69,8 @@ async fn batch_is_the_parent_of_its_jobs_and_they_of_their_operations() {
             ("error.type", None),
         ],
     );
-    let jobs = children(&spans, batch.span_context.span_id());
-    assert_eq!(jobs.iter().map(|job| &*job.name).collect::<Vec<_>>(), ["run_job"; 2]);
+    let (jobs, comparisons) = jobs_and_comparisons(&spans);
+    assert_eq!((jobs.len(), comparisons), (2, vec!["get_scheduled_job"; 2]));
     for (job, id) in jobs.into_iter().zip(["job-0", "job-1"]) {
         assert_attributes(
             job,
@@ -83,15 +83,12 @@ async fn batch_is_the_parent_of_its_jobs_and_they_of_their_operations() {
         );
         let operations = children(&spans, job.span_context.span_id());
         let operations: Vec<&str> = operations.iter().map(|operation| &*operation.name).collect();
-        assert_eq!(
-            operations,
-            ["get_scheduled_job", "ensure_scheduled_job", "wait_for_job", "query_device_jobs"]
-        );
+        assert_eq!(operations, ["ensure_scheduled_job", "wait_for_job", "query_device_jobs"]);
     }
 }
 
 #[tokio::test]
-async fn each_end_of_a_job_is_an_event_with_the_progress() {
+async fn each_result_of_a_job_is_an_event_with_the_progress() {
     let devices = [Device::new("a"), Device::new("b").offline()];
     let hub = Emulator::builder().pace(AT_ONCE).devices(devices).start().await;
     hub.inject(Route::Create.of_job("refused"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
@@ -124,22 +121,30 @@ async fn each_end_of_a_job_is_an_event_with_the_progress() {
             ("iothub.devices_failed", Some("1")),
         ],
     );
-    let ends = events(batch, "a job ended");
-    let expected = [
-        "job_id=job outcome=completed with 1 failed device devices=2 devices_failed=1 devices_without_result=0 jobs_ended=1 jobs_failed=0",
-        "job_id=refused outcome=no report error.type=403 jobs_ended=2 jobs_failed=1",
-        "job_id=invalid outcome=no report error.type=invalid_request jobs_ended=3 jobs_failed=2",
-        "job_id=one outcome=succeeded devices=1 devices_failed=0 devices_without_result=0 jobs_ended=4 jobs_failed=2",
-    ];
-    assert_eq!(ends.len(), expected.len());
-    for (end, expected) in ends.iter().zip(expected) {
-        assert!(end.contains(&"level=INFO".to_owned()), "{end:?}");
-        let shown = |field: &&String| {
-            !["level", "target", "code.", "jobs="].iter().any(|name| field.starts_with(name))
-        };
-        let end: Vec<&str> = end.iter().filter(shown).map(String::as_str).collect();
-        assert_eq!(end.join(" "), expected);
+    for (id, message, progress) in [
+        ("job", "a job ended", "jobs=1 jobs_ended=1 jobs_failed=0"),
+        ("refused", "a job has no report", "jobs=2 jobs_ended=2 jobs_failed=1"),
+        ("invalid", "a job has no report", "jobs=3 jobs_ended=3 jobs_failed=2"),
+        ("one-part-1", "a job ended", "jobs=4 jobs_ended=4 jobs_failed=2"),
+    ] {
+        let [event] = &events(find_job(&spans, id), message)[..] else { panic!("{id}: {spans:?}") };
+        assert!(event.contains(&"level=INFO".to_owned()), "{event:?}");
+        let shown = event.iter().filter(|field| field.starts_with("jobs"));
+        assert_eq!(shown.map(String::as_str).collect::<Vec<_>>().join(" "), progress, "{id}");
     }
+    assert_attributes(
+        find_job(&spans, "job"),
+        &[
+            ("iothub.job_outcome", Some("completed with 1 failed device")),
+            ("iothub.devices", Some("2")),
+            ("iothub.devices_failed", Some("1")),
+            ("iothub.devices_without_result", Some("0")),
+        ],
+    );
+    assert_attributes(
+        find_job(&spans, "invalid"),
+        &[("iothub.job_outcome", None), ("error.type", Some("invalid_request"))],
+    );
     assert_eq!(failures(batch), [], "the operation has reported it");
     assert_eq!(failures(find_job(&spans, "refused")), []);
     assert_eq!(description(find_job(&spans, "refused")), Some(&*refused.to_string()));
@@ -184,15 +189,21 @@ async fn jobs_of_a_list_have_a_span_each() {
             ("iothub.devices", Some("600")),
         ],
     );
-    let all = children(&spans, batch.span_context.span_id());
-    let (jobs, comparisons): (Vec<_>, Vec<_>) = all.into_iter().partition(|span| span.name == "run_job");
+    let (jobs, comparisons) = jobs_and_comparisons(&spans);
     let ids: Vec<_> = jobs.iter().filter_map(|job| attribute(job, "iothub.job_id")).collect();
-    assert_eq!(ids, ["job", "job-part-2"]);
-    // The comparison with the hub's jobs, of which the hub has none: no failure.
-    assert_eq!(comparisons.len(), 2, "{:?}", names(&spans));
-    for comparison in comparisons {
+    assert_eq!(ids, ["job-part-1", "job-part-2"]);
+    assert_eq!(comparisons, ["get_scheduled_job"; 2]);
+}
+
+/// Returns the spans of the jobs of a batch, and the names of those of the comparisons with the hub's jobs, of which the
+/// hub has none: no failure.
+fn jobs_and_comparisons(spans: &[SpanData]) -> (Vec<&SpanData>, Vec<&str>) {
+    let all = children(spans, find_span(spans, "run_jobs").span_context.span_id());
+    let (jobs, comparisons): (Vec<_>, Vec<_>) = all.into_iter().partition(|span| span.name == "run_job");
+    for comparison in &comparisons {
         assert_eq!((&comparison.status, failures(comparison)), (&Status::Unset, vec![]));
     }
+    (jobs, comparisons.into_iter().map(|span| &*span.name).collect())
 }
 
 #[tokio::test]

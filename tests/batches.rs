@@ -62,7 +62,7 @@ pub(crate) fn assert_all_succeeded(results: &Results, count: usize) {
     for (id, result) in results {
         let report = result.as_ref().unwrap();
         assert_eq!(
-            (report.job.id(), report.outcome(), report.devices),
+            (report.jobs[0].id(), report.outcome(), report.devices),
             (id.as_str(), JobOutcome::Succeeded, 2)
         );
     }
@@ -165,7 +165,10 @@ async fn wait_timeout_leaves_a_job_to_the_hub() {
     hub.inject(Route::Get.of_job("job-0"), When::Every(1), Fault::status(200).with_body(job));
     let results = results(batch(&client, requests(1)).wait_timeout(Duration::from_millis(200))).await;
     let report = results["job-0"].as_ref().unwrap();
-    assert_eq!((report.outcome(), report.job.status.as_ref()), (JobOutcome::Pending, Some(&"paused".into())));
+    assert_eq!(
+        (report.outcome(), report.jobs[0].status.as_ref()),
+        (JobOutcome::Pending, Some(&"paused".into()))
+    );
 }
 
 #[tokio::test]

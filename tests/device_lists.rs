@@ -60,10 +60,13 @@ async fn ten_thousand_devices_are_one_report() {
     assert_eq!((report.devices, report.succeeded, report.failed), (10_000, 9_999, 1));
     assert_eq!(report.outcome(), JobOutcome::CompletedWithFailures(1));
     assert_eq!(report.failures[0].device_id, device_id(7));
-    assert_eq!((report.job.id(), report.job.counts().total), ("reboot", 10_000));
-    let ids = job_ids(&client).await;
-    assert_eq!(ids.len(), 20);
-    assert!(ids.contains(&"reboot".to_owned()) && ids.contains(&"reboot-part-20".to_owned()));
+    assert_eq!(report.jobs.iter().map(|job| job.counts().total).sum::<u32>(), 10_000);
+    let mut reported: Vec<&str> = report.job_ids().collect();
+    reported.sort_unstable();
+    assert_eq!(
+        (reported.len(), job_ids(&client).await),
+        (20, reported.into_iter().map(String::from).collect())
+    );
 }
 
 /// Returns the ids of devices that take three jobs, and a hub that has them.
@@ -85,31 +88,32 @@ async fn list_resumes_with_the_jobs_that_are_missing() {
     let shuffled = ids.iter().rev().chain(&ids);
     let report = run(&client(&hub), "job", reboot().for_devices(shuffled)).await.unwrap();
     assert_eq!((report.devices, report.succeeded), (1200, 1200));
-    assert_eq!(job_ids(&first).await, ["job", "job-part-2", "job-part-3"]);
+    assert_eq!(job_ids(&first).await, ["job-part-1", "job-part-2", "job-part-3"]);
     assert_eq!(creations(&hub) - before, 1);
 }
 
 #[tokio::test]
 async fn failed_jobs_leave_the_report_of_the_others() {
     let (hub, ids) = hub_with_long_list().await;
-    hub.inject(Route::Create.of_job("job"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    hub.inject(Route::Create.of_job("job-part-1"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
     hub.inject(Route::Create.of_job("job-part-2"), When::Next(1), Fault::ResetAfter);
     let client = client(&hub);
     let hasty = client.with_retry(RetryPolicy::none());
     let error = run(&hasty, "job", reboot().for_devices(&ids)).await.unwrap_err();
     let [refused, unknown] = &error.failures().collect::<Vec<_>>()[..] else { panic!("{error:?}") };
-    assert_eq!((refused.job_id.as_str(), unknown.job_id.as_str()), ("job", "job-part-2"));
+    assert_eq!((refused.job_id.as_str(), unknown.job_id.as_str()), ("job-part-1", "job-part-2"));
     assert_eq!(refused.error.status().unwrap().as_u16(), 403);
     assert!(!refused.error.is_outcome_unknown());
     assert!(unknown.error.is_outcome_unknown() && error.is_outcome_unknown());
     let failed = refused.devices.len() + unknown.devices.len();
     assert_eq!([&refused.devices[..], &unknown.devices].concat(), ids[..failed]);
     let report = error.report().unwrap();
-    assert_eq!((report.job.id(), report.succeeded), ("job", (ids.len() - failed) as u64));
+    assert_eq!(report.job_ids().collect::<Vec<_>>(), ["job-part-3"]);
+    assert_eq!(report.succeeded, (ids.len() - failed) as u64);
     let text = error.to_string();
     let last = &ids[refused.devices.len() - 1];
     let start = format!(
-        "2 of 3 jobs have no report: job ({} devices: device-00000 to {last}): ",
+        "2 of 3 jobs have no report: job-part-1 ({} devices: device-00000 to {last}): ",
         refused.devices.len()
     );
     assert!(text.starts_with(&start) && text.contains("403 IotHubQuotaExceeded"), "{text}");
@@ -128,9 +132,12 @@ async fn job_that_ran_may_lack_its_report() {
     hub.inject(Route::QueryDevices, When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
     let error = run(&client, "job", reboot().for_devices(["a", "b"])).await.unwrap_err();
     let failure = error.failures().next().unwrap();
-    assert_eq!((failure.job_id.as_str(), &failure.devices[..]), ("job", &["a", "b"].map(String::from)[..]));
+    assert_eq!(
+        (failure.job_id.as_str(), &failure.devices[..]),
+        ("job-part-1", &["a", "b"].map(String::from)[..])
+    );
     assert!(!failure.error.is_outcome_unknown(), "the creation succeeded");
-    assert_eq!(client.get_scheduled_job("job").await.unwrap().counts().succeeded, 2);
+    assert_eq!(client.get_scheduled_job("job-part-1").await.unwrap().counts().succeeded, 2);
     // Repeated, the batch reads the report.
     assert_eq!(run(&client, "job", reboot().for_devices(["a", "b"])).await.unwrap().succeeded, 2);
     assert_eq!(creations(&hub), 1);
@@ -153,7 +160,7 @@ async fn changed_list_creates_nothing() {
     let (hub, ids) = hub_with_long_list().await;
     let client = client(&hub);
     run(&client, "job", reboot().for_devices(&ids[..900])).await.unwrap();
-    assert_eq!(job_ids(&client).await, ["job", "job-part-2"]);
+    assert_eq!(job_ids(&client).await, ["job-part-1", "job-part-2"]);
     let before = creations(&hub);
     let member = &["queryCondition"][..];
 
@@ -168,17 +175,20 @@ async fn changed_list_creates_nothing() {
     );
 
     let error = run(&client, "job", reboot().for_devices(&ids[1..])).await.unwrap_err();
-    let expected =
-        [("job", "job", member), ("job-part-2", "job-part-2", member), ("job-part-3", "job", member)];
+    let expected = [
+        ("job-part-1", "job-part-1", member),
+        ("job-part-2", "job-part-2", member),
+        ("job-part-3", "job-part-1", member),
+    ];
     assert_eq!(conflicts(&error), expected);
     assert!(error.report().is_none() && error.first_error().is_already_exists());
 
     let other_work = JobRequest::device_method(CloudToDeviceMethod::new("other"), "*").for_devices(&ids);
     let error = run(&client, "job", other_work).await.unwrap_err();
-    assert_eq!(conflicts(&error)[2], ("job-part-3", "job", &["cloudToDeviceMethod"][..]));
+    assert_eq!(conflicts(&error)[2], ("job-part-3", "job-part-1", &["cloudToDeviceMethod"][..]));
 
     let error = run(&client, "job", reboot().for_devices(&ids[..2])).await.unwrap_err();
-    assert_eq!(conflicts(&error), [("job", "job", member)]);
+    assert_eq!(conflicts(&error), [("job-part-1", "job-part-1", member)]);
     assert_eq!((job_ids(&client).await.len(), creations(&hub)), (2, before));
 }
 
@@ -222,7 +232,11 @@ async fn list_of_which_a_job_cannot_be_read_creates_nothing() {
 async fn list_that_grows_by_whole_jobs_goes_on() {
     let (hub, ids) = hub_with_long_list().await;
     let client = client(&hub);
-    hub.inject(Route::Create.of_job("probe"), When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    hub.inject(
+        Route::Create.of_job("probe-part-1"),
+        When::Next(1),
+        Fault::refusal(403, "IotHubQuotaExceeded"),
+    );
     let error = run(&client, "probe", reboot().for_devices(&ids)).await.unwrap_err();
     let first = error.failures().next().unwrap().devices.clone();
     run(&client, "job", reboot().for_devices(&first)).await.unwrap();
@@ -316,7 +330,7 @@ async fn second_list_under_one_id_creates_nothing() {
     let refusals: Vec<_> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
     let [refusal] = &refusals[..] else { panic!("{results:?}") };
     assert!(refusal.to_string().contains("jobId must not be that of another list of the batch"), "{refusal}");
-    assert_eq!(job_ids(&client(&hub)).await, ["job"]);
+    assert_eq!(job_ids(&client(&hub)).await, ["job-part-1"]);
 }
 
 #[tokio::test]

@@ -53,12 +53,12 @@ fn facts(table: &Table) -> impl Iterator<Item = &Fact> {
     table.subjects.iter().flat_map(|subject| &subject.facts)
 }
 
-fn workspace() -> &'static Path {
+pub(crate) fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// Returns the Rust sources below `folder`, with their text.
-fn sources(folder: &Path) -> Vec<String> {
+pub(crate) fn sources(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .flat_map(|path| match path.extension() {
@@ -70,7 +70,7 @@ fn sources(folder: &Path) -> Vec<String> {
 }
 
 /// Returns the names of the functions that follow an attribute of tests.
-fn tests(sources: &[String]) -> BTreeSet<&str> {
+pub(crate) fn tests(sources: &[String]) -> BTreeSet<&str> {
     let after = |attribute| sources.iter().flat_map(move |source| source.split(attribute).skip(1));
     after("#[test]")
         .chain(after("#[tokio::test"))

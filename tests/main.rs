@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
 
 mod architecture;
+mod batch_progress;
 mod batch_resumes;
 mod batch_spans;
 mod batches;
@@ -16,6 +17,7 @@ mod entra;
 mod enums;
 mod execution;
 mod facts;
+mod failed_devices;
 mod hub;
 mod idempotence;
 mod list_conditions;
@@ -38,6 +40,7 @@ mod retries;
 mod rotation;
 mod runtimes;
 mod schema;
+mod security;
 mod service_errors;
 #[cfg(unix)]
 mod simulation;

@@ -31,13 +31,13 @@ async fn report_counts_a_failure_answer_as_failed() {
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let report = client.wait_for_job("job").report().await.unwrap();
-    assert_eq!(report.job.outcome(), JobOutcome::CompletedWithFailures(1), "the hub reached b");
+    assert_eq!(report.jobs[0].outcome(), JobOutcome::CompletedWithFailures(1), "the hub reached b");
     assert_eq!(report.outcome(), JobOutcome::CompletedWithFailures(2));
     assert_eq!(report.outcome().to_string(), "completed with 2 failed devices");
     assert_eq!((report.devices, report.succeeded, report.failed), (3, 1, 2));
     assert_eq!(report.failures[0].to_string(), "b: the device answered 500: \"stuck\"");
     let json = serde_json::to_value(&report).unwrap();
-    assert_eq!((&json["failed"], &json["job"]["jobId"]), (&json!(2), &json!("job")));
+    assert_eq!((&json["failed"], &json["jobs"][0]["jobId"]), (&json!(2), &json!("job")));
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn failed_devices_include_failure_answers() {
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     client.wait_for_job("job").await.unwrap();
     let failed: Vec<_> = client.failed_devices("job").try_collect().await.unwrap();
-    assert_eq!(failed.iter().map(|row| row.id()).collect::<Vec<_>>(), ["b", "c"]);
+    assert_eq!(failed.iter().map(|failure| &*failure.device_id).collect::<Vec<_>>(), ["b", "c"]);
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn job_that_selected_no_device_is_no_success() {
     let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'");
     client.create_scheduled_job("job", &request).await.unwrap();
     let report = client.wait_for_job("job").report().await.unwrap();
-    assert_eq!((report.job.outcome(), report.outcome()), (JobOutcome::NoDevices, JobOutcome::NoDevices));
+    assert_eq!((report.jobs[0].outcome(), report.outcome()), (JobOutcome::NoDevices, JobOutcome::NoDevices));
     assert_eq!(
         (report.outcome().to_string(), queries(&hub)),
         ("completed, but selected no device".into(), 1)

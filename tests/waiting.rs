@@ -1,19 +1,17 @@
-//! Waiting for one job and for many.
+//! Waiting for a job.
 
-use std::collections::BTreeMap;
 use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus};
-use jobs_api::{Client, Error, JobOutcome, RetryPolicy, Tier};
+use jobs_api::{JobOutcome, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, When};
 
 use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
 use crate::support::{
-    AT_ONCE, builder, client, later_jobs_hold_no_slot, offline_fails_at_once, quick_hub, reboot, slow_hub,
-    wait_for,
+    AT_ONCE, builder, client, offline_fails_at_once, quick_hub, reboot, slow_hub, wait_for,
 };
 
 /// Returns the number of GET requests that reached the hub.
@@ -134,14 +132,14 @@ async fn change_of_status_is_followed_by_another_poll_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_are_polled_when_the_first_of_them_is_expected_to_end() {
+async fn job_is_polled_when_it_is_expected_to_end() {
     let clock = FrozenClock::new();
     let pace = Pace { running: Duration::from_secs(3600), ..AT_ONCE };
     let devices = (0..80).map(|n| Device::new(format!("d{n}")));
     let hub = Emulator::builder().devices(devices).pace(pace).start().await;
     let client = builder(&hub).tier(Tier::S1, 1).operations_per_minute(60_000).build().unwrap();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    let wait = tokio::spawn(client.wait_for_jobs(["job"]).into_future());
+    let wait = tokio::spawn(client.wait_for_job("job").into_future());
     clock.advance_until(|| get_count(&hub) == 1).await;
     clock.advance(Duration::from_secs(7)).await;
     assert_eq!(get_count(&hub), 1, "80 devices take 8 s at 10 a second");
@@ -248,8 +246,6 @@ async fn timeout_before_a_job_is_shown_is_no_error() {
     let timeout = Duration::from_millis(100);
     let job = client.wait_for_job("none").timeout(timeout).await.unwrap();
     assert_eq!((job.id(), job.outcome()), ("none", JobOutcome::Unknown));
-    let jobs = client.wait_for_jobs(["none"]).timeout(timeout).await;
-    assert_eq!(jobs["none"].as_ref().unwrap().outcome(), JobOutcome::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,170 +262,4 @@ async fn clock_that_was_set_delays_no_poll_for_more_than_ten_minutes() {
     clock.advance(Duration::from_secs(601)).await;
     clock.advance_until(|| wait.is_finished()).await;
     assert_eq!(wait.await.unwrap().unwrap().outcome(), JobOutcome::Succeeded);
-}
-
-/// Starts a hub with a device and without a limit on concurrent jobs, and creates `count` short jobs on it.
-async fn hub_with_jobs(count: usize) -> (Emulator, Client, Vec<String>) {
-    let pace = Pace { running: Duration::from_millis(1), ..Pace::default() };
-    let device = Device::new("pump-1");
-    let hub = Emulator::builder().pace(pace).device(device).concurrent_jobs(usize::MAX).start().await;
-    let client = client(&hub);
-    let ids: Vec<String> = (0..count).map(|n| format!("job-{n}")).collect();
-    for id in &ids {
-        client.create_scheduled_job(id, &reboot()).await.unwrap();
-    }
-    (hub, client, ids)
-}
-
-#[tokio::test]
-async fn thousand_jobs_are_polled_by_page() {
-    let (hub, client, ids) = hub_with_jobs(1000).await;
-    wait_for(&client, "job-999", &[JobStatus::Completed]).await;
-    let before = get_count(&hub);
-    let jobs = client.wait_for_jobs(&ids).await;
-    assert_eq!(jobs.len(), 1000);
-    assert!(jobs.values().all(|job| job.as_ref().unwrap().outcome() == JobOutcome::Succeeded));
-    assert!(get_count(&hub) - before <= 20, "{} requests", get_count(&hub) - before);
-}
-
-#[tokio::test]
-async fn failed_list_is_read_again_in_the_next_round() {
-    let pace = Pace { queued: Duration::from_secs(3600), ..Pace::default() };
-    let hub = Emulator::builder().concurrent_jobs(10).pace(pace).start().await;
-    let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
-    for id in ["one", "two"] {
-        client.create_scheduled_job(id, &reboot()).await.unwrap();
-    }
-    hub.inject(Route::QueryJobs, When::Next(1), Fault::status(503));
-    let intervals = Duration::from_millis(10)..=Duration::from_millis(10);
-    let wait = client.wait_for_jobs(["one", "two"]).poll_intervals(intervals).into_future();
-    let wait = tokio::spawn(wait);
-    let lists = || hub.requests().iter().filter(|poll| poll.path.ends_with("/query")).count();
-    let reading = async {
-        while lists() < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(TEST_TIMEOUT, reading).await.unwrap();
-    wait.abort();
-}
-
-#[tokio::test]
-async fn few_of_many_jobs_are_polled_individually() {
-    let (hub, client, _) = hub_with_jobs(350).await;
-    wait_for(&client, "job-349", &[JobStatus::Completed]).await;
-    let before = get_count(&hub);
-    let mut reported = 0;
-    let wait = client.wait_for_jobs(["job-340", "job-349", "none"]).not_found_after(Duration::ZERO);
-    let jobs = wait.on_progress(|_| reported += 1).await;
-    assert!(jobs["job-340"].is_ok() && jobs["job-349"].is_ok());
-    assert!(jobs["none"].as_ref().unwrap_err().is_not_found());
-    assert_eq!(reported, 2);
-    assert!(get_count(&hub) - before <= 6, "{} requests", get_count(&hub) - before);
-}
-
-#[tokio::test]
-async fn wait_timeout_returns_every_job_as_last_seen() {
-    let hub = slow_hub(|pace| &mut pace.running).await;
-    let client = client(&hub);
-    client.create_scheduled_job("job", &reboot()).await.unwrap();
-    let wait = client.wait_for_jobs(["job"]).timeout(Duration::from_millis(50));
-    let jobs = tokio::spawn(wait.into_future()).await.unwrap();
-    assert_eq!(jobs["job"].as_ref().unwrap().outcome(), JobOutcome::Pending);
-}
-
-#[tokio::test]
-async fn wait_for_many_jobs_on_a_silent_hub_ends_at_its_timeout() {
-    let hub = quick_hub().await;
-    hub.inject(Route::Any, When::Every(1), Fault::Delay(Duration::from_secs(3600)));
-    let impatient = builder(&hub).retry(RetryPolicy::none()).attempt_timeout(Duration::from_millis(200));
-    let ids = (0..100).map(|n| format!("job-{n}"));
-    let wait = impatient.build().unwrap().wait_for_jobs(ids).timeout(Duration::from_millis(500));
-    let jobs = tokio::time::timeout(Duration::from_secs(15), wait.into_future()).await.unwrap();
-    assert_eq!(jobs.len(), 100);
-    let (read, unread): (Vec<_>, Vec<_>) = jobs.into_values().partition(Result::is_err);
-    assert!(read.len() <= 5, "{read:?}");
-    assert!(unread.into_iter().all(|job| job.unwrap().outcome() == JobOutcome::Unknown));
-}
-
-#[tokio::test]
-async fn jobs_that_the_list_shows_late_are_polled_individually() {
-    let pace = Pace { queued: Duration::from_secs(3600), ..Pace::default() };
-    let hub = Emulator::builder().concurrent_jobs(10).pace(pace);
-    let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
-    let client = client(&hub);
-    let tomorrow = chrono::Utc::now() + chrono::TimeDelta::days(1);
-    for n in 0..250 {
-        client.create_scheduled_job(&format!("other-{n}"), &reboot().starting_at(tomorrow)).await.unwrap();
-    }
-    for id in ["one", "two"] {
-        client.create_scheduled_job(id, &reboot()).await.unwrap();
-    }
-    let created = hub.requests().len();
-    let intervals = Duration::from_millis(10)..=Duration::from_millis(10);
-    let wait = client.wait_for_jobs(["one", "two"]).poll_intervals(intervals);
-    wait.timeout(Duration::from_millis(500)).await;
-    let polls = &hub.requests()[created..];
-    let lists = polls.iter().filter(|poll| poll.path.ends_with("/query")).count();
-    assert!((1..=2).contains(&lists), "{lists} pages for two jobs");
-    assert!(polls.len() >= lists + 4, "{} polls", polls.len());
-}
-
-/// Waits for these jobs, whose polls follow each other soon. Returns the results, and how many lists and reads of
-/// single jobs they took.
-async fn poll_all(
-    hub: &Emulator,
-    client: &Client,
-    ids: &[String],
-) -> (BTreeMap<String, Result<JobResponse, Error>>, (usize, usize)) {
-    let before = hub.requests().len();
-    let intervals = Duration::from_millis(10)..=Duration::from_millis(10);
-    let results = client.wait_for_jobs(ids).poll_intervals(intervals).await;
-    let requests = hub.requests().split_off(before);
-    let lists = requests.iter().filter(|request| request.path.ends_with("/query")).count();
-    (results, (lists, requests.len() - lists))
-}
-
-fn assert_all_succeeded(results: &BTreeMap<String, Result<JobResponse, Error>>) {
-    for (id, result) in results {
-        assert_eq!(result.as_ref().unwrap().outcome(), JobOutcome::Succeeded, "{id}");
-    }
-}
-
-#[tokio::test]
-async fn failed_list_polls_no_job_alone() {
-    let (hub, client, ids) = hub_with_jobs(300).await;
-    wait_for(&client, "job-299", &[JobStatus::Completed]).await;
-    let client = client.with_retry(RetryPolicy::none());
-    hub.inject(Route::QueryJobs, When::Next(1), Fault::status(503));
-    hub.inject(Route::QueryJobs, When::Nth(3), Fault::ResetWithin);
-    let (results, requests) = poll_all(&hub, &client, &ids).await;
-    assert_all_succeeded(&results);
-    assert_eq!(requests, (1 + 3 + 3, 0), "lists and reads");
-}
-
-#[tokio::test]
-async fn broken_page_polls_no_job_alone_and_hides_no_later_page() {
-    let (hub, client, ids) = hub_with_jobs(300).await;
-    wait_for(&client, "job-299", &[JobStatus::Completed]).await;
-    hub.inject(Route::QueryJobs, When::Nth(2), Fault::HalfBody);
-    let (results, (lists, reads)) = poll_all(&hub, &client, &ids).await;
-    assert_all_succeeded(&results);
-    assert_eq!((lists, reads), (3 + 2, 0), "lists and reads");
-}
-
-#[tokio::test]
-async fn list_that_keeps_failing_leads_to_one_read_of_each_job() {
-    let (hub, client, ids) = hub_with_jobs(20).await;
-    wait_for(&client, "job-19", &[JobStatus::Completed]).await;
-    let client = client.with_retry(RetryPolicy::none().with_breaker(0, Duration::ZERO));
-    hub.inject(Route::QueryJobs, When::Every(1), Fault::status(503));
-    let (results, requests) = poll_all(&hub, &client, &ids).await;
-    assert_all_succeeded(&results);
-    assert_eq!(requests, (5, 20), "lists and reads");
-
-    hub.inject(Route::Get, When::Every(1), Fault::status(503));
-    let (results, requests) = poll_all(&hub, &client, &ids).await;
-    assert!(results.values().all(|result| result.as_ref().unwrap_err().status().unwrap().as_u16() == 503));
-    assert_eq!(requests, (5, 20), "lists and reads");
 }

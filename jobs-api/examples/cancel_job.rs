@@ -1,11 +1,11 @@
 //! Cancels a job that is not running yet.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub and schedules a
+//! Needs no Azure account: without `--hub` it starts an emulated hub and schedules a
 //! job there for an hour from now.
 //!
 //! ```sh
 //! cargo run --example cancel_job
-//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example cancel_job -- reboot-43
+//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example cancel_job -- --hub reboot-43
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
@@ -24,15 +24,18 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 
 use hub::Hub;
 use program::{exit_code, start};
-use progress::follow;
+use progress::{ask, follow};
 
-fn command_line() -> OptionParser<String> {
+struct Arguments {
+    hub: bool,
+    job_id: String,
+}
+
+fn command_line() -> OptionParser<Arguments> {
+    let hub = hub::hub();
     let job_id =
         positional("JOB_ID").help("The job to cancel").fallback("reboot-43".to_owned()).display_fallback();
-    construct!([job_id])
-        .to_options()
-        .descr("Cancels a job that is not running yet.")
-        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
+    construct!(Arguments { hub, job_id }).to_options().descr("Cancels a job that is not running yet.")
 }
 
 #[tokio::main]
@@ -40,15 +43,15 @@ async fn main() -> ExitCode {
     exit_code(run(start(command_line())).await)
 }
 
-async fn run(job_id: String) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator } = Hub::connect(12, false).await?;
+async fn run(Arguments { hub, job_id }: Arguments) -> Result<(), Box<dyn Error>> {
+    let Hub { client, emulator } = Hub::connect(hub, 12, false).await?;
     if emulator.is_some() {
         let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "*");
         let request = request.starting_at(Utc::now() + TimeDelta::hours(1));
         client.create_scheduled_job(&job_id, &request).await?;
         println!("{job_id}: scheduled for an hour from now");
     }
-    match client.cancel_scheduled_job(&job_id).await {
+    match ask("cancelling the job", client.cancel_scheduled_job(&job_id)).await {
         Err(error) if error.is_not_cancellable() => {
             println!("{job_id}: too late to cancel, waiting for its end");
             println!("{job_id}: {}", follow(&client, &job_id).await?.outcome());

@@ -27,7 +27,7 @@ use bpaf::{OptionParser, Parser, construct, long};
 use futures_util::TryStreamExt as _;
 use jobs_api::{Client, Credential, JobFilter};
 
-use program::{exit_code, start};
+use program::{exit_code, start, use_ring};
 
 struct Arguments {
     managed_identity: bool,
@@ -58,6 +58,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     if host_name.trim().is_empty() {
         return Err("IOTHUB_HOSTNAME is not set".into());
     }
+    use_ring();
     let client =
         Client::builder(host_name.trim()).credential(Credential::token(identity(arguments)?)).build()?;
     let mut jobs = client.query_scheduled_jobs(JobFilter::default());

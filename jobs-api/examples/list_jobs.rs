@@ -1,6 +1,6 @@
 //! Lists the hub's jobs as a table.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub and schedules
+//! Needs no Azure account: without `--hub` it starts an emulated hub and schedules
 //! three jobs there.
 //!
 //! ```sh
@@ -26,16 +26,20 @@ use jobs_api::{Client, JobFilter, Timestamp};
 
 use hub::Hub;
 use program::{exit_code, start};
-use progress::follow;
+use progress::{ask, follow};
 
-fn command_line() -> OptionParser<JobFilter> {
+struct Arguments {
+    hub: bool,
+    filter: JobFilter,
+}
+
+fn command_line() -> OptionParser<Arguments> {
     let status = long("status").help("Only jobs in this status").argument::<JobStatus>("STATUS").optional();
     let job_type = long("type").help("Only jobs of this type").argument::<JobType>("TYPE").optional();
-    construct!(status, job_type)
-        .map(|(status, job_type)| JobFilter::default().status(status).job_type(job_type))
-        .to_options()
-        .descr("Lists the jobs of a hub.")
-        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
+    let filter = construct!(status, job_type)
+        .map(|(status, job_type)| JobFilter::default().status(status).job_type(job_type));
+    let hub = hub::hub();
+    construct!(Arguments { hub, filter }).to_options().descr("Lists the jobs of a hub.")
 }
 
 #[tokio::main]
@@ -43,14 +47,14 @@ async fn main() -> ExitCode {
     exit_code(run(start(command_line())).await)
 }
 
-async fn run(filter: JobFilter) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator } = Hub::connect(12, false).await?;
+async fn run(Arguments { hub, filter }: Arguments) -> Result<(), Box<dyn Error>> {
+    let Hub { client, emulator } = Hub::connect(hub, 12, false).await?;
     if emulator.is_some() {
         schedule_some(&client).await?;
     }
     println!("{:<24} {:<22} {:<10} {:>8} {:>7}  start", "job", "type", "status", "devices", "failed");
     let mut jobs = client.query_scheduled_jobs(filter);
-    while let Some(job) = jobs.try_next().await? {
+    while let Some(job) = ask("reading the list", jobs.try_next()).await? {
         print(&job);
     }
     Ok(())

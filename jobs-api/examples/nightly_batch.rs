@@ -1,19 +1,20 @@
 //! Reboots the devices of each floor, one job after another, and resumes after Ctrl-C or a kill.
 //!
 //! There is no journal: the id of each job is made of the date and the floor, so that the same batch finds what
-//! the hub has already done. Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub
+//! the hub has already done. Needs no Azure account: without `--hub` it starts an emulated hub
 //! with one job slot. That ends with the program; `--crash-after` shows there how a batch resumes.
 //!
 //! ```sh
 //! cargo run --example nightly_batch
 //! cargo run --example nightly_batch -- --crash-after 2
-//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example nightly_batch -- 1 2 3
+//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example nightly_batch -- --hub 1 2 3
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
 mod program;
+mod consent;
 mod hub;
 
 use std::error::Error;
@@ -30,20 +31,23 @@ use hub::Hub;
 use program::{exit_code, start};
 
 struct Arguments {
+    hub: bool,
+    yes: bool,
     crash_after: Option<usize>,
     floors: Vec<i32>,
 }
 
 fn command_line() -> OptionParser<Arguments> {
+    let hub = hub::hub();
+    let yes = long("yes").help("Do not ask before a real hub is changed").switch();
     let crash_after = long("crash-after")
         .help("Drop the batch after this many results, as a crash would, and run it again")
         .argument("RESULTS")
         .optional();
     let floors = positional("FLOOR").help("Values of the tag `floor`; 1 to 4 by default").many();
-    construct!(Arguments { crash_after, floors })
+    construct!(Arguments { hub, yes, crash_after, floors })
         .to_options()
         .descr("Reboots the devices of each floor once a day.")
-        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
 }
 
 #[tokio::main]
@@ -51,11 +55,14 @@ async fn main() -> ExitCode {
     exit_code(run(start(command_line())).await)
 }
 
-async fn run(Arguments { crash_after, mut floors }: Arguments) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator: _emulator } = Hub::connect(12, false).await?;
+async fn run(Arguments { hub, yes, crash_after, mut floors }: Arguments) -> Result<(), Box<dyn Error>> {
+    let hub = Hub::connect(hub, 12, false).await?;
     if floors.is_empty() {
         floors.extend(1..=4);
     }
+    let list = floors.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    consent::obtain(&hub, "call `reboot`", &format!("tags.floor IN [{list}]"), yes).await?;
+    let client = hub.client;
     let today = Utc::now().format("%Y-%m-%d").to_string();
     if let Some(results) = crash_after {
         run_batch(&client, &today, &floors, results).await?;

@@ -3,19 +3,20 @@
 //! The name of the roll-out makes the ids of its jobs: with the same name it resumes after a crash, and updates no
 //! device again. A wave that has other devices by then is a conflict, and ends it.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 150 devices. With
+//! Needs no Azure account: without `--hub` it starts an emulated hub with 150 devices. With
 //! `--troubled` the twins of two of them are full, and the roll-out stops after ten.
 //!
 //! ```sh
 //! cargo run --example roll_out
 //! cargo run --example roll_out -- --troubled
-//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example roll_out -- --condition "tags.building = '43'"
+//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example roll_out -- --hub --condition "tags.building = '43'"
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
 mod program;
+mod consent;
 mod hub;
 
 use std::error::Error;
@@ -34,12 +35,16 @@ use program::{exit_code, start};
 const WAVES: [usize; 3] = [1, 10, 100];
 
 struct Arguments {
+    hub: bool,
+    yes: bool,
     troubled: bool,
     name: String,
     condition: String,
 }
 
 fn command_line() -> OptionParser<Arguments> {
+    let hub = hub::hub();
+    let yes = long("yes").help("Do not ask before a real hub is changed").switch();
     let troubled = long("troubled").help("Let the twins of two devices of the emulated hub be full").switch();
     let name = long("name")
         .help("Name of the roll-out: the same one resumes it; after a failed wave choose another")
@@ -51,10 +56,9 @@ fn command_line() -> OptionParser<Arguments> {
         .argument("CONDITION")
         .fallback("tags.building = '43'".to_owned())
         .display_fallback();
-    construct!(Arguments { troubled, name, condition })
+    construct!(Arguments { hub, yes, troubled, name, condition })
         .to_options()
         .descr("Sets the desired interval of devices in waves of 1 %, 10 % and the rest.")
-        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
 }
 
 #[tokio::main]
@@ -62,9 +66,10 @@ async fn main() -> ExitCode {
     exit_code(run(start(command_line())).await)
 }
 
-async fn run(Arguments { troubled, name, condition }: Arguments) -> Result<(), Box<dyn Error>> {
-    let Hub { client, emulator: _emulator } = Hub::connect(150, troubled).await?;
-    roll_out(&client, &name, &condition).await
+async fn run(Arguments { hub, yes, troubled, name, condition }: Arguments) -> Result<(), Box<dyn Error>> {
+    let hub = Hub::connect(hub, 150, troubled).await?;
+    consent::obtain(&hub, "set `interval` to 30", &condition, yes).await?;
+    roll_out(&hub.client, &name, &condition).await
 }
 
 async fn roll_out(client: &Client, name: &str, condition: &str) -> Result<(), Box<dyn Error>> {

@@ -1,18 +1,19 @@
 //! Schedules a twin update and a direct method, follows each to its end, and prints the outcomes.
 //!
-//! Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it starts an emulated hub with 12 devices.
+//! Needs no Azure account: without `--hub` it starts an emulated hub with 12 devices.
 //!
 //! ```sh
 //! cargo run --example schedule_job
 //! cargo run --example schedule_job -- --help
 //! cargo run --example schedule_job -- --flaky
-//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example schedule_job -- --condition "tags.building = '43'"
+//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example schedule_job -- --hub --condition "tags.building = '43'"
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 #[macro_use]
 mod program;
+mod consent;
 mod hub;
 mod progress;
 
@@ -29,15 +30,19 @@ use serde_json::json;
 
 use hub::Hub;
 use program::{exit_code, start};
-use progress::follow;
+use progress::{ask, follow};
 
 struct Arguments {
+    hub: bool,
+    yes: bool,
     condition: String,
     job_id: String,
     flaky: bool,
 }
 
 fn command_line() -> OptionParser<Arguments> {
+    let hub = hub::hub();
+    let yes = long("yes").help("Do not ask before a real hub is changed").switch();
     let condition = long("condition")
         .help("Condition that selects the devices: the part of a query after WHERE; * selects all")
         .argument("CONDITION")
@@ -48,10 +53,9 @@ fn command_line() -> OptionParser<Arguments> {
         .argument("ID")
         .fallback_with(|| Ok::<_, String>(format!("demo-{}", Utc::now().format("%Y%m%d-%H%M%S"))));
     let flaky = long("flaky").help("Make the emulated hub fail one request in three").switch();
-    construct!(Arguments { condition, job_id, flaky })
+    construct!(Arguments { hub, yes, condition, job_id, flaky })
         .to_options()
         .descr("Schedules a twin update and a direct method, and follows both.")
-        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set.")
 }
 
 #[tokio::main]
@@ -59,13 +63,14 @@ async fn main() -> ExitCode {
     exit_code(run(start(command_line())).await)
 }
 
-async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Box<dyn Error>> {
-    let hub = Hub::connect(12, false).await?;
+async fn run(Arguments { hub, yes, condition, job_id, flaky }: Arguments) -> Result<(), Box<dyn Error>> {
+    let hub = Hub::connect(hub, 12, false).await?;
     if let (true, Some(emulator)) = (flaky, &hub.emulator) {
         emulator.inject(Route::Any, When::Every(3), Fault::status(503));
         println!("It fails one request in three.");
     }
 
+    consent::obtain(&hub, "set `interval` to 30, then call `reboot`,", &condition, yes).await?;
     let interval = Twin::patch().with_desired(json!({ "interval": 30 }));
     let update = JobRequest::twin_update(interval, &condition);
     schedule_and_follow(&hub.client, &format!("{job_id}-twin"), update).await?;
@@ -77,7 +82,7 @@ async fn run(Arguments { condition, job_id, flaky }: Arguments) -> Result<(), Bo
 
 async fn schedule_and_follow(client: &Client, id: &str, request: JobRequest) -> Result<(), Box<dyn Error>> {
     let request = request.starting_at(Utc::now()).with_max_execution_time(Duration::from_secs(3600));
-    client.create_scheduled_job(id, &request).await?;
+    ask("scheduling the job", client.create_scheduled_job(id, &request)).await?;
     println!("{id}: scheduled");
     let job = follow(client, id).await?;
     let devices = job.counts().total;

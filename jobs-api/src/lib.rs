@@ -74,7 +74,7 @@
 //! | `jobs_api` | a span for each operation, at INFO; each retry, at WARN; one event for a failure |
 //! | `jobs_api::attempt` | a child span for each request, at INFO; its start and end, at DEBUG |
 //! | `jobs_api::wait` | a span for each wait, around its polls, at INFO |
-//! | `jobs_api::batch` | a span for each batch and for each of its jobs, and the end of each job, at INFO |
+//! | `jobs_api::batch` | a span for each batch and for each of its jobs, and the start and end of each, at INFO |
 //! | `jobs_api::pacing` | throttling, the begin and the end of an outage, at WARN; waits for a job slot, at INFO |
 //! | `jobs_api::token` | refreshes of Entra ID tokens, at DEBUG; failed ones, at WARN |
 //! | `jobs_api::metrics` | the metrics of each operation, at TRACE |
@@ -163,9 +163,9 @@ pub use error::{
     Cause, CertificateError, DeadlineExceeded, Error, ErrorCode, ServiceError, TransportError,
     UnreadableResponse,
 };
-pub use follow::batch::{BatchError, BatchRequest, JobFailure, RunJobs};
-pub use follow::report::{DeviceFailure, JobReport};
-pub use follow::wait::{WaitForJob, WaitForJobs};
+pub use follow::batch::{BatchError, BatchProgress, BatchRequest, JobFailure, RunJobs};
+pub use follow::report::{DeviceFailure, FailureKind, JobReport};
+pub use follow::wait::WaitForJob;
 /// The operations of the spec, one method for each: [`Client::call`] runs them, with credential, retries and errors.
 ///
 /// ```

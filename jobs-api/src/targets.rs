@@ -6,7 +6,7 @@ pub(crate) const OPERATION: &str = "jobs_api";
 pub(crate) const ATTEMPT: &str = "jobs_api::attempt";
 /// Waits for jobs: a span for each, around its polls.
 pub(crate) const WAIT: &str = "jobs_api::wait";
-/// Batches: a span for each and for each of its jobs, and an event as a job ends.
+/// Batches: a span for each and for each of its jobs, and events as a batch starts, as a job ends, and as a batch ends.
 pub(crate) const BATCH: &str = "jobs_api::batch";
 /// The pace: events when the hub throttles, when an outage begins or ends, and when a create waits for a slot.
 pub(crate) const PACING: &str = "jobs_api::pacing";

@@ -2,11 +2,11 @@
 //!
 //! Needs no device and touches none: its jobs are on a condition that selects nothing. It uses one job slot, some
 //! 60 job operations and 5 queries in a minute or two, and cancels every job that it leaves scheduled, after an
-//! error and Ctrl-C too. Needs no Azure account: without `IOTHUB_CONNECTION_STRING` it checks an emulated hub.
+//! error and Ctrl-C too. Needs no Azure account: without `--hub` it checks an emulated hub.
 //!
 //! ```sh
 //! cargo run --example check_hub
-//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example check_hub -- --json > hub.json
+//! IOTHUB_CONNECTION_STRING='HostName=…' cargo run --example check_hub -- --hub --json > hub.json
 //! IOTHUB_HOSTNAME=contoso.azure-devices.net cargo run --example check_hub --features entra -- --hub
 //! ```
 //!
@@ -52,7 +52,7 @@ struct Arguments {
 }
 
 fn command_line() -> OptionParser<Arguments> {
-    let hub = long("hub").help("Check the hub of the environment, even with IOTHUB_HOSTNAME alone").switch();
+    let hub = long("hub").help("Check the hub of IOTHUB_CONNECTION_STRING, or that of IOTHUB_HOSTNAME with the feature entra, instead of an emulated one").switch();
     let yes = long("yes").help("Do not ask before jobs are created on a real hub").switch();
     let json = long("json").help("Print the report as JSON").switch();
     let slots = long("slots")
@@ -63,14 +63,14 @@ fn command_line() -> OptionParser<Arguments> {
     construct!(Arguments { hub, yes, json, slots })
         .to_options()
         .descr("Checks whether a hub can be used, and whether it does what jobs-api expects.")
-        .footer("Uses the hub of IOTHUB_CONNECTION_STRING, or an emulated one if that is not set. Exits with 2 if anything fails or differs.")
+        .footer("Exits with 3 if anything fails or differs.")
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(start(command_line())).await {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(2),
+        Ok(false) => ExitCode::from(3),
         Err(error) => exit_code(Err(error)),
     }
 }

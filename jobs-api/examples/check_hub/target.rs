@@ -6,6 +6,8 @@ use std::error::Error;
 use jobs_api::{Client, ClientBuilder, ConnectionString, Credential, RetryPolicy};
 use jobs_emulator::{Emulator, Throttle, Tier};
 
+use crate::program::use_ring;
+
 /// Job operations a minute: below the limit of every tier, which is 100.
 const OPERATIONS: u32 = 60;
 
@@ -23,13 +25,13 @@ impl Target {
     /// Connects to the hub of the environment, or to an emulated one unless `hub` is set.
     pub(crate) async fn connect(hub: bool) -> Result<Self, Box<dyn Error>> {
         let variable = |name| env::var(name).ok().filter(|text: &String| !text.trim().is_empty());
-        let connection = variable("IOTHUB_CONNECTION_STRING");
-        if connection.is_none() && !hub {
+        if !hub {
             let emulator =
                 Emulator::builder().tier(Tier::Free).throttle(Throttle::documented()).start().await;
             let target = Self::of_emulator(&emulator, &emulator.connection_string())?;
             return Ok(Self { _emulator: Some(emulator), ..target });
         }
+        let connection = variable("IOTHUB_CONNECTION_STRING");
         let builder = ClientBuilder::from_env()?.operations_per_minute(OPERATIONS);
         let (host, stranger) = match connection {
             Some(text) => {
@@ -56,6 +58,7 @@ impl Target {
         stranger: ClientBuilder,
         host: Option<String>,
     ) -> Result<Self, Box<dyn Error>> {
+        use_ring();
         let stranger = stranger.credential(Credential::shared_access_key("iothubowner", "c3RyYW5nZXI=")?);
         // A retry would hide what the hub answers.
         let [client, stranger] =

@@ -5,9 +5,12 @@
 use std::error::Error;
 use std::time::Duration;
 
+use bpaf::{Parser, long};
 use jobs_api::{Client, ClientBuilder};
 use jobs_emulator::{Device, Emulator, HubBehavior, MethodAnswer, Pace, Unreachable};
 use serde_json::json;
+
+use crate::program::use_ring;
 
 /// A client, and the emulated hub behind it, if there is one.
 pub(crate) struct Hub {
@@ -15,29 +18,35 @@ pub(crate) struct Hub {
     pub(crate) emulator: Option<Emulator>,
 }
 
+/// The switch for a real hub.
+pub(crate) fn hub() -> impl Parser<bool> {
+    long("hub").help("Use the hub of IOTHUB_CONNECTION_STRING instead of an emulated one").switch()
+}
+
 impl Hub {
-    /// Connects to the hub of `IOTHUB_CONNECTION_STRING`, or to an emulated one with so many pumps if that is
-    /// not set: see [`emulate`](Self::emulate).
-    pub(crate) async fn connect(pumps: usize, troubled: bool) -> Result<Self, Box<dyn Error>> {
-        if std::env::var("IOTHUB_CONNECTION_STRING").is_ok_and(|text| !text.trim().is_empty()) {
+    /// Connects to an emulated hub with this number of pumps, or to the one of `IOTHUB_CONNECTION_STRING` if
+    /// `real`: see [`emulate`](Self::emulate).
+    pub(crate) async fn connect(real: bool, pumps: usize, troubled: bool) -> Result<Self, Box<dyn Error>> {
+        if real {
+            use_ring();
             let client = Client::from_env()?;
-            println!("Using the hub of IOTHUB_CONNECTION_STRING.");
+            println!("Using the hub {}.", client.host_name());
             return Ok(Self { client, emulator: None });
         }
         println!(
-            "IOTHUB_CONNECTION_STRING is not set: using an emulated hub with {pumps} devices, {} of them in \
-             building 43.",
+            "Using an emulated hub with {pumps} devices, {} of them in building 43; --hub selects a real one.",
             in_building_43(pumps)
         );
         let pace = Pace { running: Duration::from_secs(2), ..Pace::default() };
         Self::emulate(pumps, troubled, pace).await
     }
 
-    /// Starts an emulated hub with so many pumps, two thirds of them in building 43, and connects to it.
+    /// Starts an emulated hub with this number of pumps, two thirds of them in building 43, and connects to it.
     ///
     /// With `troubled`, two pumps in building 43 are offline and their twins are full, and one does not know the
     /// method.
     pub(crate) async fn emulate(pumps: usize, troubled: bool, pace: Pace) -> Result<Self, Box<dyn Error>> {
+        use_ring();
         let devices = (1..=pumps).map(|number| pump(number, pumps, troubled));
         // A method on an offline device would keep its job running until the time limit, an hour by default.
         let behavior = HubBehavior { unreachable_devices: Unreachable::FailAtOnce, ..HubBehavior::default() };

@@ -5,6 +5,9 @@ use std::io::{self, Write as _};
 use std::process::{self, ExitCode};
 
 use bpaf::{Args, OptionParser, ParseFailure};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 /// Prints a line, and ends the program once nobody reads it: `head` closes the pipe after a few.
 #[cfg(not(test))]
@@ -21,17 +24,28 @@ pub(crate) fn print_line(line: std::fmt::Arguments<'_>) {
     }
 }
 
-/// Gives rustls its cryptography, and parses the command line, or ends the program with help or with the mistake in it.
-pub(crate) fn start<T>(command_line: OptionParser<T>) -> T {
+/// Gives rustls its cryptography, which an HTTP client needs.
+pub(crate) fn use_ring() {
     // Only a program that has installed another provider gets an error.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Shows warnings such as retries, and parses the command line, or ends the program with help or, with exit code 2,
+/// with the mistake in it.
+pub(crate) fn start<T>(command_line: OptionParser<T>) -> T {
+    let warnings = Targets::new().with_target("jobs_api", LevelFilter::WARN);
+    let lines = fmt::layer().with_writer(io::stderr).without_time().with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(warnings)).init();
     command_line.run_inner(Args::current_args()).unwrap_or_else(|failure| {
-        let code = failure.clone().exit_code();
         // The reader may be gone.
-        let _ = match failure {
-            ParseFailure::Stdout(help, is_full) => writeln!(io::stdout(), "{}", help.monochrome(is_full)),
-            ParseFailure::Completion(words) => write!(io::stdout(), "{words}"),
-            ParseFailure::Stderr(mistake) => writeln!(io::stderr(), "error: {}", mistake.monochrome(true)),
+        let (_, code) = match failure {
+            ParseFailure::Stdout(help, is_full) => {
+                (writeln!(io::stdout(), "{}", help.monochrome(is_full)), 0)
+            }
+            ParseFailure::Completion(words) => (write!(io::stdout(), "{words}"), 0),
+            ParseFailure::Stderr(mistake) => {
+                (writeln!(io::stderr(), "error: {}", mistake.monochrome(true)), 2)
+            }
         };
         process::exit(code)
     })

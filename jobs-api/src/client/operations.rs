@@ -1,9 +1,8 @@
 //! The operations on jobs.
 
-use std::future::{Future, ready};
+use std::future::Future;
 use std::time::Duration;
 
-use futures_util::stream::{Stream, TryStreamExt as _};
 use progenitor_client::{Error as GeneratedError, ResponseValue};
 
 use super::Client;
@@ -122,30 +121,6 @@ impl Client {
     #[doc(alias("queryDeviceJob", "DeviceJob"))]
     pub fn query_device_jobs(&self, job_id: &str) -> Pager<DeviceJob> {
         Pager::of_device_jobs(self.0.clone(), job_id)
-    }
-
-    /// Lists the rows of the devices on which a job failed: those that it did not reach, and those that
-    /// answered with a failure.
-    ///
-    /// The hub cannot select the latter, so every row of the job is read.
-    ///
-    /// ```
-    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-    /// use futures_util::TryStreamExt;
-    ///
-    /// let mut failed = client.failed_devices("reboot-43");
-    /// while let Some(row) = failed.try_next().await? {
-    ///     println!("{}: {:?}", row.id(), row.failure());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn failed_devices(
-        &self,
-        job_id: &str,
-    ) -> impl Stream<Item = Result<DeviceJob, Error>> + Send + Unpin + use<> {
-        let rows = self.query_device_jobs(job_id);
-        rows.try_filter(|row| ready(row.failure().is_some()))
     }
 
     /// Returns the pace that all clones of this client share: rate limits, waiting calls, slots.

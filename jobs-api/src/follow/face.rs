@@ -1,11 +1,13 @@
 //! The methods of the client that follow jobs.
 
+use std::time::Duration;
+
 use futures_util::stream::{Stream, StreamExt as _};
 
 use super::batch::{BatchRequest, RunJobs};
 use super::report::JobReport;
-use super::report::reader::ReportReader;
-use super::wait::{WaitForJob, WaitForJobs};
+use super::report::failure::{DeviceFailure, list_failures};
+use super::wait::WaitForJob;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -15,11 +17,6 @@ impl Client {
         WaitForJob::new(self.clone(), id)
     }
 
-    /// Waits for many jobs to end, a hundred to a request where that is cheaper: see [`WaitForJobs`].
-    pub fn wait_for_jobs<'a, I: IntoIterator<Item: Into<String>>>(&self, ids: I) -> WaitForJobs<'a> {
-        WaitForJobs::new(self.clone(), ids.into_iter().map(Into::into).collect())
-    }
-
     /// Reads a job and counts its rows by status, by error and by the devices' answers: see [`JobReport`].
     ///
     /// # Errors
@@ -27,8 +24,37 @@ impl Client {
     /// Those of [`get_scheduled_job`](Self::get_scheduled_job) and
     /// [`query_device_jobs`](Self::query_device_jobs).
     pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
-        let job = self.get_scheduled_job(id).await?;
-        ReportReader::new(self.clone(), id).read(&job).await
+        self.wait_for_job(id).timeout(Duration::ZERO).not_found_after(Duration::ZERO).report().await
+    }
+
+    /// Lists the devices on which a job failed: those that the hub did not reach, those that answered with a failure,
+    /// and those whose rows cannot be read.
+    ///
+    /// The hub cannot select them, so every row of the job is read, without a limit of memory. The rows of a job that
+    /// has just ended may lag behind it: a [report](crate::WaitForJob::report) waits for them.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use std::pin::pin;
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let mut failed = pin!(client.failed_devices("reboot-43"));
+    /// while let Some(failure) = failed.try_next().await? {
+    ///     println!("{failure} ({:?})", failure.kind);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get_scheduled_job`](Self::get_scheduled_job), as for an unknown job, and of
+    /// [`query_device_jobs`](Self::query_device_jobs).
+    pub fn failed_devices(
+        &self,
+        job_id: &str,
+    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + use<> {
+        list_failures(self.clone(), job_id.to_owned())
     }
 
     /// Runs a batch of jobs to their ends, as many at a time as the hub has slots: see [`RunJobs`].

@@ -6,4 +6,5 @@ pub(crate) mod wait;
 
 mod face;
 mod poll_timer;
+mod settings;
 mod span;

@@ -1,9 +1,9 @@
-//! Comparison of a list's jobs with those of the hub, before the first of them is created.
+//! Comparison of a request's jobs with those of the hub, before the first of them is created.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::error::JobFailure;
-use super::job::Job;
+use super::jobs::Job;
 use crate::client::Client;
 use crate::error::Error;
 use crate::jobs::compare::Likeness;
@@ -11,8 +11,6 @@ use crate::jobs::compare::Likeness;
 /// How a job begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Start {
-    /// It is read first, and followed or created.
-    Read,
     /// The hub does not show a job of its id: it is created.
     Create,
     /// It exists as requested, and is followed.
@@ -25,44 +23,38 @@ pub(super) enum Start {
 /// read, none is.
 pub(super) async fn compare_jobs(
     client: &Client,
-    jobs: Vec<Job>,
+    jobs: &[Job],
     concurrency: usize,
-) -> Vec<Result<(Job, Start), JobFailure>> {
-    if jobs.len() <= 1 {
-        return jobs.into_iter().map(|job| Ok((job, Start::Read))).collect();
-    }
-    let reads = stream::iter(jobs.clone()).map(|job| {
-        let client = client.clone();
-        async move { job.compare(&client).await.map_err(|error| job.failure(error)) }
-    });
-    match reads.buffered(concurrency).try_collect::<Vec<_>>().await {
-        Ok(found) => begin_all(jobs, &found),
-        Err(unread) => fail_all(&jobs, unread),
+) -> Vec<Result<Start, Error>> {
+    let reads: Vec<_> = jobs.iter().map(|job| job.compare(client)).collect();
+    match stream::iter(reads).buffered(concurrency).try_collect().await {
+        Ok(found) => begin_all(jobs, found),
+        Err(unread) => fail_all(jobs, unread),
     }
 }
 
-fn begin_all(jobs: Vec<Job>, found: &[Option<Likeness>]) -> Vec<Result<(Job, Start), JobFailure>> {
+fn begin_all(jobs: &[Job], found: Vec<Option<Likeness>>) -> Vec<Result<Start, Error>> {
     let conflict = |(job, likeness): (&Job, &Option<Likeness>)| {
         let likeness = likeness.clone().filter(|likeness| *likeness != Likeness::Same)?;
-        Some((job.id(), likeness))
+        Some((job.id.clone(), likeness))
     };
-    let first_conflict = jobs.iter().zip(found).find_map(conflict);
-    let begin = |(job, likeness): (&Job, &Option<Likeness>)| match (likeness, &first_conflict) {
-        (Some(Likeness::Same), _) => Ok((job.clone(), Start::Follow)),
-        (Some(likeness), _) => Err(job.failure(likeness.clone().conflict(&job.id()))),
-        (None, Some((id, likeness))) => Err(job.failure(likeness.clone().conflict(id))),
-        (None, None) => Ok((job.clone(), Start::Create)),
+    let first_conflict = jobs.iter().zip(&found).find_map(conflict);
+    let begin = |(job, likeness): (&Job, Option<Likeness>)| match (likeness, &first_conflict) {
+        (Some(Likeness::Same), _) => Ok(Start::Follow),
+        (Some(likeness), _) => Err(likeness.conflict(&job.id)),
+        (None, Some((id, likeness))) => Err(likeness.clone().conflict(id)),
+        (None, None) => Ok(Start::Create),
     };
     jobs.iter().zip(found).map(begin).collect()
 }
 
 /// Returns the failures of all jobs after one could not be read: a change of the list would go unnoticed.
-fn fail_all(jobs: &[Job], unread: JobFailure) -> Vec<Result<(Job, Start), JobFailure>> {
-    let (unread_id, is_retryable) = (unread.job_id.clone(), unread.error.is_retryable());
-    let mut unread = Some(unread);
-    let fail = |job: &Job| match unread.take_if(|unread| unread.job_id == job.id()) {
-        Some(unread) => Err(unread),
-        None => Err(job.failure(Error::ListNotCompared { job_id: unread_id.clone(), is_retryable })),
+fn fail_all(jobs: &[Job], unread: JobFailure) -> Vec<Result<Start, Error>> {
+    let (unread_id, is_retryable) = (unread.job_id, unread.error.is_retryable());
+    let mut unread = Some(unread.error);
+    let mut fail = |job: &Job| {
+        let error = unread.take_if(|_| job.id == unread_id);
+        error.unwrap_or_else(|| Error::ListNotCompared { job_id: unread_id.clone(), is_retryable })
     };
-    jobs.iter().map(fail).collect()
+    jobs.iter().map(|job| Err(fail(job))).collect()
 }

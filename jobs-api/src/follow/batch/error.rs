@@ -1,5 +1,6 @@
 //! Errors of a batch: the jobs that have no report, beside the report of the others.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::Error;
@@ -33,7 +34,7 @@ pub struct BatchError {
     first: Box<JobFailure>,
     /// In the order of the jobs' numbers, without the first.
     others: Vec<JobFailure>,
-    report: Option<Box<JobReport>>,
+    report: Box<JobReport>,
 }
 
 /// A job of a batch that has no report, and the reason.
@@ -72,15 +73,17 @@ pub struct JobFailure {
 }
 
 impl BatchError {
-    /// Makes the error of a request that has so many jobs. `None` if no job has failed.
-    pub(super) fn new(
+    /// Returns the report of a request that has so many jobs, unless some have failed: by their numbers.
+    pub(super) fn check(
         jobs: usize,
-        failures: impl IntoIterator<Item = JobFailure>,
-        report: Option<JobReport>,
-    ) -> Option<Self> {
-        let mut failures = failures.into_iter();
-        let first = Box::new(failures.next()?);
-        Some(Self { jobs, first, others: failures.collect(), report: report.map(Box::new) })
+        failures: BTreeMap<usize, JobFailure>,
+        report: JobReport,
+    ) -> Result<JobReport, Self> {
+        let mut failures = failures.into_values();
+        match failures.next().map(Box::new) {
+            None => Ok(report),
+            Some(first) => Err(Self { jobs, first, others: failures.collect(), report: Box::new(report) }),
+        }
     }
 
     /// Returns the jobs that have no report, in the order of their numbers: at least one.
@@ -95,7 +98,7 @@ impl BatchError {
 
     /// Returns the sum of the other jobs' reports; `None` if there is none.
     pub fn report(&self) -> Option<&JobReport> {
-        self.report.as_deref()
+        Some(&*self.report).filter(|report| !report.jobs.is_empty())
     }
 
     /// Returns true if a job may exist although its creation failed. The same batch, repeated, follows it if it
@@ -133,5 +136,51 @@ impl fmt::Display for JobFailure {
             }
         }
         self.error.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(job_id: &str, devices: &[&str], error: Error) -> JobFailure {
+        let devices = devices.iter().map(|id| (*id).to_owned()).collect();
+        JobFailure { job_id: job_id.to_owned(), devices, error }
+    }
+
+    fn report(devices: u64) -> JobReport {
+        JobReport { devices, jobs: vec![Default::default()], ..JobReport::default() }
+    }
+
+    #[test]
+    fn error_has_each_failure_and_the_report_of_the_others() {
+        let refused = || Error::from_status(403, "");
+        let failures =
+            [(2, failure("c", &["y", "z"], Error::EndlessListing)), (0, failure("a", &["x"], refused()))];
+        let error = BatchError::check(3, failures.into(), report(7)).unwrap_err();
+        assert_eq!(error.failures().map(|failure| failure.job_id.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(error.first_error().status().unwrap().as_u16(), 403);
+        assert_eq!(error.report().unwrap().devices, 7);
+        let text = format!("2 of 3 jobs have no report: a (1 device: x): {}", refused());
+        assert_eq!(error.to_string(), text);
+        let last = error.failures().last().unwrap().to_string();
+        assert!(last.starts_with("c (2 devices: y to z): the listing would never end"), "{last}");
+    }
+
+    #[test]
+    fn ids_of_devices_keep_the_error_on_one_line() {
+        for devices in [&["a\n\u{1B}[1mb"][..], &["a\r\nb", "c\u{202E}d"]] {
+            let text = failure("job", devices, Error::EndlessListing).to_string();
+            assert!(!text.contains(|c: char| c.is_control() || c == '\u{202E}'), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn single_job_keeps_its_report_and_its_error() {
+        assert_eq!(BatchError::check(1, BTreeMap::new(), report(7)).unwrap(), report(7));
+        let failures = [(0, failure("a", &[], Error::EndlessListing))];
+        let error = BatchError::check(1, failures.into(), JobReport::default()).unwrap_err();
+        assert_eq!(error.to_string(), Error::EndlessListing.to_string());
+        assert!(error.report().is_none());
     }
 }

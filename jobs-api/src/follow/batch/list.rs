@@ -1,7 +1,6 @@
 //! Lists of devices, and the conditions that select their parts.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use crate::error::Error;
 use crate::jobs::condition::{Condition, is_operand, names_collection, split_device_ids_within};
@@ -11,55 +10,33 @@ use crate::limits::{CONDITION_LENGTH, DEVICE_ID_LENGTH, DEVICE_ID_PUNCTUATION, i
 /// Characters of an id that an error shows.
 const SHOWN_ID: usize = 40;
 
-/// A list of devices, in as few parts as fit into conditions: there is at least one.
-#[derive(Debug)]
-pub(super) struct List {
-    devices: Vec<String>,
-    parts: Vec<Range<usize>>,
-    /// The texts that come before and after the ids in each condition.
-    around: (String, String),
+/// A part of a list of devices, and the condition that selects it.
+pub(super) struct Part {
+    /// In the order of their ids.
+    pub(super) devices: Vec<String>,
+    pub(super) condition: String,
 }
 
-impl List {
-    /// Splits the list for those of its devices that `condition` selects.
-    pub(super) fn split(condition: &str, devices: BTreeSet<String>) -> Result<Self, Error> {
-        check_condition(Some(condition))?;
-        check_devices(&devices)?;
-        let around = around_list(condition.trim())?;
-        let overhead = around.0.chars().count() + around.1.chars().count();
-        let devices = Vec::from_iter(devices);
-        let parts = split_device_ids_within(&devices, CONDITION_LENGTH.saturating_sub(overhead));
-        let list = Self { devices, parts, around };
-        // An id that does not fit is a part of its own.
-        let mut single = (0..list.len()).filter(|part| list.devices(*part).len() == 1);
-        if single.any(|part| list.condition(part).chars().count() > CONDITION_LENGTH) {
-            let rule = format!("has no room for one of the device ids in its {CONDITION_LENGTH} characters");
-            return Err(Error::invalid_request("queryCondition", rule));
-        }
-        Ok(list)
+/// Splits a list for those of its devices that `condition` selects, in as few parts as fit into conditions: there is
+/// at least one.
+pub(super) fn split_list(condition: &str, devices: BTreeSet<String>) -> Result<Vec<Part>, Error> {
+    check_condition(Some(condition))?;
+    check_devices(&devices)?;
+    let (before, after) = around_list(condition.trim())?;
+    let room = CONDITION_LENGTH.saturating_sub(before.chars().count() + after.chars().count());
+    let devices = Vec::from_iter(devices);
+    let to_part = |ids: &[String]| {
+        let condition = format!("{before}{}{after}", Condition::device_ids(ids));
+        Part { devices: ids.to_vec(), condition }
+    };
+    let ranges = split_device_ids_within(&devices, room).into_iter();
+    let parts: Vec<Part> = ranges.filter_map(|range| devices.get(range)).map(to_part).collect();
+    // An id that does not fit is a part of its own.
+    if parts.iter().any(|part| part.condition.chars().count() > CONDITION_LENGTH) {
+        let rule = format!("has no room for one of the device ids in its {CONDITION_LENGTH} characters");
+        return Err(Error::invalid_request("queryCondition", rule));
     }
-
-    /// Returns the number of parts.
-    pub(super) fn len(&self) -> usize {
-        self.parts.len()
-    }
-
-    /// Returns the devices of a part, in the order of their ids.
-    pub(super) fn devices(&self, part: usize) -> &[String] {
-        let range = self.parts.get(part).cloned();
-        range.and_then(|range| self.devices.get(range)).unwrap_or_default()
-    }
-
-    /// Returns true if the condition of a part selects each of its devices.
-    pub(super) fn selects_all(&self) -> bool {
-        self.around == (String::new(), String::new())
-    }
-
-    /// Returns the condition that selects the devices of a part.
-    pub(super) fn condition(&self, part: usize) -> String {
-        let (before, after) = &self.around;
-        format!("{before}{}{after}", Condition::device_ids(self.devices(part)))
-    }
+    Ok(parts)
 }
 
 /// Returns the texts that come before and after the list of devices in a condition.

@@ -2,14 +2,15 @@
 
 mod comparison;
 mod error;
-mod job;
+mod jobs;
 mod list;
+mod progress;
 mod request;
-mod results;
 mod run;
 mod runner;
 mod trace;
 
 pub use self::error::{BatchError, JobFailure};
+pub use self::progress::BatchProgress;
 pub use self::request::BatchRequest;
 pub use self::run::RunJobs;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::job::Job;
-use super::list::List;
+use super::jobs::{Job, split_request};
 use crate::error::Error;
 use crate::generated::types::JobRequest;
 
@@ -30,8 +29,8 @@ use crate::generated::types::JobRequest;
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a request does nothing until it is run in a batch"]
 pub struct BatchRequest {
-    request: JobRequest,
-    devices: Option<BTreeSet<String>>,
+    pub(super) request: JobRequest,
+    pub(super) devices: Option<BTreeSet<String>>,
 }
 
 impl From<JobRequest> for BatchRequest {
@@ -44,8 +43,9 @@ impl JobRequest {
     /// Restricts the request to the devices of a list of any length, for
     /// [`Client::run_jobs`](crate::Client::run_jobs): those that its condition selects, all with `*`.
     ///
-    /// A condition has at most 8,192 characters, some 500 ids of 12 characters. A longer list is split into the
-    /// fewest jobs, in the order of the ids: `reboot`, `reboot-part-2`, `reboot-part-3` and so on. One report sums
+    /// A condition has at most 8,192 characters, some 500 ids of 12 characters. The list is split into the
+    /// fewest jobs, in the order of the ids: `reboot-part-1`, `reboot-part-2` and so on, also if there is only one.
+    /// [`BatchRequest::job_ids`] returns their ids; no job has the id of the list. One report sums
     /// up all of them; if a job has none, the result is a [`BatchError`](crate::BatchError), which names the job and
     /// its devices and keeps what the others reported.
     ///
@@ -91,17 +91,19 @@ impl JobRequest {
 }
 
 impl BatchRequest {
-    /// Returns true if the request is for a list of devices.
-    pub(super) fn has_list(&self) -> bool {
-        self.devices.is_some()
+    /// Returns the ids of the jobs that the request takes in a batch under this id: `id` itself, or those of the
+    /// parts of the list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if the id or the request breaks a rule of the service.
+    pub fn job_ids(&self, id: &str) -> Result<Vec<String>, Error> {
+        Ok(self.clone().into_jobs(id)?.into_iter().map(|job| job.id).collect())
     }
 
-    /// Returns the jobs of the request `id`, checked as far as they do not differ.
+    /// Returns the jobs of the request `id`, whose common parts are checked.
     pub(super) fn into_jobs(self, id: &str) -> Result<Vec<Job>, Error> {
-        let Self { request, devices } = self;
-        let condition = request.query_condition.as_deref().unwrap_or_default();
-        let list = devices.map(|devices| List::split(condition, devices)).transpose()?;
-        Job::all_of(id, request, list)
+        split_request(id, self.request, self.devices)
     }
 }
 

@@ -1,29 +1,28 @@
-//! Running a batch: its jobs in order, as many at a time as are allowed.
+//! Running a batch: its requests in order, as many at a time as are allowed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::future;
+use futures_util::future::{self, join_all};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
-use tracing::Instrument as _;
 
 use super::error::BatchError;
+use super::progress::BatchProgress;
 use super::request::BatchRequest;
-use super::results::Results;
-use super::runner::{Prepared, Runner};
-use super::trace::BatchTrace;
+use super::runner::Runner;
+use super::trace::{BatchEnd, BatchTrace};
 use crate::client::Client;
 use crate::error::Error;
+use crate::follow::poll_timer::PollTimer;
 use crate::follow::report::JobReport;
-use crate::follow::report::reader::ROWS_TIMEOUT;
-use crate::follow::wait::settings::Settings;
+use crate::follow::settings::{Settings, shared_setters};
+use crate::generated::types::JobResponse;
 
-/// The jobs in progress by default: twice as many as any hub runs at a time, so that its slots are in use while
+/// The requests in progress by default: twice as many as any hub runs at a time, so that its slots are in use while
 /// reports are read.
 const CONCURRENCY: usize = 20;
 /// The longest wait for a slot by default. It only has to end before timers overflow.
@@ -55,8 +54,9 @@ const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// Jobs proceed only while the stream is polled. Dropping it creates no further job; those that were created go
 /// on in the hub, and the next batch with the same ids follows them.
 ///
-/// The target `jobs_api::batch` reports the end of each job at INFO, with its outcome and the progress of the
-/// batch.
+/// The target `jobs_api::batch` reports at INFO the start of the batch, the jobs that exist already, the end of each
+/// job with its outcome and the progress of the batch, and the sums at its end. [`progress`](Self::progress) returns
+/// them as a stream, and [`stop`](Self::stop) ends the batch early.
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) {
@@ -81,8 +81,6 @@ const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 #[must_use = "a batch does nothing until it is polled"]
 pub struct RunJobs<'a> {
     runner: Runner,
-    slot_deadline: Duration,
-    patience: Duration,
     /// The requests, until the first poll.
     requests: Option<Requests<'a>>,
     results: BatchResults<'a>,
@@ -93,19 +91,20 @@ type BatchResults<'a> = BoxStream<'a, (String, Result<JobReport, BatchError>)>;
 
 impl<'a> RunJobs<'a> {
     pub(in crate::follow) fn new(client: Client, requests: Requests<'a>) -> Self {
-        let settings = Settings::default();
-        let runner = Runner { client, concurrency: CONCURRENCY, settings, rows_timeout: ROWS_TIMEOUT };
-        Self {
-            runner,
-            slot_deadline: SLOT_DEADLINE,
-            patience: PATIENCE,
-            requests: Some(requests),
-            results: stream::empty().boxed(),
-        }
+        let retry = client.retry_policy().with_slot_deadline(SLOT_DEADLINE).with_patience(PATIENCE);
+        let runner = Runner {
+            client: client.with_retry(retry),
+            settings: Settings::default(),
+            concurrency: CONCURRENCY,
+            trace: BatchTrace::new(),
+        };
+        Self { runner, requests: Some(requests), results: stream::empty().boxed() }
     }
 
-    /// Sets how many jobs are in progress at a time, 20 by default: they wait for a slot, run in the hub, or
-    /// their reports are read. Zero means one.
+    shared_setters!(runner.settings);
+
+    /// Sets how many requests are in progress at a time, and how many jobs of each list of devices, 20 by default:
+    /// they wait for a slot, run in the hub, or their reports are read. Zero means one.
     ///
     /// A job that starts later is in progress until its end.
     pub fn concurrency(mut self, jobs: usize) -> Self {
@@ -116,14 +115,16 @@ impl<'a> RunJobs<'a> {
     /// Sets how long a job waits for its slot and the rate limit, unlimited by default. It then ends with an error for which
     /// [`Error::is_job_slot_busy`] or [`Error::is_throttled`] returns true.
     pub fn slot_deadline(mut self, slot_deadline: Duration) -> Self {
-        self.slot_deadline = slot_deadline.min(SLOT_DEADLINE);
+        let retry = self.runner.client.retry_policy().with_slot_deadline(slot_deadline.min(SLOT_DEADLINE));
+        self.runner.client = self.runner.client.with_retry(retry);
         self
     }
 
     /// Sets how long each call of the batch waits while the hub or the token endpoint is unreachable, 4 hours by
     /// default. After that the job has the error of the last attempt.
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        let retry = self.runner.client.retry_policy().with_patience(patience);
+        self.runner.client = self.runner.client.with_retry(retry);
         self
     }
 
@@ -137,78 +138,86 @@ impl<'a> RunJobs<'a> {
         self
     }
 
-    /// Sets how long the hub may not know a job that was created before its error is
-    /// [not found](Error::is_not_found): 30 seconds by default. The job is in progress meanwhile.
-    pub fn not_found_after(mut self, time: Duration) -> Self {
-        self.runner.settings.not_found_after = time;
-        self
+    /// Returns the progress of the batch as a stream: each state that differs from the previous one, while the batch
+    /// itself is polled. It ends with the batch.
+    ///
+    /// ```
+    /// # async fn example<'a>(client: jobs_api::Client, requests: Vec<(String, jobs_api::types::JobRequest)>) {
+    /// use std::pin::pin;
+    /// use futures_util::{StreamExt, future, stream};
+    ///
+    /// let batch = client.run_jobs(stream::iter(requests));
+    /// let show = batch.progress().for_each(|progress| {
+    ///     println!("{} of {} jobs, {} devices", progress.jobs_ended, progress.jobs, progress.devices);
+    ///     future::ready(())
+    /// });
+    /// let (results, ()) = future::join(batch.collect::<Vec<_>>(), show).await;
+    /// # }
+    /// ```
+    pub fn progress(&self) -> impl Stream<Item = BatchProgress> + Send + use<> {
+        self.runner.trace.state.stream()
     }
 
-    /// Limits the wait of each report for rows that lag behind the job or cannot be read, 30 seconds by default: see
-    /// [`JobReport`].
-    pub fn rows_timeout(mut self, timeout: Duration) -> Self {
-        self.runner.rows_timeout = timeout;
-        self
-    }
-
-    /// Sets the shortest and the longest time between two polls of a job; half a second and 10 seconds by
-    /// default.
-    pub fn poll_intervals(mut self, intervals: RangeInclusive<Duration>) -> Self {
-        self.runner.settings.intervals = intervals;
-        self
+    /// Stops the batch: nothing more is created, and each job in progress that the hub has not started is cancelled.
+    ///
+    /// Returns each job in progress as it was cancelled, or why it was not: [`Error::is_not_cancellable`] if it runs
+    /// or has ended meanwhile; [`Error::is_not_found`] if the hub does not show it within
+    /// [30 seconds](Self::not_found_after), as it was not created, or only after that time by a request in flight. The
+    /// calls have the [patience](Self::patience) of the batch.
+    ///
+    /// ```
+    /// # async fn example(mut batch: jobs_api::RunJobs<'_>) {
+    /// use futures_util::StreamExt;
+    ///
+    /// while let Some((_, result)) = batch.next().await {
+    ///     if result.is_err() {
+    ///         for (id, result) in batch.stop().await {
+    ///             println!("{id}: {}", result.map_or_else(|error| error.to_string(), |_| "cancelled".to_owned()));
+    ///         }
+    ///         break;
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub async fn stop(mut self) -> BTreeMap<String, Result<JobResponse, Error>> {
+        (self.requests, self.results) = (None, stream::empty().boxed());
+        let Runner { client, settings, trace, .. } = &self.runner;
+        let ids = trace.state.read().open_jobs.clone();
+        let cancels = ids.iter().map(|id| cancel(client, id, settings));
+        let results = join_all(cancels).await;
+        ids.into_iter().zip(results).collect()
     }
 
     /// Starts to run the requests.
     fn start(&self, requests: Requests<'a>) -> BatchResults<'a> {
         let mut runner = self.runner.clone();
-        let retry = runner.client.retry_policy().with_slot_deadline(self.slot_deadline);
-        runner.client = runner.client.with_retry(retry.with_patience(self.patience));
-        let concurrency = runner.concurrency;
-        let trace = Arc::new(BatchTrace::start(runner.client.host_name()));
-        let jobs = prepare_all(requests, runner.clone(), trace.clone());
-        let (job_trace, request_trace) = (trace.clone(), trace.clone());
-        let end = stream::once(async move { trace.end() }).filter_map(|()| future::ready(None));
-        let runs = jobs.map(move |(origin, index, job)| {
-            let (runner, trace) = (runner.clone(), job_trace.clone());
-            async move {
-                let result = runner.run(&trace, job).await;
-                (origin, index, result)
-            }
+        runner.trace.start(runner.client.host_name());
+        let (concurrency, end) = (runner.concurrency, BatchEnd(runner.trace.clone()));
+        let mut lists = HashSet::new();
+        let runs = requests.enumerate().map(move |(number, (id, request))| {
+            let is_repeated = request.devices.is_some() && !lists.insert(id.clone());
+            let request = Some(request).filter(|_| !is_repeated).ok_or_else(repeated_list);
+            runner.clone().run(number, id, request)
         });
-        let mut results = Results::default();
-        let results = runs.buffer_unordered(concurrency).filter_map(move |(origin, index, result)| {
-            let result = results.add(origin, index, result);
-            if let Some((_, result)) = &result {
-                request_trace.record_result(result);
-            }
-            future::ready(result)
-        });
-        results.chain(end).boxed()
+        let end = stream::once(async move { end.0.state.update(|state| state.has_ended = true) });
+        runs.buffer_unordered(concurrency).chain(end.filter_map(|()| future::ready(None))).boxed()
     }
 }
 
-/// Returns the jobs of the requests, each request when its first job is due.
-fn prepare_all<'a>(
-    requests: Requests<'a>,
-    runner: Runner,
-    trace: Arc<BatchTrace>,
-) -> impl Stream<Item = Prepared> + Send + 'a {
-    let mut lists = HashSet::new();
-    let jobs = requests.enumerate().then(move |(number, (id, request))| {
-        let (runner, trace) = (runner.clone(), trace.clone());
-        let is_repeated = request.has_list() && !lists.insert(id.clone());
-        let request = match is_repeated {
-            true => Err(Error::invalid_request("jobId", "must not be that of another list of the batch")),
-            false => Ok(request),
-        };
-        let span = trace.span().clone();
-        async move {
-            let jobs = runner.prepare(number, id, request).instrument(span).await;
-            trace.record_request(jobs.len());
-            stream::iter(jobs)
+fn repeated_list() -> Error {
+    Error::invalid_request("jobId", "must not be that of another list of the batch")
+}
+
+/// Cancels a job, which the hub may not know yet.
+async fn cancel(client: &Client, id: &str, settings: &Settings) -> Result<JobResponse, Error> {
+    let mut timer = PollTimer::start(Some(settings.not_found_after), &settings.intervals);
+    loop {
+        let result = client.cancel_scheduled_job(id).await;
+        let is_unknown = result.as_ref().is_err_and(Error::is_not_found);
+        if !is_unknown || !timer.sleep(Duration::ZERO, None).await {
+            return result;
         }
-    });
-    jobs.flatten()
+    }
 }
 
 impl Stream for RunJobs<'_> {
@@ -229,12 +238,6 @@ impl Stream for RunJobs<'_> {
 
 impl fmt::Debug for RunJobs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runner, slot_deadline, patience, .. } = self;
-        f.debug_struct("RunJobs")
-            .field("concurrency", &runner.concurrency)
-            .field("slot_deadline", slot_deadline)
-            .field("patience", patience)
-            .field("wait_timeout", &runner.settings.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("RunJobs").field("concurrency", &self.runner.concurrency).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
-use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,44 +10,36 @@ use futures_util::stream::StreamExt as _;
 use super::JobReport;
 use crate::client::Client;
 use crate::error::Error;
-use crate::follow::poll_timer::{INTERVALS, PollTimer};
+use crate::follow::poll_timer::PollTimer;
+use crate::follow::settings::Settings;
 use crate::generated::types::{DeviceJob, JobResponse};
 use crate::jobs::pager::Page;
-
-/// How long rows that lag behind their job are waited for by default.
-pub(in crate::follow) const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Rows of a report that are told apart, in some 20 MB.
 const DISTINCT_ROWS: usize = 1_000_000;
 
 /// How the report of a job is read.
-#[derive(Debug)]
-pub(in crate::follow) struct ReportReader {
+pub(in crate::follow) struct ReportReader<'a> {
     pub(in crate::follow) client: Client,
     pub(in crate::follow) job_id: String,
-    pub(in crate::follow) timeout: Duration,
-    pub(in crate::follow) intervals: RangeInclusive<Duration>,
-    pub(in crate::follow) listed: Listed,
+    pub(in crate::follow) settings: Settings,
+    pub(in crate::follow) listed: &'a Listed,
 }
 
 /// The devices of a job that is for a list.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(in crate::follow) struct Listed {
     pub(in crate::follow) devices: Vec<String>,
     /// The job selects all of them.
     pub(in crate::follow) selects_all: bool,
 }
 
-impl ReportReader {
-    pub(in crate::follow) fn new(client: Client, job_id: &str) -> Self {
-        let (job_id, listed) = (job_id.to_owned(), Listed::default());
-        Self { client, job_id, timeout: ROWS_TIMEOUT, intervals: INTERVALS, listed }
-    }
-
+impl ReportReader<'_> {
     /// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
     /// time is over: once more at its end. Returns the error of the last read if none succeeded.
     pub(in crate::follow) async fn read(&self, job: &JobResponse) -> Result<JobReport, Error> {
-        let mut timer = PollTimer::start(Some(self.timeout), &self.intervals);
+        let Settings { rows_timeout, intervals, .. } = &self.settings;
+        let mut timer = PollTimer::start(Some(*rows_timeout), intervals);
         let mut latest = self.read_once(job).await;
         while may_improve(&latest) && job.outcome().is_final() && !timer.is_expired() {
             timer.sleep(Duration::ZERO, None).await;
@@ -63,7 +54,7 @@ impl ReportReader {
 
     /// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
     async fn read_once(&self, job: &JobResponse) -> Result<(JobReport, bool), Error> {
-        let mut sums = Sums::start(job, &self.listed);
+        let mut sums = Sums::start(job, self.listed);
         let mut pages = pin!(self.client.query_device_jobs(&self.job_id).pages());
         let mut unreadable = None;
         while let Some(page) = pages.next().await {
@@ -76,7 +67,7 @@ impl ReportReader {
         }
         match unreadable {
             Some(error) if sums.report.devices == 0 => Err(error),
-            _ => Ok(sums.finish(&self.listed)),
+            _ => Ok(sums.finish()),
         }
     }
 }
@@ -91,6 +82,8 @@ fn may_improve(read: &Result<(JobReport, bool), Error>) -> bool {
 
 /// The sums over the rows that were read so far.
 struct Sums<'a> {
+    job: &'a JobResponse,
+    listed: &'a Listed,
     report: JobReport,
     seen: SeenRows,
     final_rows: u64,
@@ -99,10 +92,10 @@ struct Sums<'a> {
 }
 
 impl<'a> Sums<'a> {
-    fn start(job: &JobResponse, listed: &'a Listed) -> Self {
-        let report = JobReport { job: job.clone(), ..JobReport::default() };
+    fn start(job: &'a JobResponse, listed: &'a Listed) -> Self {
+        let report = JobReport::of(job.clone());
         let without_row = listed.devices.iter().map(String::as_str).collect();
-        Self { report, seen: SeenRows::default(), final_rows: 0, without_row }
+        Self { job, listed, report, seen: SeenRows::default(), final_rows: 0, without_row }
     }
 
     fn add(&mut self, page: &Page<DeviceJob>) {
@@ -110,7 +103,7 @@ impl<'a> Sums<'a> {
             if self.seen.is_repeated(row) {
                 continue;
             }
-            self.report.add(row);
+            self.report.add(row, self.job.type_.as_ref());
             self.final_rows += u64::from(row.is_final());
             self.without_row.remove(row.id());
         }
@@ -120,9 +113,9 @@ impl<'a> Sums<'a> {
     }
 
     /// Returns the report, and true if each device that the hub counts has a final row.
-    fn finish(self, listed: &Listed) -> (JobReport, bool) {
-        let Self { mut report, final_rows, without_row, .. } = self;
-        let counted = report.job.device_count().unwrap_or_default().into();
+    fn finish(self) -> (JobReport, bool) {
+        let Self { job, listed, mut report, final_rows, without_row, .. } = self;
+        let counted = job.device_count().unwrap_or_default().into();
         let (mut expected, mut least) = (report.devices.max(counted), 0);
         if listed.selects_all {
             let (devices, without_row) = (listed.devices.len() as u64, without_row.len() as u64);
@@ -181,7 +174,7 @@ mod tests {
             let items = (first..first + 100).filter(|n| *n != missing).map(row).collect();
             sums.add(&Page { items, unreadable: vec![], continuation: None });
         }
-        let (report, is_complete) = sums.finish(&listed);
+        let (report, is_complete) = sums.finish();
         assert!(!is_complete);
         assert_eq!((report.devices, report.failed, report.without_result), (999_999, 100_000, 1));
         assert_eq!((report.failures.len(), report.by_status.len()), (1000, 2));

@@ -5,41 +5,33 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::client::Client;
 use crate::error::Error;
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::jobs::outcome::JobOutcome;
 use crate::runtime::Timestamp;
 
 /// Consecutive polls that may fail, each after all of its retries.
-pub(super) const FAILED_POLLS: u32 = 5;
+const FAILED_POLLS: u32 = 5;
 
-/// The states of a job, as far as polls have shown them.
+/// The states of a job that polls have shown.
+#[derive(Default)]
 pub(super) struct Observation {
-    current: Option<JobResponse>,
+    /// How long the hub may not know the job.
+    not_found_after: Duration,
+    /// The latest state.
+    pub(super) current: Option<JobResponse>,
     /// The error of the last poll.
     error: Option<Error>,
     failed_polls: u32,
-    /// How long the hub may not know the job.
-    not_found_after: Duration,
     /// The first of the latest polls in a row that did not show the job.
     unknown_since: Option<Instant>,
-    is_final: bool,
-    /// The first poll that showed devices, and how many of them were done.
-    first: Option<(Instant, u32)>,
+    /// Further polls would change nothing.
+    pub(super) is_final: bool,
 }
 
 impl Observation {
     pub(super) fn new(not_found_after: Duration) -> Self {
-        Self {
-            current: None,
-            error: None,
-            failed_polls: 0,
-            not_found_after,
-            unknown_since: None,
-            is_final: false,
-            first: None,
-        }
+        Self { not_found_after, ..Self::default() }
     }
 
     /// Adds the result of a poll: `None` if the hub does not show the job. Returns true if the state of the job has
@@ -48,7 +40,7 @@ impl Observation {
         match result {
             Ok(Some(job)) if job.outcome() != JobOutcome::Unknown => return self.add_state(job),
             Err(error) if !error.is_not_found() => {
-                self.add_failed_poll();
+                self.failed_polls += 1;
                 self.is_final = !error.is_retryable() || self.failed_polls >= FAILED_POLLS;
                 self.error = Some(error);
             }
@@ -57,18 +49,9 @@ impl Observation {
         false
     }
 
-    /// Counts a failed poll, such as one of several jobs that has no error of this one.
-    pub(super) fn add_failed_poll(&mut self) {
-        self.failed_polls += 1;
-    }
-
     fn add_state(&mut self, job: JobResponse) -> bool {
         (self.error, self.failed_polls, self.unknown_since) = (None, 0, None);
         self.is_final = job.outcome().is_final();
-        let counts = job.counts();
-        if counts.total > 0 {
-            self.first.get_or_insert((Instant::now(), counts.succeeded.saturating_add(counts.failed)));
-        }
         let has_changed = self.current.as_ref() != Some(&job);
         self.current = Some(job);
         has_changed
@@ -88,57 +71,20 @@ impl Observation {
         unknown >= self.not_found_after
     }
 
-    /// Returns the latest state of the job.
-    pub(super) fn current(&self) -> Option<&JobResponse> {
-        self.current.as_ref()
-    }
-
-    /// Returns true if further polls would change nothing.
-    pub(super) fn is_final(&self) -> bool {
-        self.is_final
-    }
-
     /// Returns the time until the job starts by the hub's clock; zero if it is not scheduled for later.
     pub(super) fn time_to_start(&self, now: DateTime<Utc>) -> Duration {
         let is_waiting = |job: &&JobResponse| {
             matches!(job.status, Some(JobStatus::Queued | JobStatus::Enqueued | JobStatus::Scheduled))
         };
-        let job = self.current().filter(is_waiting);
+        let job = self.current.as_ref().filter(is_waiting);
         let start = job.and_then(|job| job.start_time.as_ref()).and_then(Timestamp::to_utc);
         start.and_then(|start| (start - now).to_std().ok()).unwrap_or_default()
-    }
-
-    /// Returns the time until the job is expected to end: by how fast devices were done, or by what the client knows.
-    pub(super) fn time_to_end(&self, client: &Client) -> Option<Duration> {
-        let job = self.current()?;
-        self.time_by_devices(job).or_else(|| client.estimate_time_to_end(job))
-    }
-
-    /// Returns the time until the last device is done, by how fast the others were.
-    fn time_by_devices(&self, job: &JobResponse) -> Option<Duration> {
-        let (start, done_then) = self.first?;
-        let counts = job.counts();
-        let done = counts.succeeded.saturating_add(counts.failed);
-        let rate = f64::from(done.checked_sub(done_then)?) / start.elapsed().as_secs_f64().max(1e-3);
-        let left = f64::from(counts.total.saturating_sub(done));
-        (rate > 0.0).then(|| Duration::try_from_secs_f64(left / rate).ok())?
     }
 
     /// Returns the error that ends the wait: that of the last poll, if it is final or the job was never
     /// seen.
     pub(super) fn take_error(&mut self) -> Option<Error> {
         if self.is_final || self.current.is_none() { self.error.take() } else { None }
-    }
-
-    /// Returns the latest state of the job, or the error that ended the wait. A job that was never polled
-    /// has its id alone.
-    pub(super) fn into_result(mut self, id: String) -> Result<JobResponse, Error> {
-        match self.take_error() {
-            Some(error) => Err(error),
-            None => {
-                Ok(self.current.unwrap_or_else(|| JobResponse { job_id: Some(id), ..Default::default() }))
-            }
-        }
     }
 }
 
@@ -168,35 +114,13 @@ mod tests {
             for _ in 1..FAILED_POLLS {
                 observation.add(Err(Error::from_status(503, "")));
             }
-            assert!(!observation.is_final());
+            assert!(!observation.is_final);
             observation.add(running());
         }
         for _ in 0..FAILED_POLLS {
             observation.add(Err(Error::from_status(503, "")));
         }
-        assert!(observation.is_final() && observation.take_error().is_some());
-    }
-
-    /// Returns a running job of 100 devices, so many of which are done.
-    fn with_done(done: u32) -> JobResponse {
-        let json = format!(
-            r#"{{"status":"running","deviceJobStatistics":{{"deviceCount":100,"succeededCount":{done}}}}}"#
-        );
-        serde_json::from_str(&json).unwrap()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn end_is_expected_by_how_fast_devices_are_done() {
-        let mut observation = observation();
-        for (done, time_to_end) in [(10, None), (30, Some(70)), (50, Some(50))] {
-            observation.add(Ok(Some(with_done(done))));
-            assert_eq!(
-                observation.time_by_devices(&with_done(done)),
-                time_to_end.map(Duration::from_secs),
-                "{done} devices done"
-            );
-            tokio::time::advance(Duration::from_secs(20)).await;
-        }
+        assert!(observation.is_final && observation.take_error().is_some());
     }
 
     #[test]
@@ -219,12 +143,12 @@ mod tests {
             }
             for result in [Ok(None), not_found(), Ok(None), not_found()] {
                 assert!(!observation.ends_if_unknown());
-                assert!(!observation.add(result) && !observation.is_final());
+                assert!(!observation.add(result) && !observation.is_final);
                 tokio::time::advance(NOT_FOUND_AFTER / 4).await;
             }
             assert!(observation.ends_if_unknown());
             observation.add(not_found());
-            assert!(observation.is_final() && observation.into_result("job".to_owned()).is_err());
+            assert!(observation.is_final && observation.take_error().is_some());
         }
     }
 
@@ -237,7 +161,7 @@ mod tests {
                 tokio::time::advance(NOT_FOUND_AFTER / 2).await;
             }
             observation.add(running());
-            assert!(!observation.is_final() && !observation.ends_if_unknown());
+            assert!(!observation.is_final && !observation.ends_if_unknown());
         }
     }
 
@@ -246,8 +170,7 @@ mod tests {
         for result in [Ok(None), not_found()] {
             let mut observation = observation();
             observation.add(result);
-            let job = observation.into_result("job".to_owned()).unwrap();
-            assert_eq!((job.id(), job.status.as_ref()), ("job", None));
+            assert!(observation.take_error().is_none() && observation.current.is_none());
         }
     }
 
@@ -255,6 +178,6 @@ mod tests {
     fn permanent_failure_ends_the_wait_at_once() {
         let mut observation = observation();
         observation.add(Err(Error::from_status(403, "")));
-        assert!(observation.is_final());
+        assert!(observation.is_final);
     }
 }

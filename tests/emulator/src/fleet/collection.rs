@@ -73,7 +73,6 @@ mod tests {
 
     use super::*;
     use crate::dates::timestamp;
-    use crate::fleet::merges::Merges;
 
     #[test]
     fn metadata_dates_what_was_changed() {
@@ -81,8 +80,8 @@ mod tests {
         let now = created + TimeDelta::hours(1);
         let values = json!({ "old": 1, "deep": { "old": 1 } });
         let patch = json!({ "deep": { "new": 2 } });
-        let before = Arc::new(Collection::new(members(values)));
-        let collection = Merges::default().update("desired", &before, &members(patch), now).unwrap();
+        let merged = json!({ "old": 1, "deep": { "old": 1, "new": 2 } });
+        let collection = Collection::new(members(values)).updated(members(merged), &members(patch), now);
         let json = collection.to_json(created);
         assert_eq!(json["$version"], 2);
         let date = |pointer: &str| json["$metadata"].pointer(pointer).unwrap().as_str().unwrap().to_owned();

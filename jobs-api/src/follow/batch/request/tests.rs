@@ -10,7 +10,7 @@ fn reboot(condition: impl Into<String>) -> JobRequest {
 /// Returns the ids and conditions of the jobs.
 fn jobs(id: &str, request: impl Into<BatchRequest>) -> Vec<(String, String)> {
     let jobs = request.into().into_jobs(id).unwrap();
-    jobs.into_iter().map(|job| (job.id(), job.to_request().query_condition.unwrap())).collect()
+    jobs.into_iter().map(|job| (job.id.clone(), job.to_request().query_condition.unwrap())).collect()
 }
 
 fn refusal(id: &str, request: impl Into<BatchRequest>) -> String {
@@ -29,7 +29,7 @@ fn long_list_is_split_into_the_fewest_jobs() {
     let ids: Vec<String> = (0..10_000).map(|n| format!("device-{n:05}")).collect();
     let jobs = jobs("reboot", reboot("*").for_devices(&ids));
     assert_eq!(jobs.len(), 20);
-    assert_eq!((jobs[0].0.as_str(), jobs[19].0.as_str()), ("reboot", "reboot-part-20"));
+    assert_eq!((jobs[0].0.as_str(), jobs[19].0.as_str()), ("reboot-part-1", "reboot-part-20"));
     let room = CONDITION_LENGTH - "'device-00000', ".len();
     for (_, condition) in &jobs[..19] {
         assert!((room..=CONDITION_LENGTH).contains(&condition.len()), "{} characters", condition.len());
@@ -42,14 +42,17 @@ fn long_list_is_split_into_the_fewest_jobs() {
 fn jobs_share_out_the_devices() {
     let ids: Vec<String> = (0..1200).map(|n| format!("device-{n:05}")).collect();
     let jobs = reboot("*").for_devices(&ids).into_jobs("reboot").unwrap();
-    assert_eq!(jobs.iter().flat_map(Job::devices).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
+    assert_eq!(
+        jobs.iter().flat_map(|job| &job.listed.devices).collect::<Vec<_>>(),
+        ids.iter().collect::<Vec<_>>()
+    );
     for job in &jobs {
         let condition = job.to_request().query_condition.unwrap();
-        let [first, .., last] = job.devices() else { panic!("{job:?}") };
+        let [first, .., last] = &job.listed.devices[..] else { panic!("{job:?}") };
         assert!(condition.starts_with(&format!("deviceId IN ['{first}', ")), "{condition}");
         assert!(condition.ends_with(&format!(", '{last}']")), "{condition}");
     }
-    assert_eq!(BatchRequest::from(reboot("*")).into_jobs("job").unwrap()[0].devices(), [""; 0]);
+    assert_eq!(BatchRequest::from(reboot("*")).into_jobs("job").unwrap()[0].listed.devices, [""; 0]);
 }
 
 #[test]
@@ -63,7 +66,7 @@ fn ids_of_jobs_do_not_depend_on_their_number() {
 #[test]
 fn order_and_duplicates_do_not_matter() {
     let list = jobs("job", reboot("*").for_devices(["b", "a", "b", "a"]));
-    assert_eq!(list, [("job".into(), "deviceId IN ['a', 'b']".into())]);
+    assert_eq!(list, [("job-part-1".into(), "deviceId IN ['a', 'b']".into())]);
     assert_eq!(list, jobs("job", reboot("*").for_devices(["a", "b"])));
 }
 
@@ -86,7 +89,10 @@ fn condition_of_the_request_holds_for_the_list_too() {
             "FROM devices.modules WHERE deviceId IN ['d'] AND ((tags.a = 1))",
         ),
     ] {
-        assert_eq!(jobs("job", reboot(condition).for_devices(["d"])), [("job".into(), expected.into())]);
+        assert_eq!(
+            jobs("job", reboot(condition).for_devices(["d"])),
+            [("job-part-1".into(), expected.into())]
+        );
     }
     let ids: Vec<String> = (0..1000).map(|n| format!("device-{n:04}")).collect();
     let long = Condition::tag("a").eq("x".repeat(4000));
@@ -189,7 +195,8 @@ fn id_of_a_split_request_leaves_room_for_the_number() {
         error.contains("jobId must have at most 56 characters: the list of devices needs 20 jobs"),
         "{error}"
     );
-    assert_eq!(jobs(&"x".repeat(64), reboot("*").for_devices(["a"])).len(), 1);
+    assert_eq!(jobs(&"x".repeat(64 - "-part-1".len()), reboot("*").for_devices(["a"])).len(), 1);
+    assert_eq!(jobs(&"x".repeat(64), reboot("*")).len(), 1);
     assert!(refusal("no id", reboot("*").for_devices(["a"])).contains("jobId"));
 }
 

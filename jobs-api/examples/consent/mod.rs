@@ -1,0 +1,28 @@
+//! The question before an example changes devices of a real hub.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+
+use crate::hub::Hub;
+
+/// Counts the devices of a real hub that a change will reach, says so, and asks unless `yes`.
+pub(crate) async fn obtain(
+    hub: &Hub,
+    change: &str,
+    condition: &str,
+    yes: bool,
+) -> Result<(), Box<dyn Error>> {
+    if hub.emulator.is_some() {
+        return Ok(());
+    }
+    let devices = hub.client.count_devices(condition).await?;
+    println!("This will {change} on {devices} devices of {}: {condition}.", hub.client.host_name());
+    if yes || ask()? { Ok(()) } else { Err("nothing was sent".into()) }
+}
+
+fn ask() -> io::Result<bool> {
+    write!(io::stderr(), "Go on? [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,110 @@
+//! Failures of a job on single devices.
+
+use std::fmt;
+
+use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::error::text::one_line;
+use crate::generated::types::{DeviceJob, DeviceJobStatus};
+use crate::runtime::UnreadableRow;
+
+/// Characters of a reason that are kept.
+pub(super) const REASON_LENGTH: usize = 1000;
+
+/// A device on which a job failed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct DeviceFailure {
+    /// The device; empty if the hub left it out.
+    pub device_id: String,
+    /// The kind of the failure.
+    pub kind: FailureKind,
+    /// The hub's reason, or the device's answer; at most 1,000 characters.
+    pub reason: String,
+}
+
+/// The kind of a failure on a device.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The hub did not reach the device within the time limit of the job: `JobRunPreconditionFailed`, or
+    /// `DeviceNotOnline`.
+    Unreachable,
+    /// The device answered a direct method with this status, which is not one of 200 to 299.
+    Answered(i32),
+    /// The hub failed the job on the device with another error, or without one.
+    Refused,
+    /// The job has no row for the device of a list: it is not registered, not selected by the condition, or not
+    /// reported yet.
+    NoRow,
+    /// The row is not as the spec describes it. Whether the job succeeded on the device is unknown.
+    Unreadable,
+}
+
+impl DeviceFailure {
+    /// Returns the failure that a row shows; `None` if the job succeeded or has not ended on the device.
+    pub(super) fn of_row(row: &DeviceJob) -> Option<Self> {
+        Some(Self::new(row.id(), kind(row), &row.failure()?))
+    }
+
+    pub(super) fn without_row(device_id: &str) -> Self {
+        Self::new(device_id, FailureKind::NoRow, "the job has no row for the device")
+    }
+
+    pub(super) fn unreadable(row: &UnreadableRow) -> Self {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Row {
+            device_id: String,
+        }
+        let device_id = serde_json::from_str(row.text()).map(|row: Row| row.device_id).unwrap_or_default();
+        Self::new(&device_id, FailureKind::Unreadable, row.reason())
+    }
+
+    fn new(device_id: &str, kind: FailureKind, reason: &str) -> Self {
+        let reason = match reason.char_indices().nth(REASON_LENGTH) {
+            Some((end, _)) => format!("{}…", &reason[..end]),
+            None => reason.to_owned(),
+        };
+        Self { device_id: device_id.to_owned(), kind, reason }
+    }
+}
+
+/// Returns the kind of the failure of a row that shows one.
+fn kind(row: &DeviceJob) -> FailureKind {
+    let answer = row.method_response().and_then(|response| response.status);
+    let code = row.error.as_ref().and_then(|error| error.code.as_deref());
+    match (answer, code) {
+        (Some(status), _) if row.status == Some(DeviceJobStatus::Completed) => FailureKind::Answered(status),
+        (_, Some("JobRunPreconditionFailed" | "DeviceNotOnline")) => FailureKind::Unreachable,
+        _ => FailureKind::Refused,
+    }
+}
+
+/// Shows one line, whatever the device answered.
+impl fmt::Display for DeviceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", one_line(&self.device_id), one_line(&self.reason))
+    }
+}
+
+/// Lists the failures of a job, which is read first: an unknown one is not found.
+pub(in crate::follow) fn list_failures(
+    client: Client,
+    job_id: String,
+) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + use<> {
+    let rows = async move {
+        let job = client.get_scheduled_job(&job_id).await;
+        job.map(|_| client.query_device_jobs(&job_id))
+    };
+    stream::once(rows).try_flatten().filter_map(async |row| match row {
+        Ok(row) => DeviceFailure::of_row(&row).map(Ok),
+        Err(Error::UnreadableRow(row)) => Some(Ok(DeviceFailure::unreadable(&row))),
+        Err(error) => Some(Err(error)),
+    })
+}

@@ -72,71 +72,65 @@ pub(crate) enum Fleet {
 
 /// Parses the flags of a hub.
 pub(crate) fn arguments() -> impl Parser<Arguments> {
-    let host =
-        flag("host", "ADDRESS", "Address to listen at: 127.0.0.1 by default, 0.0.0.0 for all", |text| {
-            text.parse().map_err(|_| "must be an address, such as 127.0.0.1".into())
-        })
+    let host = long("host")
+        .help("Address to listen at: 127.0.0.1 by default, 0.0.0.0 for all")
+        .argument::<String>("ADDRESS")
+        .parse(read("host", "must be an address, such as 127.0.0.1"))
         .fallback(IpAddr::from([127, 0, 0, 1]));
-    let port = flag("port", "PORT", "Port to listen at: 8443 by default, 0 for any that is free", |text| {
-        number(text, 0..=u16::MAX)
-    })
-    .fallback(8443);
+    let port = long("port")
+        .help("Port to listen at: 8443 by default, 0 for any that is free")
+        .argument::<String>("PORT")
+        .parse(number("port", 0..=u16::MAX))
+        .fallback(8443);
     let http = long("http").help("Serve without TLS on the same port, beside TLS").switch();
     let hub_name = long("hub-name")
         .help("Host name of the hub, for tokens and the certificate: emulator.localhost by default")
         .argument::<String>("NAME")
         .fallback("emulator.localhost".into());
-    let key = flag(
-        "key",
-        "BASE64",
-        "Primary key of the policy iothubowner, in Base64, in place of the published one",
-        parse_key,
-    )
-    .fallback(PUBLISHED_KEY.to_vec());
-    let control_key = flag(
-        "control-key",
-        "KEY",
-        "Let callers on other machines control the hub, with this as the password of basic authentication",
-        |text| if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.to_owned()) },
-    )
-    .optional();
-    let tier = flag(
-        "tier",
-        "TIER",
-        "Tier of the hub: free, b1, b2, b3, s1, s2 or s3; s1 by default",
-        Tier::from_str,
-    )
-    .fallback(Tier::S1);
-    let units =
-        flag("units", "N", "Units of the hub: 1 by default", |text| number(text, 0..=u32::MAX)).fallback(1);
+    let key = long("key")
+        .help("Primary key of the policy iothubowner, in Base64, in place of the published one")
+        .argument::<String>("BASE64")
+        .parse(|text| BASE64.decode(text).map_err(|error| format!("--key is not Base64: {error}")))
+        .guard(|key| !key.is_empty(), "--key must not be empty")
+        .fallback(PUBLISHED_KEY.to_vec());
+    let control_key = long("control-key")
+        .help("Let callers on other machines control the hub, with this password of basic authentication")
+        .argument::<String>("KEY")
+        .guard(|key| !key.is_empty(), "--control-key must not be empty")
+        .optional();
+    let tier = long("tier")
+        .help("Tier of the hub: free, b1, b2, b3, s1, s2 or s3; s1 by default")
+        .argument::<String>("TIER")
+        .parse(read("tier", "must be free, b1, b2, b3, s1, s2 or s3"))
+        .fallback(Tier::S1);
+    let units = long("units")
+        .help("Units of the hub: 1 by default")
+        .argument::<String>("N")
+        .parse(number("units", 0..=u32::MAX))
+        .fallback(1);
     let throttling = throttling();
-    let pace = flag(
-        "pace",
-        "MS,MS,MS",
-        "Milliseconds that a job is queued, scheduled and running: 50,50,200 by default",
-        parse_pace,
-    )
-    .fallback(Pace::default());
-    let clock = flag(
-        "clock",
-        "TIME",
-        "Time at which the hub's clock starts, such as 2030-01-01T00:00:00Z: now by default",
-        |text| text.parse().map_err(|_| "must be a time, such as 2030-01-01T00:00:00Z".into()),
-    )
-    .optional();
+    let pace = long("pace")
+        .help("Milliseconds that a job is queued, scheduled and running: 50,50,200 by default")
+        .argument::<String>("MS,MS,MS")
+        .parse(parse_pace)
+        .fallback(Pace::default());
+    let clock = long("clock")
+        .help("Time at which the hub's clock starts, such as 2030-01-01T00:00:00Z: now by default")
+        .argument::<String>("TIME")
+        .parse(read("clock", "must be a time, such as 2030-01-01T00:00:00Z"))
+        .optional();
     let is_paused =
         long("paused").help("Let the hub's clock stand still until it is set or advanced").switch();
-    let seed = flag("seed", "N", "Seed of the delays of devices: random by default", |text| {
-        number(text, 0..=u64::MAX)
-    })
-    .optional();
-    let record = flag(
-        "record",
-        "N",
-        "Record the newest N requests, for /_emulator/requests: none by default",
-        |text| number(text, 0..=usize::MAX),
-    )
-    .fallback(0);
+    let seed = long("seed")
+        .help("Seed of the delays of devices: random by default")
+        .argument::<String>("N")
+        .parse(number("seed", 0..=u64::MAX))
+        .optional();
+    let record = long("record")
+        .help("Record the newest N requests, for /_emulator/requests: none by default")
+        .argument::<String>("N")
+        .parse(number("record", 0..=usize::MAX))
+        .fallback(0);
     let strict_api_version = long("strict-api-version")
         .help("Accept this api-version only: by default all from 2018-06-30 to 2024-03-31 that clients send")
         .argument::<String>("VERSION")
@@ -178,39 +172,30 @@ pub(crate) fn arguments() -> impl Parser<Arguments> {
 }
 
 fn throttling() -> impl Parser<Throttling> {
-    let is_on = flag(
-        "throttle",
-        "on|off",
-        "Meter requests, devices and active jobs by the limits of tier and units: on by default",
-        |text| match text {
+    let is_on = long("throttle")
+        .help("Meter requests, devices and active jobs by the limits of tier and units: on by default")
+        .argument::<String>("on|off")
+        .parse(|text| match text.as_str() {
             "on" => Ok(true),
             "off" => Ok(false),
-            _ => Err("must be on or off".into()),
-        },
-    )
-    .fallback(true);
-    let seconds = |text: &str| number(text, 0..=u32::MAX).map(|seconds| Duration::from_secs(seconds.into()));
-    let burst = flag(
-        "burst",
-        "SECONDS",
-        "Burst of the meters, as the seconds in which their rate brings as much: 60 by default",
-        seconds,
-    )
-    .optional();
-    let queue = flag(
-        "queue",
-        "SECONDS",
-        "Queue of the meters, as the longest wait in seconds: 40 by default",
-        seconds,
-    )
-    .optional();
-    let concurrent_jobs = flag(
-        "concurrent-jobs",
-        "N",
-        "Active jobs at a time: by default as many as the tier allows, any number with --throttle off",
-        |text| number(text, 1..=usize::MAX),
-    )
-    .optional();
+            _ => Err("--throttle must be on or off"),
+        })
+        .fallback(true);
+    let burst = long("burst")
+        .help("Burst of the meters, as the seconds in which their rate brings as much: 60 by default")
+        .argument::<String>("SECONDS")
+        .parse(number("burst", 0..=u32::MAX))
+        .optional();
+    let queue = long("queue")
+        .help("Queue of the meters, as the longest wait in seconds: 40 by default")
+        .argument::<String>("SECONDS")
+        .parse(number("queue", 0..=u32::MAX))
+        .optional();
+    let concurrent_jobs = long("concurrent-jobs")
+        .help("Active jobs at a time: by default as many as the tier allows, any number with --throttle off")
+        .argument::<String>("N")
+        .parse(number("concurrent-jobs", 1..=usize::MAX))
+        .optional();
     construct!(is_on, burst, queue, concurrent_jobs).parse(|(is_on, burst, queue, concurrent_jobs)| {
         if !is_on && (burst.is_some() || queue.is_some()) {
             return Err("--burst and --queue have no effect with --throttle off");
@@ -219,8 +204,9 @@ fn throttling() -> impl Parser<Throttling> {
             let concurrent_jobs = concurrent_jobs.or(Some(usize::MAX));
             return Ok(Throttling { throttle: Throttle::off(), concurrent_jobs });
         }
-        let throttle = burst.into_iter().fold(Throttle::documented(), Throttle::burst);
-        let throttle = queue.into_iter().fold(throttle, Throttle::queue);
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let throttle = burst.map(seconds).into_iter().fold(Throttle::documented(), Throttle::burst);
+        let throttle = queue.map(seconds).into_iter().fold(throttle, Throttle::queue);
         Ok(Throttling { throttle, concurrent_jobs })
     })
 }
@@ -262,10 +248,10 @@ fn certificate() -> impl Parser<CertificateFiles> {
 }
 
 fn fleet() -> impl Parser<Fleet> {
-    let generated =
-        flag("devices", "N", "Start with N devices, device-0000001 and so on: none by default", |text| {
-            number(text, 0..=10_000_000)
-        })
+    let generated = long("devices")
+        .help("Start with N devices, device-0000001 and so on: none by default")
+        .argument::<String>("N")
+        .parse(number("devices", 0..=10_000_000))
         .map(Fleet::Generated);
     let file = long("fleet")
         .help("Start with the devices of this file")
@@ -274,34 +260,31 @@ fn fleet() -> impl Parser<Fleet> {
     construct!([generated, file]).fallback(Fleet::Generated(0))
 }
 
-/// Makes a flag with a value; the message about a mistake in it names the flag.
-fn flag<T: 'static>(
-    name: &'static str,
-    value: &'static str,
-    help: &'static str,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> impl Parser<T> {
-    let parse = move |text: String| parse(&text).map_err(|reason| format!("--{name} {reason}"));
-    long(name).help(help).argument::<String>(value).parse(parse)
+/// Reads the value of a flag, which `rule` describes; the message about a mistake names the flag.
+fn read<T: FromStr>(flag: &'static str, rule: &'static str) -> impl Fn(String) -> Result<T, String> {
+    move |text| text.parse().map_err(|_| format!("--{flag} {rule}"))
 }
 
-fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
-    let number = text.parse().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
+/// Reads the number of a flag.
+fn number<T: FromStr + PartialOrd + Display>(
+    flag: &'static str,
+    range: RangeInclusive<T>,
+) -> impl Fn(String) -> Result<T, String> {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            format!("--{flag} must be a whole number from {} to {}", range.start(), range.end())
+        })
+    }
 }
 
-fn parse_key(text: &str) -> Result<Vec<u8>, String> {
-    let key = BASE64.decode(text).ok().filter(|key| !key.is_empty());
-    key.ok_or_else(|| "must be a key in Base64".into())
-}
-
-fn parse_pace(text: &str) -> Result<Pace, String> {
+fn parse_pace(text: String) -> Result<Pace, &'static str> {
     let parts: Result<Vec<u64>, _> = text.split(',').map(str::parse).collect();
     match parts.as_deref() {
         Ok([queued, scheduled, running]) => {
             let [queued, scheduled, running] = [*queued, *scheduled, *running].map(Duration::from_millis);
             Ok(Pace { queued, scheduled, running })
         }
-        _ => Err("must be three numbers of milliseconds, such as 50,50,200".into()),
+        _ => Err("--pace must be three numbers of milliseconds, such as 50,50,200"),
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn carry_out(
         Operation::ImportExportJobs => Ok(ok(json!([]))),
         Operation::GetTwin(id) => read_twin(hub, &id).map(ok),
         Operation::UpdateTwin(id) => update_twin(hub, &id, &head.headers, &parse(body)?).map(ok),
-        Operation::InvokeMethod(id) => invoke_method(hub, &id, &parse(body)?).await.map(ok),
+        Operation::InvokeMethod(id) => invoke_method(hub, &id, parse(body)?).await.map(ok),
     }
 }
 

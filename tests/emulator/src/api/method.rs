@@ -11,8 +11,14 @@ use crate::jobs::{DirectCall, Method};
 use crate::service_error::ServiceError;
 
 /// Calls a method on a device, and returns its answer.
-pub(super) async fn invoke_method(hub: &Hub, id: &str, body: &Value) -> Result<Value, ServiceError> {
-    let method = Method::parse("method", body)?;
+pub(super) async fn invoke_method(hub: &Hub, id: &str, mut body: Value) -> Result<Value, ServiceError> {
+    for name in ["responseTimeoutInSeconds", "connectTimeoutInSeconds"] {
+        // The Azure CLI sends numbers as strings.
+        if let Some(number) = body[name].as_str().and_then(|text| text.parse::<i64>().ok()) {
+            body[name] = number.into();
+        }
+    }
+    let method = Method::parse("method", &body)?;
     let answer = match connect(hub, id, &method).await {
         DirectCall::NoDevice => return Err(device_not_found(id)),
         DirectCall::Unreachable => {

@@ -87,7 +87,7 @@ async fn method_is_answered_by_its_device() {
     assert_eq!((answer.status, answer.json()), (200, json!({ "status": 200, "payload": null })));
     let answer = call(&caller, "own", json!({})).await.json();
     assert_eq!(answer, json!({ "status": 201, "payload": ["reboot", { "delay": 5 }] }));
-    let answer = call(&caller, "slow", json!({ "responseTimeoutInSeconds": 300 })).await;
+    let answer = call(&caller, "slow", json!({ "responseTimeoutInSeconds": "300" })).await;
     assert_eq!(answer.status, 200);
     assert!(hub.twin("pump-1").unwrap()["lastActivityTime"].as_str() > Some("2000"));
 }

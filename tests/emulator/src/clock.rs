@@ -95,27 +95,14 @@ impl Clock {
         });
     }
 
-    /// Waits until the hub's time is `instant` or later, however the clock is moved meanwhile. Returns at once
-    /// when it is set back: the time waited for belongs to a course that did not come.
+    /// Begins a wait for a time that follows from the present one.
+    pub(crate) fn wait(&self) -> Wait<'_> {
+        Wait { clock: self, set_backs: self.course.lock().set_backs }
+    }
+
+    /// Waits until the hub's time is `instant`, as [`Wait::until`].
     pub(crate) async fn sleep_until(&self, instant: DateTime<Utc>) {
-        let set_backs = self.course.lock().set_backs;
-        loop {
-            let moved = self.moved.notified();
-            tokio::pin!(moved);
-            moved.as_mut().enable();
-            let course = *self.course.lock();
-            let rest = (instant - self.on(&course)).to_std().unwrap_or_default();
-            if rest.is_zero() || course.set_backs > set_backs {
-                return;
-            }
-            match course.paused_at {
-                Some(_) => moved.await,
-                None => tokio::select! {
-                    () = sleep(rest) => {}
-                    () = moved => {}
-                },
-            }
-        }
+        self.wait().until(instant).await;
     }
 
     /// Returns the hub's time on this course.
@@ -142,6 +129,38 @@ impl Clock {
         };
         self.moved.notify_waiters();
         result
+    }
+}
+
+/// A wait on the hub's clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait<'a> {
+    clock: &'a Clock,
+    set_backs: u64,
+}
+
+impl Wait<'_> {
+    /// Waits until the hub's time is `instant` or later, however the clock is moved meanwhile. Returns once it has
+    /// been set back since the wait began: the time waited for belongs to a course that did not come.
+    pub(crate) async fn until(self, instant: DateTime<Utc>) {
+        let Self { clock, set_backs } = self;
+        loop {
+            let moved = clock.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            let course = *clock.course.lock();
+            let rest = (instant - clock.on(&course)).to_std().unwrap_or_default();
+            if rest.is_zero() || course.set_backs > set_backs {
+                return;
+            }
+            match course.paused_at {
+                Some(_) => moved.await,
+                None => tokio::select! {
+                    () = sleep(rest) => {}
+                    () = moved => {}
+                },
+            }
+        }
     }
 }
 

@@ -173,10 +173,10 @@ fn kept_authority(path: &Path) -> Result<CertifiedIssuer<'static, KeyPair>, TlsE
     write_new(path, &issuer.pem(), 0o644)?;
     let certificate = CertificateDer::from_pem_file(path)?;
     let public_key = issuer.key().subject_public_key_info();
-    match certificate.windows(public_key.len()).any(|window| window == public_key) {
-        true => Ok(issuer),
-        false => Err("the certificate is not the one of the key beside it".into()),
+    if !certificate.windows(public_key.len()).any(|window| window == public_key) {
+        return Err("the certificate is not the one of the key beside it".into());
     }
+    Ok(issuer)
 }
 
 /// Writes a file with these permissions, which holds all of its text from the moment it exists. A file that exists

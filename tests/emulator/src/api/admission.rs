@@ -116,6 +116,7 @@ pub(crate) async fn throttle(
     record: Option<RecordNumber>,
 ) -> Result<(), ServiceError> {
     let Some(metered) = operation.metered() else { return Ok(()) };
+    let wait = hub.clock.wait();
     let Some(admission) = hub.meters.admit(metered, hub.now()) else { return Ok(()) };
     if let Some(number) = record {
         hub.recorder.update(number, |request| request.metering = Some(metering(admission)));
@@ -123,7 +124,7 @@ pub(crate) async fn throttle(
     match admission {
         Admission::Immediate => Ok(()),
         Admission::Queued(until) => {
-            hub.clock.sleep_until(until).await;
+            wait.until(until).await;
             Ok(())
         }
         Admission::Rejected => {

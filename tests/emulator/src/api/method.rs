@@ -40,19 +40,20 @@ pub(super) async fn invoke_method(hub: &Hub, id: &str, mut body: Value) -> Resul
 
 /// Waits for the device to connect, for as long as the method allows.
 async fn connect(hub: &Hub, id: &str, method: &Method) -> DirectCall {
+    let wait = hub.clock.wait();
     let limit = hub.now() + method.connect_timeout;
+    let mut is_over = false;
     loop {
         let changed = hub.devices_changed.notified();
         tokio::pin!(changed);
         changed.as_mut().enable();
-        let now = hub.now();
-        let call = hub.schedule().call(id, method, now);
-        if !matches!(call, DirectCall::Unreachable) || now >= limit {
+        let call = hub.schedule().call(id, method, hub.now());
+        if is_over || !matches!(call, DirectCall::Unreachable) {
             return call;
         }
         tokio::select! {
             () = changed => {}
-            () = hub.clock.sleep_until(limit) => {}
+            () = wait.until(limit) => is_over = true,
         }
     }
 }

@@ -165,11 +165,10 @@ impl Device {
 
     /// Returns whether the device is disabled, connected or disconnected, for people.
     pub(crate) fn state(&self) -> &'static str {
-        match (self.is_enabled, self.is_online) {
-            (false, _) => "disabled",
-            (true, true) => "connected",
-            (true, false) => "disconnected",
+        if !self.is_enabled {
+            return "disabled";
         }
+        if self.is_online { "connected" } else { "disconnected" }
     }
 
     /// Returns the reply to a method, or the handler that gives it.

@@ -25,7 +25,7 @@ const TLS_HANDSHAKE: u8 = 22;
 pub(super) struct Protocols {
     /// `None` to serve without TLS only.
     pub(super) tls: Option<Arc<Tls>>,
-    /// Whether a connection without TLS is served beside TLS. Without this, control alone is, to local callers.
+    /// Whether a connection without TLS is served beside TLS, and not control alone.
     pub(super) is_plain_allowed: bool,
 }
 
@@ -39,12 +39,8 @@ pub(super) async fn serve(service: Service, stream: TcpStream, peer: SocketAddr,
     let mut first = [0];
     let Ok(Ok(1)) = timeout(HANDSHAKE_TIMEOUT, stream.peek(&mut first)).await else { return };
     if first[0] != TLS_HANDSHAKE {
-        let is_local = peer.ip().to_canonical().is_loopback();
-        return match protocols.is_plain_allowed {
-            true => converse(service, TimedStream::new(stream), peer).await,
-            false if is_local => converse(service.control_only(), TimedStream::new(stream), peer).await,
-            false => {}
-        };
+        let service = if protocols.is_plain_allowed { service } else { service.control_only() };
+        return converse(service, TimedStream::new(stream), peer).await;
     }
     // A client that refuses the certificate goes away.
     if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(TimedStream::new(stream))).await {

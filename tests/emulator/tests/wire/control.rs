@@ -1,7 +1,7 @@
 //! Control under `/_emulator/`.
 
 use chrono::TimeDelta;
-use jobs_emulator::{Emulator, RateLimit, Throttle};
+use jobs_emulator::{Device, Emulator, RateLimit, Throttle};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -157,6 +157,23 @@ async fn queued_request_is_answered_when_the_clock_is_set_back_or_the_hub_reset(
         let (queued, status) = both.await.unwrap();
         assert_eq!((queued.status, status), (200, 200), "{path}");
     }
+}
+
+#[tokio::test]
+async fn method_that_waits_for_its_device_is_answered_when_the_hub_is_reset() {
+    let hub = quick().device(Device::new("off").offline()).pause_clock().start().await;
+    let caller = Caller::of(&hub);
+    let method = json!({ "methodName": "m", "connectTimeoutInSeconds": 20 });
+    let path = format!("/twins/off/methods?{VERSION}");
+    let reset = async {
+        while hub.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        send(&hub, "POST", "reset", None).await
+    };
+    let both = async { tokio::join!(caller.send("POST", &path, &[], Some(&method)), reset) };
+    let (answer, _) = timeout(PATIENCE, both).await.unwrap();
+    assert_eq!(answer.error(), "DeviceNotOnline");
 }
 
 #[tokio::test]

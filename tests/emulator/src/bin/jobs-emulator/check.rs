@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Control answers callers on the same machine without TLS.
+/// Control is served without TLS too.
 const REQUEST: &str = "GET /_emulator/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
 type Error = Box<dyn std::error::Error>;
@@ -21,10 +21,10 @@ pub(crate) fn check(ready_file: &Path) -> Result<(), Failure> {
     let text = fs::read_to_string(ready_file).map_err(|error| Failure::file(ready_file, error))?;
     let ready: Value = serde_json::from_str(&text).map_err(|error| Failure::file(ready_file, error))?;
     let health = ask(&ready).map_err(|error| Failure::other(format!("the hub does not answer: {error}")))?;
-    match health["status"] == "ok" && health["pid"] == ready["pid"] {
-        true => Ok(()),
-        false => Err(Failure::other(format!("it is not the hub of the ready file that answers: {health}"))),
+    if health["status"] != "ok" || health["pid"] != ready["pid"] {
+        return Err(Failure::other(format!("it is not the hub of the ready file that answers: {health}")));
     }
+    Ok(())
 }
 
 fn ask(ready: &Value) -> Result<Value, Error> {

@@ -39,7 +39,7 @@ const JOBS_EMULATOR: &[Direction<'_>] = &[
     ("clock", &["mutex"]),
     ("service_error", &["behavior", "response"]),
     ("throttle", &["limits", "mutex", "tier"]),
-    ("auth", &["clock", "limits", "mutex", "service_error"]),
+    ("auth", &["behavior", "clock", "limits", "mutex", "service_error"]),
     ("request", &["mutex"]),
     ("fault", &["mutex", "response"]),
     ("operation", &["auth", "fault", "throttle"]),
@@ -58,12 +58,13 @@ const JOBS_EMULATOR: &[Direction<'_>] = &[
             "limits",
             "operation",
             "query",
+            "request",
             "response",
             "service_error",
             "throttle",
         ],
     ),
-    ("control", &["dates", "fault", "fleet", "hub", "request", "response"]),
+    ("control", &["dates", "fault", "fleet", "hub", "limits", "request", "response"]),
     (
         "server",
         &[

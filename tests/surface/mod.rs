@@ -24,26 +24,10 @@ const VIOLATIONS: &[&str] = &[
     "progenitor: Operations::query_device_jobs",
     "progenitor: Operations::query_devices",
     "progenitor: Operations::query_scheduled_jobs",
-    // Clones with other options are marked.
-    "must_use: Client::with_attempt_timeout",
-    "must_use: Client::with_retry",
     // Errors can gain fields.
     "exhaustive: ConditionError::TooLong",
-    "exhaustive: ConnectionStringError::NotAPair",
-    "exhaustive: ConnectionStringError::Unknown",
-    "exhaustive: ConnectionStringError::Unusable",
-    "exhaustive: CredentialError::OtherHost",
-    "exhaustive: Error::Credential",
-    "exhaustive: Error::InvalidConfiguration",
-    "exhaustive: Error::InvalidRequest",
-    "exhaustive: Error::JobConflict",
-    "exhaustive: Error::JobNotFound",
-    "exhaustive: Error::ListNotCompared",
-    "exhaustive: Error::OversizedPage",
     // Values are reached by methods.
-    "pointer: JobId",
     "pointer: Response<T>",
-    "pointer: Rows<T>",
 ];
 
 /// The lines that the listing should have.

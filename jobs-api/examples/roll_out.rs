@@ -26,7 +26,6 @@ use bpaf::{OptionParser, Parser, construct, long};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jobs_api::types::{JobRequest, Twin};
 use jobs_api::{Client, JobOutcome};
-use serde_json::json;
 
 use hub::Hub;
 use program::{exit_code, start};
@@ -91,7 +90,7 @@ async fn roll_out(client: &Client, name: &str, condition: &str) -> Result<(), Bo
 
 /// Updates these devices. A wave that is done is reported again, and one that runs is followed.
 async fn run_wave(client: &Client, id: &str, devices: &[String]) -> Result<(), Box<dyn Error>> {
-    let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
+    let patch = Twin::patch().with_desired([("interval", 30)]);
     // A list that is too long for a single job takes several.
     let request = JobRequest::twin_update(patch, "*").for_devices(devices);
     let mut batch = client.run_jobs(stream::iter([(id, request)]));
@@ -137,7 +136,10 @@ mod tests {
             roll_out(&hub.client, "interval", "tags.building = '43'").await.unwrap();
             assert_eq!(updated(&emulator), 100);
         }
-        assert_eq!(creations(&emulator), ["interval-wave-1", "interval-wave-10", "interval-wave-100"]);
+        assert_eq!(
+            creations(&emulator),
+            ["interval-wave-1-part-1", "interval-wave-10-part-1", "interval-wave-100-part-1"]
+        );
     }
 
     #[tokio::test]
@@ -147,6 +149,6 @@ mod tests {
         let error = roll_out(&hub.client, "interval", "tags.building = '43'").await.unwrap_err();
         assert_eq!(error.to_string(), "the roll-out stops: this wave completed with 2 failed devices");
         assert_eq!(updated(&emulator), 8);
-        assert_eq!(creations(&emulator), ["interval-wave-1", "interval-wave-10"]);
+        assert_eq!(creations(&emulator), ["interval-wave-1-part-1", "interval-wave-10-part-1"]);
     }
 }

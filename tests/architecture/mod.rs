@@ -6,7 +6,7 @@ mod violations;
 
 use std::path::Path;
 
-use imports::{ModulePath, Sources};
+pub(crate) use imports::{ModulePath, Sources};
 use violations::{Direction, find_violations};
 
 /// The modules of `jobs-api` from the bottom up, and the ones that each may import from.
@@ -165,7 +165,7 @@ fn check_with(folder: &str, directions: &[Direction<'_>], mut sources: Sources) 
 }
 
 /// Reads every module file in `folder`, which holds the submodules of `parent`.
-fn read_modules(folder: &Path, parent: &ModulePath, sources: &mut Sources) {
+pub(crate) fn read_modules(folder: &Path, parent: &ModulePath, sources: &mut Sources) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();

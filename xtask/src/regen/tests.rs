@@ -135,9 +135,8 @@ fn revisions_are_compared() {
     git(&["add", "."]);
     git(&["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message", "a"]);
     run(root.path(), &Options::default()).unwrap();
-    let against = |revision: &str| {
-        run(root.path(), &Options { check: true, against: Some(revision.to_owned()), ..Options::default() })
-    };
+    let against =
+        |revision: &str| run(root.path(), &Options { check: true, against: Some(revision.to_owned()) });
     let outcome = against("HEAD").unwrap();
     assert!(text(&outcome).contains("breaking   JobResponse.failure_reason is gone"), "{}", text(&outcome));
     let error = against("nowhere").unwrap_err().to_string();

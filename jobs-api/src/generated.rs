@@ -1976,7 +1976,7 @@ pub mod calls {
     use super::{Client, types};
     pub use crate::runtime::{Failure, Reply, Sending};
     /// A call of [`query_device_jobs`](super::Operations::query_device_jobs).
-    #[derive(Clone, Debug)]
+    #[derive(Debug)]
     #[must_use = "a call is sent when it is awaited"]
     pub struct QueryDeviceJobs<'a> {
         pub(super) client: &'a Client,
@@ -2028,7 +2028,7 @@ pub mod calls {
         }
     }
     /// A call of [`query_devices`](super::Operations::query_devices).
-    #[derive(Clone, Debug)]
+    #[derive(Debug)]
     #[must_use = "a call is sent when it is awaited"]
     pub struct QueryDevices<'a> {
         pub(super) client: &'a Client,
@@ -2076,7 +2076,7 @@ pub mod calls {
         }
     }
     /// A call of [`query_scheduled_jobs`](super::Operations::query_scheduled_jobs).
-    #[derive(Clone, Debug)]
+    #[derive(Debug)]
     #[must_use = "a call is sent when it is awaited"]
     pub struct QueryScheduledJobs<'a> {
         pub(super) client: &'a Client,
@@ -2156,7 +2156,7 @@ pub mod calls {
         }
     }
     /// A call of [`get_scheduled_job`](super::Operations::get_scheduled_job).
-    #[derive(Clone, Debug)]
+    #[derive(Debug)]
     #[must_use = "a call is sent when it is awaited"]
     pub struct GetScheduledJob<'a> {
         pub(super) client: &'a Client,
@@ -2174,7 +2174,7 @@ pub mod calls {
         }
     }
     /// A call of [`create_scheduled_job`](super::Operations::create_scheduled_job).
-    #[derive(Clone, Debug)]
+    #[derive(Debug)]
     #[must_use = "a call is sent when it is awaited"]
     pub struct CreateScheduledJob<'a> {
         pub(super) client: &'a Client,
@@ -2193,7 +2193,7 @@ pub mod calls {
         }
     }
     /// A call of [`cancel_scheduled_job`](super::Operations::cancel_scheduled_job).
-    #[derive(Clone, Debug)]
+    #[derive(Debug)]
     #[must_use = "a call is sent when it is awaited"]
     pub struct CancelScheduledJob<'a> {
         pub(super) client: &'a Client,

@@ -4,8 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
 use crate::runtime::attempt::Exchange;
 use crate::runtime::{Reply, RequestId};

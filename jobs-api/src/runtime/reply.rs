@@ -4,9 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use http::{HeaderMap, StatusCode};
 use progenitor_client::{ByteStream, Error, ResponseValue};
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
 
 /// The sending of a call.
 pub type Sending<'a, T> = Pin<Box<dyn Future<Output = Result<Reply<T>, Failure>> + Send + 'a>>;

@@ -77,7 +77,7 @@ fn method_and_call(sender: &mut ImplItemFn) -> Option<(TokenStream, TokenStream)
     let doc = format!("A call of [`{name}`](super::Operations::{name}).");
     let call = quote! {
         #[doc = #doc]
-        #[derive(Clone, Debug)]
+        #[derive(Debug)]
         #[must_use = "a call is sent when it is awaited"]
         pub struct #call<'a> {
             pub(super) client: &'a Client,

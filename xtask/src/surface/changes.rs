@@ -47,9 +47,9 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// What changed, for the steps by hand: an operation is called one. None if there is nothing to do.
+    /// What changed, for the steps by hand: an operation, with its arguments, is called one. None if there is nothing to do.
     pub(crate) fn subject(&self) -> Option<String> {
-        let is_operation = !self.item.contains(['.', ':', '-']) && !self.item.starts_with(char::is_uppercase);
+        let is_operation = self.item.starts_with(char::is_lowercase) && !self.item.contains('-');
         let subject = if is_operation { format!("operation {}", self.item) } else { self.item.clone() };
         (self.class <= Class::Additive).then_some(subject)
     }

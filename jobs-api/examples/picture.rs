@@ -4,6 +4,8 @@
 //! UPDATE_PICTURE=1 cargo test --package jobs-api-examples --test picture
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;

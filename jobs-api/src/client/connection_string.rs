@@ -10,7 +10,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::ConnectionString`] names the key at fault.
+    /// [`Error::Credential`] names the key at fault.
     pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
         ClientBuilder::from_connection_string(connection_string)?.build()
     }
@@ -21,7 +21,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::ConnectionString`] names the key at fault.
+    /// [`Error::Credential`] names the key at fault.
     pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
         Ok(connection_string.parse::<ConnectionString>()?.into())
     }
@@ -29,8 +29,8 @@ impl ClientBuilder {
 
 impl From<ConnectionString> for ClientBuilder {
     fn from(connection: ConnectionString) -> Self {
-        let builder = Client::builder(connection.host_name(), connection.credential().clone());
-        match connection.gateway_host_name() {
+        let builder = Client::builder(connection.host_name, connection.credential);
+        match connection.gateway_host_name {
             Some(gateway) => builder.endpoint(format!("https://{gateway}")),
             None => builder,
         }

@@ -43,7 +43,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Error::InvalidConfiguration`] names the variables that are missing or malformed.
-    /// [`Error::ConnectionString`] if the connection string cannot be used.
+    /// [`Error::Credential`] if the connection string cannot be used.
     pub fn from_env() -> Result<Self, Error> {
         from_variables(&|name| {
             let value = env::var_os(name).map(OsString::into_string).transpose();

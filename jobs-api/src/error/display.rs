@@ -51,12 +51,7 @@ impl fmt::Display for Error {
                 one_line(&row.reason),
                 row.text.chars().take(SHOWN_ROW).collect::<String>(),
             ),
-            Self::OversizedPage { requested, received } => {
-                write!(f, "the hub returned a page of {received} items instead of at most {requested}")
-            }
-            Self::EndlessListing => f.write_str(
-                "the listing would never end: the hub repeats a continuation token that it was sent",
-            ),
+            Self::MalformedPage(defect) => f.write_str(defect),
             Self::InvalidPayload(_) => f.write_str("the payload cannot be converted to or from JSON"),
         }?;
         if self.is_outcome_unknown() {

@@ -152,16 +152,9 @@ pub enum Error {
     UnreadableResponse(Box<UnreadableResponse>),
     /// A row of a listing is not as the spec describes it. The listing continues with the next row.
     UnreadableRow(Box<UnreadableRow>),
-    /// The hub repeats a continuation token: the listing would never end.
-    EndlessListing,
-    /// The hub returned a page with more items than it was asked for.
-    #[non_exhaustive]
-    OversizedPage {
-        /// The items that the page may have.
-        requested: usize,
-        /// The items that it has.
-        received: usize,
-    },
+    /// A page of a listing cannot be used: it has more items than were requested, or repeats a continuation token, so
+    /// that the listing would never end. This text says which.
+    MalformedPage(String),
     /// A payload cannot be written as JSON, or is not of the requested type.
     InvalidPayload(serde_json::Error),
 }

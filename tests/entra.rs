@@ -26,35 +26,13 @@ async fn call_carries_a_bearer_token_for_the_iot_hub_scope() {
 }
 
 #[tokio::test]
-async fn custom_scope_is_requested_and_blank_scope_is_rejected() {
-    let hub = quick_hub().await;
-    let identity = Identity::of(&hub);
-    let credential =
-        Credential::token_with_scope(identity.clone(), "https://other.example/.default").unwrap();
-    let client = builder_with(&hub, credential).build().unwrap();
-    assert!(
-        client.get_scheduled_job("job").await.unwrap_err().is_unauthorized(),
-        "the token's audience is not IoT Hub"
-    );
-    assert_eq!(*identity.scopes.lock().unwrap(), ["https://other.example/.default"]);
-    assert_eq!(
-        Credential::token_with_scope(identity, " ").unwrap_err(),
-        CredentialError::Malformed("the scope of the tokens is empty".into())
-    );
-}
-
-#[tokio::test]
 async fn failed_credential_is_an_error_before_anything_is_sent() {
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
     identity.fails.store(true, Ordering::Relaxed);
     let error = client_of(&hub, &identity).create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "create_scheduled_job of job was not sent: the credential returned no token"
-    );
-    let cause = std::error::Error::source(&error).unwrap();
-    assert_eq!(cause.to_string(), "the identity is not assigned");
+    let expected = "create_scheduled_job of job was not sent: the credential returned no token: the identity is not assigned";
+    assert_eq!(error.to_string(), expected);
     assert!(format!("{error:?}").contains("the identity is not assigned"), "{error:?}");
     assert!(error.is_retryable() && !error.is_unauthorized(), "the hub rejected nothing");
     assert!(hub.requests().is_empty());
@@ -135,8 +113,7 @@ async fn hanging_credential_is_a_timeout() {
     let Err(Error::Credential { error: CredentialError::NoToken(error), .. }) = call.await.unwrap() else {
         panic!()
     };
-    assert!(error.is_timeout());
-    assert_eq!(error.to_string(), "the credential returned no token within 5s");
+    assert_eq!(error, "the credential returned no token within 5s");
 }
 
 /// A credential that replaces itself while its token is requested, and then returns the token or hangs.
@@ -168,7 +145,7 @@ async fn credential_replaced_during_a_token_request_is_abandoned() {
     for hangs in [false, true] {
         let hub = quick_hub().await;
         let connection: ConnectionString = hub.connection_string().parse().unwrap();
-        let successor = connection.credential().clone();
+        let successor = connection.credential;
         let handle = RotatingCredential::new(successor.clone());
         let previous = SelfReplacing { handle: handle.clone(), successor, issuer: hub.issuer(), hangs };
         handle.replace(Credential::token(Arc::new(previous)));

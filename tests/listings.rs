@@ -107,7 +107,7 @@ async fn repeated_continuation_token_ends_the_listing_with_an_error() {
     let same = Fault::status(200).with_body("[]").with_header("x-ms-continuation", "same");
     hub.inject(Route::QueryJobs, When::Every(1), same);
     let error = client(&hub).query_scheduled_jobs(JobFilter::default()).next().await.unwrap().unwrap_err();
-    assert!(matches!(error, Error::EndlessListing), "{error}");
+    assert!(error.to_string().starts_with("the listing would never end"), "{error}");
     assert_eq!(queries(&hub).len(), 2);
 }
 

@@ -184,7 +184,7 @@ async fn shared_access_key_and_its_tokens_are_redacted() {
     let text = everything_shown(&hub, builder(&hub)).await;
     let parsed: ConnectionString = connection.parse().unwrap();
     let credential = Credential::shared_access_key("service", key).unwrap();
-    let text = format!("{text} {parsed:?} {:?} {credential:?} {credential:#?}", parsed.credential());
+    let text = format!("{text} {parsed:?} {:?} {credential:?} {credential:#?}", parsed.credential);
     let tokens: Vec<String> =
         hub.requests().iter().map(|request| request.header("authorization").unwrap().to_owned()).collect();
     for token in &tokens {

@@ -14,7 +14,7 @@ use crate::support::{builder_with, client, fast_retries, quick_hub, reboot};
 /// Returns the credential of the policy's `key`.
 fn credential(hub: &Emulator, key: PolicyKey) -> Credential {
     let connection: ConnectionString = hub.connection_string_with(key).parse().unwrap();
-    connection.credential().clone()
+    connection.credential
 }
 
 /// Returns a client with a rotating credential, and the handle that replaces it.
@@ -129,7 +129,10 @@ fn expired_token_is_rejected_at_construction() {
     assert!(error.to_string().contains("expired at 2023-11-14T22:13:20Z"), "{error}");
     let connection =
         format!("HostName=contoso.azure-devices.net;SharedAccessKeyName=s;SharedAccessSignature={token}");
-    assert!(matches!(Client::from_connection_string(&connection), Err(Error::ConnectionString(_))));
+    assert!(matches!(
+        Client::from_connection_string(&connection),
+        Err(Error::Credential { error: CredentialError::Expired(_), .. })
+    ));
 }
 
 #[tokio::test]

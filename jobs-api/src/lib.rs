@@ -155,9 +155,7 @@ mod pipeline;
 mod runtime;
 mod targets;
 
-pub use auth::{
-    ConnectionString, ConnectionStringError, Credential, CredentialError, RotatingCredential, TokenError,
-};
+pub use auth::{ConnectionString, Credential, CredentialError, RotatingCredential};
 pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use client::tier::Tier;

@@ -43,7 +43,7 @@ pub(crate) fn builder(hub: &Emulator) -> ClientBuilder {
 /// Returns a builder of a client of the hub with another credential than that of its connection string.
 pub(crate) fn builder_with(hub: &Emulator, credential: Credential) -> ClientBuilder {
     let connection: ConnectionString = hub.connection_string().parse().unwrap();
-    Client::builder(connection.host_name(), credential).endpoint(hub.endpoint())
+    Client::builder(connection.host_name, credential).endpoint(hub.endpoint())
 }
 
 /// The behavior of a hub on which methods fail on offline devices without waiting for the time limit.

@@ -36,8 +36,8 @@ impl Target {
         let (host, stranger) = match connection {
             Some(text) => {
                 let connection: ConnectionString = text.trim().parse()?;
-                let host = connection.host_name().to_owned();
-                let gateway = connection.gateway_host_name().unwrap_or(&host);
+                let host = connection.host_name;
+                let gateway = connection.gateway_host_name.as_ref().unwrap_or(&host);
                 let endpoint = format!("https://{gateway}");
                 (host.clone(), Client::builder(host, stranger()?).endpoint(endpoint))
             }
@@ -52,7 +52,7 @@ impl Target {
     /// Connects to an emulated hub.
     pub(crate) fn of_emulator(emulator: &Emulator, connection_string: &str) -> Result<Self, Box<dyn Error>> {
         let connection: ConnectionString = connection_string.parse()?;
-        let stranger = Client::builder(connection.host_name(), stranger()?);
+        let stranger = Client::builder(&connection.host_name, stranger()?);
         let [builder, stranger] = [ClientBuilder::from(connection), stranger]
             .map(|builder| builder.endpoint(emulator.endpoint()).without_pacing());
         Self::new(builder, stranger, None)

@@ -4,10 +4,9 @@ use std::pin::pin;
 
 use futures_util::future::{Either, select};
 
-use super::credential::Credential;
+use super::credential::{Credential, Issuer};
 use super::error::CredentialError;
 use super::hub_clock::HubClock;
-use super::issuer::Issuer;
 use super::token::AccessToken;
 
 /// Provides the token for requests to one hub, and knows the hub's clock.

@@ -1,4 +1,4 @@
-//! Credentials: an issuer of tokens, fixed or replaceable.
+//! Credentials: an issuer of tokens of one of three kinds, fixed or replaceable.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 #[cfg(feature = "entra")]
-use super::entra::{EntraCredential, SCOPE};
+use super::entra::EntraCredential;
 use super::error::CredentialError;
-use super::issuer::Issuer;
+use super::hub_clock::HubClock;
 use super::sas::{SharedAccessKey, SharedAccessSignature};
+use super::token::AccessToken;
 
 /// A source of tokens: a shared access key, a shared access signature or an Entra ID identity.
 ///
@@ -101,23 +102,7 @@ impl Credential {
     /// [http]: crate::ClientBuilder::http_client
     #[cfg(feature = "entra")]
     pub fn token(credential: Arc<dyn TokenCredential>) -> Self {
-        Self::issued_by(Issuer::Entra(EntraCredential::new(credential, SCOPE)))
-    }
-
-    /// Creates a credential like [`token`](Self::token), with tokens of another scope.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the scope is empty.
-    #[cfg(feature = "entra")]
-    pub fn token_with_scope(
-        credential: Arc<dyn TokenCredential>,
-        scope: &str,
-    ) -> Result<Self, CredentialError> {
-        match scope.trim() {
-            "" => Err(CredentialError::malformed("the scope of the tokens is empty")),
-            scope => Ok(Self::issued_by(Issuer::Entra(EntraCredential::new(credential, scope)))),
-        }
+        Self::issued_by(Issuer::Entra(EntraCredential::new(credential)))
     }
 
     /// Returns the expiry of a token signed elsewhere, `None` if the credential can issue new tokens.
@@ -189,6 +174,57 @@ impl RotatingCredential {
     /// Given a rotating credential, it copies the one that credential currently holds.
     pub fn replace(&self, credential: Credential) {
         self.0.0.send_replace(credential.issuer());
+    }
+}
+
+/// An issuer of tokens, with the token that it issued last.
+///
+/// Its `Debug` shows the kind and the policy or the expiry, never a key or a token.
+pub(super) enum Issuer {
+    Key(SharedAccessKey),
+    Signature(SharedAccessSignature),
+    #[cfg(feature = "entra")]
+    Entra(EntraCredential),
+}
+
+impl Issuer {
+    /// Returns the token for a request sent now, other than the `rejected` one.
+    pub(super) async fn token(
+        &self,
+        audience: &str,
+        clock: &HubClock,
+        rejected: Option<&AccessToken>,
+    ) -> Result<AccessToken, CredentialError> {
+        match self {
+            // Signs inline: an HMAC takes microseconds, less than handing it to a task.
+            Self::Key(key) => key.token(audience, clock.now(), rejected),
+            Self::Signature(signature) => signature.token(audience, clock.now()),
+            #[cfg(feature = "entra")]
+            Self::Entra(credential) => credential.token(rejected).await,
+        }
+    }
+
+    /// Invalidates a token that the hub rejected. Returns true if another one can be obtained now.
+    pub(super) fn reject(&self, token: &AccessToken, clock: &HubClock) -> bool {
+        match self {
+            // By a clock that is too far off to be corrected, the next token is no better.
+            Self::Key(key) => !key.forget(token) || !clock.is_out_of_range(),
+            Self::Signature(signature) => !signature.is_source_of(token),
+            #[cfg(feature = "entra")]
+            Self::Entra(credential) => credential.reject(token),
+        }
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name, value): (_, _, &dyn fmt::Debug) = match self {
+            Self::Key(key) => ("SharedAccessKey", "policy", &key.policy()),
+            Self::Signature(signature) => ("SharedAccessSignature", "expires_at", &signature.expires_at()),
+            #[cfg(feature = "entra")]
+            Self::Entra(_) => return f.write_str("Entra"),
+        };
+        f.debug_struct(kind).field(name, value).finish_non_exhaustive()
     }
 }
 

@@ -7,40 +7,35 @@ use std::time::{Duration, SystemTime};
 use azure_core::credentials::TokenCredential;
 use futures_util::FutureExt as _;
 
-use super::error::{CredentialError, TokenError};
-use super::redaction::BEARER;
+use super::error::{CredentialError, messages};
+use super::redaction::{BEARER, redact_tokens};
 use super::token::AccessToken;
 use super::token_cache::{IssuedToken, TokenCache};
 
 /// The scope of a hub's tokens, in every cloud: [Control access by using Microsoft Entra ID][page].
 ///
 /// [page]: https://learn.microsoft.com/azure/iot-hub/authenticate-authorize-azure-ad
-pub(super) const SCOPE: &str = "https://iothubs.azure.net/.default";
+const SCOPE: &str = "https://iothubs.azure.net/.default";
 
 /// The age below which a rejected token is not refreshed. The hub rejects a new token for another
 /// reason than its age, such as a missing role; a refresh for each rejected call would flood the token
 /// endpoint.
 const MIN_REFRESH_AGE: Duration = Duration::from_secs(30);
 
-/// A token credential, the scope of its tokens and the current token.
+/// A token credential and its current token.
 pub(super) struct EntraCredential {
     credential: Arc<dyn TokenCredential>,
-    scope: String,
     cache: TokenCache,
 }
 
 impl EntraCredential {
-    pub(super) fn new(credential: Arc<dyn TokenCredential>, scope: &str) -> Self {
-        Self { credential, scope: scope.to_owned(), cache: TokenCache::default() }
-    }
-
-    pub(super) fn scope(&self) -> &str {
-        &self.scope
+    pub(super) fn new(credential: Arc<dyn TokenCredential>) -> Self {
+        Self { credential, cache: TokenCache::default() }
     }
 
     /// Returns the token for a request sent now, other than the `rejected` one.
     pub(super) async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
-        let issue = || issue(self.credential.clone(), self.scope.clone()).boxed();
+        let issue = || issue(self.credential.clone()).boxed();
         self.cache.token(rejected, issue).await
     }
 
@@ -51,12 +46,12 @@ impl EntraCredential {
 }
 
 /// Obtains a token from the credential.
-async fn issue(credential: Arc<dyn TokenCredential>, scope: String) -> Result<IssuedToken, CredentialError> {
-    let issued = credential.get_token(&[&scope], None).await;
-    let issued = issued.map_err(|error| CredentialError::NoToken(TokenError::from_source(error)))?;
+async fn issue(credential: Arc<dyn TokenCredential>) -> Result<IssuedToken, CredentialError> {
+    let issued = credential.get_token(&[SCOPE], None).await;
+    let issued = issued.map_err(|error| no_token(&error))?;
     let token = issued.token.secret();
     if token.is_empty() {
-        return Err(CredentialError::NoToken(TokenError::new("the credential returned an empty token")));
+        return Err(CredentialError::NoToken("the credential returned an empty token".into()));
     }
     // A space is valid in a header, but would split the token in two.
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -66,4 +61,34 @@ async fn issue(credential: Arc<dyn TokenCredential>, scope: String) -> Result<Is
     let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let lifetime = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
     Ok(IssuedToken { token: AccessToken::new(format!("{BEARER}{token}"))?, lifetime })
+}
+
+/// Keeps the messages of a failed credential, without any token.
+fn no_token(error: &azure_core::Error) -> CredentialError {
+    let reasons = messages(error);
+    let reasons = redact_tokens(&reasons).unwrap_or(reasons);
+    CredentialError::NoToken(format!("the credential returned no token: {reasons}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use azure_core::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn error_of_the_credential_is_redacted() {
+        let inner = "the answer was {\"access_token\":\"eyJhbGciOiJIUzI1NiJ9.e30.c2VjcmV0\"}";
+        let inner = std::io::Error::other(inner);
+        let error = no_token(&azure_core::Error::with_error(ErrorKind::Credential, inner, "no token"));
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("no token: the answer was {\"access_token\":\"[redacted]\"}"), "{shown}");
+        assert!(!shown.contains("eyJ") && !shown.contains("c2VjcmV0"), "{shown}");
+    }
+
+    #[test]
+    fn error_without_a_token_is_kept() {
+        let error = no_token(&azure_core::Error::with_message(ErrorKind::Credential, "no identity"));
+        assert_eq!(error.to_string(), "the credential returned no token: no identity");
+    }
 }

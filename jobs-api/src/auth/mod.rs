@@ -12,7 +12,6 @@ mod entra;
 mod error;
 mod host;
 mod hub_clock;
-mod issuer;
 mod redaction;
 mod sas;
 mod token;
@@ -20,9 +19,9 @@ mod token;
 mod token_cache;
 
 pub(crate) use self::authorizer::Authorizer;
-pub use self::connection_string::{ConnectionString, ConnectionStringError};
+pub use self::connection_string::ConnectionString;
 pub use self::credential::{Credential, RotatingCredential};
-pub use self::error::{CredentialError, TokenError};
+pub use self::error::CredentialError;
 pub(crate) use self::error::{causes, messages};
 #[cfg(feature = "entra")]
 pub(crate) use self::host::has_only;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
-use super::error::{CredentialError, TokenError};
+use super::error::CredentialError;
 use super::token::AccessToken;
 use crate::targets::TOKEN;
 
@@ -211,13 +211,13 @@ async fn refresh(issuing: Issuing) -> Result<IssuedToken, CredentialError> {
     // A panic of the credential must back off like any other failure.
     let outcome = match timeout(REFRESH_TIMEOUT, AssertUnwindSafe(issuing).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome?,
-        Ok(Err(_)) => return Err(CredentialError::NoToken(TokenError::new("the credential panicked"))),
-        Err(_) => return Err(CredentialError::NoToken(TokenError::timeout(REFRESH_TIMEOUT))),
+        Ok(Err(_)) => return Err(CredentialError::NoToken("the credential panicked".into())),
+        Err(_) => return Err(CredentialError::no_token_within(REFRESH_TIMEOUT)),
     };
     if outcome.lifetime <= EXPIRY_MARGIN {
         let reason =
             "the credential returned a token that has expired or is about to; check this machine's clock";
-        return Err(CredentialError::NoToken(TokenError::new(reason)));
+        return Err(CredentialError::NoToken(reason.into()));
     }
     Ok(outcome)
 }

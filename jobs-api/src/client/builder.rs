@@ -44,8 +44,8 @@ pub struct ClientBuilder {
     credential: Credential,
     http: HttpClient,
     retry: RetryPolicy,
-    tier: Option<Tier>,
-    units: u32,
+    /// The tier, and the number of units.
+    tier: Option<(Tier, u32)>,
     operations_per_minute: Option<u32>,
     is_paced: bool,
     attempt_timeout: Duration,
@@ -119,8 +119,7 @@ impl ClientBuilder {
     ///
     /// [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
     pub fn tier(mut self, tier: Tier, units: u32) -> Self {
-        self.tier = Some(tier);
-        self.units = units;
+        self.tier = Some((tier, units));
         self
     }
 
@@ -216,7 +215,7 @@ impl ClientBuilder {
     }
 
     fn limits(&self) -> Result<Limits, Error> {
-        let limits = self.tier.map_or(Ok(Limits::default()), |tier| tier.limits(self.units));
+        let limits = self.tier.map_or(Ok(Limits::default()), |(tier, units)| tier.limits(units));
         let limits = limits.map_err(|rule| Error::invalid_setting("ClientBuilder::tier", rule))?;
         if self.operations_per_minute == Some(0) {
             let rule = "it must be at least 1";
@@ -246,7 +245,6 @@ impl Client {
             http: HttpClient::Default(None),
             retry: RetryPolicy::default(),
             tier: None,
-            units: 1,
             operations_per_minute: None,
             is_paced: true,
             attempt_timeout: ATTEMPT_TIMEOUT,

@@ -1,10 +1,11 @@
-//! Building a client from environment variables.
+//! Building a client from a connection string or from the environment.
 
 use std::env;
 use std::ffi::OsString;
 
 use super::Client;
 use super::builder::ClientBuilder;
+use crate::auth::ConnectionString;
 #[cfg(feature = "entra")]
 use crate::auth::{HOST_NAME_RULE, is_host_name};
 use crate::error::Error;
@@ -13,6 +14,15 @@ const CONNECTION_STRING: &str = "IOTHUB_CONNECTION_STRING";
 const HOST_NAME: &str = "IOTHUB_HOSTNAME";
 
 impl Client {
+    /// Creates a client from a hub's connection string, as the portal shows it for a shared access policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Credential`] names the key at fault.
+    pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
+        ClientBuilder::from_connection_string(connection_string)?.build()
+    }
+
     /// Creates a client from the environment: see [`ClientBuilder::from_env`].
     ///
     /// # Errors
@@ -24,6 +34,15 @@ impl Client {
 }
 
 impl ClientBuilder {
+    /// Starts from a hub's connection string: its host, its credential and its gateway, if it names one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Credential`] names the key at fault.
+    pub fn from_connection_string(connection_string: &str) -> Result<Self, Error> {
+        Ok(connection_string.parse::<ConnectionString>()?.into())
+    }
+
     /// Starts from `IOTHUB_CONNECTION_STRING`.
     ///
     /// If that is not set and the feature `entra` is on, uses the host name in `IOTHUB_HOSTNAME` and tokens
@@ -43,12 +62,22 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Error::InvalidConfiguration`] names the variables that are missing or malformed.
-    /// [`Error::ConnectionString`] if the connection string cannot be used.
+    /// [`Error::Credential`] if the connection string cannot be used.
     pub fn from_env() -> Result<Self, Error> {
         from_variables(&|name| {
             let value = env::var_os(name).map(OsString::into_string).transpose();
             value.map_err(|_| invalid(format!("{name} is not UTF-8")))
         })
+    }
+}
+
+impl From<ConnectionString> for ClientBuilder {
+    fn from(connection: ConnectionString) -> Self {
+        let builder = Client::builder(connection.host_name, connection.credential);
+        match connection.gateway_host_name {
+            Some(gateway) => builder.endpoint(format!("https://{gateway}")),
+            None => builder,
+        }
     }
 }
 

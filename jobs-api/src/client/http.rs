@@ -40,43 +40,29 @@ impl HttpClient {
     }
 }
 
-/// The TLS of the default HTTP client.
-#[derive(Clone, Copy)]
-struct Tls {
-    is_compiled: bool,
-    /// rustls has a provider of cryptography, or is not used.
-    has_cryptography: bool,
-}
-
-impl Tls {
-    fn of_this_process() -> Self {
-        #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]
-        let has_cryptography = rustls::crypto::CryptoProvider::get_default().is_some();
-        #[cfg(not(all(feature = "rustls-no-provider", not(feature = "rustls"))))]
-        let has_cryptography = true;
-        Self {
-            is_compiled: cfg!(any(feature = "rustls-no-provider", feature = "native-tls")),
-            has_cryptography,
-        }
+/// Refuses what reqwest cannot build, and an endpoint that needs TLS where there is none.
+fn check_tls(is_compiled: bool, has_cryptography: bool, endpoint: &Url) -> Result<(), Error> {
+    if !is_compiled && endpoint.scheme() == "https" {
+        let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
+        return Err(Error::invalid_setting(HTTP_CLIENT, rule));
     }
-
-    /// Refuses what reqwest cannot build, and an endpoint that needs TLS where there is none.
-    fn check(self, endpoint: &Url) -> Result<(), Error> {
-        if !self.is_compiled && endpoint.scheme() == "https" {
-            let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
-            return Err(Error::invalid_setting(HTTP_CLIENT, rule));
-        }
-        if !self.has_cryptography {
-            // reqwest would panic, whatever the scheme.
-            let rule = "rustls has no cryptography: install a `CryptoProvider` first, or enable the feature `rustls`";
-            return Err(Error::invalid_setting(HTTP_CLIENT, rule));
-        }
-        Ok(())
+    if !has_cryptography {
+        // reqwest would panic, whatever the scheme.
+        let rule =
+            "rustls has no cryptography: install a `CryptoProvider` first, or enable the feature `rustls`";
+        return Err(Error::invalid_setting(HTTP_CLIENT, rule));
     }
+    Ok(())
 }
 
 fn default_builder(endpoint: &Url) -> Result<reqwest::ClientBuilder, Error> {
-    Tls::of_this_process().check(endpoint)?;
+    // rustls has a provider of cryptography, or is not used.
+    #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]
+    let has_cryptography = rustls::crypto::CryptoProvider::get_default().is_some();
+    #[cfg(not(all(feature = "rustls-no-provider", not(feature = "rustls"))))]
+    let has_cryptography = true;
+    let is_compiled = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
+    check_tls(is_compiled, has_cryptography, endpoint)?;
     let mut builder = reqwest::Client::builder()
         .http1_only()
         // Its own retries are for HTTP/2 alone, and keep a copy of each request.
@@ -101,8 +87,8 @@ mod tests {
     const EMULATED_HUB: &str = "http://127.0.0.1:1";
 
     fn check(is_compiled: bool, has_cryptography: bool, endpoint: &str) -> Result<(), String> {
-        let tls = Tls { is_compiled, has_cryptography };
-        tls.check(&Url::parse(endpoint).unwrap()).map_err(|error| error.to_string())
+        let endpoint = Url::parse(endpoint).unwrap();
+        check_tls(is_compiled, has_cryptography, &endpoint).map_err(|error| error.to_string())
     }
 
     #[test]

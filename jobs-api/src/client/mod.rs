@@ -4,10 +4,9 @@
 //! settings and puts them together.
 
 // The page of `Client` lists its methods in the order of these.
-mod connection_string;
+mod env;
 
 pub(crate) mod builder;
-mod env;
 mod operations;
 pub(crate) mod tier;
 

@@ -1,6 +1,5 @@
 //! The texts of errors, and the layers below them.
 
-use std::error::Error as _;
 use std::fmt;
 
 use super::Error;
@@ -12,9 +11,10 @@ const SHOWN_ROW: usize = 120;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ConnectionString(error) => error.fmt(f),
-            Self::Credential { error, target: None } => error.fmt(f),
-            Self::Credential { error, target: Some(target) } => write!(f, "{target} was not sent: {error}"),
+            Self::Credential { error, target: None } => f.write_str(&one_line(&error.to_string())),
+            Self::Credential { error, target: Some(target) } => {
+                write!(f, "{target} was not sent: {}", one_line(&error.to_string()))
+            }
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
             Self::InvalidRequest { field, rule, target } => {
                 write!(f, "{}: {field} {rule}", not_sent(target.as_deref()))
@@ -33,12 +33,7 @@ impl fmt::Display for Error {
                  {request_id}); hint: import and export jobs read the same"
             ),
             Self::MissingToken { credential, .. } => {
-                write!(f, "not sent again: {credential}")?;
-                // The source is the earlier attempt, not the cause of this failure.
-                match credential.source() {
-                    Some(cause) => write!(f, ": {}", one_line(&cause.to_string())),
-                    None => Ok(()),
-                }
+                write!(f, "not sent again: {}", one_line(&credential.to_string()))
             }
             Self::ListNotCompared { job_id, .. } => {
                 write!(
@@ -56,12 +51,7 @@ impl fmt::Display for Error {
                 one_line(&row.reason),
                 row.text.chars().take(SHOWN_ROW).collect::<String>(),
             ),
-            Self::OversizedPage { requested, received } => {
-                write!(f, "the hub returned a page of {received} items instead of at most {requested}")
-            }
-            Self::EndlessListing => f.write_str(
-                "the listing would never end: the hub repeats a continuation token that it was sent",
-            ),
+            Self::MalformedPage(defect) => f.write_str(defect),
             Self::InvalidPayload(_) => f.write_str("the payload cannot be converted to or from JSON"),
         }?;
         if self.is_outcome_unknown() {
@@ -79,8 +69,6 @@ fn not_sent(target: Option<&str>) -> String {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::ConnectionString(error) => error.source(),
-            Self::Credential { error, .. } => error.source(),
             Self::MissingToken { earlier, .. } => Some(&**earlier),
             Self::Transport(error) => error.source(),
             Self::UnreadableResponse(error) => error.source(),

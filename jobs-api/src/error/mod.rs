@@ -35,7 +35,7 @@ pub use self::deadline::DeadlineExceeded;
 pub use self::service::ServiceError;
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
-use crate::auth::{ConnectionStringError, CredentialError};
+use crate::auth::CredentialError;
 use crate::runtime::attempt::RequestInfo;
 use crate::runtime::{RequestId, UnreadableRow};
 
@@ -71,9 +71,7 @@ use crate::runtime::{RequestId, UnreadableRow};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection string cannot be used.
-    ConnectionString(ConnectionStringError),
-    /// The credential cannot be used, or provides no token. Nothing was sent.
+    /// The connection string or the credential cannot be used, or provides no token. Nothing was sent.
     #[non_exhaustive]
     Credential {
         /// The reason.
@@ -154,16 +152,9 @@ pub enum Error {
     UnreadableResponse(Box<UnreadableResponse>),
     /// A row of a listing is not as the spec describes it. The listing continues with the next row.
     UnreadableRow(Box<UnreadableRow>),
-    /// The hub repeats a continuation token: the listing would never end.
-    EndlessListing,
-    /// The hub returned a page with more items than it was asked for.
-    #[non_exhaustive]
-    OversizedPage {
-        /// The items that the page may have.
-        requested: usize,
-        /// The items that it has.
-        received: usize,
-    },
+    /// A page of a listing cannot be used: it has more items than were requested, or repeats a continuation token, so
+    /// that the listing would never end. This text says which.
+    MalformedPage(String),
     /// A payload cannot be written as JSON, or is not of the requested type.
     InvalidPayload(serde_json::Error),
 }
@@ -253,7 +244,7 @@ impl Error {
         self.has_code(&ErrorCode::OPERATION_NOT_ALLOWED_IN_CURRENT_STATE)
     }
 
-    /// Returns true if the credential cannot be used, or the hub rejects it or its permissions.
+    /// Returns true if the connection string or the credential cannot be used, or the hub rejects it or its permissions.
     ///
     /// False if no token could be obtained: the token endpoint may be unreachable.
     pub fn is_unauthorized(&self) -> bool {
@@ -261,7 +252,6 @@ impl Error {
             Self::Credential { error, .. } => {
                 !matches!(error, CredentialError::NoToken(_) | CredentialError::NoRuntime)
             }
-            Self::ConnectionString(error) => matches!(error, ConnectionStringError::Unusable { .. }),
             _ => self.status() == Some(StatusCode::UNAUTHORIZED),
         }
     }
@@ -352,12 +342,6 @@ impl Error {
 
     fn has_code(&self, code: &ErrorCode) -> bool {
         self.service().is_some_and(|error| error.code() == Some(code))
-    }
-}
-
-impl From<ConnectionStringError> for Error {
-    fn from(error: ConnectionStringError) -> Self {
-        Self::ConnectionString(error)
     }
 }
 

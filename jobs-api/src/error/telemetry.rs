@@ -67,7 +67,7 @@ pub(crate) fn kind(error: &Error) -> &'static str {
         Error::UnreadableResponse(_) => "unreadable_response",
         Error::Credential { .. } | Error::MissingToken { .. } => "credential",
         Error::DeadlineExceeded { .. } => "deadline_exceeded",
-        Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
+        Error::UnreadableRow(_) | Error::MalformedPage(_) => "malformed_page",
         Error::JobConflict { .. } => "job_conflict",
         Error::ListNotCompared { .. } => "list_not_compared",
         Error::JobNotFound { .. } => "job_not_found",
@@ -127,7 +127,7 @@ mod tests {
             (Error::from_status(404, ""), "404", true),
             (Error::from_status(429, ""), "429", false),
             (Error::from_status(503, ""), "503", false),
-            (Error::EndlessListing, "malformed_page", false),
+            (Error::MalformedPage("endless".into()), "malformed_page", false),
             (conflict(), "job_conflict", true),
             (Error::invalid_request("jobId", "must not be empty"), "invalid_request", true),
         ] {

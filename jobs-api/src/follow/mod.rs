@@ -1,10 +1,11 @@
 //! Jobs beyond single calls: waits, reports and batches, on the public face of [`Client`](crate::Client) alone.
 
-pub(crate) mod batch;
-pub(crate) mod report;
+// The page of `Client` lists its methods in the order of these.
 pub(crate) mod wait;
 
-mod face;
+pub(crate) mod report;
+
+pub(crate) mod batch;
+
 mod poll_timer;
 mod settings;
-mod span;

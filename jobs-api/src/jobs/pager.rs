@@ -181,12 +181,15 @@ impl Listing {
         if let Some(token) = &continuation
             && (self.continuation.as_ref() == Some(token) || self.cycle.clone().has_repeated(token))
         {
-            return Err(Error::EndlessListing);
+            let defect = "the listing would never end: the hub repeats a continuation token that it was sent";
+            return Err(Error::MalformedPage(defect.into()));
         }
         let Rows { readable: items, unreadable } = response.into_inner();
         let (requested, received) = (usize::from(self.page_size), items.len() + unreadable.len());
         if received > requested {
-            return Err(Error::OversizedPage { requested, received });
+            let defect =
+                format!("the hub returned a page of {received} items instead of at most {requested}");
+            return Err(Error::MalformedPage(defect));
         }
         Ok(Page { items, unreadable, continuation })
     }

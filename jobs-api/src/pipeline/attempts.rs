@@ -19,7 +19,7 @@ use super::generated_call::GeneratedCall;
 use super::retry_state::RetryState;
 use super::telemetry::{Trace, record_attempt_end};
 use super::{Pipeline, Response, Scope};
-use crate::auth::{AccessToken, CredentialError, TokenError};
+use crate::auth::{AccessToken, CredentialError};
 use crate::error::{DeadlineExceeded, Error};
 use crate::generated::{Client, Operations};
 use crate::pace::{Answer, Call, Class, Reason, Subject};
@@ -146,7 +146,7 @@ impl Attempts<'_, '_> {
         }
         let limit = self.state.token_timeout(self.pipeline.attempt_timeout);
         let token = timeout(limit, token).await;
-        token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::timeout(limit))))
+        token.unwrap_or_else(|_| Err(CredentialError::no_token_within(limit)))
     }
 
     /// Makes one attempt.

@@ -20,7 +20,7 @@ fn rule(variables: &[(&str, &str)]) -> String {
 fn connection_string_has_precedence() {
     let shown = format!("{:?}", from(&[("IOTHUB_CONNECTION_STRING", STRING), ("IOTHUB_HOSTNAME", "i.net")]));
     assert!(shown.contains("https://h.net/") && shown.contains("SharedAccessKey"), "{shown}");
-    assert!(matches!(from(&[("IOTHUB_CONNECTION_STRING", "a")]), Err(Error::ConnectionString(_))));
+    assert!(matches!(from(&[("IOTHUB_CONNECTION_STRING", "a")]), Err(Error::Credential { .. })));
 }
 
 #[test]

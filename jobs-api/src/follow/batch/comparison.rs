@@ -3,7 +3,7 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::error::JobFailure;
-use super::jobs::Job;
+use super::request::Job;
 use crate::client::Client;
 use crate::error::Error;
 use crate::jobs::compare::Likeness;

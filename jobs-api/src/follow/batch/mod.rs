@@ -2,7 +2,6 @@
 
 mod comparison;
 mod error;
-mod jobs;
 mod list;
 mod progress;
 mod request;

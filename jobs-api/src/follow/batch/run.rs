@@ -88,18 +88,31 @@ pub struct RunJobs<'a> {
 type Requests<'a> = BoxStream<'a, (String, BatchRequest)>;
 type BatchResults<'a> = BoxStream<'a, (String, Result<JobReport, BatchError>)>;
 
-impl<'a> RunJobs<'a> {
-    pub(in crate::follow) fn new(client: Client, requests: Requests<'a>) -> Self {
-        let retry = client.retry_policy().with_slot_deadline(SLOT_DEADLINE).with_patience(PATIENCE);
+impl Client {
+    /// Runs a batch of jobs to their ends, as many at a time as the hub has slots: see [`RunJobs`].
+    ///
+    /// Takes any stream of ids and requests, or [requests for lists of devices](BatchRequest);
+    /// `futures_util::stream::iter` makes one of any iterator. Repeat the call with the same requests to resume
+    /// the batch after a crash.
+    pub fn run_jobs<'a, S, I, R>(&self, requests: S) -> RunJobs<'a>
+    where
+        S: Stream<Item = (I, R)> + Send + 'a,
+        I: Into<String>,
+        R: Into<BatchRequest>,
+    {
+        let retry = self.retry_policy().with_slot_deadline(SLOT_DEADLINE).with_patience(PATIENCE);
         let runner = Runner {
-            client: client.with_retry(retry),
+            client: self.with_retry(retry),
             settings: Settings::default(),
             concurrency: CONCURRENCY,
             trace: BatchTrace::new(),
         };
-        Self { runner, requests: Some(requests), results: stream::empty().boxed() }
+        let requests = requests.map(|(id, request)| (id.into(), request.into())).boxed();
+        RunJobs { runner, requests: Some(requests), results: stream::empty().boxed() }
     }
+}
 
+impl<'a> RunJobs<'a> {
     shared_setters!(runner.settings);
 
     /// Sets how many requests are in progress at a time, and how many jobs of each list of devices, 20 by default:

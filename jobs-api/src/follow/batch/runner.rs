@@ -7,8 +7,7 @@ use tracing::Instrument as _;
 
 use super::comparison::{Start, compare_jobs};
 use super::error::{BatchError, JobFailure};
-use super::jobs::Job;
-use super::request::BatchRequest;
+use super::request::{BatchRequest, Job};
 use super::trace::{BatchTrace, report_refusal};
 use crate::client::Client;
 use crate::error::Error;

@@ -11,8 +11,7 @@ use super::progress::{BatchProgress, State};
 use crate::error::Error;
 use crate::error::telemetry::{Description, ErrorType, record_failure};
 use crate::follow::report::JobReport;
-use crate::follow::span::internal_span;
-use crate::targets::BATCH;
+use crate::targets::{BATCH, otel_span};
 
 /// The trace of a batch.
 #[derive(Clone)]
@@ -31,10 +30,11 @@ impl BatchTrace {
 
     /// Starts the span, which is a child of the current one.
     pub(super) fn start(&mut self, hub: &str) {
-        self.span = internal_span!(
+        self.span = otel_span!(
             BATCH,
             "iothub_batch",
             "run_jobs",
+            "internal",
             iothub.hub = hub,
             iothub.requests = Empty,
             iothub.requests_ended = Empty,
@@ -53,10 +53,11 @@ impl BatchTrace {
     /// Makes the span of a job, a child of the span of the batch.
     pub(super) fn job_span(&self, job_id: &str) -> Span {
         self.span.in_scope(|| {
-            internal_span!(
+            otel_span!(
                 BATCH,
                 "iothub_job",
                 "run_job",
+                "internal",
                 iothub.job_id = job_id,
                 iothub.job_outcome = Empty,
                 iothub.devices = Empty,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
@@ -13,9 +13,6 @@ use crate::runtime::UnreadableRow;
 
 /// Characters of a reason that are kept.
 pub(super) const REASON_LENGTH: usize = 1000;
-
-/// Failures, as they are read.
-pub(in crate::follow) type Failures = BoxStream<'static, Result<DeviceFailure, Error>>;
 
 /// A device on which a job failed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -96,16 +93,44 @@ impl fmt::Display for DeviceFailure {
     }
 }
 
-/// Lists the failures of a job, which is read first: an unknown one is not found.
-pub(in crate::follow) fn list_failures(client: Client, job_id: String) -> Failures {
-    let rows = async move {
-        let job = client.get_scheduled_job(&job_id).await;
-        job.map(|_| client.query_device_jobs(&job_id))
-    };
-    let failures = stream::once(rows).try_flatten().filter_map(async |row| match row {
-        Ok(row) => DeviceFailure::of_row(&row).map(Ok),
-        Err(Error::UnreadableRow(row)) => Some(Ok(DeviceFailure::unreadable(&row))),
-        Err(error) => Some(Err(error)),
-    });
-    failures.boxed()
+impl Client {
+    /// Lists the devices on which a job failed: those that the hub did not reach, those that answered with a failure,
+    /// and those whose rows cannot be read.
+    ///
+    /// The hub cannot select them, so every row of the job is read, page by page in constant memory. The rows of a
+    /// job that has just ended may lag behind it: a [report](crate::WaitForJob::report) waits for them.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let mut failed = client.failed_devices("reboot-43");
+    /// while let Some(failure) = failed.try_next().await? {
+    ///     println!("{failure} ({:?})", failure.kind);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get_scheduled_job`](Self::get_scheduled_job), as for an unknown job, and of
+    /// [`query_device_jobs`](Self::query_device_jobs).
+    pub fn failed_devices(
+        &self,
+        job_id: &str,
+    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + Unpin + use<> {
+        let (client, job_id) = (self.clone(), job_id.to_owned());
+        // The job is read first: an unknown one has no rows either.
+        let rows = async move {
+            let job = client.get_scheduled_job(&job_id).await;
+            job.map(|_| client.query_device_jobs(&job_id))
+        };
+        let failures = stream::once(rows).try_flatten().filter_map(async |row| match row {
+            Ok(row) => DeviceFailure::of_row(&row).map(Ok),
+            Err(Error::UnreadableRow(row)) => Some(Ok(DeviceFailure::unreadable(&row))),
+            Err(error) => Some(Err(error)),
+        });
+        failures.boxed()
+    }
 }

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use futures_util::stream::{self, Stream, StreamExt as _};
 
-use self::failure::list_failures;
 pub use self::failure::{DeviceFailure, FailureKind};
 use crate::client::Client;
 use crate::error::Error;
@@ -131,7 +130,7 @@ impl JobReport {
     ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + Unpin + use<> {
         let ids: Vec<String> = self.job_ids().map(str::to_owned).collect();
         let client = client.clone();
-        let failures = stream::iter(ids).flat_map(move |id| list_failures(client.clone(), id));
+        let failures = stream::iter(ids).flat_map(move |id| client.failed_devices(&id));
         let without_row = self.devices_without_row.iter().map(|id| Ok(DeviceFailure::without_row(id)));
         failures.chain(stream::iter(without_row.collect::<Vec<_>>()))
     }

@@ -22,13 +22,12 @@ use super::poll_timer::PollTimer;
 use super::report::JobReport;
 use super::report::reader::{Listed, read_report};
 use super::settings::{Settings, shared_setters};
-use super::span::internal_span;
 use crate::client::Client;
 use crate::error::Error;
 use crate::error::telemetry::record_failure;
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::limits::is_job_id;
-use crate::targets::WAIT;
+use crate::targets::{WAIT, otel_span};
 
 /// A callback that receives each state of a job that differs from the previous one.
 type OnProgress<'a> = Box<dyn FnMut(&JobResponse) + Send + 'a>;
@@ -77,11 +76,29 @@ pub struct WaitForJob<'a> {
     on_progress: Option<OnProgress<'a>>,
 }
 
-impl<'a> WaitForJob<'a> {
-    pub(super) fn new(client: Client, id: &str) -> Self {
-        Self { client, id: id.to_owned(), settings: Settings::default(), on_progress: None }
+impl Client {
+    /// Waits for a job to end: see [`WaitForJob`].
+    pub fn wait_for_job<'a>(&self, id: &str) -> WaitForJob<'a> {
+        WaitForJob {
+            client: self.clone(),
+            id: id.to_owned(),
+            settings: Settings::default(),
+            on_progress: None,
+        }
     }
 
+    /// Reads a job and counts its rows by status, by error and by the devices' answers: see [`JobReport`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get_scheduled_job`](Self::get_scheduled_job) and
+    /// [`query_device_jobs`](Self::query_device_jobs).
+    pub async fn job_report(&self, id: &str) -> Result<JobReport, Error> {
+        self.wait_for_job(id).timeout(Duration::ZERO).not_found_after(Duration::ZERO).report().await
+    }
+}
+
+impl<'a> WaitForJob<'a> {
     shared_setters!(settings);
 
     /// Ends the wait after this time, which is not an error; unlimited by default. The first request is
@@ -253,10 +270,11 @@ async fn read(client: &Client, id: &str, is_last: bool) -> Result<Option<JobResp
 
 /// Makes the span of a wait: a child of the current one.
 fn wait_span(hub: &str, job_id: &str) -> Span {
-    internal_span!(
+    otel_span!(
         WAIT,
         "iothub_wait",
         "wait_for_job",
+        "internal",
         iothub.hub = hub,
         // An invalid id may be anything, such as a key by mistake.
         iothub.job_id = Some(job_id).filter(|id| is_job_id(id)),

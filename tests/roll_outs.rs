@@ -6,8 +6,8 @@ use chrono::{TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{
-    Client, Error, FailureKind, LastWord, RollOut, RollOutError, RollOutEvent, RollOutPlan, RollOutReport,
-    Stop, StopReason, Wave,
+    Client, Condition, Error, FailureKind, JobFilter, LastWord, RollOut, RollOutError, RollOutEvent,
+    RollOutPlan, RollOutReport, Stop, StopReason, Wave,
 };
 use jobs_emulator::{Device, Emulator, MethodAnswer, MethodCall};
 use serde_json::{Value, json};
@@ -128,6 +128,37 @@ async fn only_failed_devices_are_tried_again() {
 }
 
 #[tokio::test]
+async fn job_of_a_retry_that_exists_decides_which_devices_are_tried_again() {
+    let hub = hub_with(10, &[3, 7]).await;
+    let client = client(&hub);
+    let stop = Stop::failed_percent_of_wave_above(50.0);
+    let roll_out = RollOut::new("reboot", reboot()).retry(1, Duration::ZERO).stop_when(stop);
+    let plan = roll_out.plan(&client).await.unwrap();
+    let of_another_run =
+        JobRequest::device_method(CloudToDeviceMethod::new("reboot"), Condition::device_ids(["pump-003"]));
+    client
+        .create_scheduled_job("reboot-w1-p1-t2", &of_another_run.with_max_execution_time(HOUR))
+        .await
+        .unwrap();
+    let report = report(&client, &plan).await;
+    let mut tries: Vec<_> = report.failed().map(|device| (device.device_id.as_str(), device.tries)).collect();
+    tries.sort_unstable();
+    assert_eq!(tries, [("pump-003", 2), ("pump-007", 1)]);
+    assert_eq!(creations(&hub), ["reboot-w1-p1-t2", "reboot-w1-p1-t1"]);
+}
+
+#[tokio::test]
+async fn two_runs_at_once_call_each_device_once() {
+    let hub = hub_with(50, &[]).await;
+    let plan = three_waves().plan(&client(&hub)).await.unwrap();
+    let (first, second) = (client(&hub), client(&hub));
+    let (first, second) = tokio::join!(report(&first, &plan), report(&second, &plan));
+    assert_eq!((first.succeeded(), second), (50, first));
+    let jobs = client(&hub).query_scheduled_jobs(JobFilter::default());
+    assert_eq!(jobs.count().await, 3);
+}
+
+#[tokio::test]
 async fn device_without_a_row_is_counted_apart_and_not_tried_again() {
     let hub = hub_with(3, &[]).await;
     let roll_out = RollOut::new("reboot", reboot()).retry(2, Duration::ZERO);
@@ -229,6 +260,18 @@ async fn job_of_other_work_is_a_conflict_before_the_first_wave() {
     let error = client.roll_out(&plan).report().await.unwrap_err();
     assert!(matches!(&error, RollOutError::Hub(Error::JobConflict { is_certain: true, .. })), "{error}");
     assert_eq!(creations(&hub).len(), 1);
+}
+
+#[tokio::test]
+async fn name_of_another_roll_out_is_a_conflict() {
+    let hub = hub_with(50, &[]).await;
+    let client = client(&hub);
+    let all = three_waves().plan(&client).await.unwrap();
+    report(&client, &all).await;
+    let again = RollOut::new("reboot", reboot()).plan(&client).await.unwrap();
+    let error = client.roll_out(&again).report().await.unwrap_err();
+    assert!(matches!(&error, RollOutError::Hub(Error::JobConflict { .. })), "{error}");
+    assert_eq!(creations(&hub).len(), 3);
 }
 
 #[tokio::test]

@@ -105,7 +105,8 @@ async fn load_or_make(client: &Client, arguments: &Arguments) -> Result<RollOutP
         return Ok(serde_json::from_slice(&fs::read(path)?)?);
     }
     let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
-    let request = JobRequest::twin_update(patch, &arguments.condition);
+    let request = JobRequest::twin_update(patch, &arguments.condition)
+        .with_max_execution_time(Duration::from_secs(600));
     let roll_out = RollOut::new(&arguments.name, request)
         .waves([Wave::percent(5.0), Wave::percent(25.0), Wave::rest()])
         .soak(Duration::from_secs(arguments.soak))

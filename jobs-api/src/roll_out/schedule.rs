@@ -158,4 +158,23 @@ mod tests {
         assert_eq!(start((0, 24), 60, "2030-01-02T23:30:00Z"), "03 00:00");
         assert_eq!(Hours { from: 22, to: 4 }.length(), TimeDelta::hours(6));
     }
+
+    #[test]
+    fn estimate_adds_up_the_longest_times() {
+        let policy = Policy {
+            limit_seconds: 60,
+            soak_seconds: 1000,
+            retries: 1,
+            retry_after_seconds: 100,
+            ..Policy::default()
+        };
+        let estimate = Estimate::of(12_000, &[1, 2, 21], &policy, 10);
+        assert_eq!((estimate.jobs, estimate.operations), (24, 24 * 12 + 120));
+        assert_eq!(estimate.expected.as_secs(), 1200 + 2 * 1000);
+        // Each of 48 jobs to its limit, a pause for each ten parts of a wave, and two soak times.
+        assert_eq!(estimate.latest.as_secs(), 48 * (60 + 120) + 5 * 100 + 2 * 1000);
+        let at_night = Policy { hours: Some(Hours { from: 22, to: 4 }), ..policy };
+        let waits = Estimate::of(12_000, &[1, 2, 21], &at_night, 10).latest - estimate.latest;
+        assert_eq!(waits.as_secs(), 48 * (18 * 3600 + 60));
+    }
 }

@@ -1,6 +1,5 @@
 //! The progress of batches, as streams and as events, and batches that are stopped.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -53,10 +52,30 @@ async fn progress_of_a_resumed_batch_counts_the_jobs_that_exist() {
 }
 
 #[tokio::test]
+async fn progress_has_the_devices_of_a_job_that_runs() {
+    let hub = hub_with_slots(1, Duration::from_secs(3000)).await;
+    let client = client(&hub);
+    let batch = batch(&client, requests(1));
+    let mut progress = batch.progress();
+    let mut last = BatchProgress::default();
+    let show = async {
+        while let Some(state) = progress.next().await {
+            if (state.open_devices, last.open_devices) == (2, 0) {
+                assert_eq!((state.jobs_ended, state.devices), (0, 0));
+                hub.advance_clock(Duration::from_secs(4000)).await;
+            }
+            last = state;
+        }
+    };
+    future::join(results(batch), show).await;
+    assert_eq!((last.open_devices, last.open_devices_done, last.devices), (0, 0, 2));
+}
+
+#[tokio::test]
 async fn progress_ends_with_a_batch_that_is_dropped() {
     let hub = hub_with_slots(1, Duration::ZERO).await;
     let batch = batch(&client(&hub), requests(1));
-    let mut progress = pin!(batch.progress());
+    let mut progress = batch.progress();
     assert!(progress.next().now_or_never().is_none(), "nothing has happened");
     drop(batch);
     assert_eq!(progress.next().await, None);
@@ -110,7 +129,7 @@ async fn stopped_batch_cancels_what_the_hub_has_not_started() {
     let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).concurrent_jobs(1);
     let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let (own, observer) = (client(&hub), client(&hub));
-    let later = reboot().starting_at(Utc::now() + TimeDelta::days(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::days(1));
     let all = [("running", reboot()), ("later", later), ("waiting", reboot())];
     let requests = all.map(|(id, request)| (id.to_owned(), request)).into_iter().chain(requests(5));
     let mut batch = batch(&own, requests).concurrency(3).not_found_after(Duration::from_millis(100));
@@ -149,7 +168,7 @@ async fn stopped_batch_leaves_jobs_that_have_ended_or_were_refused() {
 #[tokio::test]
 async fn stopped_batch_cancels_a_job_once_the_hub_knows_it() {
     let hub = hub_with_slots(1, Duration::ZERO).await;
-    let later = reboot().starting_at(Utc::now() + TimeDelta::days(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::days(1));
     let own = client(&hub);
     let mut batch = batch(&own, [("later".to_owned(), later)]);
     poll_until(&mut batch, async || has_status(&client(&hub), "later", JobStatus::Scheduled).await).await;

@@ -60,7 +60,7 @@ async fn batch_resumes_with_jobs_done_running_and_in_conflict() {
     wait_for(&first, "job-1", &[JobStatus::Running]).await;
     let other = reboot().with_max_execution_time(Duration::from_secs(60));
     first
-        .create_scheduled_job("job-2", &other.clone().starting_at(Utc::now() + TimeDelta::days(1)))
+        .create_scheduled_job("job-2", &other.clone().with_start_time(Utc::now() + TimeDelta::days(1)))
         .await
         .unwrap();
     let created_before = created(&hub).await;
@@ -96,7 +96,7 @@ async fn batch_resumes_with_jobs_done_running_and_in_conflict() {
 async fn duplicate_id_is_the_same_job_or_a_conflict() {
     let hub = hub_with_slots(5, Duration::from_millis(50)).await;
     let client = client(&hub);
-    let later = reboot().starting_at(Utc::now() + TimeDelta::days(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::days(1));
     let twice = [("job".to_owned(), reboot()), ("job".to_owned(), reboot()), ("job".to_owned(), later)];
     let results: Vec<_> = batch(&client, twice).concurrency(1).collect().await;
     let results: Vec<_> = results.into_iter().map(|(_, result)| result).collect();

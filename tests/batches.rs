@@ -169,6 +169,7 @@ async fn wait_timeout_leaves_a_job_to_the_hub() {
         (report.outcome(), report.jobs[0].status.as_ref()),
         (JobOutcome::Pending, Some(&"paused".into()))
     );
+    assert_eq!(report.job_ids().collect::<Vec<_>>(), ["job-0"], "the hub leaves the id out");
 }
 
 #[tokio::test]
@@ -214,7 +215,7 @@ async fn error_of_a_job_does_not_end_the_others() {
     let hub = hub_with_slots(5, Duration::from_millis(20)).await;
     let client = client(&hub);
     client
-        .create_scheduled_job("job-1", &reboot().starting_at(Utc::now() + TimeDelta::days(1)))
+        .create_scheduled_job("job-1", &reboot().with_start_time(Utc::now() + TimeDelta::days(1)))
         .await
         .unwrap();
     let no_method = JobRequest::device_method(CloudToDeviceMethod::new(""), "*");
@@ -244,7 +245,7 @@ async fn error_of_a_job_does_not_end_the_others() {
 async fn refusals_of_a_batch_have_one_name() {
     let hub = hub_with_slots(1, Duration::ZERO).await;
     let no_method = JobRequest::device_method(CloudToDeviceMethod::new(""), "*");
-    let late = reboot().starting_at(Utc::now() + TimeDelta::hours(169));
+    let late = reboot().with_start_time(Utc::now() + TimeDelta::hours(169));
     let results = results(batch(&client(&hub), [("a".into(), no_method), ("b".into(), late)])).await;
     for (id, field) in [("a", "cloudToDeviceMethod.methodName"), ("b", "startTime")] {
         let error = results[id].as_ref().unwrap_err().to_string();

@@ -25,6 +25,6 @@ async fn running_or_ended_job_is_not_cancellable() {
         wait_for(&client, "job", &[status]).await;
         let error = client.cancel_scheduled_job("job").await.unwrap_err();
         assert!(error.is_not_cancellable() && !error.is_retryable(), "{error}");
-        assert_eq!(error.service().unwrap().code(), Some(&ErrorCode::OperationNotAllowedInCurrentState));
+        assert_eq!(error.service().unwrap().code(), Some(&ErrorCode::OPERATION_NOT_ALLOWED_IN_CURRENT_STATE));
     }
 }

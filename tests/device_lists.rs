@@ -219,7 +219,7 @@ async fn list_of_which_a_job_cannot_be_read_creates_nothing() {
     assert_eq!((last.job_id.as_str(), last.error.status().unwrap().as_u16()), ("job-part-20", 500));
     assert_eq!(others.len(), 19);
     for failure in others {
-        let Error::ListNotCompared { job_id, is_retryable: true } = &failure.error else {
+        let Error::ListNotCompared { job_id, is_retryable: true, .. } = &failure.error else {
             panic!("{failure}")
         };
         assert_eq!(job_id, "job-part-20");

@@ -10,7 +10,7 @@ use jobs_emulator::{Fault, Issuer, Route, When};
 
 use crate::support::clock::FrozenClock;
 use crate::support::identity::{Identity, client_of};
-use crate::support::{HOUR, MINUTE, builder, quick_hub, reboot, received_methods};
+use crate::support::{HOUR, MINUTE, builder_with, quick_hub, reboot, received_methods};
 
 #[tokio::test]
 async fn call_carries_a_bearer_token_for_the_iot_hub_scope() {
@@ -31,13 +31,16 @@ async fn custom_scope_is_requested_and_blank_scope_is_rejected() {
     let identity = Identity::of(&hub);
     let credential =
         Credential::token_with_scope(identity.clone(), "https://other.example/.default").unwrap();
-    let client = builder(&hub).credential(credential).build().unwrap();
+    let client = builder_with(&hub, credential).build().unwrap();
     assert!(
         client.get_scheduled_job("job").await.unwrap_err().is_unauthorized(),
         "the token's audience is not IoT Hub"
     );
     assert_eq!(*identity.scopes.lock().unwrap(), ["https://other.example/.default"]);
-    assert_eq!(Credential::token_with_scope(identity, " ").unwrap_err(), CredentialError::EmptyScope);
+    assert_eq!(
+        Credential::token_with_scope(identity, " ").unwrap_err(),
+        CredentialError::Malformed("the scope of the tokens is empty".into())
+    );
 }
 
 #[tokio::test]
@@ -46,7 +49,10 @@ async fn failed_credential_is_an_error_before_anything_is_sent() {
     let identity = Identity::of(&hub);
     identity.fails.store(true, Ordering::Relaxed);
     let error = client_of(&hub, &identity).create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert_eq!(error.to_string(), "create_scheduled_job of job was not sent: the credential gave no token");
+    assert_eq!(
+        error.to_string(),
+        "create_scheduled_job of job was not sent: the credential returned no token"
+    );
     let cause = std::error::Error::source(&error).unwrap();
     assert_eq!(cause.to_string(), "the identity is not assigned");
     assert!(format!("{error:?}").contains("the identity is not assigned"), "{error:?}");
@@ -61,7 +67,7 @@ async fn lost_response_is_reported_when_no_token_is_available_for_a_retry() {
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
     let patient = RetryPolicy::default().with_deadline(HOUR + MINUTE);
-    let builder = builder(&hub).credential(Credential::token(identity.clone()));
+    let builder = builder_with(&hub, Credential::token(identity.clone()));
     let client = builder.retry(patient).build().unwrap();
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
@@ -71,8 +77,7 @@ async fn lost_response_is_reported_when_no_token_is_available_for_a_retry() {
     clock.advance_until(|| call.is_finished()).await;
     let error = call.await.unwrap().unwrap_err();
     let text = error.to_string();
-    let expected =
-        "not sent again: the credential gave no token: the identity is not assigned; the outcome is unknown";
+    let expected = "not sent again: the credential returned no token: the identity is not assigned; the outcome is unknown";
     assert!(text.starts_with(expected) && error.is_outcome_unknown() && error.is_retryable(), "{text}");
     let earlier = std::error::Error::source(&error).unwrap().downcast_ref::<Error>();
     assert!(matches!(earlier, Some(Error::Transport(_))), "{error:?}");
@@ -87,7 +92,7 @@ async fn job_is_read_after_a_lost_response_when_the_token_is_too_late_for_a_retr
     let identity = Identity::of(&hub);
     *identity.lifetime.lock().unwrap() = MINUTE;
     let policy = RetryPolicy::default().with_attempts(2).with_deadline(2 * HOUR);
-    let builder = builder(&hub).credential(Credential::token(identity.clone()));
+    let builder = builder_with(&hub, Credential::token(identity.clone()));
     let client = builder.attempt_timeout(Duration::from_secs(5)).retry(policy).build().unwrap();
     hub.inject(Route::Create, When::Next(1), Fault::ResetAfter);
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
@@ -121,7 +126,7 @@ async fn hanging_credential_is_a_timeout() {
     let identity = Identity::of(&hub);
     identity.hangs.store(true, Ordering::Relaxed);
     let credential = Credential::token(identity.clone());
-    let builder = builder(&hub).credential(credential).attempt_timeout(Duration::from_secs(5));
+    let builder = builder_with(&hub, credential).attempt_timeout(Duration::from_secs(5));
     let client = builder.retry(RetryPolicy::none()).build().unwrap();
     let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
     let start = tokio::time::Instant::now();
@@ -131,7 +136,7 @@ async fn hanging_credential_is_a_timeout() {
         panic!()
     };
     assert!(error.is_timeout());
-    assert_eq!(error.to_string(), "the credential gave no token within 5s");
+    assert_eq!(error.to_string(), "the credential returned no token within 5s");
 }
 
 /// A credential that replaces itself while its token is requested, and then returns the token or hangs.
@@ -167,7 +172,7 @@ async fn credential_replaced_during_a_token_request_is_abandoned() {
         let handle = RotatingCredential::new(successor.clone());
         let previous = SelfReplacing { handle: handle.clone(), successor, issuer: hub.issuer(), hangs };
         handle.replace(Credential::token(Arc::new(previous)));
-        let client = builder(&hub).credential(Credential::rotating(&handle)).build().unwrap();
+        let client = builder_with(&hub, Credential::rotating(&handle)).build().unwrap();
         client.create_scheduled_job("job", &reboot()).await.unwrap();
         assert!(hub.requests()[0].header("authorization").unwrap().starts_with("SharedAccessSignature "));
     }

@@ -9,7 +9,7 @@ use jobs_api::types::{
 };
 use jobs_api::{Client, JobOutcome, Timestamp};
 use jobs_emulator::{Device, Emulator, HubBehavior, MethodAnswer, Pace, PayloadEcho};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     AT_ONCE, client, later_jobs_hold_no_slot, quick_hub, reboot, set_interval, slow_hub, wait_for,
@@ -25,7 +25,7 @@ async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
         .await
         .unwrap()
         .into_inner()
-        .into_vec()
+        .readable
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn twin_update_merges_into_the_selected_twins() {
         .start()
         .await;
     let client = client(&hub);
-    let patch = Twin::patch().with_desired(json!({ "interval": 30 })).with_tags(json!({ "old": null }));
+    let patch = Twin::patch().with_desired([("interval", 30)]).with_tags([("old", Value::Null)]);
     client
         .create_scheduled_job("job", &JobRequest::twin_update(patch, "tags.building = '43'"))
         .await
@@ -131,7 +131,7 @@ async fn scheduled_job_selects_its_devices_when_it_starts() {
     let hub = Emulator::start().await;
     let client = client(&hub);
     let start = Utc::now() + TimeDelta::hours(1);
-    client.create_scheduled_job("job", &reboot().starting_at(start)).await.unwrap();
+    client.create_scheduled_job("job", &reboot().with_start_time(start)).await.unwrap();
     let waiting = wait_for(&client, "job", &[JobStatus::Scheduled]).await;
     let end = waiting.end_time.unwrap();
     assert!(end.to_string().starts_with("9999-12-31") && end.to_utc().is_none(), "{end}");
@@ -163,7 +163,7 @@ async fn jobs_with_the_same_start_run_one_after_another() {
     let client = client(&hub);
     let start = Utc::now() + TimeDelta::hours(1);
     for id in ["a", "b", "c"] {
-        client.create_scheduled_job(id, &reboot().starting_at(start)).await.unwrap();
+        client.create_scheduled_job(id, &reboot().with_start_time(start)).await.unwrap();
     }
     hub.set_clock_offset(TimeDelta::hours(2));
     let mut ends = Vec::new();

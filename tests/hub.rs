@@ -165,7 +165,7 @@ async fn both_queries_are_paged() {
         let page =
             client.call(|api| async move { api.query_device_jobs(from, None, query).await }).await.unwrap();
         assert_eq!(page.headers()["x-ms-item-type"], "DeviceJob");
-        devices.extend(page.iter().map(|row| row.device_id.clone().unwrap()));
+        devices.extend(page.readable.iter().map(|row| row.device_id.clone().unwrap()));
         token = page.headers().get("x-ms-continuation").map(|token| token.to_str().unwrap().to_owned());
         if token.is_none() {
             break;
@@ -178,7 +178,7 @@ async fn both_queries_are_paged() {
         .call(|api| async move { api.query_scheduled_jobs(None, None, None, size).await })
         .await
         .unwrap();
-    assert_eq!(first.len(), 2);
+    assert_eq!(first.readable.len(), 2);
     let token = first.headers()["x-ms-continuation"].to_str().unwrap();
     let foreign = client
         .call(|api| async move { api.query_scheduled_jobs(None, None, Some(token), Some("3")).await })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use jobs_api::types::{JobResponse, JobStatus};
-use jobs_api::{Client, Error, JobId, RetryPolicy};
+use jobs_api::{Client, Error, RetryPolicy, unique_job_id};
 use jobs_emulator::{Fault, Route, When};
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ async fn ensured_job_is_created_once() {
     let hub = quick_hub().await;
     let client = client(&hub);
     let start = Utc::now() + TimeDelta::hours(1);
-    let request = reboot().starting_at(start);
+    let request = reboot().with_start_time(start);
     let created = client.ensure_scheduled_job("job", &request).await.unwrap();
     assert_eq!((created.id(), &created.status), ("job", &Some(JobStatus::Queued)));
     let found = client.ensure_scheduled_job("job", &request).await.unwrap();
@@ -29,13 +29,16 @@ async fn ensured_job_that_differs_is_a_conflict() {
     let hub = quick_hub().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
-    let later = set_interval().starting_at(Utc::now() + TimeDelta::hours(1));
+    let later = set_interval().with_start_time(Utc::now() + TimeDelta::hours(1));
     let error = client.ensure_scheduled_job("job", &later).await.unwrap_err();
-    let Error::JobConflict { job_id, differences, is_certain: true } = &error else { panic!("{error}") };
+    let Error::JobConflict { job_id, differences, is_certain: true, .. } = &error else { panic!("{error}") };
     assert_eq!(job_id, "job");
     assert_eq!(differences[..], ["type", "startTime"]);
     assert!(error.is_already_exists() && !error.is_outcome_unknown());
-    assert_eq!(error.to_string(), "a job with the id job exists and differs in type, startTime");
+    assert_eq!(
+        error.to_string(),
+        "a job with the id job exists and differs in type, startTime; hint: choose another id"
+    );
 }
 
 #[tokio::test]
@@ -50,9 +53,9 @@ async fn other_failures_of_ensuring_a_job_are_returned() {
 #[tokio::test]
 async fn unique_id_creates_a_job() {
     let hub = quick_hub().await;
-    let id = JobId::unique("reboot").unwrap();
+    let id = unique_job_id("reboot").unwrap();
     let job = client(&hub).create_scheduled_job(&id, &reboot()).await.unwrap();
-    assert_eq!(job.id(), &*id);
+    assert_eq!(job.id(), id);
 }
 
 /// Ensures the job while the clock runs fast, and returns how long that takes.

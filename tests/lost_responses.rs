@@ -26,7 +26,7 @@ async fn job_is_recognised_after_a_lost_create_response() {
         let hub = quick_hub().await;
         hub.inject(Route::Create, When::Next(1), fault);
         let start = chrono::Utc::now();
-        let request = reboot().starting_at(start).with_max_execution_time(Duration::from_secs(60));
+        let request = reboot().with_start_time(start).with_max_execution_time(Duration::from_secs(60));
         let job = fast_retry_client(&hub).create_scheduled_job("job", &request).await.unwrap();
         assert_eq!(job.query_condition.as_deref(), Some("*"));
         assert_eq!(received_methods(&hub), "PUT PUT GET");
@@ -52,6 +52,18 @@ async fn job_is_read_when_every_response_is_lost() {
     let cancel = tokio::spawn(async move { client.cancel_scheduled_job("job").await });
     assert_eq!(cancel.await.unwrap().unwrap().status, Some(JobStatus::Cancelled));
     assert_eq!(received_methods(&hub), "PUT PUT GET POST POST GET");
+}
+
+#[tokio::test]
+async fn job_of_a_lost_create_response_holds_a_slot_until_it_ends() {
+    let hub = slow_hub(|pace| &mut pace.queued).await;
+    let client = builder(&hub).retry(fast_retries().with_attempts(2)).build().unwrap();
+    let running = || client.pacing().unwrap().slots.running;
+    hub.inject(Route::Create, When::Next(2), Fault::ResetAfter);
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    assert_eq!(running(), 1);
+    client.cancel_scheduled_job("job").await.unwrap();
+    assert_eq!(running(), 0);
 }
 
 #[tokio::test]
@@ -216,7 +228,7 @@ async fn readings_without_a_deadline_end_after_two_minutes() {
         let (clock, hub) = (FrozenClock::new(), quick_hub().await);
         hub.inject(Route::Create, When::Every(1), Fault::status(503));
         hub.inject(Route::Get, When::Every(1), answer);
-        let policy = fast_retries().with_deadline(Duration::MAX);
+        let policy = fast_retries().with_deadline(None);
         let client = builder(&hub).retry(policy).build().unwrap();
         let (result, elapsed) = run_fast(&clock, create(client)).await;
         assert!(result.unwrap_err().is_outcome_unknown());

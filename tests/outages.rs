@@ -11,7 +11,7 @@ use crate::batches::{Results, assert_all_succeeded, creations, requests};
 use crate::support::capture::Captured;
 use crate::support::clock::FrozenClock;
 use crate::support::identity::Identity;
-use crate::support::{AT_ONCE, builder};
+use crate::support::{AT_ONCE, builder, builder_with};
 
 /// Starts a hub with two devices, on which many jobs run at a time.
 async fn wide_hub() -> Emulator {
@@ -92,7 +92,7 @@ async fn batch_outlasts_a_token_endpoint_that_fails() {
     identity.fails.store(true, Ordering::Relaxed);
     let policy = RetryPolicy::default().with_breaker(5, Duration::from_millis(20));
     let policy = policy.with_base(Duration::from_millis(1));
-    let client = builder(&hub).credential(Credential::token(identity.clone())).retry(policy).build().unwrap();
+    let client = builder_with(&hub, Credential::token(identity.clone())).retry(policy).build().unwrap();
     let captured = Captured::start();
     let run = tokio::spawn(client.run_jobs(stream::iter(requests(30))).collect::<Vec<_>>());
     // The token cache requests one a second later, then after two more seconds.

@@ -4,7 +4,7 @@ use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use jobs_api::{Client, Error, RetryPolicy, Tier};
+use jobs_api::{Client, DeadlineExceeded, Error, RetryPolicy, Tier};
 use jobs_emulator::{Device, Emulator, Fault, Pace, Route, Throttle, When};
 
 use crate::support::{
@@ -58,7 +58,7 @@ async fn all_calls_pause_for_the_wait_in_the_text_of_a_rejection() {
     assert!((Duration::from_secs(5)..=Duration::from_secs(11)).contains(&pause), "{pause:?}");
     let impatient = client.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
     let error = impatient.create_scheduled_job("job", &reboot()).await.unwrap_err();
-    assert!(matches!(error, Error::DeadlineExceeded(_)), "{error}");
+    assert!(matches!(error, Error::DeadlineExceeded { .. }), "{error}");
     assert_eq!(hub.requests().len(), 1);
 }
 
@@ -98,8 +98,10 @@ async fn call_that_would_wait_longer_than_its_deadline_fails_at_once() {
     let start = Instant::now();
     let error = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(10));
-    let Error::DeadlineExceeded(reason) = &error else { panic!("{error}") };
-    assert!(!reason.is_slot() && !reason.is_outage() && reason.wait().unwrap() > Duration::from_secs(50));
+    let Error::DeadlineExceeded { reason: DeadlineExceeded::RateLimit { wait, .. }, .. } = error else {
+        panic!("{error}")
+    };
+    assert!(wait > Duration::from_secs(50));
     assert!(error.is_throttled() && error.is_retryable() && !error.is_outcome_unknown());
     let text = error.to_string();
     assert!(text.starts_with("create_scheduled_job of job was not sent: it would wait "), "{text}");
@@ -195,7 +197,7 @@ async fn job_holds_its_slot_until_it_is_seen_to_end() {
 async fn scheduled_job_holds_its_slot_until_it_is_cancelled() {
     let hub = Emulator::builder().pace(AT_ONCE).concurrent_jobs(5).start().await;
     let client = client(&hub);
-    let later = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::hours(1));
+    let later = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::hours(1));
     for n in 0..5 {
         client.create_scheduled_job(&format!("job-{n}"), &later).await.unwrap();
     }
@@ -240,8 +242,8 @@ async fn call_in_an_outage_fails_at_its_deadline_and_not_before() {
     let impatient = client.with_retry(policy.with_deadline(Duration::from_millis(300)));
     let error = impatient.get_scheduled_job("job").await.unwrap_err();
     assert!(start.elapsed() >= Duration::from_millis(300));
-    let Error::DeadlineExceeded(reason) = &error else { panic!("{error}") };
-    assert!(reason.is_outage() && !error.is_throttled() && error.is_retryable(), "{error}");
+    let is_outage = matches!(error, Error::DeadlineExceeded { reason: DeadlineExceeded::Outage, .. });
+    assert!(is_outage && !error.is_throttled() && error.is_retryable(), "{error}");
     assert!(
         error
             .to_string()
@@ -255,7 +257,7 @@ async fn call_in_an_outage_fails_at_its_deadline_and_not_before() {
 async fn call_without_a_deadline_waits_for_the_rate_limit() {
     let hub = quick_hub().await;
     let client = builder(&hub).operations_per_minute(30).build().unwrap();
-    let unlimited = client.with_retry(RetryPolicy::default().with_deadline(Duration::MAX));
+    let unlimited = client.with_retry(RetryPolicy::default().with_deadline(None));
     for _ in 0..2 {
         assert!(unlimited.get_scheduled_job("job").await.unwrap_err().is_not_found());
     }
@@ -286,10 +288,10 @@ async fn learned_rate_is_shared_with_clones_of_another_policy() {
 }
 
 #[tokio::test]
-async fn tier_without_jobs_and_rate_of_zero_are_refused() {
+async fn hub_without_units_and_rate_of_zero_are_refused() {
     let hub = quick_hub().await;
     for (unusable, words) in [
-        (builder(&hub).tier(Tier::B1, 1), "ClientBuilder::tier: a basic tier has no jobs"),
+        (builder(&hub).tier(Tier::Free, 2), "ClientBuilder::tier: a hub of the free tier has one unit"),
         (builder(&hub).tier(Tier::S1, 0), "ClientBuilder::tier: a hub has at least one unit"),
         (
             builder(&hub).operations_per_minute(0),
@@ -310,7 +312,7 @@ async fn requests_for_creates(count: usize, is_configured: bool) -> usize {
     let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let builder = builder(&hub);
     let client = if is_configured { builder.tier(Tier::S3, 1) } else { builder }.build().unwrap();
-    let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::days(1));
+    let request = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::days(1));
     let (client, request) = (&client, &request);
     futures_util::stream::iter(0..count)
         .for_each_concurrent(50, |n| async move {
@@ -339,7 +341,7 @@ async fn busy_slot_of_a_job_for_later_is_not_retried_at_once() {
     hub.inject(Route::Create, When::Every(1), Fault::refusal(429, "ThrottlingMaxActiveJobCountExceeded"));
     let policy = RetryPolicy::default().with_slot_deadline(Duration::from_secs(60));
     let client = builder(&hub).retry(policy).build().unwrap();
-    let request = reboot().starting_at(chrono::Utc::now() + chrono::TimeDelta::hours(1));
+    let request = reboot().with_start_time(chrono::Utc::now() + chrono::TimeDelta::hours(1));
     let create = client.create_scheduled_job("job", &request);
     assert!(tokio::time::timeout(Duration::from_millis(300), create).await.is_err());
     assert_eq!(received_methods(&hub), "PUT");

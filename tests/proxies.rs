@@ -66,8 +66,7 @@ async fn host_name_of_any_cloud_is_used_verbatim() {
         let proxy = Proxy::start(&hub).await;
         let http = private_http_client(&hub).proxy(reqwest::Proxy::https(&proxy.url).unwrap());
         let connection: ConnectionString = hub.connection_string().parse().unwrap();
-        let client = Client::builder(host)
-            .credential(connection.credential().clone())
+        let client = Client::builder(host, connection.credential().clone())
             .http_client(http.build().unwrap())
             .build()
             .unwrap();

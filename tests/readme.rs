@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use jobs_api::{ClientBuilder, Credential};
 use jobs_emulator::{Certificate, Emulator, Fault, Route, When};
 
-use crate::support::{builder, fast_retry_client, quick_hub, reboot};
+use crate::support::{builder_with, fast_retry_client, quick_hub, reboot};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
@@ -41,7 +41,7 @@ async fn quoted_messages_match_the_real_ones() {
 
     hub.set_clock_offset(TimeDelta::seconds(12 * 60 + 5));
     let wrong_key = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    let with_wrong_key = builder(&hub).credential(wrong_key).build().unwrap();
+    let with_wrong_key = builder_with(&hub, wrong_key).build().unwrap();
     let unauthorized = with_wrong_key.get_scheduled_job("reboot-43").await.unwrap_err();
     hub.set_clock_offset(TimeDelta::zero());
 

@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use serde_json::json;
 
 use crate::support::capture::Captured;
-use crate::support::{builder, quick_hub, reboot};
+use crate::support::{builder, builder_with, quick_hub, reboot};
 
 /// Returns the forms in which a secret could appear: verbatim, decoded and encoded.
 fn forms(secret: &str) -> Vec<String> {
@@ -138,7 +138,7 @@ async fn unreadable_rows(hub: &Emulator, client: &Client) -> String {
         for error in rows.into_iter().filter_map(Result::err) {
             text += &render_error(&error);
             let Error::UnreadableRow(row) = error else { panic!("{error}") };
-            text += &format!("{row} {} {}", row.text(), row.reason());
+            text += &format!("{row} {} {}", row.text, row.reason);
         }
         hub.inject(Route::QueryJobs, When::Next(1), page());
         let call = client.call(|api| {
@@ -147,10 +147,10 @@ async fn unreadable_rows(hub: &Emulator, client: &Client) -> String {
             async move { page.await.unwrap() }
         });
         let page = call.await.unwrap();
-        assert_eq!((page.len(), page.unreadable().len()), (1, 2));
+        assert_eq!((page.readable.len(), page.unreadable.len()), (1, 2));
         text += &format!("{page:?} {page:#?}");
-        for row in page.unreadable() {
-            text += &format!("{row} {row:?} {} {}", row.text(), row.reason());
+        for row in &page.unreadable {
+            text += &format!("{row} {row:?} {} {}", row.text, row.reason);
         }
     }
     assert!(text.matches("[redacted]").count() >= 16, "{text}");
@@ -199,7 +199,7 @@ async fn ready_made_token_is_redacted() {
     let token = hub.requests()[0].header("authorization").unwrap().to_owned();
     let credential = Credential::shared_access_signature(&token).unwrap();
     let shown_credential = format!("{credential:?} {credential:#?}");
-    let text = everything_shown(&hub, builder(&hub).credential(credential)).await;
+    let text = everything_shown(&hub, builder_with(&hub, credential)).await;
     assert_redacted(&[&token, signature_of(&token)], &(text + &shown_credential));
 }
 
@@ -210,7 +210,7 @@ async fn rotating_credential_is_redacted() {
     let key = connection.split_once("SharedAccessKey=").unwrap().1;
     let handle = RotatingCredential::new(Credential::shared_access_key("service", key).unwrap());
     let credential = Credential::rotating(&handle);
-    let text = everything_shown(&hub, builder(&hub).credential(credential.clone())).await;
+    let text = everything_shown(&hub, builder_with(&hub, credential.clone())).await;
     let text = format!("{text} {handle:?} {handle:#?} {credential:?} {credential:#?}");
     for request in hub.requests() {
         let token = request.header("authorization").unwrap();
@@ -235,7 +235,7 @@ async fn token_of_an_earlier_attempt_is_redacted() {
 async fn bearer_token_is_redacted() {
     let hub = quick_hub().await;
     let credential = Credential::token(crate::support::identity::Identity::of(&hub));
-    let text = everything_shown(&hub, builder(&hub).credential(credential.clone())).await;
+    let text = everything_shown(&hub, builder_with(&hub, credential.clone())).await;
     let text = format!("{text} {credential:?} {credential:#?}");
     for request in hub.requests() {
         let token = request.header("authorization").unwrap().strip_prefix("Bearer ").unwrap();

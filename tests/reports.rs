@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{Error, JobId, JobOutcome, RetryPolicy, WaitForJob};
+use jobs_api::{Error, JobOutcome, RetryPolicy, WaitForJob, unique_job_id};
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, Route, When};
 use serde_json::json;
 
@@ -179,7 +179,7 @@ async fn row_without_a_type_and_an_answer_is_no_success_of_a_method() {
     for (request, outcome) in
         [(reboot(), JobOutcome::Incomplete(Some(1))), (set_interval(), JobOutcome::Succeeded)]
     {
-        let id = JobId::unique("job").unwrap();
+        let id = unique_job_id("job").unwrap();
         client.create_scheduled_job(&id, &request).await.unwrap();
         let rows = page(r#"[{"deviceId":"pump-1","status":"completed"}]"#);
         hub.inject(Route::QueryDevices, When::Next(1), rows);

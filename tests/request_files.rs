@@ -16,6 +16,7 @@ fn refusal(request: &Value) -> String {
 fn unknown_member_is_refused_with_its_path() {
     for (request, path) in [
         (json!({ "startTimee": "2022-05-04T15:53:00Z" }), "startTimee"),
+        (json!({ "\u{1b}[2J\n\u{202e}": 1 }), "\\u{1b}[2J\\n\\u{202e}"),
         (json!({ "updateTwin": { "tagz": { "a": 1 } } }), "updateTwin.tagz"),
         (json!({ "updateTwin": { "desired": null } }), "updateTwin.desired"),
         (json!({ "updateTwin": { "properties": { "desierd": {} } } }), "updateTwin.properties.desierd"),
@@ -27,6 +28,8 @@ fn unknown_member_is_refused_with_its_path() {
     }
     let long = json!({ "updateTwin": { "x".repeat(1_000_000): 1 } });
     assert!(refusal(&long).len() < 200);
+    let long = json!({ "x".repeat(1_000_000): 1 });
+    assert!(JobRequest::deserialize(&long).unwrap_err().to_string().len() < 500);
 }
 
 #[test]

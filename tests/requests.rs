@@ -112,7 +112,7 @@ async fn invalid_request_is_not_sent() {
 async fn start_is_limited_by_the_clock_of_the_hub() {
     let hub = quick_hub().await;
     let client = client(&hub);
-    let start = |hours: i64| reboot().starting_at(Utc::now() + TimeDelta::hours(hours));
+    let start = |hours: i64| reboot().with_start_time(Utc::now() + TimeDelta::hours(hours));
     for error in [
         client.create_scheduled_job("job", &start(169)).await.unwrap_err(),
         client.ensure_scheduled_job("job", &start(169)).await.unwrap_err(),

@@ -9,7 +9,7 @@ use jobs_api::{Client, ConnectionString, Credential, CredentialError, Error, Rot
 use jobs_emulator::{Emulator, Fault, PolicyKey, Route, When};
 
 use crate::support::clock::FrozenClock;
-use crate::support::{builder, client, fast_retries, quick_hub, reboot};
+use crate::support::{builder_with, client, fast_retries, quick_hub, reboot};
 
 /// Returns the credential of the policy's `key`.
 fn credential(hub: &Emulator, key: PolicyKey) -> Credential {
@@ -20,7 +20,7 @@ fn credential(hub: &Emulator, key: PolicyKey) -> Credential {
 /// Returns a client with a rotating credential, and the handle that replaces it.
 fn rotating_client(hub: &Emulator) -> (Client, RotatingCredential) {
     let handle = RotatingCredential::new(credential(hub, PolicyKey::Primary));
-    let builder = builder(hub).credential(Credential::rotating(&handle)).retry(fast_retries());
+    let builder = builder_with(hub, Credential::rotating(&handle)).retry(fast_retries());
     (builder.build().unwrap(), handle)
 }
 
@@ -136,6 +136,6 @@ fn expired_token_is_rejected_at_construction() {
 async fn ready_made_token_is_accepted() {
     let hub = quick_hub().await;
     let credential = Credential::shared_access_signature(&ready_made_token(&hub).await).unwrap();
-    let client = builder(&hub).credential(credential).build().unwrap();
+    let client = builder_with(&hub, credential).build().unwrap();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
 }

@@ -37,7 +37,7 @@ fn assert_no_runtime<T: Debug>(call: impl Future<Output = Result<T, Error>>) {
 #[test]
 fn call_outside_a_runtime_is_an_error() {
     let credential = Credential::shared_access_key("service", "c2VjcmV0").unwrap();
-    let client = Client::builder("contoso.azure-devices.net").credential(credential).build().unwrap();
+    let client = Client::builder("contoso.azure-devices.net", credential).build().unwrap();
     assert_no_runtime(client.get_scheduled_job("job"));
     assert_no_runtime(client.cancel_scheduled_job("job"));
     assert_no_runtime(client.wait_for_job("job").into_future());

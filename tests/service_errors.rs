@@ -26,7 +26,7 @@ async fn job_beyond_the_tier_limit_is_throttled() {
     let client = client(&hub);
     client.create_scheduled_job("first", &reboot()).await.unwrap();
     let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
-    for request in [reboot(), reboot().starting_at(later)] {
+    for request in [reboot(), reboot().with_start_time(later)] {
         let error = client.create_scheduled_job("second", &request).await.unwrap_err();
         assert!(error.is_job_slot_busy() && error.is_throttled(), "{error}");
     }
@@ -43,7 +43,7 @@ async fn unknown_job_is_not_found() {
         client.job_report("none").await.unwrap_err(),
         client.wait_for_job("none").not_found_after(Duration::ZERO).await.unwrap_err(),
     ] {
-        let Error::JobNotFound { job_id, request_id } = &error else { panic!("{error}") };
+        let Error::JobNotFound { job_id, request_id, .. } = &error else { panic!("{error}") };
         assert!(error.is_not_found() && !error.is_retryable(), "{error}");
         assert_eq!(
             error.to_string(),

@@ -153,7 +153,7 @@ async fn invalid_request_has_a_span_without_attempts() {
     let client = client(&hub);
     let key = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0";
     let captured = Captured::start();
-    let later = reboot().starting_at(DateTime::<Utc>::MAX_UTC);
+    let later = reboot().with_start_time(DateTime::<Utc>::MAX_UTC);
     let errors = [
         ("create_scheduled_job", client.create_scheduled_job("job", &later).await.unwrap_err()),
         ("ensure_scheduled_job", client.ensure_scheduled_job("job", &later).await.unwrap_err()),
@@ -208,7 +208,7 @@ async fn malformed_page_is_a_failure_of_its_operation() {
 async fn wait_is_the_parent_of_its_polls() {
     let hub = Emulator::builder().device(Device::new("pump-1")).start().await;
     let client = client(&hub);
-    let later = reboot().starting_at(Utc::now() + TimeDelta::seconds(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::seconds(1));
     client.create_scheduled_job("job", &later).await.unwrap();
     let captured = Captured::start();
     let outer = info_span!("program");

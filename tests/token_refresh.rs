@@ -11,7 +11,7 @@ use jobs_emulator::{Emulator, Fault, Route, When};
 
 use crate::support::clock::FrozenClock;
 use crate::support::identity::{Identity, client_of};
-use crate::support::{HOUR, MINUTE, builder, later_jobs_hold_no_slot, quick_hub, reboot};
+use crate::support::{HOUR, MINUTE, builder_with, later_jobs_hold_no_slot, quick_hub, reboot};
 
 /// The calls under way at once; with HTTP/2 one connection carries them all.
 const CALLS: usize = 500;
@@ -20,7 +20,7 @@ const CALLS: usize = 500;
 async fn create_jobs(client: &Client) {
     let start = Utc::now() + TimeDelta::hours(1);
     let creations = (0..CALLS).map(|number| async move {
-        client.create_scheduled_job(&format!("job-{number}"), &reboot().starting_at(start)).await
+        client.create_scheduled_job(&format!("job-{number}"), &reboot().with_start_time(start)).await
     });
     let created = join_all(creations).await;
     assert!(created.iter().all(Result::is_ok), "{:?}", created.iter().find(|job| job.is_err()));
@@ -33,7 +33,7 @@ async fn identity_after_jobs(token_age: Duration) -> Arc<Identity> {
     let identity = Identity::of(&hub);
     let http = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
     let credential = Credential::token(identity.clone());
-    let client = builder(&hub).credential(credential).http_client(http).build().unwrap();
+    let client = builder_with(&hub, credential).http_client(http).build().unwrap();
     assert!(client.get_scheduled_job("none").await.unwrap_err().is_not_found());
     tokio::time::advance(token_age).await;
     create_jobs(&client).await;
@@ -111,7 +111,7 @@ async fn rejection_without_retries_refreshes_the_token_for_later_calls() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let identity = Identity::of(&hub);
-    let single = builder(&hub).credential(Credential::token(identity.clone())).retry(RetryPolicy::none());
+    let single = builder_with(&hub, Credential::token(identity.clone())).retry(RetryPolicy::none());
     let client = single.build().unwrap();
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     clock.advance(MINUTE).await;

@@ -35,7 +35,7 @@ async fn completed_failed_and_cancelled_jobs_end_the_wait() {
     assert_eq!(broken.outcome(), JobOutcome::Failed);
     assert!(broken.failure_reason.is_some());
 
-    let later = reboot().starting_at(Utc::now() + TimeDelta::seconds(2));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::seconds(2));
     client.create_scheduled_job("stopped", &later).await.unwrap();
     client.cancel_scheduled_job("stopped").await.unwrap();
     assert_eq!(client.wait_for_job("stopped").await.unwrap().outcome(), JobOutcome::Cancelled);
@@ -99,7 +99,7 @@ async fn job_scheduled_for_later_is_polled_every_ten_minutes_and_at_its_start() 
     let hub = quick_hub().await;
     let client = client(&hub);
     client
-        .create_scheduled_job("job", &reboot().starting_at(Utc::now() + TimeDelta::hours(1)))
+        .create_scheduled_job("job", &reboot().with_start_time(Utc::now() + TimeDelta::hours(1)))
         .await
         .unwrap();
     let wait = tokio::spawn(client.wait_for_job("job").into_future());
@@ -253,7 +253,7 @@ async fn clock_that_was_set_delays_no_poll_for_more_than_ten_minutes() {
     let clock = FrozenClock::new();
     let hub = quick_hub().await;
     let client = client(&hub);
-    let later = reboot().starting_at(Utc::now() + TimeDelta::hours(1));
+    let later = reboot().with_start_time(Utc::now() + TimeDelta::hours(1));
     client.create_scheduled_job("job", &later).await.unwrap();
     hub.set_clock_offset(TimeDelta::hours(-20));
     let wait = tokio::spawn(client.wait_for_job("job").into_future());

@@ -47,7 +47,7 @@ async fn run(Arguments { hub, job_id }: Arguments) -> Result<(), Box<dyn Error>>
     let Hub { client, emulator } = Hub::connect(hub, 12, false).await?;
     if emulator.is_some() {
         let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "*");
-        let request = request.starting_at(Utc::now() + TimeDelta::hours(1));
+        let request = request.with_start_time(Utc::now() + TimeDelta::hours(1));
         client.create_scheduled_job(&job_id, &request).await?;
         println!("{job_id}: scheduled for an hour from now");
     }

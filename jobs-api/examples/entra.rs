@@ -59,8 +59,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         return Err("IOTHUB_HOSTNAME is not set".into());
     }
     use_ring();
-    let client =
-        Client::builder(host_name.trim()).credential(Credential::token(identity(arguments)?)).build()?;
+    let credential = Credential::token(identity(arguments)?);
+    let client = Client::builder(host_name.trim(), credential).build()?;
     let mut jobs = client.query_scheduled_jobs(JobFilter::default());
     while let Some(job) = jobs.try_next().await? {
         println!("{}: {}", job.id(), job.outcome());

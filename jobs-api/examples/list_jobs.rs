@@ -70,7 +70,7 @@ async fn schedule_some(client: &Client) -> Result<(), Box<dyn Error>> {
     }
     // The last, since it holds the hub's only slot until it has run.
     let tonight = Utc::now() + TimeDelta::hours(6);
-    client.create_scheduled_job("reboot-44-tonight", &reboot("44").starting_at(tonight)).await?;
+    client.create_scheduled_job("reboot-44-tonight", &reboot("44").with_start_time(tonight)).await?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use bpaf::{OptionParser, Parser, construct, long, positional};
 use chrono::Utc;
 use futures_util::stream::{self, StreamExt as _};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
-use jobs_api::{Client, Condition, JobOutcome};
+use jobs_api::{Client, JobOutcome};
 use tokio::signal::ctrl_c;
 
 use hub::Hub;
@@ -82,7 +82,7 @@ async fn run_batch(
     results: usize,
 ) -> Result<(), Box<dyn Error>> {
     let requests = floors.iter().map(|floor| {
-        let condition = Condition::tag("floor").eq(*floor);
+        let condition = format!("tags.floor = {floor}");
         let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
         (format!("reboot-{today}-floor-{floor}"), request)
     });

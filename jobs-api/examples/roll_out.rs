@@ -30,7 +30,6 @@ use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use jobs_api::types::{JobRequest, Twin};
 use jobs_api::{Client, RollOut, RollOutEvent, RollOutPlan, Stop, Wave};
-use serde_json::json;
 use tokio::signal::ctrl_c;
 
 use hub::Hub;
@@ -104,7 +103,7 @@ async fn load_or_make(client: &Client, arguments: &Arguments) -> Result<RollOutP
         println!("Resuming the plan of {}.", path.display());
         return Ok(serde_json::from_slice(&fs::read(path)?)?);
     }
-    let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
+    let patch = Twin::patch().with_desired([("interval", 30)]);
     let request = JobRequest::twin_update(patch, &arguments.condition)
         .with_max_execution_time(Duration::from_secs(600));
     let roll_out = RollOut::new(&arguments.name, request)

@@ -71,7 +71,7 @@ async fn run(Arguments { hub, yes, condition, job_id, flaky }: Arguments) -> Res
     }
 
     consent::obtain(&hub, "set `interval` to 30, then call `reboot`,", &condition, yes).await?;
-    let interval = Twin::patch().with_desired(json!({ "interval": 30 }));
+    let interval = Twin::patch().with_desired([("interval", 30)]);
     let update = JobRequest::twin_update(interval, &condition);
     schedule_and_follow(&hub.client, &format!("{job_id}-twin"), update).await?;
 
@@ -81,7 +81,7 @@ async fn run(Arguments { hub, yes, condition, job_id, flaky }: Arguments) -> Res
 }
 
 async fn schedule_and_follow(client: &Client, id: &str, request: JobRequest) -> Result<(), Box<dyn Error>> {
-    let request = request.starting_at(Utc::now()).with_max_execution_time(Duration::from_secs(3600));
+    let request = request.with_start_time(Utc::now()).with_max_execution_time(Duration::from_secs(3600));
     ask("scheduling the job", client.create_scheduled_job(id, &request)).await?;
     println!("{id}: scheduled");
     let job = follow(client, id).await?;

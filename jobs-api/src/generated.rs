@@ -273,8 +273,7 @@ pub mod types {
     /// A job to create: its type, the work of that type, the devices and the time.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[serde(deny_unknown_fields)]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct JobRequest {
         /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
         #[serde(
@@ -1613,6 +1612,55 @@ pub mod types {
         deserializer: D,
     ) -> ::std::result::Result<::std::option::Option<Twin>, D::Error> {
         crate::runtime::read_known("updateTwin", deserializer)
+    }
+    impl<'de> ::serde::Deserialize<'de> for JobRequest {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            #[derive(::serde::Deserialize)]
+            #[serde(remote = "JobRequest", deny_unknown_fields)]
+            struct Members {
+                #[serde(
+                    rename = "cloudToDeviceMethod",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                #[serde(default, deserialize_with = "read_cloud_to_device_method")]
+                pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
+                #[serde(
+                    rename = "jobId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub job_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "maxExecutionTimeInSeconds",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
+                pub max_execution_time_in_seconds: ::std::option::Option<i64>,
+                #[serde(
+                    rename = "queryCondition",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub query_condition: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "startTime",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(
+                    rename = "type",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub type_: ::std::option::Option<types::JobType>,
+                #[serde(
+                    rename = "updateTwin",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                #[serde(default, deserialize_with = "read_update_twin")]
+                pub update_twin: ::std::option::Option<Twin>,
+            }
+            Members::deserialize(deserializer).map_err(crate::runtime::escape)
+        }
     }
 }
 #[derive(Clone, Debug)]

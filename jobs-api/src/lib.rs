@@ -8,11 +8,10 @@
 //! # async fn example() -> Result<(), jobs_api::Error> {
 //! use jobs_api::Client;
 //! use jobs_api::types::{JobRequest, Twin};
-//! use serde_json::json;
 //!
 //! // Reads the hub's connection string from IOTHUB_CONNECTION_STRING.
 //! let client = Client::from_env()?;
-//! let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
+//! let patch = Twin::patch().with_desired([("interval", 30)]);
 //! client.create_scheduled_job("interval-30", &JobRequest::twin_update(patch, "*")).await?;
 //!
 //! let report = client.wait_for_job("interval-30").report().await?;
@@ -39,7 +38,7 @@
 //! - [`types`] has the requests and responses, generated from the spec of API version 2021-04-12. Members
 //!   that the service may leave out are `Option`s. Enums are open: a value outside the spec is kept and
 //!   written back verbatim. [`Timestamp`] reads the dates of the service.
-//! - [`Error`] reports the operation, the reason and the way out; [`Error::service`] has the hub's own words.
+//! - [`Error`] says what failed, why, and what to do; [`Error::service`] has the hub's own words.
 //! - [`RetryPolicy`] says which failures are retried, and how lost responses are resolved.
 //!
 //! # Pace
@@ -164,8 +163,7 @@ pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use client::tier::Tier;
 pub use error::{
-    Cause, CertificateError, DeadlineExceeded, Error, ErrorCode, ServiceError, TransportError,
-    UnreadableResponse,
+    DeadlineExceeded, Error, ErrorCode, FailedAttempt, ServiceError, TransportError, UnreadableResponse,
 };
 pub use follow::batch::{BatchError, BatchProgress, BatchRequest, JobFailure, RunJobs};
 pub use follow::report::{DeviceFailure, FailureKind, JobReport};
@@ -201,7 +199,7 @@ pub use generated::Client as Operations;
 #[doc(inline)]
 pub use generated::types;
 pub use jobs::condition::{Attribute, Condition, ConditionError, Literal};
-pub use jobs::id::JobId;
+pub use jobs::id::unique_job_id;
 pub use jobs::outcome::{DeviceCounts, JobOutcome};
 pub use jobs::pager::{Page, Pager};
 pub use jobs::query::JobFilter;

@@ -1,4 +1,4 @@
-//! The numbers of the service, each written once: checks and messages are made from them.
+//! The numbers of the service, each written once: checks and messages are made from them. Documentation repeats them.
 //!
 //! Sources: [Schedule jobs][jobs], [Query language][query], [Direct methods][methods], [Device twins][twins],
 //! [Quotas and throttling][quotas], [Shared access signatures][sas].
@@ -24,8 +24,14 @@ pub(crate) const QUERY_LENGTH: usize = 8192;
 pub(crate) const PAYLOAD_SIZE: usize = 128 * 1024;
 /// Seconds that a device may take to answer a direct method.
 pub(crate) const RESPONSE_TIMEOUT: RangeInclusive<i32> = 5..=300;
+/// Seconds that a device has to answer a direct method that names no time.
+pub(crate) const DEFAULT_RESPONSE_TIMEOUT: i32 = 30;
 /// Seconds that a direct method may wait for a device to connect.
 pub(crate) const CONNECT_TIMEOUT: RangeInclusive<i32> = 0..=300;
+/// Seconds that a direct method which names no time waits for a device to connect.
+pub(crate) const DEFAULT_CONNECT_TIMEOUT: i32 = 0;
+/// Seconds after which a job ends that names no time: `azure-iot-sdk-java`, issue 1591.
+pub(crate) const DEFAULT_EXECUTION_TIME: i64 = 3600;
 /// Objects nested within a twin's collection.
 pub(crate) const TWIN_DEPTH: usize = 10;
 /// How far ahead of the hub's clock a job may start. Seen on a hub in 2026, not documented:
@@ -39,10 +45,16 @@ pub(crate) const DEVICE_ID_PUNCTUATION: &str = "-:.+%_#*?!(),=@;$'";
 pub(crate) const CONTINUATION: &str = "x-ms-continuation";
 /// Items on a page of a query.
 pub(crate) const PAGE_SIZE: RangeInclusive<u8> = 1..=100;
-/// Jobs that run or are scheduled at the same time, by tier.
-pub(crate) const CONCURRENT_JOBS: &str = "1 on free and S1, 5 on S2, 10 on S3";
-/// Jobs that run or are scheduled at the same time: on free and S1, on S2, on S3.
-pub(crate) const JOB_SLOTS: [usize; 3] = [1, 5, 10];
+macro_rules! job_slots {
+    ($s1:literal, $s2:literal, $s3:literal) => {
+        /// Jobs that run or are scheduled at the same time: on free and S1, on S2, on S3.
+        pub(crate) const JOB_SLOTS: [usize; 3] = [$s1, $s2, $s3];
+        /// The same, for messages.
+        pub(crate) const CONCURRENT_JOBS: &str =
+            concat!($s1, " on free and S1, ", $s2, " on S2, ", $s3, " on S3");
+    };
+}
+job_slots!(1, 5, 10);
 /// Operations on jobs in a minute for each unit: on free, S1 and S2; on S3.
 pub(crate) const JOB_OPERATIONS: [u32; 2] = [100, 5000];
 /// Devices that jobs update or call in a second: on free and S1; on S2, at least that and one for each unit;

@@ -1,4 +1,5 @@
-//! The targets of spans and events. They are public names: filters of users depend on them.
+//! The targets of spans and events, and the fields that all spans share. Targets are public names: filters of users
+//! depend on them.
 
 /// Operations: a span for each, and an event for each failure, retry and resolved lost response.
 pub(crate) const OPERATION: &str = "jobs_api";
@@ -17,3 +18,22 @@ pub(crate) const PACING: &str = "jobs_api::pacing";
 pub(crate) const TOKEN: &str = "jobs_api::token";
 /// Metrics: an event for each operation.
 pub(crate) const METRICS: &str = "jobs_api::metrics";
+
+/// Makes a span of this target, name and kind, a child of the current one, with the fields of a status and others.
+///
+/// The name for OpenTelemetry is given at once, since layers drop one that is recorded later.
+macro_rules! otel_span {
+    ($target:expr, $name:literal, $otel_name:expr, $kind:literal, $($fields:tt)*) => {
+        tracing::info_span!(
+            target: $target,
+            $name,
+            otel.name = $otel_name,
+            otel.kind = $kind,
+            otel.status_code = tracing::field::Empty,
+            otel.status_description = tracing::field::Empty,
+            "error.type" = tracing::field::Empty,
+            $($fields)*
+        )
+    };
+}
+pub(crate) use otel_span;

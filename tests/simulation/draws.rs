@@ -142,12 +142,12 @@ pub(super) fn request(rng: &mut Rng) -> JobRequest {
             let method = CloudToDeviceMethod::new("reboot").with_payload(json!({ "delay": 5 }));
             JobRequest::device_method(method.with_response_timeout(Duration::from_secs(60)), "tags.a = 1")
         }
-        _ => JobRequest::twin_update(Twin::patch().with_desired(json!({ "interval": 30 })), "*"),
+        _ => JobRequest::twin_update(Twin::patch().with_desired([("interval", 30)]), "*"),
     };
     let request = if rng.bool() { request.with_max_execution_time(Duration::from_secs(60)) } else { request };
     match rng.u8(..4) {
-        0 => request.starting_at(Utc::now() + TimeDelta::minutes(30)),
-        1 => request.starting_at(Utc::now()),
+        0 => request.with_start_time(Utc::now() + TimeDelta::minutes(30)),
+        1 => request.with_start_time(Utc::now()),
         _ => request,
     }
 }

@@ -356,12 +356,7 @@ fn is_timeout(error: &Error) -> bool {
 
 /// Returns the number of the attempt that an error is about.
 fn attempt_number(error: &Error) -> u32 {
-    match error {
-        Error::Transport(error) => error.attempt(),
-        Error::Service(error) => error.attempt(),
-        Error::UnreadableResponse(error) => error.attempt(),
-        _ => 0,
-    }
+    error.attempt().map_or(0, jobs_api::FailedAttempt::number)
 }
 
 fn check_secrets(shown: &str, signatures: &HashSet<String>) -> Result<(), String> {

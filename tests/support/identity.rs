@@ -9,7 +9,7 @@ use azure_core::error::ErrorKind;
 use jobs_api::{Client, Credential};
 use jobs_emulator::{Emulator, Issuer};
 
-use crate::support::{HOUR, builder};
+use crate::support::{HOUR, builder_with};
 
 /// A credential provider whose tokens the hub accepts; it can be slow, fail or hang.
 #[derive(Debug)]
@@ -78,5 +78,5 @@ impl TokenCredential for Identity {
 
 /// Returns a client of the hub that authenticates with this credential provider.
 pub(crate) fn client_of(hub: &Emulator, identity: &Arc<Identity>) -> Client {
-    builder(hub).credential(Credential::token(identity.clone())).build().unwrap()
+    builder_with(hub, Credential::token(identity.clone())).build().unwrap()
 }

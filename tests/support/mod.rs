@@ -9,9 +9,8 @@ pub(crate) mod span;
 use std::time::Duration;
 
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, Twin};
-use jobs_api::{Client, ClientBuilder, RetryPolicy};
+use jobs_api::{Client, ClientBuilder, ConnectionString, Credential, RetryPolicy};
 use jobs_emulator::{Device, Emulator, HubBehavior, Pace, Unreachable};
-use serde_json::json;
 
 use self::clock::TEST_TIMEOUT;
 
@@ -31,6 +30,12 @@ pub(crate) fn client(hub: &Emulator) -> Client {
 pub(crate) fn builder(hub: &Emulator) -> ClientBuilder {
     let builder = ClientBuilder::from_connection_string(&hub.connection_string()).unwrap();
     builder.endpoint(hub.endpoint())
+}
+
+/// Returns a builder of a client of the hub with another credential than that of its connection string.
+pub(crate) fn builder_with(hub: &Emulator, credential: Credential) -> ClientBuilder {
+    let connection: ConnectionString = hub.connection_string().parse().unwrap();
+    Client::builder(connection.host_name(), credential).endpoint(hub.endpoint())
 }
 
 /// The behavior of a hub on which methods fail on offline devices without waiting for the time limit.
@@ -63,7 +68,7 @@ pub(crate) fn reboot() -> JobRequest {
 
 /// Returns a request that updates the twin of every device.
 pub(crate) fn set_interval() -> JobRequest {
-    JobRequest::twin_update(Twin::patch().with_desired(json!({ "interval": 30 })), "*")
+    JobRequest::twin_update(Twin::patch().with_desired([("interval", 30)]), "*")
 }
 
 /// Polls the job until it is in one of the `wanted` states.

@@ -46,7 +46,7 @@ fn settings(json: &Value, enums: &[Enum]) -> Result<GenerationSettings, serde_js
         .with_conversion(
             serde_json::from_value(json!({ "type": "string", "format": "date-time" }))?,
             "crate::runtime::Timestamp",
-            [TypeImpl::FromStr, TypeImpl::Display].into_iter(),
+            [TypeImpl::Display].into_iter(),
         );
     for Enum { ident, .. } in enums {
         let traits = [TypeImpl::FromStr, TypeImpl::Display].into_iter();

@@ -23,7 +23,7 @@ mod limits;
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "a part of the library's source is used")]
 #[path = "../../src/pace/mod.rs"]
 mod pace;
-#[allow(dead_code, reason = "a part of the library's source is used")]
+#[allow(dead_code, unused_imports, unused_macros, reason = "a part of the library's source is used")]
 #[path = "../../src/targets.rs"]
 mod targets;
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "a part of the library's source is used")]

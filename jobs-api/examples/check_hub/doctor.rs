@@ -63,7 +63,7 @@ async fn name(target: &Target) -> Line {
 
 fn network(read: &Result<(), Error>) -> Line {
     match read {
-        Err(error @ Error::Transport(transport)) if transport.certificate().is_none() => {
+        Err(error @ Error::Transport(transport)) if transport.tls_failure().is_none() => {
             line("network", false, words(error))
         }
         Err(Error::Credential { .. }) => line("network", None, "no request was sent"),
@@ -73,8 +73,8 @@ fn network(read: &Result<(), Error>) -> Line {
 
 fn tls(target: &Target, read: &Result<(), Error>) -> Line {
     match read {
-        Err(Error::Transport(error)) => match error.certificate() {
-            Some(defect) => line("TLS", false, defect.to_string()),
+        Err(Error::Transport(error)) => match error.tls_failure() {
+            Some(reason) => line("TLS", false, reason),
             None => line("TLS", None, "no connection"),
         },
         Err(error) if error.service().is_none() => line("TLS", None, "no connection"),
@@ -117,7 +117,7 @@ fn right(check: &'static str, right: &str, result: &Result<(), Error>, is_token_
 }
 
 fn tier(changes: [&Result<(), Error>; 2]) -> Line {
-    let code = Some(&ErrorCode::OperationNotAvailableInCurrentTier);
+    let code = Some(&ErrorCode::OPERATION_NOT_AVAILABLE_IN_CURRENT_TIER);
     let is_basic = |result: &&Result<(), Error>| {
         result.as_ref().err().and_then(Error::service).and_then(|service| service.code()) == code
     };
@@ -154,7 +154,7 @@ fn is_accepted(result: &Result<(), Error>) -> bool {
 fn is_refused(result: &Result<(), Error>) -> bool {
     let Some(service) = result.as_ref().err().and_then(Error::service) else { return false };
     matches!(service.status().as_u16(), 401 | 403)
-        && service.code() != Some(&ErrorCode::OperationNotAvailableInCurrentTier)
+        && service.code() != Some(&ErrorCode::OPERATION_NOT_AVAILABLE_IN_CURRENT_TIER)
 }
 
 fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {

@@ -122,15 +122,13 @@ pub(crate) fn words(error: &Error) -> String {
             let code = service.code().map(|code| format!(" {code}")).unwrap_or_default();
             format!("{}{code}", service.status().as_u16())
         }
-        Error::Transport(transport) => match transport.certificate() {
-            Some(defect) => defect.to_string(),
+        Error::Transport(transport) => match transport.tls_failure() {
+            Some(reason) => reason.to_owned(),
             None if transport.is_connect() => "no connection".to_owned(),
             None if transport.is_timeout() => "no response in time".to_owned(),
             None => "the connection ended".to_owned(),
         },
-        Error::UnreadableResponse(response) => {
-            format!("{} with a body that cannot be read", response.status().as_u16())
-        }
+        Error::UnreadableResponse(_) => "a success with a body that cannot be read".to_owned(),
         Error::UnreadableRow(_) => "a row that cannot be read".to_owned(),
         other => other.to_string(),
     }

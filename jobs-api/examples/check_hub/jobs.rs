@@ -5,21 +5,20 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use jobs_api::types::{CloudToDeviceMethod, DeviceRow, JobRequest, JobResponse, QuerySpecification, Twin};
-use jobs_api::{Client, Error, JobId, Operations, Response, Rows};
-use serde_json::json;
+use jobs_api::{Client, Error, Operations, Response, Rows, unique_job_id};
 use tokio::time::sleep;
 
 /// Creates, reads and cancels jobs as raw operations, without the client's validation.
 pub(crate) struct Jobs {
     pub(crate) client: Client,
-    name: JobId,
+    name: String,
     /// The ids of the jobs that may be waiting or running on the hub.
     open: RefCell<Vec<String>>,
 }
 
 impl Jobs {
     pub(crate) fn new(client: Client) -> Result<Self, Error> {
-        Ok(Self { client, name: JobId::unique("check-hub")?, open: RefCell::default() })
+        Ok(Self { client, name: unique_job_id("check-hub")?, open: RefCell::default() })
     }
 
     /// Returns what will be created, for the user.
@@ -28,23 +27,23 @@ impl Jobs {
             "It creates {} jobs named {}-… on the condition {}, which selects no device, {slots} at a time, and \
              cancels those that are scheduled. The hub lists them for 30 days.",
             slots + 4,
-            &*self.name,
+            self.name,
             self.condition()
         )
     }
 
     pub(crate) fn id(&self, name: &str) -> String {
-        format!("{}-{name}", &*self.name)
+        format!("{}-{name}", self.name)
     }
 
     /// Returns a condition that selects no device.
     pub(crate) fn condition(&self) -> String {
-        format!("deviceId = '{}'", &*self.name)
+        format!("deviceId = '{}'", self.name)
     }
 
     /// Returns a request for a twin update that starts at once.
     pub(crate) fn twin_update(&self) -> JobRequest {
-        JobRequest::twin_update(Twin::patch().with_tags(json!({ "checked": 1 })), self.condition())
+        JobRequest::twin_update(Twin::patch().with_tags([("checked", 1)]), self.condition())
     }
 
     /// Returns a request for a method call in an hour.
@@ -121,5 +120,5 @@ impl Jobs {
 
 /// Lets the job start in an hour.
 pub(crate) fn later(request: JobRequest) -> JobRequest {
-    request.starting_at(Utc::now() + TimeDelta::hours(1))
+    request.with_start_time(Utc::now() + TimeDelta::hours(1))
 }

@@ -13,7 +13,7 @@ type Step = Result<(), Untested>;
 pub(crate) async fn check_unknown_job(hub: &Checks<'_>, findings: &mut Findings) -> Step {
     let id = hub.jobs.id("unknown");
     let cancel = hub.jobs.cancel(&id).await;
-    findings.record("cancel-unknown-id", Verdict::of_refusal(&cancel, 404, Some(&ErrorCode::JobNotFound)));
+    findings.record("cancel-unknown-id", Verdict::of_refusal(&cancel, 404, Some(&ErrorCode::JOB_NOT_FOUND)));
     let job = hub.jobs.read(&id).await?;
     findings.check("read-unknown-id", is_unknown(&job), status(&job));
     findings.check("read-unknown-id-bare", job.job_id.is_none(), "");
@@ -37,7 +37,7 @@ pub(crate) async fn check_job_at_once(hub: &Checks<'_>, findings: &mut Findings)
 
 pub(crate) async fn check_past_start(hub: &Checks<'_>, findings: &mut Findings) -> Step {
     let id = &hub.jobs.id("past");
-    let request = hub.jobs.twin_update().starting_at(Utc::now() - TimeDelta::minutes(1));
+    let request = hub.jobs.twin_update().with_start_time(Utc::now() - TimeDelta::minutes(1));
     hub.create(id, &request).await?;
     let job = hub.read_to_end(id).await?;
     findings.check("start-past", job.status == Some(JobStatus::Completed), status(&job));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use jobs_api::ErrorCode::{ArgumentInvalid, PreconditionFailed};
+use jobs_api::ErrorCode;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, Twin};
 use serde_json::{Value, json};
 
@@ -14,25 +14,26 @@ use crate::jobs::{Jobs, later};
 pub(crate) async fn check_refusals(jobs: &Jobs, findings: &mut Findings) {
     let id = jobs.id("refused");
     let sound = || later(jobs.twin_update());
+    let [invalid, failed] = [ErrorCode::ARGUMENT_INVALID, ErrorCode::PRECONDITION_FAILED].map(Some);
     for (fact, id, request, status, code) in [
-        ("job-id-lower-case", &jobs.id("UPPER"), sound(), 400, Some(ArgumentInvalid)),
+        ("job-id-lower-case", &jobs.id("UPPER"), sound(), 400, invalid.clone()),
         (
             "start-latest",
             &id,
-            sound().starting_at(Utc::now() + TimeDelta::hours(169)),
+            sound().with_start_time(Utc::now() + TimeDelta::hours(169)),
             400,
-            Some(ArgumentInvalid),
+            invalid.clone(),
         ),
-        ("method-response-timeout", &id, method(jobs, 4, 0), 400, Some(ArgumentInvalid)),
-        ("method-connect-above-response", &id, method(jobs, 10, 20), 400, Some(ArgumentInvalid)),
-        ("twin-etag", &id, with_etag(sound(), None), 412, Some(PreconditionFailed)),
+        ("method-response-timeout", &id, method(jobs, 4, 0), 400, invalid.clone()),
+        ("method-connect-above-response", &id, method(jobs, 10, 20), 400, invalid.clone()),
+        ("twin-etag", &id, with_etag(sound(), None), 412, failed.clone()),
         ("twin-etag-other", &id, with_etag(sound(), Some("AAAAAAAAAAE=")), 412, None),
-        ("twin-key", &id, with_tag(sound(), "a.b", json!(1)), 400, Some(ArgumentInvalid)),
-        ("twin-string", &id, with_tag(sound(), "a", json!("x".repeat(4097))), 400, Some(ArgumentInvalid)),
-        ("twin-integer", &id, with_tag(sound(), "a", json!(1_i64 << 52)), 400, Some(ArgumentInvalid)),
-        ("twin-depth", &id, with_tag(sound(), "a", nested(12)), 400, Some(ArgumentInvalid)),
-        ("twin-null-in-array", &id, with_tag(sound(), "a", json!([null])), 400, Some(ArgumentInvalid)),
-        ("condition-length", &id, with_long_condition(sound()), 412, Some(PreconditionFailed)),
+        ("twin-key", &id, with_tag(sound(), "a.b", json!(1)), 400, invalid.clone()),
+        ("twin-string", &id, with_tag(sound(), "a", json!("x".repeat(4097))), 400, invalid.clone()),
+        ("twin-integer", &id, with_tag(sound(), "a", json!(1_i64 << 52)), 400, invalid.clone()),
+        ("twin-depth", &id, with_tag(sound(), "a", nested(12)), 400, invalid.clone()),
+        ("twin-null-in-array", &id, with_tag(sound(), "a", json!([null])), 400, invalid.clone()),
+        ("condition-length", &id, with_long_condition(sound()), 412, failed.clone()),
     ] {
         let result = jobs.create(id, &request).await;
         if result.is_ok() {
@@ -57,7 +58,7 @@ fn with_etag(mut request: JobRequest, etag: Option<&str>) -> JobRequest {
 }
 
 fn with_tag(mut request: JobRequest, name: &str, value: Value) -> JobRequest {
-    request.update_twin = Some(Twin::patch().with_tags(json!({ name: value })));
+    request.update_twin = Some(Twin::patch().with_tags([(name, value)]));
     request
 }
 

@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt as _;
 use futures_util::future::ready;
 use jobs_api::types::{JobResponse, JobStatus, JobType};
-use jobs_api::{Error, ErrorCode, JobFilter, Response, ServiceError};
+use jobs_api::{Error, ErrorCode, FailedAttempt, JobFilter, Response};
 use serde_json::{Value, json};
 
 use crate::checks::{Checks, status};
@@ -25,8 +25,10 @@ pub(crate) async fn check_scheduled_job(
     findings.record("read-lag", known.verdict());
 
     let again = jobs.create(id, &request).await;
-    findings.record("create-reused-id", Verdict::of_refusal(&again, 409, Some(&ErrorCode::JobAlreadyExists)));
-    check_error(again.err().as_ref().and_then(Error::service), findings);
+    findings
+        .record("create-reused-id", Verdict::of_refusal(&again, 409, Some(&ErrorCode::JOB_ALREADY_EXISTS)));
+    let refused = again.err().filter(|error| error.service().is_some());
+    check_error(refused.as_ref().and_then(Error::attempt), findings);
     check_slots(hub, slots, findings).await?;
     known.in_time()?;
 
@@ -41,7 +43,7 @@ pub(crate) async fn check_scheduled_job(
     let answer = jobs.cancel(id).await?;
     findings.check("cancel-answer", is_cancelled(&answer), status(&answer));
     findings.record("cancel-lag", hub.read_until(id, hub.patience.lag, is_cancelled).await?.verdict());
-    let code = Some(&ErrorCode::OperationNotAllowedInCurrentState);
+    let code = Some(&ErrorCode::OPERATION_NOT_ALLOWED_IN_CURRENT_STATE);
     findings.record("cancel-running", Verdict::of_refusal(&jobs.cancel(id).await, 405, code));
     Ok(())
 }
@@ -56,17 +58,17 @@ fn check_headers(answer: &Response<JobResponse>, findings: &mut Findings) {
 }
 
 /// Checks the form of an error.
-fn check_error(error: Option<&ServiceError>, findings: &mut Findings) {
-    let Some(error) = error else {
+fn check_error(refused: Option<&FailedAttempt>, findings: &mut Findings) {
+    let Some(refused) = refused else {
         let reason = || Verdict::NotTested("the hub reported no error".to_owned());
         findings.record("error-body", reason());
         return findings.record("error-tracking", reason());
     };
-    let body: Value = serde_json::from_str(error.body()).unwrap_or_default();
+    let body: Value = serde_json::from_str(refused.body()).unwrap_or_default();
     let has_code = body["Message"].as_str().is_some_and(|message| message.starts_with("ErrorCode:"));
     let members: Vec<&str> = body.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     findings.check("error-body", has_code, format!("members {}", members.join(", ")));
-    let generation = ["-G2:", "-G:"].into_iter().find(|generation| error.body().contains(generation));
+    let generation = ["-G2:", "-G:"].into_iter().find(|generation| refused.body().contains(generation));
     findings.check("error-tracking", generation == Some("-G:"), generation.unwrap_or("another form"));
 }
 
@@ -77,7 +79,7 @@ async fn check_slots(hub: &Checks<'_>, slots: usize, findings: &mut Findings) ->
         hub.create(&hub.jobs.id(&format!("slot-{slot}")), &request).await?;
     }
     let full = hub.jobs.create(&hub.jobs.id("too-many"), &request).await;
-    let code = Some(&ErrorCode::ThrottlingMaxActiveJobCountExceeded);
+    let code = Some(&ErrorCode::THROTTLING_MAX_ACTIVE_JOB_COUNT_EXCEEDED);
     findings.record("slots-scheduled", Verdict::of_refusal(&full, 429, code));
     match full.err().filter(Error::is_throttled).as_ref().and_then(Error::service) {
         Some(error) => {

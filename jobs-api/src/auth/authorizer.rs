@@ -1,8 +1,6 @@
 //! The token for requests to one hub.
 
-use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::{Either, select};
 
@@ -11,16 +9,13 @@ use super::error::CredentialError;
 use super::hub_clock::HubClock;
 use super::issuer::Issuer;
 use super::token::AccessToken;
-use super::token_source::TokenSource;
 
 /// Provides the token for requests to one hub, and knows the hub's clock.
 pub(crate) struct Authorizer {
-    credential: Credential,
-    /// The resource that tokens are signed for: a host name, optionally with a path.
+    pub(crate) credential: Credential,
+    /// The host name that tokens are signed for.
     audience: String,
     clock: HubClock,
-    /// The source of the credential's current issuer, as of the last call.
-    source: Mutex<Arc<TokenSource>>,
 }
 
 impl Authorizer {
@@ -30,11 +25,11 @@ impl Authorizer {
     ///
     /// Fails if the credential is a shared access signature that has expired or is for another host.
     pub(crate) fn new(credential: Credential, audience: String) -> Result<Self, CredentialError> {
-        let (source, clock) = (TokenSource::new(credential.issuer()), HubClock::default());
-        if let Issuer::Signature(signature) = &*source.issuer {
+        let clock = HubClock::default();
+        if let Issuer::Signature(signature) = &*credential.issuer() {
             signature.token(&audience, clock.now())?;
         }
-        Ok(Self { credential, audience, clock, source: Mutex::new(Arc::new(source)) })
+        Ok(Self { credential, audience, clock })
     }
 
     /// Returns the token for a request sent now, other than the one `rejected` in this call.
@@ -46,11 +41,11 @@ impl Authorizer {
     ///
     /// Fails if the signature has expired, or if the token credential fails.
     pub(crate) async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
+        let mut issuers = self.credential.subscribe();
         loop {
-            // Subscribe before reading the issuer: a replacement in between must end the wait below.
-            let replacement = pin!(self.credential.wait_for_replacement());
-            let source = self.source();
-            let token = pin!(source.token(&self.audience, &self.clock, rejected));
+            let issuer = issuers.borrow_and_update().clone();
+            let replacement = pin!(issuers.changed());
+            let token = pin!(issuer.token(&self.audience, &self.clock, rejected));
             // The replacement comes first, so that no token of a replaced issuer is returned.
             if let Either::Right((token, _)) = select(replacement, token).await {
                 return token;
@@ -64,33 +59,12 @@ impl Authorizer {
     /// Let the [`clock`](Self::clock) observe that answer first: the next token is signed by it. If it
     /// is out of range, another token signed by the same key is no better.
     pub(crate) fn reject(&self, token: &AccessToken) -> bool {
-        self.source().reject(token, &self.clock)
+        self.credential.issuer().reject(token, &self.clock)
     }
 
     /// Returns the hub's clock.
     pub(crate) fn clock(&self) -> &HubClock {
         &self.clock
-    }
-
-    /// Returns the source of the credential's current issuer.
-    fn source(&self) -> Arc<TokenSource> {
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        // Read the issuer under the lock: a slow caller must not bring a replaced one back.
-        let issuer = self.credential.issuer();
-        if !Arc::ptr_eq(&source.issuer, &issuer) {
-            *source = Arc::new(TokenSource::new(issuer));
-        }
-        source.clone()
-    }
-}
-
-impl fmt::Debug for Authorizer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { credential, audience, .. } = self;
-        f.debug_struct("Authorizer")
-            .field("credential", credential)
-            .field("audience", audience)
-            .finish_non_exhaustive()
     }
 }
 

@@ -9,17 +9,17 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 #[cfg(feature = "entra")]
-use super::entra::EntraCredential;
+use super::entra::{EntraCredential, SCOPE};
 use super::error::CredentialError;
 use super::issuer::Issuer;
 use super::sas::{SharedAccessKey, SharedAccessSignature};
 
 /// A source of tokens: a shared access key, a shared access signature or an Entra ID identity.
 ///
-/// One token serves all calls of a client. A shared access key signs a new one four minutes before the
-/// current one expires. Entra ID tokens refresh in the background, four minutes before they expire or
-/// halfway through a life of less than eight minutes; concurrent calls share one refresh. After a failed
-/// refresh the next one follows 1 to 30 seconds later. Until then calls use the current token, or fail
+/// The clients of a credential and of its clones share the current token. A shared access key signs a new one
+/// four minutes before the current one expires. Entra ID tokens refresh in the background, four minutes before
+/// they expire or halfway through a life of less than eight minutes; concurrent calls share one refresh. After a
+/// failed refresh the next one follows 1 to 30 seconds later. Until then calls use the current token, or fail
 /// with the same error once it has expired.
 ///
 /// `Debug` shows the kind and the policy, never a key or a token.
@@ -28,9 +28,8 @@ use super::sas::{SharedAccessKey, SharedAccessSignature};
 /// # fn example(base64_key: &str) -> Result<(), jobs_api::Error> {
 /// use jobs_api::{Client, Credential};
 ///
-/// let client = Client::builder("contoso.azure-devices.net")
-///     .credential(Credential::shared_access_key("iothubowner", base64_key)?)
-///     .build()?;
+/// let credential = Credential::shared_access_key("iothubowner", base64_key)?;
+/// let client = Client::builder("contoso.azure-devices.net", credential).build()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -92,9 +91,8 @@ impl Credential {
     /// use azure_identity::ManagedIdentityCredential;
     /// use jobs_api::{Client, Credential};
     ///
-    /// let client = Client::builder("contoso.azure-devices.net")
-    ///     .credential(Credential::token(ManagedIdentityCredential::new(None)?))
-    ///     .build()?;
+    /// let credential = Credential::token(ManagedIdentityCredential::new(None)?);
+    /// let client = Client::builder("contoso.azure-devices.net", credential).build()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -103,7 +101,7 @@ impl Credential {
     /// [http]: crate::ClientBuilder::http_client
     #[cfg(feature = "entra")]
     pub fn token(credential: Arc<dyn TokenCredential>) -> Self {
-        Self::issued_by(Issuer::Entra(EntraCredential::new(credential)))
+        Self::issued_by(Issuer::Entra(EntraCredential::new(credential, SCOPE)))
     }
 
     /// Creates a credential like [`token`](Self::token), with tokens of another scope.
@@ -116,7 +114,10 @@ impl Credential {
         credential: Arc<dyn TokenCredential>,
         scope: &str,
     ) -> Result<Self, CredentialError> {
-        Ok(Self::issued_by(Issuer::Entra(EntraCredential::new(credential).with_scope(scope)?)))
+        match scope.trim() {
+            "" => Err(CredentialError::malformed("the scope of the tokens is empty")),
+            scope => Ok(Self::issued_by(Issuer::Entra(EntraCredential::new(credential, scope)))),
+        }
     }
 
     /// Returns the expiry of a token signed elsewhere, `None` if the credential can issue new tokens.
@@ -138,15 +139,9 @@ impl Credential {
         self.0.borrow().clone()
     }
 
-    /// Waits until the current issuer is replaced, which happens to a rotating credential only.
-    ///
-    /// "Current" is as of this call, not as of the first poll.
-    pub(super) fn wait_for_replacement(&self) -> impl Future<Output = ()> + use<> {
-        let mut issuer = self.0.subscribe();
-        async move {
-            // An error means that the credential is dropped, and with it the client that waits.
-            let _ = issuer.changed().await;
-        }
+    /// Subscribes to the current issuer, which is replaced in a rotating credential only.
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Issuer>> {
+        self.0.subscribe()
     }
 }
 
@@ -173,15 +168,14 @@ impl fmt::Debug for Credential {
 ///
 /// let primary = Credential::shared_access_key("iothubowner", primary)?;
 /// let handle = RotatingCredential::new(primary);
-/// let client = Client::builder("contoso.azure-devices.net")
-///     .credential(Credential::rotating(&handle))
-///     .build()?;
+/// let credential = Credential::rotating(&handle);
+/// let client = Client::builder("contoso.azure-devices.net", credential).build()?;
 /// // Later, when the other key is to be used:
 /// handle.replace(Credential::shared_access_key("iothubowner", secondary)?);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RotatingCredential(Credential);
 
 impl RotatingCredential {
@@ -195,12 +189,6 @@ impl RotatingCredential {
     /// Given a rotating credential, it copies the one that credential currently holds.
     pub fn replace(&self, credential: Credential) {
         self.0.0.send_replace(credential.issuer());
-    }
-}
-
-impl fmt::Debug for RotatingCredential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RotatingCredential").field(&self.0).finish()
     }
 }
 

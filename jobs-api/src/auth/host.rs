@@ -1,6 +1,6 @@
-//! Names of a hub: its host, and the resource that tokens are signed for.
+//! The host name of a hub.
 
-use std::net::Ipv4Addr;
+use reqwest::Url;
 
 /// The rule for a host name, as a message ends with it.
 pub(crate) const HOST_NAME_RULE: &str =
@@ -15,37 +15,24 @@ pub(crate) fn is_host_name(name: &str) -> bool {
     let (host, port) = name.split_once(':').unwrap_or((name, "443"));
     host.len() <= HOST_NAME_LENGTH
         && host.split('.').all(is_label)
-        && (!ends_in_number(host) || host.parse::<Ipv4Addr>().is_ok())
-        && is_port(port)
+        && !port.starts_with('+')
+        && port.parse::<u16>().is_ok()
+        && is_same_in_url(host)
 }
 
 fn is_label(label: &str) -> bool {
     !label.is_empty() && has_only(label, "-_") && !label.starts_with('-') && !label.ends_with('-')
 }
 
-/// Returns true if a URL takes the host for an IPv4 address, in any of its forms: `0x7f.1` is 127.0.0.1.
-fn ends_in_number(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let digits = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
-    match digits {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => last.bytes().all(|byte| byte.is_ascii_digit()),
-    }
+/// Returns false if a URL takes the host for another one: `0x7f.1` is 127.0.0.1.
+fn is_same_in_url(host: &str) -> bool {
+    let url = Url::parse(&format!("https://{host}"));
+    url.is_ok_and(|url| url.host_str().is_some_and(|in_url| in_url.eq_ignore_ascii_case(host)))
 }
 
 /// Returns a host name without its port: that is the hub's name in tokens and telemetry.
 pub(crate) fn without_port(name: &str) -> &str {
     name.split_once(':').map_or(name, |(host, _)| host)
-}
-
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
-}
-
-/// Returns true if `name` is a host name, optionally with a path.
-pub(crate) fn is_resource(name: &str) -> bool {
-    let (host, path) = name.split_once('/').unwrap_or((name, ""));
-    is_host_name(host) && has_only(path, "-_./")
 }
 
 /// Returns true if `text` consists of ASCII letters, digits and this punctuation.
@@ -77,16 +64,6 @@ mod tests {
             ["0x7f.1", "127.1", "0", "2130706433", "0x7f000001", "h.0x", "h.1", "1.2.3.256", "0X7F.0.0.1"]
         {
             assert!(!is_host_name(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn resource_may_have_a_path() {
-        for name in ["h.net", "h.net/", "h.net/jobs/v2"] {
-            assert!(is_resource(name), "{name}");
-        }
-        for name in ["", "/jobs", "h.net/?a", "https://h.net"] {
-            assert!(!is_resource(name), "{name}");
         }
     }
 }

@@ -5,10 +5,11 @@
 //! from both sides, a second and a round trip apart. Each further answer narrows the bounds.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderValue;
+use tokio::time::Instant;
 
 /// The largest offset between the local clock and the hub's that is corrected: a day.
 ///
@@ -17,14 +18,12 @@ pub(crate) const MAX_CLOCK_OFFSET: TimeDelta = TimeDelta::days(1);
 
 /// The resolution of the header `Date`.
 const DATE_RESOLUTION: TimeDelta = TimeDelta::seconds(1);
-/// Two clocks that agree may differ by this when one is read after the other.
-const READING_TIME: Duration = Duration::from_millis(1);
 /// Two clocks drift apart by one part in this many at most, even while NTP slews one of them.
 const MIN_DRIFT_RATIO: i32 = 2000;
 
-/// The hub's clock, as far as it is known.
+/// The offset of the hub's clock from the local one, learned from answers.
 ///
-/// Before the first answer it agrees with the local clock. All methods are cheap: a short lock, no
+/// Before the first answer the two agree. All methods are cheap: a short lock, no
 /// system call but reading the local clock.
 pub(crate) struct HubClock {
     local: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
@@ -35,8 +34,6 @@ pub(crate) struct HubClock {
 struct Observed {
     offset: Option<Offset>,
     is_out_of_range: bool,
-    /// The last header that was read, in the form of RFC 9110, and its time.
-    last_date: Option<([u8; 29], DateTime<Utc>)>,
 }
 
 impl HubClock {
@@ -46,37 +43,25 @@ impl HubClock {
     /// Any moment between the first byte of the answer and its end will do for `received`; the earlier,
     /// the narrower the bounds.
     ///
-    /// Returns false if the clocks are more than [`MAX_CLOCK_OFFSET`] apart. Such a `Date` changes
-    /// neither [`now`](Self::now) nor [`earliest_now`](Self::earliest_now).
-    pub(super) fn observe(&self, date: DateTime<Utc>, sent: DateTime<Utc>, received: DateTime<Utc>) -> bool {
+    /// If the clocks are more than [`MAX_CLOCK_OFFSET`] apart, the `Date` changes neither [`now`](Self::now)
+    /// nor [`earliest_now`](Self::earliest_now).
+    pub(super) fn observe(&self, date: DateTime<Utc>, sent: DateTime<Utc>, received: DateTime<Utc>) {
         let new = Offset::observe(date, sent, received);
-        let is_in_range = new.is_within(MAX_CLOCK_OFFSET);
         let mut observed = self.observed();
-        observed.is_out_of_range = !is_in_range;
-        if is_in_range {
+        observed.is_out_of_range = !new.is_within(MAX_CLOCK_OFFSET);
+        if !observed.is_out_of_range {
             observed.offset = Some(observed.offset.map_or(new, |known| known.narrow(new)));
         }
-        is_in_range
     }
 
-    /// Learns the hub's time from the header `Date` of an answer that came now, so long after its request was
-    /// sent.
+    /// Learns the hub's time from the header `Date` of an answer that came now, `round_trip` after its request was
+    /// sent. A header that is no date is ignored.
     pub(crate) fn observe_header(&self, header: &HeaderValue, round_trip: Duration) {
-        let Some(date) = self.date(header) else { return };
+        let date = header.to_str().ok().and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        let Some(date) = date else { return };
         let received = self.local_now();
         let sent = TimeDelta::from_std(round_trip).ok().and_then(|time| received.checked_sub_signed(time));
-        self.observe(date, sent.unwrap_or(received), received);
-    }
-
-    /// Reads a `Date`. Many answers of one second have the same.
-    fn date(&self, header: &HeaderValue) -> Option<DateTime<Utc>> {
-        let mut observed = self.observed();
-        if let Some((_, date)) = observed.last_date.filter(|(text, _)| text == header.as_bytes()) {
-            return Some(date);
-        }
-        let date = DateTime::parse_from_rfc2822(header.to_str().ok()?).ok()?.to_utc();
-        observed.last_date = header.as_bytes().try_into().ok().map(|text| (text, date));
-        Some(date)
+        self.observe(date.to_utc(), sent.unwrap_or(received), received);
     }
 
     /// Returns the best estimate of the hub's time: the local time, corrected by as little as agrees
@@ -115,29 +100,14 @@ impl HubClock {
 
 impl Default for HubClock {
     fn default() -> Self {
-        Self { local: Box::new(local_time), observed: Mutex::default() }
-    }
-}
-
-#[cfg(test)]
-impl HubClock {
-    /// Creates a clock whose local time comes from this function.
-    pub(crate) fn with_local(local: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        let (start, started) = (Utc::now(), Instant::now());
+        let local = move || {
+            let (now, steady) = (Utc::now(), start + started.elapsed());
+            // A clock that is set back does not take the client's time back, unless it was more than a day ahead.
+            if steady - now < MAX_CLOCK_OFFSET { now.max(steady) } else { now }
+        };
         Self { local: Box::new(local), observed: Mutex::default() }
     }
-}
-
-/// Returns the time of this machine, moved with Tokio's clock where a test has paused or advanced that one:
-/// waits and times then agree.
-fn local_time() -> DateTime<Utc> {
-    let (now, tokio, machine) = (Utc::now(), tokio::time::Instant::now().into_std(), Instant::now());
-    let (advance, delay) =
-        (tokio.saturating_duration_since(machine), machine.saturating_duration_since(tokio));
-    if advance.max(delay) < READING_TIME {
-        return now;
-    }
-    let offset = |duration| TimeDelta::from_std(duration).unwrap_or_default();
-    now + offset(advance) - offset(delay)
 }
 
 /// Bounds on how far the hub's clock is ahead of the local one; `min` is never above `max`.
@@ -176,6 +146,14 @@ impl Offset {
     /// Returns the offset closest to zero.
     fn smallest(self) -> TimeDelta {
         TimeDelta::zero().clamp(self.min, self.max)
+    }
+}
+
+#[cfg(test)]
+impl HubClock {
+    /// Creates a clock whose local time comes from this function.
+    pub(crate) fn with_local(local: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self { local: Box::new(local), observed: Mutex::default() }
     }
 }
 

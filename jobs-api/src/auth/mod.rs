@@ -1,8 +1,8 @@
 //! Authentication: credentials, the tokens they issue and the hub's clock that tokens are signed by.
 //!
-//! A [`Credential`] names the issuer of tokens. An [`Authorizer`] holds the current token for one hub
-//! and refreshes it. Nothing here knows about requests: the pipeline asks for a token, and reports a
-//! rejected one.
+//! A [`Credential`] holds an issuer, which keeps its last token and replaces it before it expires. An
+//! [`Authorizer`] provides the token for one hub, by the clock of that hub. Nothing here knows about
+//! requests: the pipeline asks for a token, and reports a rejected one.
 
 mod authorizer;
 mod connection_string;
@@ -18,16 +18,15 @@ mod sas;
 mod token;
 #[cfg(feature = "entra")]
 mod token_cache;
-mod token_source;
 
 pub(crate) use self::authorizer::Authorizer;
 pub use self::connection_string::{ConnectionString, ConnectionStringError};
 pub use self::credential::{Credential, RotatingCredential};
-pub(crate) use self::error::causes;
 pub use self::error::{CredentialError, TokenError};
+pub(crate) use self::error::{causes, messages};
 #[cfg(feature = "entra")]
 pub(crate) use self::host::has_only;
-pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, is_resource, without_port};
+pub(crate) use self::host::{HOST_NAME_RULE, is_host_name, without_port};
 pub(crate) use self::redaction::REDACTED;
 #[cfg(feature = "entra")]
 pub(crate) use self::redaction::redact_tokens;

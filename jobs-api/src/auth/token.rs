@@ -1,8 +1,6 @@
 //! A token as requests carry it.
 
 use std::sync::Arc;
-#[cfg(feature = "entra")]
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -29,10 +27,10 @@ impl AccessToken {
     ///
     /// # Errors
     ///
-    /// Fails with [`CredentialError::NotAHeader`] if the text is not a valid header value.
+    /// Fails if the text is not a valid header value.
     pub(super) fn new(text: String) -> Result<Self, CredentialError> {
         let header = HeaderValue::from_maybe_shared(Bytes::from(text));
-        let mut header = header.map_err(|_| CredentialError::NotAHeader)?;
+        let mut header = header.map_err(|_| CredentialError::not_a_header())?;
         header.set_sensitive(true);
         Ok(Self(Arc::new(Token { header: Arc::new(header), previous: None })))
     }
@@ -42,7 +40,7 @@ impl AccessToken {
         &self.0.header
     }
 
-    /// Returns this token as the one that follows `previous` within an operation, whose redaction removes both.
+    /// Returns this token as the successor of `previous` within an operation: its redaction removes both.
     pub(crate) fn after(self, previous: Self) -> Self {
         if self.is_same(&previous) {
             return previous;
@@ -81,15 +79,6 @@ impl Redact for Token {
     }
 }
 
-/// A new token and its lifetime.
-#[cfg(feature = "entra")]
-#[derive(Debug)]
-pub(super) struct IssuedToken {
-    pub(super) token: AccessToken,
-    /// Counted from the moment the token arrived.
-    pub(super) lifetime: Duration,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +96,7 @@ mod tests {
     #[test]
     fn token_that_is_no_header_is_an_error() {
         for text in ["Bearer a\nb", "Bearer \u{7f}", "a\0"] {
-            assert_eq!(AccessToken::new(text.into()).unwrap_err(), CredentialError::NotAHeader);
+            assert_eq!(AccessToken::new(text.into()).unwrap_err(), CredentialError::not_a_header());
         }
     }
 

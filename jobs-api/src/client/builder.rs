@@ -11,7 +11,7 @@ use super::Client;
 use super::endpoint::parse_endpoint;
 use super::http::HttpClient;
 use super::tier::Tier;
-use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, is_resource, without_port};
+use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, without_port};
 use crate::error::Error;
 use crate::pace::{Limits, Pace};
 use crate::pipeline::Pipeline;
@@ -23,15 +23,14 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The default size of a response body: a page of 100 jobs with the largest payloads is smaller.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Builds a [`Client`] from a host name, a credential and settings that have defaults. Only the credential must be
-/// set.
+/// Builds a [`Client`] from a host name, a credential and settings that have defaults.
 ///
 /// ```
 /// # fn example(base64_key: &str) -> Result<(), jobs_api::Error> {
 /// use jobs_api::{Client, Credential, RetryPolicy};
 ///
-/// let client = Client::builder("contoso.azure-devices.net")
-///     .credential(Credential::shared_access_key("service", base64_key)?)
+/// let credential = Credential::shared_access_key("service", base64_key)?;
+/// let client = Client::builder("contoso.azure-devices.net", credential)
 ///     .retry(RetryPolicy::default().with_attempts(4))
 ///     .build()?;
 /// # Ok(())
@@ -42,11 +41,11 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 pub struct ClientBuilder {
     host_name: String,
     endpoint: Option<String>,
-    audience: Option<String>,
-    credential: Option<Credential>,
+    credential: Credential,
     http: HttpClient,
     retry: RetryPolicy,
-    limits: Result<Limits, &'static str>,
+    tier: Option<Tier>,
+    units: u32,
     operations_per_minute: Option<u32>,
     is_paced: bool,
     attempt_timeout: Duration,
@@ -55,47 +54,13 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    pub(crate) fn new(host_name: String) -> Self {
-        Self {
-            host_name,
-            endpoint: None,
-            audience: None,
-            credential: None,
-            http: HttpClient::Default(None),
-            retry: RetryPolicy::default(),
-            limits: Ok(Limits::default()),
-            operations_per_minute: None,
-            is_paced: true,
-            attempt_timeout: ATTEMPT_TIMEOUT,
-            body_limit: BODY_LIMIT,
-            on_request: None,
-        }
-    }
-
-    /// Sets the credential that signs the calls.
-    pub fn credential(mut self, credential: Credential) -> Self {
-        self.credential = Some(credential);
-        self
-    }
-
-    /// Sends the requests to this URL, of an emulator or a private gateway, instead of `https://` and the
-    /// host name. Shared access tokens are still signed for the host name, or for the
-    /// [`audience`](Self::audience).
+    /// Sends the requests to this URL, of an emulator, a private gateway or another name of the hub, instead of
+    /// `https://` and the host name. Shared access tokens are still signed for the host name.
     ///
     /// May include a base path. Plain `http` is accepted for loopback addresses only: a network would see
     /// the token.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
-        self
-    }
-
-    /// Sets the resource for which shared access tokens are signed, by default the host name: another host,
-    /// or a host with a path to which the tokens are restricted, such as `contoso.azure-devices.net/jobs`.
-    ///
-    /// A hub accepts a token for the host name by which it is called, including its other names such as
-    /// `contoso.service.azure-devices.net`. Tokens of Microsoft Entra ID have a scope instead.
-    pub fn audience(mut self, resource: impl Into<String>) -> Self {
-        self.audience = Some(resource.into());
         self
     }
 
@@ -154,12 +119,13 @@ impl ClientBuilder {
     ///
     /// [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
     pub fn tier(mut self, tier: Tier, units: u32) -> Self {
-        self.limits = tier.limits(units);
+        self.tier = Some(tier);
+        self.units = units;
         self
     }
 
     /// Sets how many operations on jobs a minute the hub allows, or are left to this client: creates,
-    /// cancels, reads and lists. It replaces that of the [`tier`](Self::tier), whichever is set first; the other limits
+    /// cancels, reads and lists. It replaces the rate of the [`tier`](Self::tier), whichever is set first; the other limits
     /// stay as they are.
     pub fn operations_per_minute(mut self, rate: u32) -> Self {
         self.operations_per_minute = Some(rate);
@@ -229,46 +195,39 @@ impl ClientBuilder {
     /// signature has expired or is for another host.
     pub fn build(self) -> Result<Client, Error> {
         let endpoint = self.check_endpoint()?;
-        let credential =
-            self.credential.ok_or_else(|| invalid("ClientBuilder::credential", "it must be set"))?;
+        let limits = self.limits()?;
         let host_name = without_port(&self.host_name).to_owned();
-        let audience = self.audience.unwrap_or_else(|| host_name.clone());
-        if !is_resource(&audience) {
-            let rule = "it must be a host name, perhaps with a path, without scheme";
-            return Err(invalid("ClientBuilder::audience", rule));
-        }
         if self.attempt_timeout.is_zero() {
-            return Err(invalid("ClientBuilder::attempt_timeout", "it must be longer than zero"));
+            let rule = "it must be longer than zero";
+            return Err(Error::invalid_setting("ClientBuilder::attempt_timeout", rule));
         }
-        let mut limits = self.limits.map_err(|rule| invalid("ClientBuilder::tier", rule))?;
-        if let Some(rate) = self.operations_per_minute {
-            if rate == 0 {
-                return Err(invalid("ClientBuilder::operations_per_minute", "it must be at least 1"));
-            }
-            limits.operations = Some(rate.into());
-        }
-        let pace = self.is_paced.then(|| Arc::new(Pace::new(limits)));
-        let authorizer = Arc::new(Authorizer::new(credential, audience)?);
-        let http = self.http.build(&endpoint)?;
-        let Self { retry, attempt_timeout, body_limit, on_request, .. } = self;
-        let pipeline = Pipeline {
+        Ok(Client::new(Pipeline {
+            authorizer: Arc::new(Authorizer::new(self.credential, host_name.clone())?),
+            http: self.http.build(&endpoint)?,
             host_name,
             endpoint,
-            http,
-            authorizer,
-            retry,
-            pace,
-            attempt_timeout,
-            body_limit,
+            retry: self.retry,
+            pace: self.is_paced.then(|| Arc::new(Pace::new(limits))),
+            attempt_timeout: self.attempt_timeout,
+            body_limit: self.body_limit,
             headers: Arc::default(),
-            on_request,
-        };
-        Ok(Client::new(pipeline))
+            on_request: self.on_request,
+        }))
+    }
+
+    fn limits(&self) -> Result<Limits, Error> {
+        let limits = self.tier.map_or(Ok(Limits::default()), |tier| tier.limits(self.units));
+        let limits = limits.map_err(|rule| Error::invalid_setting("ClientBuilder::tier", rule))?;
+        if self.operations_per_minute == Some(0) {
+            let rule = "it must be at least 1";
+            return Err(Error::invalid_setting("ClientBuilder::operations_per_minute", rule));
+        }
+        Ok(Limits { operations: self.operations_per_minute.map(f64::from).or(limits.operations), ..limits })
     }
 
     fn check_endpoint(&self) -> Result<Url, Error> {
         if !is_host_name(&self.host_name) {
-            return Err(invalid("Client::builder", format!("it {HOST_NAME_RULE}")));
+            return Err(Error::invalid_setting("Client::builder", format!("it {HOST_NAME_RULE}")));
         }
         let url = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.host_name));
         parse_endpoint(&url)
@@ -278,9 +237,22 @@ impl ClientBuilder {
 impl Client {
     /// Starts building a client for the hub of this host name, such as `contoso.azure-devices.net`. Any
     /// cloud's host name is used verbatim. A port, as in `localhost:8443`, is for requests only: tokens are
-    /// signed for the host.
-    pub fn builder(host_name: impl Into<String>) -> ClientBuilder {
-        ClientBuilder::new(host_name.into())
+    /// signed for the host. The credential signs the calls.
+    pub fn builder(host_name: impl Into<String>, credential: Credential) -> ClientBuilder {
+        ClientBuilder {
+            host_name: host_name.into(),
+            endpoint: None,
+            credential,
+            http: HttpClient::Default(None),
+            retry: RetryPolicy::default(),
+            tier: None,
+            units: 1,
+            operations_per_minute: None,
+            is_paced: true,
+            attempt_timeout: ATTEMPT_TIMEOUT,
+            body_limit: BODY_LIMIT,
+            on_request: None,
+        }
     }
 }
 
@@ -288,20 +260,14 @@ impl Client {
 /// anything, such as a connection string by mistake.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { credential, retry, attempt_timeout, body_limit, .. } = self;
+        let Self { credential, retry, .. } = self;
         let endpoint = self.check_endpoint().ok();
         f.debug_struct("ClientBuilder")
             .field("endpoint", &endpoint.as_ref().map(Url::as_str))
             .field("credential", credential)
             .field("retry", retry)
-            .field("attempt_timeout", attempt_timeout)
-            .field("max_response_size", body_limit)
             .finish_non_exhaustive()
     }
-}
-
-fn invalid(setting: &'static str, rule: impl Into<String>) -> Error {
-    Error::InvalidConfiguration { setting, rule: rule.into() }
 }
 
 #[cfg(test)]

@@ -29,8 +29,7 @@ impl ClientBuilder {
 
 impl From<ConnectionString> for ClientBuilder {
     fn from(connection: ConnectionString) -> Self {
-        let builder =
-            Self::new(connection.host_name().to_owned()).credential(connection.credential().clone());
+        let builder = Client::builder(connection.host_name(), connection.credential().clone());
         match connection.gateway_host_name() {
             Some(gateway) => builder.endpoint(format!("https://{gateway}")),
             None => builder,

@@ -8,7 +8,8 @@ use crate::error::Error;
 
 /// Reads the URL of an endpoint and checks that it shows no secret and does not expose the token.
 pub(super) fn parse_endpoint(url: &str) -> Result<Url, Error> {
-    let url = Url::parse(url).map_err(|error| invalid(format!("it is not a URL: {error}")))?;
+    let invalid = |rule: &str| Error::invalid_setting("ClientBuilder::endpoint", rule);
+    let url = Url::parse(url).map_err(|error| invalid(&format!("it is not a URL: {error}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(invalid("it must not hold a user name or password"));
     }
@@ -21,7 +22,7 @@ pub(super) fn parse_endpoint(url: &str) -> Result<Url, Error> {
         "http" => Err(invalid(
             "it must be https: plain http, which shows the token, is for loopback addresses only",
         )),
-        other => Err(invalid(format!("it must be https, not {other}"))),
+        other => Err(invalid(&format!("it must be https, not {other}"))),
     }
 }
 
@@ -29,8 +30,4 @@ pub(super) fn parse_endpoint(url: &str) -> Result<Url, Error> {
 pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
-fn invalid(rule: impl Into<String>) -> Error {
-    Error::InvalidConfiguration { setting: "ClientBuilder::endpoint", rule: rule.into() }
 }

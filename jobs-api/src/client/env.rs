@@ -1,6 +1,7 @@
 //! Building a client from environment variables.
 
-use std::env::{self, VarError};
+use std::env;
+use std::ffi::OsString;
 
 use super::Client;
 use super::builder::ClientBuilder;
@@ -44,27 +45,27 @@ impl ClientBuilder {
     /// [`Error::InvalidConfiguration`] names the variables that are missing or malformed.
     /// [`Error::ConnectionString`] if the connection string cannot be used.
     pub fn from_env() -> Result<Self, Error> {
-        from_variables(|name| match env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => Err(invalid(format!("{name} is not UTF-8"))),
+        from_variables(&|name| {
+            let value = env::var_os(name).map(OsString::into_string).transpose();
+            value.map_err(|_| invalid(format!("{name} is not UTF-8")))
         })
     }
 }
 
+/// Returns the value of a variable, if it is set.
+type Read<'a> = &'a dyn Fn(&'static str) -> Result<Option<String>, Error>;
+
 /// Builds from the variables that `read` returns. White space around a value is ignored.
-fn from_variables(
-    read: impl Fn(&'static str) -> Result<Option<String>, Error>,
-) -> Result<ClientBuilder, Error> {
+fn from_variables(read: Read<'_>) -> Result<ClientBuilder, Error> {
     let variable = |name| {
         let value = read(name)?.map(|value| value.trim().to_owned());
-        Ok::<_, Error>(value.filter(|value| !value.is_empty()))
+        Ok(value.filter(|value| !value.is_empty()))
     };
     if let Some(connection_string) = variable(CONNECTION_STRING)? {
         return ClientBuilder::from_connection_string(&connection_string);
     }
     match variable(HOST_NAME)? {
-        Some(host_name) => with_entra(&host_name, variable),
+        Some(host_name) => with_entra(&host_name, &variable),
         None => Err(invalid(format!(
             "neither {CONNECTION_STRING} nor {HOST_NAME} is set; the first is a hub's connection string, \
              the second its host name, for Microsoft Entra ID with the feature `entra`"
@@ -73,10 +74,7 @@ fn from_variables(
 }
 
 #[cfg(not(feature = "entra"))]
-fn with_entra(
-    _: &str,
-    _: impl Fn(&'static str) -> Result<Option<String>, Error>,
-) -> Result<ClientBuilder, Error> {
+fn with_entra(_: &str, _: Read<'_>) -> Result<ClientBuilder, Error> {
     Err(invalid(format!(
         "{CONNECTION_STRING} is not set; {HOST_NAME} is, but signing with Microsoft Entra ID needs the \
          feature `entra`, which this build does not have"
@@ -84,18 +82,15 @@ fn with_entra(
 }
 
 #[cfg(feature = "entra")]
-fn with_entra(
-    host_name: &str,
-    variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
-) -> Result<ClientBuilder, Error> {
+fn with_entra(host_name: &str, variable: Read<'_>) -> Result<ClientBuilder, Error> {
     if !is_host_name(host_name) {
         return Err(invalid(format!("{HOST_NAME} {HOST_NAME_RULE}")));
     }
-    Ok(Client::builder(host_name).credential(entra::credential(variable)?))
+    Ok(Client::builder(host_name, entra::credential(variable)?))
 }
 
 fn invalid(rule: String) -> Error {
-    Error::InvalidConfiguration { setting: "ClientBuilder::from_env", rule }
+    Error::invalid_setting("ClientBuilder::from_env", rule)
 }
 
 #[cfg(feature = "entra")]
@@ -108,8 +103,8 @@ mod entra {
         ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     };
 
-    use super::invalid;
-    use crate::auth::{Credential, causes, has_only, redact_tokens};
+    use super::{Read, invalid};
+    use crate::auth::{Credential, has_only, messages, redact_tokens};
     use crate::error::Error;
 
     const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
@@ -119,9 +114,7 @@ mod entra {
     const TENANT_ID: &str = "AZURE_TENANT_ID";
 
     /// Creates the credential that the variables select.
-    pub(super) fn credential(
-        variable: impl Fn(&'static str) -> Result<Option<String>, Error>,
-    ) -> Result<Credential, Error> {
+    pub(super) fn credential(variable: Read<'_>) -> Result<Credential, Error> {
         // Errors repeat an invalid id, which may be a secret by mistake.
         let id = |name| match variable(name)? {
             Some(id) if !has_only(&id, "-.") => {
@@ -132,32 +125,32 @@ mod entra {
         let needed = |name, by| {
             id(name)?.ok_or_else(|| invalid(format!("{by} is set, but {name}, which it requires, is not")))
         };
-        let kind = variable(KIND)?.unwrap_or_default();
-        if !["", "dev", "prod"].contains(&kind.to_lowercase().as_str()) {
+        let kind = variable(KIND)?.unwrap_or_default().to_lowercase();
+        if !["", "dev", "prod"].contains(&kind.as_str()) {
             return Err(invalid(format!("{KIND} must be `dev` or `prod`")));
         }
-        let credential: azure_core::Result<Arc<dyn TokenCredential>> = if kind.eq_ignore_ascii_case("dev") {
-            DeveloperToolsCredential::new(None).map(|credential| credential as _)
+        let credential: Arc<dyn TokenCredential> = if kind == "dev" {
+            DeveloperToolsCredential::new(None).map_err(not_created)?
         } else if variable(TOKEN_FILE)?.is_some() {
             needed(CLIENT_ID, TOKEN_FILE).and(needed(TENANT_ID, TOKEN_FILE))?;
             // Reads the three variables itself.
-            WorkloadIdentityCredential::new(None).map(|credential| credential as _)
-        } else if let Some(secret) = variable(CLIENT_SECRET)? {
-            let (tenant_id, client_id) =
-                (needed(TENANT_ID, CLIENT_SECRET)?, needed(CLIENT_ID, CLIENT_SECRET)?);
-            ClientSecretCredential::new(&tenant_id, client_id, Secret::new(secret), None)
-                .map(|credential| credential as _)
+            WorkloadIdentityCredential::new(None).map_err(not_created)?
+        } else if let Some(secret) = variable(CLIENT_SECRET)?.map(Secret::new) {
+            let tenant_id = needed(TENANT_ID, CLIENT_SECRET)?;
+            let client_id = needed(CLIENT_ID, CLIENT_SECRET)?;
+            ClientSecretCredential::new(&tenant_id, client_id, secret, None).map_err(not_created)?
         } else {
             let user_assigned_id = id(CLIENT_ID)?.map(UserAssignedId::ClientId);
             let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
-            ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
+            ManagedIdentityCredential::new(Some(options)).map_err(not_created)?
         };
-        credential.map(Credential::token).map_err(|error| {
-            let reasons: Vec<String> = causes(Some(&error)).map(ToString::to_string).collect();
-            let reasons = reasons.join(": ");
-            let reasons = redact_tokens(&reasons).unwrap_or(reasons);
-            invalid(format!("the credential of Microsoft Entra ID cannot be created: {reasons}"))
-        })
+        Ok(Credential::token(credential))
+    }
+
+    fn not_created(error: azure_core::Error) -> Error {
+        let reasons = messages(&error);
+        let reasons = redact_tokens(&reasons).unwrap_or(reasons);
+        invalid(format!("the credential of Microsoft Entra ID cannot be created: {reasons}"))
     }
 }
 

@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::redirect::Policy;
 
 use super::endpoint::is_loopback;
-use crate::auth::causes;
+use crate::auth::messages;
 use crate::error::Error;
 
 /// The duration of connecting: name resolution, TCP and TLS.
@@ -26,18 +26,16 @@ pub(super) type Configure = Arc<dyn Fn(reqwest::ClientBuilder) -> reqwest::Clien
 
 impl HttpClient {
     pub(super) fn build(self, endpoint: &Url) -> Result<reqwest::Client, Error> {
-        let configure = match self {
+        let (setting, builder) = match self {
             Self::Own(client) => return Ok(client),
-            Self::Default(configure) => configure,
-        };
-        let (setting, builder) = match configure {
-            Some(configure) => ("ClientBuilder::configure_http", configure(default_builder(endpoint)?)),
-            None => (HTTP_CLIENT, default_builder(endpoint)?),
+            Self::Default(None) => (HTTP_CLIENT, default_builder(endpoint)?),
+            Self::Default(Some(configure)) => {
+                ("ClientBuilder::configure_http", configure(default_builder(endpoint)?))
+            }
         };
         // Set last: the target of a redirect must not receive the token.
         builder.redirect(Policy::none()).build().map_err(|error| {
-            let reasons: Vec<String> = causes(Some(&error)).map(ToString::to_string).collect();
-            invalid(setting, format!("it cannot be built: {}", reasons.join(": ")))
+            Error::invalid_setting(setting, format!("it cannot be built: {}", messages(&error)))
         })
     }
 }
@@ -66,12 +64,12 @@ impl Tls {
     fn check(self, endpoint: &Url) -> Result<(), Error> {
         if !self.is_compiled && endpoint.scheme() == "https" {
             let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
-            return Err(invalid(HTTP_CLIENT, rule));
+            return Err(Error::invalid_setting(HTTP_CLIENT, rule));
         }
         if !self.has_cryptography {
             // reqwest would panic, whatever the scheme.
             let rule = "rustls has no cryptography: install a `CryptoProvider` first, or enable the feature `rustls`";
-            return Err(invalid(HTTP_CLIENT, rule));
+            return Err(Error::invalid_setting(HTTP_CLIENT, rule));
         }
         Ok(())
     }
@@ -93,10 +91,6 @@ fn default_builder(endpoint: &Url) -> Result<reqwest::ClientBuilder, Error> {
     #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
     let builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
     Ok(builder)
-}
-
-fn invalid(setting: &'static str, rule: impl Into<String>) -> Error {
-    Error::InvalidConfiguration { setting, rule: rule.into() }
 }
 
 #[cfg(test)]

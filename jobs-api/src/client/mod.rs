@@ -1,4 +1,7 @@
-//! The client: one short method for each operation.
+//! The client: one short method for each operation, and the ways to build one.
+//!
+//! Nothing is decided here. A method hands its operation to `jobs` or to the pipeline; the builder checks the
+//! settings and puts them together.
 
 // The page of `Client` lists its methods in the order of these.
 mod connection_string;
@@ -8,7 +11,6 @@ mod env;
 mod operations;
 pub(crate) mod tier;
 
-mod devices;
 mod options;
 
 mod endpoint;
@@ -54,7 +56,7 @@ impl Client {
         &self.0.host_name
     }
 
-    /// Returns the time by the hub's clock, learned from its answers: that of this machine before the first.
+    /// Returns the time by the hub's clock, learned from its answers; before the first, the time of this machine.
     pub fn hub_time(&self) -> DateTime<Utc> {
         self.0.hub_time()
     }
@@ -62,12 +64,11 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Pipeline { endpoint, authorizer, retry, attempt_timeout, .. } = &*self.0;
+        let Pipeline { endpoint, authorizer, retry, .. } = &*self.0;
         f.debug_struct("Client")
             .field("endpoint", &endpoint.as_str())
-            .field("authorizer", authorizer)
+            .field("credential", &authorizer.credential)
             .field("retry", retry)
-            .field("attempt_timeout", attempt_timeout)
             .finish_non_exhaustive()
     }
 }

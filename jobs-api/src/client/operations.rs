@@ -1,4 +1,4 @@
-//! The operations on jobs.
+//! The operations on jobs, and on the devices that a condition selects.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use super::Client;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
-use crate::jobs::change::{cancel_job, create_job};
-use crate::jobs::ensure::ensure_job;
+use crate::jobs::change::{cancel_job, create_job, ensure_job};
+use crate::jobs::listings::count_devices;
 use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
 use crate::jobs::read::{find_job, read_job};
@@ -27,7 +27,7 @@ impl Client {
     /// # Errors
     ///
     /// - [`Error::InvalidRequest`] if the id or the request breaks a rule of the service; nothing is sent.
-    /// - [`Error::is_already_exists`] if the id is taken.
+    /// - [`Error::is_already_exists`] if the id is in use.
     /// - [`Error::is_job_slot_busy`] if the hub has as many jobs as its tier allows, scheduled ones included.
     /// - [`Error::is_outcome_unknown`] if the job may exist although the call failed.
     ///
@@ -57,7 +57,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::JobConflict`] if a job of this id exists that is not the one requested, or that the hub shows in a
-    /// form that cannot be compared: [`Error::is_outcome_unknown`] tells the two apart. Else those of
+    /// form that cannot be compared: [`Error::is_outcome_unknown`] is true for the latter alone. Otherwise those of
     /// [`create_scheduled_job`](Self::create_scheduled_job).
     pub async fn ensure_scheduled_job(&self, id: &str, request: &JobRequest) -> Result<JobResponse, Error> {
         ensure_job(&self.0, id, request).await
@@ -112,7 +112,8 @@ impl Client {
         Pager::of_jobs(self.0.clone(), filter)
     }
 
-    /// Lists the rows of a job, one for each device: [Query jobs][page].
+    /// Lists the rows of a job, one for each device: [Query jobs][page]. An id that the hub does not know has no rows,
+    /// which is no error.
     ///
     /// Rows lag behind their job: some may be missing or pending after its end.
     /// [`WaitForJob::report`](crate::WaitForJob::report) waits for them.
@@ -120,7 +121,56 @@ impl Client {
     /// [page]: https://learn.microsoft.com/azure/iot-hub/query-jobs
     #[doc(alias("queryDeviceJob", "DeviceJob"))]
     pub fn query_device_jobs(&self, job_id: &str) -> Pager<DeviceJob> {
-        Pager::of_device_jobs(self.0.clone(), job_id)
+        Pager::of_rows(self.0.clone(), job_id)
+    }
+
+    /// Counts the devices that a condition selects, before a job for them is created: [Query twins][page].
+    ///
+    /// The count is an estimate: the hub answers from an index that lags behind the twins by minutes, and has
+    /// deleted devices for 25 minutes and more; a job selects its devices when it starts. `*` counts all; a condition
+    /// [on modules](crate::Condition::build_on_modules) counts modules. Throttled as a query.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use jobs_api::Condition;
+    /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+    ///
+    /// let condition = Condition::tag("building").eq("43").build()?;
+    /// let count = client.count_devices(&condition).await?;
+    /// println!("{count} devices will reboot");
+    /// let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
+    /// client.create_scheduled_job("reboot-43", &request).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::InvalidRequest`] if the condition is empty, not usable, or makes a query of more than 8,192
+    ///   characters; nothing is sent.
+    /// - [`Error::Service`] with 400 if the hub cannot parse the condition.
+    /// - [`Error::UnreadableRow`] if the response has no count.
+    ///
+    /// [page]: https://learn.microsoft.com/azure/iot-hub/query-twins
+    pub async fn count_devices(&self, condition: impl Into<String>) -> Result<u64, Error> {
+        count_devices(self.0.clone(), condition.into()).await
+    }
+
+    /// Lists the ids of the devices that a condition selects, in an unspecified order, at the time of the
+    /// hub's index: see [`count_devices`](Self::count_devices) for the condition and the errors.
+    ///
+    /// With a condition on modules, the id of a device comes once for each of its modules.
+    ///
+    /// ```
+    /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let ids: Vec<String> = client.devices("tags.building = '43'").try_collect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn devices(&self, condition: impl Into<String>) -> Pager<String> {
+        Pager::of_devices(self.0.clone(), condition.into())
     }
 
     /// Returns the pace that all clones of this client share: rate limits, waiting calls, slots.

@@ -26,12 +26,14 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         Self::new(Pipeline { retry: policy, ..(*self.0).clone() })
     }
 
     /// Returns a client that shares everything with this one except the duration of an attempt: see
     /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout). With zero no request is sent.
+    #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
         Self::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() })
     }
@@ -52,13 +54,13 @@ impl Client {
 
 /// Returns the headers with another one, unless the client sets that itself.
 fn add_header(headers: &HeaderMap, name: &str, value: &str) -> Result<HeaderMap, Error> {
-    let invalid = |rule: String| Error::InvalidConfiguration { setting: "Client::with_header", rule };
-    let name: HeaderName = name.parse().map_err(|_| invalid("the name is not valid for a header".into()))?;
+    let invalid = |rule: &str| Error::invalid_setting("Client::with_header", rule);
+    let name: HeaderName = name.parse().map_err(|_| invalid("the name is not valid for a header"))?;
     if RESERVED_HEADERS.contains(&name.as_str()) {
-        return Err(invalid(format!("the client sets {name} itself")));
+        return Err(invalid(&format!("the client sets {name} itself")));
     }
     let value = HeaderValue::from_str(value)
-        .map_err(|_| invalid(format!("the value of {name} is not valid for a header")))?;
+        .map_err(|_| invalid(&format!("the value of {name} is not valid for a header")))?;
     let mut headers = headers.clone();
     headers.insert(name, value);
     Ok(headers)

@@ -6,7 +6,7 @@ use crate::pace::Limits;
 /// The tier of a hub, which decides its limits together with the number of units: [Quotas and
 /// throttling][quotas].
 ///
-/// The basic tiers have no jobs: [`ClientBuilder::tier`](crate::ClientBuilder::tier) refuses them.
+/// The basic tiers are not among them: they have no jobs.
 ///
 /// [quotas]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
 ///
@@ -24,12 +24,6 @@ use crate::pace::Limits;
 pub enum Tier {
     /// The free tier, with the limits of one unit of S1.
     Free,
-    /// Basic tier 1: no jobs.
-    B1,
-    /// Basic tier 2: no jobs.
-    B2,
-    /// Basic tier 3: no jobs.
-    B3,
     /// Standard tier 1: 100 job operations a minute for each unit, 1 job at a time.
     S1,
     /// Standard tier 2: 100 job operations a minute for each unit, 5 jobs at a time.
@@ -41,25 +35,20 @@ pub enum Tier {
 impl Tier {
     /// Returns the limits of a hub of this many units, or the reason why it has none.
     pub(crate) fn limits(self, units: u32) -> Result<Limits, &'static str> {
-        let (size, slots) = match self {
-            Self::B1 | Self::B2 | Self::B3 => {
-                return Err("a basic tier has no jobs: they need a hub of the free or a standard tier");
-            }
-            Self::Free if units != 1 => return Err("a hub of the free tier has one unit"),
-            _ if units == 0 => return Err("a hub has at least one unit"),
-            Self::Free | Self::S1 => (0, 0),
-            Self::S2 => (0, 1),
-            Self::S3 => (1, 2),
+        match (self, units) {
+            (_, 0) => return Err("a hub has at least one unit"),
+            (Self::Free, 2..) => return Err("a hub of the free tier has one unit"),
+            _ => {}
+        }
+        let (rates, slots, devices) = match self {
+            Self::Free | Self::S1 => (0, 0, DEVICE_OPERATIONS[0]),
+            Self::S2 => (0, 1, DEVICE_OPERATIONS[1].max(units)),
+            Self::S3 => (1, 2, DEVICE_OPERATIONS[2].saturating_mul(units)),
         };
-        let devices = match slots {
-            0 => DEVICE_OPERATIONS[0],
-            1 => DEVICE_OPERATIONS[1].max(units),
-            _ => DEVICE_OPERATIONS[2].saturating_mul(units),
-        };
-        let of = |rates: [u32; 2]| f64::from(rates[size]) * f64::from(units);
+        let units = f64::from(units);
         Ok(Limits {
-            operations: Some(of(JOB_OPERATIONS)),
-            queries: Some(of(QUERIES)),
+            operations: Some(units * f64::from(JOB_OPERATIONS[rates])),
+            queries: Some(units * f64::from(QUERIES[rates])),
             slots: Some(JOB_SLOTS[slots]),
             devices: Some(devices.into()),
         })
@@ -88,10 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn hub_without_jobs_or_units_is_refused() {
-        for tier in [Tier::B1, Tier::B2, Tier::B3] {
-            assert!(tier.limits(1).unwrap_err().contains("has no jobs"));
-        }
+    fn number_of_units_that_no_hub_has_is_refused() {
         assert!(Tier::S1.limits(0).is_err() && Tier::Free.limits(2).is_err());
     }
 }

@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::Error;
 use super::text::one_line;
-use crate::auth::CredentialError;
 
 /// Characters of an unreadable row that a message repeats.
 const SHOWN_ROW: usize = 120;
@@ -14,24 +13,25 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConnectionString(error) => error.fmt(f),
+            Self::Credential { error, target: None } => error.fmt(f),
             Self::Credential { error, target: Some(target) } => write!(f, "{target} was not sent: {error}"),
-            Self::Credential { error: CredentialError::NoToken(error), .. } => write!(f, "not sent: {error}"),
-            Self::Credential { error, .. } => error.fmt(f),
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
-            Self::InvalidRequest { field, rule, target: None } => write!(f, "not sent: {field} {rule}"),
-            Self::InvalidRequest { field, rule, target: Some(target) } => {
-                write!(f, "{target} was not sent: {field} {rule}")
+            Self::InvalidRequest { field, rule, target } => {
+                write!(f, "{}: {field} {rule}", not_sent(target.as_deref()))
+            }
+            Self::DeadlineExceeded { reason, target } => {
+                write!(f, "{}: {reason}", not_sent(target.as_deref()))
             }
             Self::JobConflict { job_id, differences, is_certain } => {
                 let relation = if *is_certain { "differs in" } else { "cannot be compared by" };
-                write!(f, "a job with the id {job_id} exists and {relation} {}", differences.join(", "))
+                let hint = if *is_certain { "; hint: choose another id" } else { "" };
+                write!(f, "a job with the id {job_id} exists and {relation} {}{hint}", differences.join(", "))
             }
             Self::JobNotFound { job_id, request_id } => write!(
                 f,
                 "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
                  {request_id}); hint: import and export jobs read the same"
             ),
-            Self::DeadlineExceeded(error) => error.fmt(f),
             Self::MissingToken { credential, .. } => {
                 write!(f, "not sent again: {credential}")?;
                 // The source is the earlier attempt, not the cause of this failure.
@@ -43,7 +43,7 @@ impl fmt::Display for Error {
             Self::ListNotCompared { job_id, .. } => {
                 write!(
                     f,
-                    "not created: {job_id} of the same list could not be read, so that it may have changed"
+                    "not created: {job_id} of the same list could not be read; hint: repeat the batch later"
                 )
             }
             Self::Transport(error) => error.fmt(f),
@@ -52,9 +52,9 @@ impl fmt::Display for Error {
             Self::UnreadableRow(row) => write!(
                 f,
                 "row {} of a page cannot be read: {}; it begins with {:?}",
-                row.index(),
-                one_line(row.reason()),
-                row.text().chars().take(SHOWN_ROW).collect::<String>(),
+                row.index,
+                one_line(&row.reason),
+                row.text.chars().take(SHOWN_ROW).collect::<String>(),
             ),
             Self::OversizedPage { requested, received } => {
                 write!(f, "the hub returned a page of {received} items instead of at most {requested}")
@@ -71,6 +71,11 @@ impl fmt::Display for Error {
     }
 }
 
+/// Returns that a call of this operation and job, if they are known, was not sent.
+fn not_sent(target: Option<&str>) -> String {
+    target.map_or_else(|| "not sent".into(), |target| format!("{target} was not sent"))
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -80,16 +85,7 @@ impl std::error::Error for Error {
             Self::Transport(error) => error.source(),
             Self::UnreadableResponse(error) => error.source(),
             Self::InvalidPayload(error) => Some(error),
-            Self::InvalidConfiguration { .. }
-            | Self::InvalidRequest { .. }
-            | Self::JobConflict { .. }
-            | Self::JobNotFound { .. }
-            | Self::ListNotCompared { .. }
-            | Self::DeadlineExceeded(_)
-            | Self::Service(_)
-            | Self::UnreadableRow(_)
-            | Self::EndlessListing
-            | Self::OversizedPage { .. } => None,
+            _ => None,
         }
     }
 }

@@ -1,26 +1,38 @@
-//! Errors: the operation, the reason, and the way out.
+//! Errors: what failed, why, and what to do.
+//!
+//! An [`Error`] is made in one of two places. Before anything is sent, the modules above refuse what breaks a rule,
+//! with a variant that names the rule. After an attempt, [`Error::from_attempt`] makes one of three from its record,
+//! a [`FailedAttempt`]:
+//!
+//! | what came back | variant |
+//! |---|---|
+//! | no response, or not to its end | [`Error::Transport`] |
+//! | a response with another status than success | [`Error::Service`] |
+//! | a success that cannot be used | [`Error::UnreadableResponse`] |
+//!
+//! Everything that decides about an error asks its predicates, the retries of the pipeline too. A message is one line
+//! of one layer, and ends with a hint where an operator can do something; causes follow by `source()`.
 
+mod attempt;
 mod body;
-mod certificate;
 mod code;
-mod deadline_exceeded;
+mod deadline;
 mod display;
 mod from_attempt;
-mod headers;
 mod json_path;
 mod service;
 pub(crate) mod telemetry;
 pub(crate) mod text;
-mod throttling;
+mod tls;
 mod transport;
 mod unreadable_response;
 
-use reqwest::StatusCode;
+use http::StatusCode;
 
-pub use self::certificate::CertificateError;
+pub use self::attempt::FailedAttempt;
 pub use self::code::ErrorCode;
-pub use self::deadline_exceeded::DeadlineExceeded;
-pub use self::service::{Cause, ServiceError};
+pub use self::deadline::DeadlineExceeded;
+pub use self::service::ServiceError;
 pub use self::transport::TransportError;
 pub use self::unreadable_response::UnreadableResponse;
 use crate::auth::{ConnectionStringError, CredentialError};
@@ -32,7 +44,18 @@ use crate::runtime::{RequestId, UnreadableRow};
 /// `Display` prints this error's own layer on one line; [`source`](std::error::Error::source) has the
 /// layers below. Neither `Display` nor `Debug` shows a key or a token.
 ///
-/// Use the predicates instead of parsing messages:
+/// | predicate | what to do |
+/// |---|---|
+/// | [`is_outcome_unknown`](Self::is_outcome_unknown) | read the job before the call is repeated |
+/// | [`is_already_exists`](Self::is_already_exists) | use another id, or the job that exists |
+/// | [`is_not_found`](Self::is_not_found) | check the id; a new job is shown after some seconds |
+/// | [`is_job_slot_busy`](Self::is_job_slot_busy) | wait for a job to end, or cancel a scheduled one |
+/// | [`is_not_cancellable`](Self::is_not_cancellable) | nothing: the job is running or has ended |
+/// | [`is_throttled`](Self::is_throttled) | call later, or configure the [tier](crate::ClientBuilder::tier) |
+/// | [`is_unauthorized`](Self::is_unauthorized) | check the credential, its rights and the host name |
+/// | [`is_retryable`](Self::is_retryable) | call again later |
+///
+/// Several may be true of one error: the first one above counts. Use them instead of parsing messages:
 ///
 /// ```
 /// # fn react(error: jobs_api::Error) {
@@ -51,6 +74,7 @@ pub enum Error {
     /// The connection string cannot be used.
     ConnectionString(ConnectionStringError),
     /// The credential cannot be used, or provides no token. Nothing was sent.
+    #[non_exhaustive]
     Credential {
         /// The reason.
         error: CredentialError,
@@ -58,6 +82,7 @@ pub enum Error {
         target: Option<String>,
     },
     /// The client cannot be built with this setting.
+    #[non_exhaustive]
     InvalidConfiguration {
         /// The function that sets it, such as `ClientBuilder::endpoint`.
         setting: &'static str,
@@ -65,6 +90,7 @@ pub enum Error {
         rule: String,
     },
     /// The request breaks a rule of the service; it was not sent.
+    #[non_exhaustive]
     InvalidRequest {
         /// The member of the request, such as `cloudToDeviceMethod.methodName`.
         field: &'static str,
@@ -74,6 +100,7 @@ pub enum Error {
         target: Option<String>,
     },
     /// A job of this id exists, and is not the one requested, or not for certain.
+    #[non_exhaustive]
     JobConflict {
         /// The job's id.
         job_id: String,
@@ -85,6 +112,7 @@ pub enum Error {
     },
     /// The hub answers `unknown` for a job of this id: it does not know it, or does not show it yet. An import or
     /// export job, which belongs to older operations, reads the same.
+    #[non_exhaustive]
     JobNotFound {
         /// The job's id.
         job_id: String,
@@ -93,7 +121,13 @@ pub enum Error {
     },
     /// The call was not sent: it would wait for the rate limit, a job slot or the end of an outage longer than its
     /// deadline.
-    DeadlineExceeded(Box<DeadlineExceeded>),
+    #[non_exhaustive]
+    DeadlineExceeded {
+        /// What the call would wait for.
+        reason: DeadlineExceeded,
+        /// The operation and the job's id, if they are known.
+        target: Option<String>,
+    },
     /// An attempt failed, and no token was available for the next one. The source is the failure of the earlier
     /// attempt, on which [`is_outcome_unknown`](Self::is_outcome_unknown) depends.
     #[non_exhaustive]
@@ -105,6 +139,7 @@ pub enum Error {
     },
     /// A job of a list was not created, since another job of the list could not be read: a change of the list would
     /// have gone unnoticed.
+    #[non_exhaustive]
     ListNotCompared {
         /// The id of the job that could not be read.
         job_id: String,
@@ -122,6 +157,7 @@ pub enum Error {
     /// The hub repeats a continuation token: the listing would never end.
     EndlessListing,
     /// The hub returned a page with more items than it was asked for.
+    #[non_exhaustive]
     OversizedPage {
         /// The items that the page may have.
         requested: usize,
@@ -133,7 +169,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns the hub's response, if it refused or failed.
+    /// Returns what the hub says, if it refused or failed.
+    ///
+    /// ```
+    /// # fn example(error: jobs_api::Error) {
+    /// use jobs_api::ErrorCode;
+    ///
+    /// let code = error.service().and_then(|service| service.code());
+    /// if code == Some(&ErrorCode::IOT_HUB_QUOTA_EXCEEDED) {
+    ///     println!("the daily quota of messages is used up");
+    /// }
+    /// # }
+    /// ```
     pub fn service(&self) -> Option<&ServiceError> {
         match self {
             Self::Service(error) => Some(error),
@@ -141,14 +188,19 @@ impl Error {
         }
     }
 
-    /// Returns the HTTP status, if the hub refused or failed, or its response cannot be read. For an interrupted
-    /// success see [`TransportError::status`].
-    pub fn status(&self) -> Option<StatusCode> {
+    /// Returns the request and the response of the attempt that failed, if one was made.
+    pub fn attempt(&self) -> Option<&FailedAttempt> {
         match self {
-            Self::Service(error) => Some(error.status()),
-            Self::UnreadableResponse(error) => Some(error.status()),
+            Self::Transport(error) => Some(&error.attempt),
+            Self::Service(error) => Some(&error.attempt),
+            Self::UnreadableResponse(error) => Some(&error.attempt),
             _ => None,
         }
+    }
+
+    /// Returns the HTTP status, if a response began to arrive.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.attempt().and_then(FailedAttempt::status)
     }
 
     /// Returns true if the request may have taken effect although the call failed: a response was lost,
@@ -168,15 +220,15 @@ impl Error {
     /// Returns true if the hub throttled the call, with 429 of any kind, or the client held it back until
     /// its deadline.
     pub fn is_throttled(&self) -> bool {
-        matches!(self, Self::DeadlineExceeded(error) if !error.is_outage())
+        matches!(self, Self::DeadlineExceeded { reason, .. } if *reason != DeadlineExceeded::Outage)
             || self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
     /// Returns true if the hub has as many jobs as its tier allows (429004), running ones and scheduled ones
     /// together: one must end or be cancelled before another can be created.
     pub fn is_job_slot_busy(&self) -> bool {
-        matches!(self, Self::DeadlineExceeded(error) if error.is_slot)
-            || self.has_code(&ErrorCode::ThrottlingMaxActiveJobCountExceeded)
+        matches!(self, Self::DeadlineExceeded { reason: DeadlineExceeded::Slot, .. })
+            || self.has_code(&ErrorCode::THROTTLING_MAX_ACTIVE_JOB_COUNT_EXCEEDED)
     }
 
     /// Returns true if the hub does not know the job.
@@ -184,23 +236,21 @@ impl Error {
     /// A hub also answers so for a job that was created a few seconds ago, and for import and export jobs. A 404
     /// without a name counts for a call that reads or cancels a job, and for no other one.
     pub fn is_not_found(&self) -> bool {
-        if matches!(self, Self::JobNotFound { .. }) {
-            return true;
-        }
-        self.has_code(&ErrorCode::JobNotFound)
+        matches!(self, Self::JobNotFound { .. })
+            || self.has_code(&ErrorCode::JOB_NOT_FOUND)
             || self.service().is_some_and(ServiceError::is_unnamed_not_found)
     }
 
     /// Returns true if a job of this id exists.
     pub fn is_already_exists(&self) -> bool {
         matches!(self, Self::JobConflict { .. })
-            || self.has_code(&ErrorCode::JobAlreadyExists)
-            || self.has_code(&ErrorCode::DeviceJobAlreadyExists)
+            || self.has_code(&ErrorCode::JOB_ALREADY_EXISTS)
+            || self.has_code(&ErrorCode::DEVICE_JOB_ALREADY_EXISTS)
     }
 
     /// Returns true if the job is in a state in which it cannot be cancelled: running or ended.
     pub fn is_not_cancellable(&self) -> bool {
-        self.has_code(&ErrorCode::OperationNotAllowedInCurrentState)
+        self.has_code(&ErrorCode::OPERATION_NOT_ALLOWED_IN_CURRENT_STATE)
     }
 
     /// Returns true if the credential cannot be used, or the hub rejects it or its permissions.
@@ -212,11 +262,12 @@ impl Error {
                 !matches!(error, CredentialError::NoToken(_) | CredentialError::NoRuntime)
             }
             Self::ConnectionString(error) => matches!(error, ConnectionStringError::Unusable { .. }),
-            _ => self.is_status(StatusCode::UNAUTHORIZED),
+            _ => self.status() == Some(StatusCode::UNAUTHORIZED),
         }
     }
 
-    /// Returns true if the same call may succeed later.
+    /// Returns true if the same call may succeed later. The client has repeated it already, as often as its
+    /// [`RetryPolicy`](crate::RetryPolicy) allows.
     ///
     /// True for an incomplete response, unless the certificate is not trusted or the port has no TLS; for the
     /// statuses 408, 429, 500, 502, 503 and 504; for a missing token; and for a call that would have waited longer than
@@ -226,9 +277,9 @@ impl Error {
             Self::Credential { error, .. } | Self::MissingToken { credential: error, .. } => {
                 matches!(error, CredentialError::NoToken(_))
             }
-            Self::DeadlineExceeded(_) => true,
+            Self::DeadlineExceeded { .. } => true,
             Self::ListNotCompared { is_retryable, .. } => *is_retryable,
-            Self::Transport(error) => error.certificate().is_none() && !error.is_plain_port(),
+            Self::Transport(error) => error.tls_failure().is_none(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             _ => false,
         }
@@ -249,26 +300,31 @@ impl Error {
     /// Returns the request of the failed attempt, or of the earlier one that the outcome depends on.
     pub(crate) fn request(&self) -> Option<&RequestInfo> {
         match self {
-            Self::Transport(error) => Some(&error.request),
-            Self::Service(error) => Some(&error.request),
-            Self::UnreadableResponse(error) => Some(&error.request),
             Self::MissingToken { earlier, .. } => earlier.request(),
-            _ => None,
+            _ => self.attempt().map(|attempt| &attempt.request),
         }
     }
 
+    /// Sets whether the outcome of the operation is unknown, on the attempt that it depends on.
     pub(crate) fn with_outcome_unknown(mut self, is_unknown: bool) -> Self {
-        let mut error = &mut self;
-        while let Self::MissingToken { earlier, .. } = error {
-            error = earlier;
-        }
-        match error {
-            Self::Transport(error) => error.request.is_outcome_unknown = is_unknown,
-            Self::Service(error) => error.request.is_outcome_unknown = is_unknown,
-            Self::UnreadableResponse(error) => error.request.is_outcome_unknown = is_unknown,
-            _ => {}
-        }
+        self.set_outcome_unknown(is_unknown);
         self
+    }
+
+    fn set_outcome_unknown(&mut self, is_unknown: bool) {
+        let attempt = match self {
+            Self::Transport(error) => &mut error.attempt,
+            Self::Service(error) => &mut error.attempt,
+            Self::UnreadableResponse(error) => &mut error.attempt,
+            Self::MissingToken { earlier, .. } => return earlier.set_outcome_unknown(is_unknown),
+            _ => return,
+        };
+        attempt.request.is_outcome_unknown = is_unknown;
+    }
+
+    /// Makes the error of a request whose member breaks a rule. The message reads `<field> <rule>`.
+    pub(crate) fn invalid_setting(setting: &'static str, rule: impl Into<String>) -> Self {
+        Self::InvalidConfiguration { setting, rule: rule.into() }
     }
 
     pub(crate) fn invalid_request(field: &'static str, rule: impl Into<String>) -> Self {
@@ -285,20 +341,13 @@ impl Error {
 
     /// Adds the target to an error of a call that was not sent, unless it has one.
     pub(crate) fn with_target(mut self, name: String) -> Self {
-        match &mut self {
-            Self::InvalidRequest { target, .. } | Self::Credential { target, .. } => {
-                target.get_or_insert(name);
-            }
-            Self::DeadlineExceeded(error) => {
-                error.target.get_or_insert(name);
-            }
-            _ => {}
+        if let Self::InvalidRequest { target, .. }
+        | Self::Credential { target, .. }
+        | Self::DeadlineExceeded { target, .. } = &mut self
+        {
+            target.get_or_insert(name);
         }
         self
-    }
-
-    fn is_status(&self, status: StatusCode) -> bool {
-        self.service().is_some_and(|error| error.status() == status)
     }
 
     fn has_code(&self, code: &ErrorCode) -> bool {

@@ -1,4 +1,16 @@
 //! Failures, as spans, events and metrics name them.
+//!
+//! `error.type` is the status of a refusal or failure of the hub, such as `503`, or else one of these:
+//!
+//! | `error.type` | failure |
+//! |---|---|
+//! | `tls` | the certificate is not trusted, or the port has no TLS |
+//! | `connect`, `timeout`, `connection` | no connection; no response in time; one that broke off |
+//! | `unreadable_response`, `malformed_page` | a success, or a listing, that cannot be used |
+//! | `credential` | no token, before the first attempt or a later one |
+//! | `deadline_exceeded` | not sent: it would have waited longer than its deadline |
+//! | `job_conflict`, `job_not_found`, `list_not_compared` | the job is another one, is not shown, or was not compared |
+//! | `invalid_request` | not sent: it breaks a rule of the service |
 
 use std::fmt;
 
@@ -48,13 +60,13 @@ fn record_type(span: &Span, error_type: &impl fmt::Display) {
 /// Returns the kind of an error that is no response of the hub.
 pub(crate) fn kind(error: &Error) -> &'static str {
     match error {
-        Error::Transport(transport) if transport.certificate().is_some() => "certificate",
+        Error::Transport(transport) if transport.tls_failure().is_some() => "tls",
         Error::Transport(transport) if transport.is_timeout() => "timeout",
         Error::Transport(transport) if transport.is_connect() => "connect",
         Error::Transport(_) => "connection",
         Error::UnreadableResponse(_) => "unreadable_response",
         Error::Credential { .. } | Error::MissingToken { .. } => "credential",
-        Error::DeadlineExceeded(_) => "deadline_exceeded",
+        Error::DeadlineExceeded { .. } => "deadline_exceeded",
         Error::UnreadableRow(_) | Error::OversizedPage { .. } | Error::EndlessListing => "malformed_page",
         Error::JobConflict { .. } => "job_conflict",
         Error::ListNotCompared { .. } => "list_not_compared",
@@ -98,11 +110,8 @@ pub(crate) struct Description<'a>(pub(crate) &'a Error);
 
 impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (depth, layer) in causes(Some(self.0)).enumerate() {
-            let separator = if depth == 0 { "" } else { ": " };
-            write!(f, "{separator}{layer}")?;
-        }
-        Ok(())
+        let layers: Vec<String> = causes(Some(self.0)).map(ToString::to_string).collect();
+        f.write_str(&layers.join(": "))
     }
 }
 

@@ -1,4 +1,8 @@
 //! Texts of responses and requests, bounded and safe to print on one line.
+//!
+//! A hub, a proxy or a caller chooses these texts. In a log they must neither begin a line, nor move the cursor, nor
+//! hide or reverse what follows, nor fill the disk. Accessors return them unchanged, up to the size that is kept;
+//! messages have them in this form only.
 
 use bytes::Bytes;
 

@@ -2,21 +2,29 @@
 
 use std::fmt;
 
-use reqwest::header::HeaderMap;
-use reqwest::{StatusCode, Url};
+use reqwest::Url;
 
-use super::certificate::{CertificateError, is_plain_port};
-use super::text::body_text;
-use crate::runtime::RequestId;
-use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
+use super::attempt::FailedAttempt;
+use super::tls::TlsFailure;
 
 /// No complete response came.
+///
+/// | message | request | [`is_connect`](Self::is_connect) | [`is_timeout`](Self::is_timeout) |
+/// |---|---|---|---|
+/// | no connection to … | not sent | true | true if connecting took too long |
+/// | not sent: no time was left | not sent | false | true |
+/// | no response within … | sent | false | true |
+/// | the connection ended before a response came | sent | false | false |
+/// | the response did not end in time; its status is … | answered in part | false | true |
+/// | the connection ended within the response; its status is … | answered in part | false | false |
+///
+/// A request that was sent may have taken effect: see [`Error::is_outcome_unknown`](crate::Error::is_outcome_unknown).
 ///
 /// ```
 /// # fn example(error: jobs_api::Error) {
 /// if let jobs_api::Error::Transport(error) = error {
-///     match error.certificate() {
-///         Some(defect) => println!("certificate: {defect}"),
+///     match error.tls_failure() {
+///         Some(reason) => println!("TLS: {reason}"),
 ///         None if error.is_timeout() => println!("no answer in time"),
 ///         None => println!("{error}"),
 ///     }
@@ -25,38 +33,24 @@ use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
 /// ```
 #[derive(Debug)]
 pub struct TransportError {
-    pub(super) request: RequestInfo,
-    response: Option<ReceivedResponse>,
+    pub(super) attempt: FailedAttempt,
     /// `None` if the time ran out.
     source: Option<reqwest::Error>,
+    tls_failure: Option<TlsFailure>,
     /// False if no connection was made, or no time was left to send the request.
     pub(super) is_sent: bool,
 }
 
 impl TransportError {
-    pub(super) fn new(
-        request: RequestInfo,
-        response: Option<ReceivedResponse>,
-        source: Option<reqwest::Error>,
-    ) -> Self {
-        let is_sent = !source.as_ref().is_some_and(reqwest::Error::is_connect);
-        Self { request, response, source, is_sent }
+    pub(super) fn new(attempt: FailedAttempt, source: Option<reqwest::Error>, is_sent: bool) -> Self {
+        let is_sent = is_sent && !source.as_ref().is_some_and(reqwest::Error::is_connect);
+        let tls_failure = source.as_ref().and_then(TlsFailure::find);
+        Self { attempt, source, tls_failure, is_sent }
     }
 
     /// Returns true if the hub could not be reached: nothing was sent.
     pub fn is_connect(&self) -> bool {
         self.source.as_ref().is_some_and(reqwest::Error::is_connect)
-    }
-
-    /// Returns the defect of the server's certificate, if that is why there is no connection. The attempt
-    /// is not repeated: another would meet the same certificate.
-    pub fn certificate(&self) -> Option<CertificateError> {
-        CertificateError::find(self.source.as_ref()?)
-    }
-
-    /// Returns true if the server at the address does not speak TLS.
-    pub(super) fn is_plain_port(&self) -> bool {
-        self.source.as_ref().is_some_and(is_plain_port)
     }
 
     /// Returns true if the attempt took longer than
@@ -66,70 +60,48 @@ impl TransportError {
         self.source.as_ref().is_none_or(reqwest::Error::is_timeout)
     }
 
-    /// Returns the HTTP status, if a response began to arrive.
-    pub fn status(&self) -> Option<StatusCode> {
-        self.response.as_ref().map(|response| response.status)
+    /// Returns what the TLS library reports, if there is no connection because the server's certificate is not
+    /// trusted, or its port has no TLS. The attempt is not repeated: another would meet the same.
+    ///
+    /// Known with rustls and OpenSSL. On Windows and macOS, native-tls may report it like any other failure to connect.
+    pub fn tls_failure(&self) -> Option<&str> {
+        self.tls_failure.as_ref().map(|failure| &*failure.reason)
     }
 
-    /// Returns the headers, if a response began to arrive.
-    pub fn headers(&self) -> Option<&HeaderMap> {
-        self.response.as_ref().map(|response| &response.headers)
+    fn reason(&self) -> String {
+        let timeout = self.attempt.request.timeout;
+        match (self.attempt.status(), &self.source) {
+            (Some(status), _) => {
+                let end = if self.is_timeout() {
+                    "the response did not end in time"
+                } else {
+                    "the connection ended within the response"
+                };
+                format!("{end}; its status is {}", status.as_u16())
+            }
+            (None, Some(source)) if source.is_connect() => {
+                let host = source.url().map_or("the hub", Url::authority);
+                let reason = self.tls_failure().map(|reason| format!(": {reason}")).unwrap_or_default();
+                format!("no connection to {host}{reason}")
+            }
+            (None, None) if !self.is_sent => "not sent: no time was left".into(),
+            (None, None) => format!("no response within {timeout:.1?}"),
+            (None, Some(source)) if source.is_timeout() => "no response in time".into(),
+            (None, Some(_)) => "the connection ended before a response came".into(),
+        }
     }
 
-    /// Returns the part of the body that arrived: at most its first 64 KiB, bytes that are not UTF-8
-    /// replaced.
-    pub fn body(&self) -> String {
-        self.response.as_ref().map(|response| body_text(&response.body)).unwrap_or_default()
-    }
-
-    /// Returns the number of the attempt, from 1.
-    pub fn attempt(&self) -> u32 {
-        self.request.attempt
-    }
-
-    /// Returns the `Request-Id` that the request carried.
-    pub fn request_id(&self) -> RequestId {
-        self.request.request_id
-    }
-
-    /// Returns the host that the request was for, with its port if that is not the default.
-    fn host(&self) -> &str {
-        self.source.as_ref().and_then(reqwest::Error::url).map_or("the hub", Url::authority)
+    /// Returns the advice for an operator.
+    fn hint(&self) -> Option<&'static str> {
+        let connect = "check the host name, the network and the proxy, if any";
+        let tls = self.tls_failure.as_ref().map(|failure| failure.hint);
+        tls.or_else(|| self.is_connect().then_some(connect))
     }
 }
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (request, certificate) = (&self.request, self.certificate());
-        write!(f, "{request}: ")?;
-        match self.status() {
-            None if self.is_connect() => write!(f, "no connection to {}", self.host())?,
-            None if !self.is_sent => f.write_str("not sent: no time was left")?,
-            None if self.source.is_none() => write!(f, "no response within {:.1?}", request.timeout)?,
-            None if self.is_timeout() => f.write_str("no response in time")?,
-            None => f.write_str("the connection ended before a response came")?,
-            Some(status) => {
-                let ended = if self.is_timeout() {
-                    "the response did not end in time"
-                } else {
-                    "the connection ended within the response"
-                };
-                write!(f, "{ended}; its status is {}", status.as_u16())?;
-            }
-        }
-        if let Some(certificate) = certificate {
-            write!(f, ": {certificate}")?;
-        }
-        if self.is_plain_port() {
-            f.write_str(": the server does not speak TLS")?;
-        }
-        write!(f, " ({})", request.ids())?;
-        let hint = match certificate {
-            Some(certificate) => certificate.hint(),
-            None if self.is_plain_port() => Some("check the port and the scheme of the endpoint"),
-            None => self.is_connect().then_some("check the host name, the network and the proxy, if any"),
-        };
-        hint.map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
+        self.attempt.write_line(f, &self.reason(), None, self.hint())
     }
 }
 

@@ -30,15 +30,14 @@ impl Client {
     /// Lists the devices on which a job failed: those that the hub did not reach, those that answered with a failure,
     /// and those whose rows cannot be read.
     ///
-    /// The hub cannot select them, so every row of the job is read, without a limit of memory. The rows of a job that
-    /// has just ended may lag behind it: a [report](crate::WaitForJob::report) waits for them.
+    /// The hub cannot select them, so every row of the job is read, page by page in constant memory. The rows of a
+    /// job that has just ended may lag behind it: a [report](crate::WaitForJob::report) waits for them.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
-    /// use std::pin::pin;
     /// use futures_util::TryStreamExt;
     ///
-    /// let mut failed = pin!(client.failed_devices("reboot-43"));
+    /// let mut failed = client.failed_devices("reboot-43");
     /// while let Some(failure) = failed.try_next().await? {
     ///     println!("{failure} ({:?})", failure.kind);
     /// }
@@ -53,7 +52,7 @@ impl Client {
     pub fn failed_devices(
         &self,
         job_id: &str,
-    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + use<> {
+    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + Unpin + use<> {
         list_failures(self.clone(), job_id.to_owned())
     }
 

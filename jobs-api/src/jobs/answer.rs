@@ -4,9 +4,7 @@
 
 use std::future::Future;
 
-use bytes::Bytes;
 use progenitor_client::{Error, ResponseValue};
-use serde::de::Error as _;
 
 use crate::generated::types::{JobResponse, JobStatus};
 
@@ -18,7 +16,7 @@ pub(super) async fn check_reading<E>(id: &str, answer: impl Future<Output = Answ
     match &answer.job_id {
         // Older hubs accept upper case: whether they keep it is not known.
         Some(other) if !other.eq_ignore_ascii_case(id) => {
-            Err(unreadable(format!("it is about the job {other:?}")))
+            Err(Error::Custom(format!("it is about the job {other:?}")))
         }
         _ => Ok(answer),
     }
@@ -30,13 +28,9 @@ pub(super) async fn check_change<E>(id: &str, answer: impl Future<Output = Answe
     let answer = check_reading(id, answer).await?;
     match (&answer.job_id, &answer.status) {
         (_, Some(JobStatus::Unknown)) => {
-            Err(unreadable("it does not show the job: its status is `unknown`".into()))
+            Err(Error::Custom("it does not show the job: its status is `unknown`".into()))
         }
-        (None, None) => Err(unreadable("it names neither the job nor its status".into())),
+        (None, None) => Err(Error::Custom("it names neither the job nor its status".into())),
         _ => Ok(answer),
     }
-}
-
-fn unreadable<E>(defect: String) -> Error<E> {
-    Error::InvalidResponsePayload(Bytes::new(), serde_json::Error::custom(defect))
 }

@@ -1,14 +1,20 @@
 //! Changes of a job: it is created or cancelled, and read if a response is lost.
+//!
+//! Each function checks what it is given, starts an operation, and hands it three functions: the call, the reading of
+//! the job, and the conclusion from that.
 
+use progenitor_client::ByteStream;
 use tokio::time::Instant;
 
 use super::answer::check_change;
-use super::lost_response::{conclude_cancel, conclude_create};
-use super::read::record_state;
+use super::lost_response::{conclude_cancel, conclude_create, conclude_ensure};
+use super::read::{reading, record_state};
 use super::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{JobRequest, JobResponse};
+use crate::pipeline::generated_call::GeneratedCall;
+use crate::pipeline::operation::Conclusion;
 use crate::pipeline::{Pipeline, Scope};
 use crate::runtime::Timestamp;
 
@@ -18,40 +24,73 @@ pub(crate) async fn create_job(
     id: &str,
     request: &JobRequest,
 ) -> Result<JobResponse, Error> {
-    let name = "create_scheduled_job";
-    let checked = check_request(id, request).and_then(|()| check_start(request, pipeline.hub_time()));
-    checked.map_err(|error| pipeline.refuse(name, Some(id), error))?;
-    let body = &complete_request(id, request);
-    let mut operation = pipeline.start(creation(pipeline, name, id, body));
-    let create = |api: Api| async move { check_change(id, api.create_scheduled_job(id, body)).await };
-    let read = |api: Api| async move { api.get_scheduled_job(id).await };
-    let result = operation.change(create, read, |job, sent| conclude_create(id, body, job, sent)).await;
+    let (scope, body) = &prepare(pipeline, "create_scheduled_job", id, request)?;
+    let mut operation = pipeline.start(*scope);
+    let conclude = |job, sent| conclude_create(id, body, job, sent).inspect(record_holder(pipeline, scope));
+    let result = operation.change(creation(id, body), reading(id), conclude).await;
     operation.end(result).map(|job| *job)
+}
+
+/// Creates a job, or returns the job of this id if it is the one requested.
+pub(crate) async fn ensure_job(
+    pipeline: &Pipeline,
+    id: &str,
+    request: &JobRequest,
+) -> Result<JobResponse, Error> {
+    let (scope, body) = &prepare(pipeline, "ensure_scheduled_job", id, request)?;
+    let mut operation = pipeline.start(*scope);
+    let conclude = |job, _| conclude_ensure(id, body, job).inspect(record_holder(pipeline, scope));
+    let result = match operation.change(creation(id, body), reading(id), conclude).await {
+        // The hub refused it: whether the job is the one requested is not known yet.
+        Err(error)
+            if error.service().is_some() && error.is_already_exists() && !error.is_outcome_unknown() =>
+        {
+            Box::pin(operation.resolve(error, reading(id), conclude)).await
+        }
+        result => result,
+    };
+    operation.end(result).map(|job| *job).inspect(|job| record_state(pipeline, id, job))
 }
 
 /// Cancels a job.
 pub(crate) async fn cancel_job(pipeline: &Pipeline, id: &str) -> Result<JobResponse, Error> {
-    let name = "cancel_scheduled_job";
-    check_job_id(id).map_err(|error| pipeline.refuse(name, Some(id), error))?;
-    let scope = Scope { operation: Some(name), job_id: Some(id), ..Scope::default() };
+    let scope = Scope::of_job("cancel_scheduled_job", id);
+    pipeline.check(scope, check_job_id(id))?;
     let mut operation = pipeline.start(scope);
     let cancel = |api: Api| async move { check_change(id, api.cancel_scheduled_job(id)).await };
-    let read = |api: Api| async move { api.get_scheduled_job(id).await };
-    let result = operation.change(cancel, read, |job, _| conclude_cancel(id, job)).await;
-    let job = operation.end(result)?;
-    record_state(pipeline, id, &job);
-    Ok(*job)
+    let result = operation.change(cancel, reading(id), |job, _| conclude_cancel(id, job)).await;
+    operation.end(result).map(|job| *job).inspect(|job| record_state(pipeline, id, job))
 }
 
-/// Returns the scope of an operation that creates the job `id` as in `request`.
-pub(super) fn creation<'a>(
+/// Returns the scope of an operation that creates the job `id`, and the request as it is sent.
+fn prepare<'a>(
     pipeline: &Pipeline,
-    name: &'static str,
+    operation: &'static str,
     id: &'a str,
     request: &JobRequest,
-) -> Scope<'a> {
-    let start = request.start_time.as_ref().and_then(Timestamp::to_utc);
-    let wait = start.and_then(|start| (start - pipeline.hub_time()).to_std().ok()).unwrap_or_default();
-    let job_start = Some(Instant::now() + wait);
-    Scope { operation: Some(name), job_id: Some(id), job_start, ..Scope::default() }
+) -> Result<(Scope<'a>, JobRequest), Error> {
+    let (scope, hub_time) = (Scope::of_job(operation, id), pipeline.hub_time());
+    pipeline.check(scope, check_request(id, request).and_then(|()| check_start(request, hub_time)))?;
+    let body = complete_request(id, request);
+    let start = body.start_time.as_ref().and_then(Timestamp::to_utc);
+    let wait = start.and_then(|start| (start - hub_time).to_std().ok()).unwrap_or_default();
+    Ok((Scope { job_start: Some(Instant::now() + wait), ..scope }, body))
+}
+
+fn creation<'a>(
+    id: &'a str,
+    body: &'a JobRequest,
+) -> impl GeneratedCall<JobResponse, ByteStream, Sending: Send> {
+    move |api: Api| async move { check_change(id, api.create_scheduled_job(id, body)).await }
+}
+
+/// Records that a created job holds a slot, although the response was lost, unless it has ended.
+fn record_holder(pipeline: &Pipeline, scope: &Scope<'_>) -> impl Fn(&Conclusion<JobResponse>) {
+    move |conclusion| {
+        if let (Conclusion::Applied(job), Some(pace)) = (conclusion, &pipeline.pace)
+            && let Some(start) = scope.job_start.filter(|_| !job.outcome().is_final())
+        {
+            pace.record_job_start(job.id(), start);
+        }
+    }
 }

@@ -10,15 +10,12 @@ use serde_json::{Map, Value};
 
 use super::validate::complete_request;
 use crate::error::Error;
-use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobResponse, Twin, TwinProperties};
+use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobResponse, Twin};
+use crate::limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_EXECUTION_TIME, DEFAULT_RESPONSE_TIMEOUT};
 use crate::runtime::Timestamp;
 
 /// How far the start of a job may lie from its creation when it starts at once.
 const IMMEDIATE_START: TimeDelta = TimeDelta::minutes(1);
-/// Seconds that the hub fills in for members that the request leaves out.
-const DEFAULT_RESPONSE_TIMEOUT: i32 = 30;
-const DEFAULT_CONNECT_TIMEOUT: i32 = 0;
-const DEFAULT_EXECUTION_TIME: i64 = 3600;
 
 /// The comparison of a job that exists with a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,8 +31,11 @@ pub(crate) enum Likeness {
 /// The comparison of a member, from the best to the worst.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Verdict {
+    /// The hub shows what was sent.
     Same,
+    /// The hub shows it in a form that cannot be compared, or not at all.
     Unclear,
+    /// The hub shows something else, for certain.
     Differs,
 }
 
@@ -71,7 +71,7 @@ impl JobResponse {
 
 /// Compares a job with a request, as it is sent.
 pub(crate) fn compare(job: &JobResponse, request: &JobRequest) -> Likeness {
-    // Without `..`, here and below: a new member does not compile until someone decides how it is compared.
+    // Without `..`, here and for methods: a new member does not compile until someone decides how it is compared.
     let JobRequest {
         job_id: _,
         type_,
@@ -81,14 +81,14 @@ pub(crate) fn compare(job: &JobResponse, request: &JobRequest) -> Likeness {
         start_time,
         max_execution_time_in_seconds: limit,
     } = request;
-    let limits = (job.max_execution_time_in_seconds, *limit);
+    let found = job.max_execution_time_in_seconds;
     let members = [
         ("type", compare_exactly(job.type_.as_ref(), type_.as_ref())),
         ("queryCondition", compare_exactly(job.query_condition.as_ref(), query_condition.as_ref())),
         ("cloudToDeviceMethod", compare_methods(job.cloud_to_device_method.as_ref(), method.as_ref())),
         ("updateTwin", compare_patches(job.update_twin.as_ref(), twin.as_ref())),
         ("startTime", compare_starts(job, start_time.as_ref())),
-        ("maxExecutionTimeInSeconds", compare_filled_in(limits, DEFAULT_EXECUTION_TIME)),
+        ("maxExecutionTimeInSeconds", compare_filled_in(found, *limit, DEFAULT_EXECUTION_TIME)),
     ];
     let with = |verdict| members.iter().filter(move |member| member.1 == verdict).map(|member| member.0);
     match members.iter().map(|member| member.1).max() {
@@ -111,18 +111,13 @@ fn compare_exactly<T: PartialEq>(found: Option<&T>, sent: Option<&T>) -> Verdict
     found.map_or(Unclear, |found| exact(Some(found) == sent))
 }
 
-/// Compares a member, found and sent, for which the hub fills in a default.
-fn compare_filled_in<T: PartialEq>((found, sent): (Option<T>, Option<T>), default: T) -> Verdict {
+/// Compares a member for which the hub fills in a default.
+fn compare_filled_in<T: PartialEq>(found: Option<T>, sent: Option<T>, default: T) -> Verdict {
     match (found, sent) {
-        (Some(found), Some(sent)) => exact(found == sent),
         (None, None) => Same,
-        (Some(one), None) | (None, Some(one)) => {
-            if one == default {
-                Same
-            } else {
-                Unclear
-            }
-        }
+        (Some(found), Some(sent)) => exact(found == sent),
+        (Some(one), None) | (None, Some(one)) if one == default => Same,
+        (Some(_), None) | (None, Some(_)) => Unclear,
     }
 }
 
@@ -139,8 +134,8 @@ fn compare_methods(found: Option<&CloudToDeviceMethod>, sent: Option<&CloudToDev
     worst([
         compare_exactly(found.method_name.as_ref(), method_name.as_ref()),
         compare_payloads(found.payload.as_ref(), payload.as_ref()),
-        compare_filled_in((found.response_timeout_in_seconds, *response), DEFAULT_RESPONSE_TIMEOUT),
-        compare_filled_in((found.connect_timeout_in_seconds, *connect), DEFAULT_CONNECT_TIMEOUT),
+        compare_filled_in(found.response_timeout_in_seconds, *response, DEFAULT_RESPONSE_TIMEOUT),
+        compare_filled_in(found.connect_timeout_in_seconds, *connect, DEFAULT_CONNECT_TIMEOUT),
     ])
 }
 
@@ -162,41 +157,20 @@ fn decode(payload: &Value) -> Option<Value> {
     }
 }
 
+/// Compares the members of a patch that a job writes. The hub ignores the others, and fills some of them in.
 fn compare_patches(found: Option<&Twin>, sent: Option<&Twin>) -> Verdict {
     let Some(sent) = sent else { return Same };
-    // A patch without members, which no job has, is as good as none.
-    let has_members = |found: &&Twin| found.tags.is_some() || desired(found.properties.as_ref()).is_some();
-    let Some(found) = found.filter(has_members) else { return Unclear };
-    // The members that a job writes. The hub ignores the rest, and fills some of it in.
-    let Twin {
-        tags,
-        properties,
-        etag: _,
-        authentication_type: _,
-        capabilities: _,
-        cloud_to_device_message_count: _,
-        connection_state: _,
-        device_etag: _,
-        device_id: _,
-        device_scope: _,
-        last_activity_time: _,
-        module_id: _,
-        parent_scopes: _,
-        status: _,
-        status_reason: _,
-        status_update_time: _,
-        version: _,
-        x509_thumbprint: _,
-    } = sent;
-    worst([
-        compare_objects(found.tags.as_ref(), tags.as_ref()),
-        compare_objects(desired(found.properties.as_ref()), desired(properties.as_ref())),
-    ])
+    match found.map(|found| (found.tags.as_ref(), desired(found))) {
+        // A patch without members, which no job has, is as good as none.
+        None | Some((None, None)) => Unclear,
+        Some((tags, properties)) => {
+            worst([compare_objects(tags, sent.tags.as_ref()), compare_objects(properties, desired(sent))])
+        }
+    }
 }
 
-fn desired(properties: Option<&TwinProperties>) -> Option<&Map<String, Value>> {
-    let TwinProperties { desired, reported: _ } = properties?;
-    desired.as_ref()
+fn desired(twin: &Twin) -> Option<&Map<String, Value>> {
+    twin.properties.as_ref()?.desired.as_ref()
 }
 
 /// Compares objects, of which an absent one is empty.

@@ -139,7 +139,7 @@ impl JobResponse {
     /// ```
     pub fn outcome(&self) -> JobOutcome {
         match &self.status {
-            status if is_cancelled(status.as_ref()) => JobOutcome::Cancelled,
+            Some(status) if is_cancelled(status.as_str()) => JobOutcome::Cancelled,
             Some(JobStatus::Completed) => self.outcome_of_completed(),
             Some(JobStatus::Failed) => JobOutcome::Failed,
             Some(JobStatus::Unknown) | None => JobOutcome::Unknown,
@@ -176,12 +176,9 @@ impl DeviceJob {
     pub fn method_response(&self) -> Option<CloudToDeviceMethodResult> {
         let outcome = self.outcome.as_ref()?;
         // Some rows have the answer directly in `outcome`.
-        let direct = || {
-            let answer =
-                CloudToDeviceMethodResult { status: outcome.status, payload: outcome.payload.clone() };
-            answer.status.is_some().then_some(answer)
-        };
-        outcome.device_method_response.clone().or_else(direct)
+        let direct =
+            |status| CloudToDeviceMethodResult { status: Some(status), payload: outcome.payload.clone() };
+        outcome.device_method_response.clone().or_else(|| outcome.status.map(direct))
     }
 
     /// Returns true if the job did its work on this device.
@@ -224,10 +221,7 @@ impl DeviceJob {
 
     /// Returns true if the job was cancelled on this device, in either spelling.
     pub fn is_cancelled(&self) -> bool {
-        match &self.status {
-            Some(DeviceJobStatus::UnknownValue(text)) => text.eq_ignore_ascii_case("cancelled"),
-            status => *status == Some(DeviceJobStatus::Canceled),
-        }
+        self.status.as_ref().is_some_and(|status| is_cancelled(status.as_str()))
     }
 
     /// Returns the reason why the job failed on this device; `None` if it succeeded or has not ended there.
@@ -275,11 +269,8 @@ impl CloudToDeviceMethodResult {
 }
 
 /// Returns true for both spellings that the service uses.
-fn is_cancelled(status: Option<&JobStatus>) -> bool {
-    match status {
-        Some(JobStatus::UnknownValue(text)) => text.eq_ignore_ascii_case("canceled"),
-        status => status == Some(&JobStatus::Cancelled),
-    }
+fn is_cancelled(status: &str) -> bool {
+    ["cancelled", "canceled"].iter().any(|spelling| spelling.eq_ignore_ascii_case(status))
 }
 
 #[cfg(test)]

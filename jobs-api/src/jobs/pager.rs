@@ -1,21 +1,22 @@
 //! Listings: streams of items over all pages, or of whole pages from which a later process can continue.
+//!
+//! Every listing is a [`Pager`] of its kind of item; `listings.rs` has their queries and operations.
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::cycle::CycleDetector;
-use super::query::{JobFilter, Query, Select};
-use super::read::record_state;
+use super::query::Query;
 use crate::error::Error;
-use crate::generated::Client as Api;
-use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse, QuerySpecification};
+use crate::generated::types::QuerySpecification;
 use crate::limits::{CONTINUATION, PAGE_SIZE, is_job_id};
+use crate::pipeline::generated_call::GeneratedCall;
 use crate::pipeline::{Pipeline, Response, Scope};
 use crate::runtime::{Rows, UnreadableRow};
 
@@ -72,66 +73,36 @@ pub struct Page<T> {
 /// ```
 #[must_use = "a listing does nothing until it is polled"]
 pub struct Pager<T> {
-    listing: Listing<T>,
+    pub(super) listing: Listing,
+    read: ReadPage<T>,
     items: Option<BoxStream<'static, Result<T, Error>>>,
 }
 
-/// A listing and the position in it.
-struct Listing<T> {
-    pipeline: Arc<Pipeline>,
-    query: Query,
-    read_page: ReadPage<T>,
+/// A query and the position in its results.
+#[derive(Clone)]
+pub(super) struct Listing {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) query: Query,
     page_size: u8,
     continuation: Option<String>,
     cycle: CycleDetector,
 }
 
-/// Reads the page of a listing at its position.
-type ReadPage<T> = for<'a> fn(&'a Listing<T>) -> BoxFuture<'a, Result<Page<T>, Error>>;
-
-impl<T> Page<T> {
-    pub(super) fn into_results(self) -> impl Iterator<Item = Result<T, Error>> + Send
-    where
-        T: Send,
-    {
-        let unreadable = self.unreadable.into_iter().map(|row| Err(Error::UnreadableRow(Box::new(row))));
-        self.items.into_iter().map(Ok).chain(unreadable)
-    }
+/// The valid parts of the request for a page.
+pub(super) struct PageRequest<'a> {
+    pub(super) continuation: Option<&'a str>,
+    pub(super) size: String,
+    pub(super) query: QuerySpecification,
 }
 
-impl Pager<JobResponse> {
-    pub(crate) fn of_jobs(pipeline: Arc<Pipeline>, filter: JobFilter) -> Self {
-        Self::new(pipeline, Query::Jobs(filter), |listing| listing.read_jobs().boxed())
-    }
-}
-
-impl Pager<DeviceJob> {
-    pub(crate) fn of_device_jobs(pipeline: Arc<Pipeline>, job_id: &str) -> Self {
-        let query = Query::DeviceJobs { job_id: job_id.to_owned(), status: None };
-        Self::new(pipeline, query, |listing| listing.read_device_jobs().boxed())
-    }
-
-    /// Lists only rows in this status; the hub filters them.
-    pub fn status(mut self, row_status: impl Into<Option<DeviceJobStatus>>) -> Self {
-        if let Query::DeviceJobs { status, .. } = &mut self.listing.query {
-            *status = row_status.into();
-        }
-        self
-    }
-}
-
-impl Pager<DeviceRow> {
-    pub(super) fn of_devices(pipeline: Arc<Pipeline>, select: Select, condition: String) -> Self {
-        let query = Query::Devices { select, condition };
-        Self::new(pipeline, query, |listing| listing.read_devices().boxed())
-    }
-}
+/// Reads a page of a listing.
+type ReadPage<T> = for<'a> fn(&'a Listing, PageRequest<'a>) -> BoxFuture<'a, Result<Page<T>, Error>>;
 
 impl<T: Send + 'static> Pager<T> {
-    fn new(pipeline: Arc<Pipeline>, query: Query, read_page: ReadPage<T>) -> Self {
-        let page_size = *PAGE_SIZE.end();
-        let (continuation, cycle) = (None, CycleDetector::default());
-        Self { listing: Listing { pipeline, query, read_page, page_size, continuation, cycle }, items: None }
+    pub(super) fn new(pipeline: Arc<Pipeline>, query: Query, read: ReadPage<T>) -> Self {
+        let (page_size, cycle) = (*PAGE_SIZE.end(), CycleDetector::default());
+        let listing = Listing { pipeline, query, page_size, continuation: None, cycle };
+        Self { listing, read, items: None }
     }
 
     /// Sets the largest number of items on a page: 1 to 100, by default 100. Any other number is an
@@ -150,112 +121,77 @@ impl<T: Send + 'static> Pager<T> {
 
     /// Returns the pages as a stream, which continues after a page that cannot be read.
     pub fn pages(self) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
-        self.listing.into_pages()
+        read_pages(self.listing, self.read)
     }
 }
 
-impl<T: Send + 'static> Listing<T> {
-    fn into_pages(self) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
-        stream::unfold(Some(self), async |listing| {
-            let mut listing = listing?;
-            let page = listing.read().await;
-            listing.continuation = match &page {
-                Ok(page) => page.continuation.clone(),
-                // The later pages do not depend on this one.
-                Err(Error::UnreadableResponse(page)) => continuation(page.headers()),
-                Err(_) => None,
-            };
-            let next =
-                listing.continuation.as_deref().is_some_and(|token| !listing.cycle.has_repeated(token));
-            Some((page, next.then_some(listing)))
-        })
-    }
+fn read_pages<T: Send + 'static>(
+    listing: Listing,
+    read: ReadPage<T>,
+) -> impl Stream<Item = Result<Page<T>, Error>> + Send + 'static {
+    stream::unfold(Some(listing), move |listing: Option<Listing>| async move {
+        let mut listing = listing?;
+        let page = match listing.pipeline.check(listing.scope(), listing.to_request()) {
+            Ok(request) => read(&listing, request).await,
+            Err(error) => Err(error),
+        };
+        listing.continuation = match &page {
+            Ok(page) => page.continuation.clone(),
+            // The later pages do not depend on this one.
+            Err(Error::UnreadableResponse(page)) => continuation(page.attempt.headers()),
+            Err(_) => None,
+        };
+        let next = listing.continuation.as_deref().is_some_and(|token| !listing.cycle.has_repeated(token));
+        Some((page, next.then_some(listing)))
+    })
+}
 
-    async fn read(&self) -> Result<Page<T>, Error> {
+impl Listing {
+    fn to_request(&self) -> Result<PageRequest<'_>, Error> {
         if !PAGE_SIZE.contains(&self.page_size) {
             let rule = format!("must be a page size of {} to {}", PAGE_SIZE.start(), PAGE_SIZE.end());
-            return Err(self.refuse(Error::invalid_request("x-ms-max-item-count", rule)));
+            return Err(Error::invalid_request("x-ms-max-item-count", rule));
         }
-        let is_usable = |token: &String| !token.is_empty() && HeaderValue::from_str(token).is_ok();
-        if !self.continuation.as_ref().is_none_or(is_usable) {
-            return Err(
-                self.refuse(Error::invalid_request(CONTINUATION, "must be the continuation of a page"))
-            );
+        let continuation = self.continuation.as_deref();
+        if continuation.is_some_and(|token| token.is_empty() || HeaderValue::from_str(token).is_err()) {
+            return Err(Error::invalid_request(CONTINUATION, "must be the continuation of a page"));
         }
-        (self.read_page)(self).await
+        let query = QuerySpecification { query: self.query.to_text()? };
+        Ok(PageRequest { continuation, size: self.page_size.to_string(), query })
     }
 
-    /// Returns the page of a response.
-    fn to_page(&self, response: Response<Rows<T>>) -> Result<Page<T>, Error> {
+    /// Reads a page by this operation.
+    pub(super) async fn read<T, E>(
+        &self,
+        operation: impl GeneratedCall<Rows<T>, E>,
+    ) -> Result<Page<T>, Error> {
+        self.pipeline.execute(self.scope(), operation, |response| self.to_page(response)).await
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope {
+            operation: Some(self.query.operation()),
+            job_id: self.query.job_id(),
+            is_read: true,
+            is_query: self.query.is_metered(),
+            body_limit: Some(PAGE_OVERHEAD + usize::from(self.page_size) * ITEM_SIZE),
+            ..Scope::default()
+        }
+    }
+
+    fn to_page<T>(&self, response: Response<Rows<T>>) -> Result<Page<T>, Error> {
         let continuation = continuation(response.headers());
         if let Some(token) = &continuation
             && (self.continuation.as_ref() == Some(token) || self.cycle.clone().has_repeated(token))
         {
             return Err(Error::EndlessListing);
         }
-        let (items, unreadable) = response.into_inner().into_parts();
+        let Rows { readable: items, unreadable } = response.into_inner();
         let (requested, received) = (usize::from(self.page_size), items.len() + unreadable.len());
         if received > requested {
             return Err(Error::OversizedPage { requested, received });
         }
         Ok(Page { items, unreadable, continuation })
-    }
-
-    /// Reports a page that is refused before anything is sent.
-    fn refuse(&self, error: Error) -> Error {
-        self.pipeline.refuse(self.query.operation(), self.query.job_id(), error)
-    }
-
-    fn specification(&self) -> Result<QuerySpecification, Error> {
-        let query = self.query.to_text().map_err(|error| self.refuse(error))?;
-        Ok(QuerySpecification { query: Some(query) })
-    }
-
-    fn scope(&self) -> Scope<'_> {
-        let body_limit = PAGE_OVERHEAD + usize::from(self.page_size) * ITEM_SIZE;
-        Scope {
-            operation: Some(self.query.operation()),
-            job_id: self.query.job_id(),
-            is_read: true,
-            is_query: self.query.is_metered(),
-            body_limit: Some(body_limit),
-            ..Scope::default()
-        }
-    }
-}
-
-impl Listing<JobResponse> {
-    async fn read_jobs(&self) -> Result<Page<JobResponse>, Error> {
-        let filter = match &self.query {
-            Query::Jobs(filter) => filter,
-            _ => &JobFilter::default(),
-        };
-        let (status, job_type) = (filter.status.as_ref(), filter.job_type.as_ref());
-        let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
-        let read = |api: Api| async move {
-            api.query_scheduled_jobs(status, job_type, continuation, Some(size)).await
-        };
-        let page = self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await?;
-        page.items.iter().for_each(|job| record_state(&self.pipeline, job.id(), job));
-        Ok(page)
-    }
-}
-
-impl Listing<DeviceJob> {
-    async fn read_device_jobs(&self) -> Result<Page<DeviceJob>, Error> {
-        let query = &self.specification()?;
-        let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
-        let read = |api: Api| async move { api.query_device_jobs(continuation, Some(size), query).await };
-        self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
-    }
-}
-
-impl Listing<DeviceRow> {
-    async fn read_devices(&self) -> Result<Page<DeviceRow>, Error> {
-        let query = &self.specification()?;
-        let (continuation, size) = (self.continuation.as_deref(), &*self.page_size.to_string());
-        let read = |api: Api| async move { api.query_devices(continuation, Some(size), query).await };
-        self.pipeline.execute(self.scope(), read, |response| self.to_page(response)).await
     }
 }
 
@@ -266,31 +202,24 @@ fn continuation(headers: &HeaderMap) -> Option<String> {
     Some(String::from_utf8_lossy(token.as_bytes()).into_owned())
 }
 
+impl<T> Page<T> {
+    /// Returns the readable items, then the others.
+    fn into_results(self) -> impl Iterator<Item = Result<T, Error>> {
+        let unreadable = self.unreadable.into_iter().map(|row| Err(Error::UnreadableRow(Box::new(row))));
+        self.items.into_iter().map(Ok).chain(unreadable)
+    }
+}
+
 impl<T: Send + 'static> Stream for Pager<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { listing, items } = &mut *self;
+        let Self { listing, read, items } = &mut *self;
         let items = items.get_or_insert_with(|| {
-            let pages = listing.clone().into_pages();
+            let pages = read_pages(listing.clone(), *read);
             pages.map_ok(|page| stream::iter(page.into_results())).try_flatten().boxed()
         });
         items.poll_next_unpin(context)
-    }
-}
-
-impl<T> Unpin for Pager<T> {}
-
-impl<T> Clone for Listing<T> {
-    fn clone(&self) -> Self {
-        Self {
-            pipeline: self.pipeline.clone(),
-            query: self.query.clone(),
-            read_page: self.read_page,
-            page_size: self.page_size,
-            continuation: self.continuation.clone(),
-            cycle: self.cycle.clone(),
-        }
     }
 }
 

@@ -42,15 +42,8 @@ impl JobFilter {
 #[derive(Clone)]
 pub(super) enum Query {
     Jobs(JobFilter),
-    DeviceJobs { job_id: String, status: Option<DeviceJobStatus> },
-    Devices { select: Select, condition: String },
-}
-
-/// The columns of a query on devices.
-#[derive(Clone, Copy)]
-pub(super) enum Select {
-    Id,
-    Count,
+    Rows { job_id: String, status: Option<DeviceJobStatus> },
+    Devices { operation: &'static str, columns: &'static str, condition: String },
 }
 
 impl Query {
@@ -58,9 +51,8 @@ impl Query {
     pub(super) fn operation(&self) -> &'static str {
         match self {
             Self::Jobs(_) => "query_scheduled_jobs",
-            Self::DeviceJobs { .. } => "query_device_jobs",
-            Self::Devices { select: Select::Count, .. } => "count_devices",
-            Self::Devices { select: Select::Id, .. } => "query_devices",
+            Self::Rows { .. } => "query_device_jobs",
+            Self::Devices { operation, .. } => operation,
         }
     }
 
@@ -72,22 +64,30 @@ impl Query {
     /// Returns the job that it is about.
     pub(super) fn job_id(&self) -> Option<&str> {
         match self {
-            Self::DeviceJobs { job_id, .. } => Some(job_id),
+            Self::Rows { job_id, .. } => Some(job_id),
             Self::Jobs(_) | Self::Devices { .. } => None,
         }
     }
 
-    /// Returns the query in the hub's query language; empty for a list of jobs, which is sent otherwise.
-    pub(super) fn to_text(&self) -> Result<String, Error> {
+    /// Returns the status and the type of the jobs that it selects.
+    pub(super) fn job_filter(&self) -> (Option<&JobStatus>, Option<&JobType>) {
         match self {
-            Self::Jobs(_) => Ok(String::new()),
-            Self::DeviceJobs { job_id, status } => device_jobs(job_id, status.as_ref()),
-            Self::Devices { select, condition } => devices(*select, condition),
+            Self::Jobs(JobFilter { status, job_type }) => (status.as_ref(), job_type.as_ref()),
+            Self::Rows { .. } | Self::Devices { .. } => (None, None),
+        }
+    }
+
+    /// Returns the query in the hub's query language; `None` for a list of jobs, which is sent in another form.
+    pub(super) fn to_text(&self) -> Result<Option<String>, Error> {
+        match self {
+            Self::Jobs(_) => Ok(None),
+            Self::Rows { job_id, status } => rows(job_id, status.as_ref()).map(Some),
+            Self::Devices { columns, condition, .. } => devices(columns, condition).map(Some),
         }
     }
 }
 
-fn device_jobs(job_id: &str, status: Option<&DeviceJobStatus>) -> Result<String, Error> {
+fn rows(job_id: &str, status: Option<&DeviceJobStatus>) -> Result<String, Error> {
     check_job_id(job_id)?;
     let mut text = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{job_id}'");
     if let Some(status) = status {
@@ -100,26 +100,19 @@ fn device_jobs(job_id: &str, status: Option<&DeviceJobStatus>) -> Result<String,
     Ok(text)
 }
 
-fn devices(select: Select, condition: &str) -> Result<String, Error> {
+fn devices(columns: &str, condition: &str) -> Result<String, Error> {
     check_condition(Some(condition))?;
     let condition = condition.trim();
-    let columns = match select {
-        Select::Id => "deviceId",
-        Select::Count => "COUNT() AS numberOfDevices",
-    };
     let source = match condition {
         "*" => "FROM devices".to_owned(),
         _ if names_collection(condition) => condition.to_owned(),
         _ => format!("FROM devices WHERE {condition}"),
     };
     let text = format!("SELECT {columns} {source}");
-    let length = text.chars().count();
+    let (length, own) = (text.chars().count(), condition.chars().count());
     if length > QUERY_LENGTH {
-        let rule = format!(
-            "must have at most {} characters in a query; it has {}",
-            QUERY_LENGTH - (length - condition.chars().count()),
-            condition.chars().count()
-        );
+        let most = QUERY_LENGTH - (length - own);
+        let rule = format!("must have at most {most} characters in a query; it has {own}");
         return Err(Error::invalid_request("queryCondition", rule));
     }
     Ok(text)
@@ -130,53 +123,54 @@ mod tests {
     use super::*;
     use crate::jobs::condition::Condition;
 
-    fn text(select: Select, condition: impl Into<String>) -> Result<String, Error> {
-        Query::Devices { select, condition: condition.into() }.to_text()
+    fn count(condition: impl Into<String>) -> Result<String, Error> {
+        devices("COUNT() AS numberOfDevices", &condition.into())
     }
 
     #[test]
     fn condition_becomes_a_query_on_its_collection() {
         let building = Condition::tag("building").eq("43");
-        for (condition, count) in [
-            (Condition::all(), "SELECT COUNT() AS numberOfDevices FROM devices"),
-            (building.clone(), "SELECT COUNT() AS numberOfDevices FROM devices WHERE tags.building = '43'"),
+        for (condition, query) in [
+            ("*".to_owned(), "SELECT COUNT() AS numberOfDevices FROM devices"),
             (
-                building.on_modules(),
+                building.clone().build().unwrap(),
+                "SELECT COUNT() AS numberOfDevices FROM devices WHERE tags.building = '43'",
+            ),
+            (
+                building.build_on_modules().unwrap(),
                 "SELECT COUNT() AS numberOfDevices FROM devices.modules WHERE tags.building = '43'",
             ),
         ] {
-            assert_eq!(text(Select::Count, condition).unwrap(), count);
+            assert_eq!(count(condition).unwrap(), query);
         }
-        assert_eq!(text(Select::Id, " * ").unwrap(), "SELECT deviceId FROM devices");
+        assert_eq!(devices("deviceId", " * ").unwrap(), "SELECT deviceId FROM devices");
         for source in ["FROM devices.modules", "from\n devices.modules", "FROM\tdevices.modules"] {
-            assert_eq!(text(Select::Id, source).unwrap(), format!("SELECT deviceId {source}"));
+            assert_eq!(devices("deviceId", source).unwrap(), format!("SELECT deviceId {source}"));
         }
     }
 
     #[test]
     fn unusable_condition_is_an_invalid_request() {
         for condition in ["", " ", "SELECT * FROM devices", &"x".repeat(8193)] {
-            assert!(matches!(text(Select::Id, condition), Err(Error::InvalidRequest { .. })), "{condition}");
+            assert!(
+                matches!(devices("deviceId", condition), Err(Error::InvalidRequest { .. })),
+                "{condition}"
+            );
         }
-        let unusable = text(Select::Id, Condition::device_ids(["a"; 0])).unwrap_err();
-        assert!(unusable.to_string().contains("a list of values must not be empty"), "{unusable}");
     }
 
     #[test]
     fn status_that_is_no_word_is_an_invalid_request() {
         for status in ["", "a b", "x' OR 'a' = 'a", "é"] {
             let status = DeviceJobStatus::UnknownValue(status.to_owned());
-            assert!(
-                matches!(device_jobs("job", Some(&status)), Err(Error::InvalidRequest { .. })),
-                "{status}"
-            );
+            assert!(matches!(rows("job", Some(&status)), Err(Error::InvalidRequest { .. })), "{status}");
         }
     }
 
     #[test]
     fn condition_leaves_room_for_the_rest_of_the_query() {
-        assert!(text(Select::Count, "x".repeat(8139)).is_ok());
-        let error = text(Select::Count, "x".repeat(8140)).unwrap_err().to_string();
+        assert!(count("x".repeat(8139)).is_ok());
+        let error = count("x".repeat(8140)).unwrap_err().to_string();
         assert!(error.contains("at most 8139 characters in a query; it has 8140"), "{error}");
     }
 }

@@ -1,16 +1,18 @@
 //! Reading a job.
 
+use progenitor_client::ByteStream;
+
 use super::answer::check_reading;
 use super::outcome::JobOutcome;
 use super::validate::check_job_id;
 use crate::error::Error;
 use crate::generated::Client as Api;
 use crate::generated::types::{JobResponse, JobStatus};
+use crate::pipeline::generated_call::GeneratedCall;
 use crate::pipeline::{Pipeline, Response, Scope};
 
 /// Reads the job of this id, which is checked before.
 pub(crate) async fn read_job(pipeline: &Pipeline, id: &str) -> Result<JobResponse, Error> {
-    check_job_id(id).map_err(|error| pipeline.refuse("get_scheduled_job", Some(id), error))?;
     execute(pipeline, id, |response| match response.status {
         Some(JobStatus::Unknown) => {
             Err(Error::JobNotFound { job_id: id.to_owned(), request_id: response.request_id() })
@@ -18,19 +20,14 @@ pub(crate) async fn read_job(pipeline: &Pipeline, id: &str) -> Result<JobRespons
         _ => Ok(response.into_inner()),
     })
     .await
-    .inspect(|job| record_state(pipeline, id, job))
 }
 
 /// Reads the job of this id, which is checked before; `None` if the hub does not show it.
 pub(crate) async fn find_job(pipeline: &Pipeline, id: &str) -> Result<Option<JobResponse>, Error> {
-    check_job_id(id).map_err(|error| pipeline.refuse("get_scheduled_job", Some(id), error))?;
     match execute(pipeline, id, |response| Ok(response.into_inner())).await {
-        Ok(job) if is_shown(&job) => {
-            record_state(pipeline, id, &job);
-            Ok(Some(job))
-        }
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(None),
+        Ok(job) => Ok(Some(job).filter(is_shown)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -39,10 +36,14 @@ async fn execute(
     id: &str,
     read: impl FnOnce(Response<JobResponse>) -> Result<JobResponse, Error>,
 ) -> Result<JobResponse, Error> {
-    let operation = Some("get_scheduled_job");
-    let scope = Scope { operation, job_id: Some(id), is_read: true, ..Scope::default() };
-    let get = |api: Api| async move { check_reading(id, api.get_scheduled_job(id)).await };
-    pipeline.execute(scope, get, read).await
+    let scope = Scope { is_read: true, ..Scope::of_job("get_scheduled_job", id) };
+    pipeline.check(scope, check_job_id(id))?;
+    pipeline.execute(scope, reading(id), read).await.inspect(|job| record_state(pipeline, id, job))
+}
+
+/// Returns the call that reads the job.
+pub(super) fn reading(id: &str) -> impl GeneratedCall<JobResponse, ByteStream, Sending: Send> {
+    move |api: Api| async move { check_reading(id, api.get_scheduled_job(id)).await }
 }
 
 /// Returns true if the hub shows the state of the job: it answers `unknown` for an id that it does not know, for a

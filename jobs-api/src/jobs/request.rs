@@ -3,31 +3,31 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::Error;
-use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobType, Twin, TwinProperties};
-use crate::runtime::Timestamp;
+use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobType, Twin};
 
 /// The etag that matches every version of a twin, and the only one that jobs accept.
 pub(crate) const ANY_ETAG: &str = "*";
-/// The key under which a patch holds a value that is no object: no twin has one with a control character.
-const NOT_AN_OBJECT: &str = "\0";
 
 impl JobRequest {
     /// Creates a request for a job that invokes `method` on every device that `condition` selects.
     ///
     /// The condition is the part of a query after WHERE, such as `tags.building = '43'`; `*` selects every
-    /// device. It may be a [`Condition`](crate::Condition), which quotes its literals. See
+    /// device. A [`Condition`](crate::Condition) builds one with its literals quoted. See
     /// [the query language][page].
     ///
     /// ```
+    /// # fn example() -> Result<(), jobs_api::Error> {
     /// use jobs_api::Condition;
     /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
     /// use serde_json::json;
     ///
     /// let reboot = CloudToDeviceMethod::new("reboot").with_payload(json!({ "delay": 5 }));
-    /// let request = JobRequest::device_method(reboot, Condition::tag("building").eq("43"));
+    /// let request = JobRequest::device_method(reboot, Condition::tag("building").eq("43").build()?);
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language
@@ -46,9 +46,8 @@ impl JobRequest {
     ///
     /// ```
     /// use jobs_api::types::{JobRequest, Twin};
-    /// use serde_json::json;
     ///
-    /// let patch = Twin::patch().with_desired(json!({ "interval": 30 }));
+    /// let patch = Twin::patch().with_desired([("interval", 30)]);
     /// let request = JobRequest::twin_update(patch, "*");
     /// ```
     #[doc(alias("scheduleTwinUpdate", "ScheduleTwinUpdateAsync", "scheduleUpdateTwin"))]
@@ -61,18 +60,10 @@ impl JobRequest {
         }
     }
 
-    /// Starts the job at this time, at most 168 hours ahead by the hub's clock, sent in whole milliseconds. The
-    /// job starts at once by default, and when the time has passed.
-    #[must_use]
-    pub fn starting_at(mut self, start: impl Into<Timestamp>) -> Self {
-        self.start_time = Some(start.into());
-        self
-    }
-
     /// Ends the job after this time, rounded up to seconds; devices that it has not reached by then fail.
     #[must_use]
     pub fn with_max_execution_time(mut self, limit: Duration) -> Self {
-        self.max_execution_time_in_seconds = Some(i64::try_from(whole_seconds(limit)).unwrap_or(i64::MAX));
+        self.max_execution_time_in_seconds = Some(limit.as_secs_f64().ceil() as i64);
         self
     }
 }
@@ -112,7 +103,7 @@ impl CloudToDeviceMethod {
     /// Waits this long for a device's answer: 5 to 300 seconds, rounded up; 30 by default.
     #[must_use]
     pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
-        self.response_timeout_in_seconds = Some(i32::try_from(whole_seconds(timeout)).unwrap_or(i32::MAX));
+        self.response_timeout_in_seconds = Some(timeout.as_secs_f64().ceil() as i32);
         self
     }
 
@@ -120,7 +111,7 @@ impl CloudToDeviceMethod {
     /// for its answer; 0 by default.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout_in_seconds = Some(i32::try_from(whole_seconds(timeout)).unwrap_or(i32::MAX));
+        self.connect_timeout_in_seconds = Some(timeout.as_secs_f64().ceil() as i32);
         self
     }
 }
@@ -130,43 +121,37 @@ impl Twin {
     ///
     /// ```
     /// use jobs_api::types::Twin;
-    /// use serde_json::json;
+    /// use serde_json::{Value, json};
     ///
     /// let patch = Twin::patch()
-    ///     .with_desired(json!({ "interval": 30, "obsolete": null }))
-    ///     .with_tags(json!({ "ring": "canary" }));
+    ///     .with_desired([("interval", json!(30)), ("fan", json!({ "speed": 3 })), ("obsolete", Value::Null)])
+    ///     .with_tags([("ring", "canary")]);
     /// ```
     pub fn patch() -> Self {
         Self { etag: Some(ANY_ETAG.into()), ..Self::default() }
     }
 
-    /// Merges this object into the desired properties; null deletes a key.
+    /// Adds desired properties, which are merged into those of each device; null deletes a key.
     ///
-    /// Any other value makes creating the job fail.
+    /// Takes arrays of keys and values, a map, or the members of a JSON object.
     #[must_use]
-    pub fn with_desired(mut self, desired: impl Into<Value>) -> Self {
-        let properties = self.properties.get_or_insert_with(TwinProperties::default);
-        properties.desired = Some(into_object(desired.into()));
+    pub fn with_desired(
+        mut self,
+        properties: impl IntoIterator<Item = (impl Into<String>, impl Into<Value>)>,
+    ) -> Self {
+        let desired = self.properties.get_or_insert_default().desired.get_or_insert_default();
+        desired.extend(properties.into_iter().map(|(key, value)| (key.into(), value.into())));
         self
     }
 
-    /// Merges this object into the tags; null deletes a key.
-    ///
-    /// Any other value makes creating the job fail.
+    /// Adds tags, which are merged into those of each device: see [`with_desired`](Self::with_desired).
     #[must_use]
-    pub fn with_tags(mut self, tags: impl Into<Value>) -> Self {
-        self.tags = Some(into_object(tags.into()));
+    pub fn with_tags(
+        mut self,
+        tags: impl IntoIterator<Item = (impl Into<String>, impl Into<Value>)>,
+    ) -> Self {
+        let tags = tags.into_iter().map(|(key, value)| (key.into(), value.into()));
+        self.tags.get_or_insert_default().extend(tags);
         self
-    }
-}
-
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
-}
-
-fn into_object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        other => Map::from_iter([(NOT_AN_OBJECT.to_owned(), other)]),
     }
 }

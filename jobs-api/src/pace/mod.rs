@@ -40,7 +40,7 @@ const LONGEST_SHOWN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The index of the calls that wait for a slot.
 const SLOT: usize = 4;
 
-/// The limits of a hub as far as they are configured: calls a minute, jobs at a time, devices a second.
+/// The configured limits of a hub: calls a minute, jobs at a time, devices a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Limits {
     pub(crate) operations: Option<f64>,
@@ -76,7 +76,7 @@ pub(crate) struct Deadlines {
     pub(crate) slot: Option<Instant>,
 }
 
-/// The hub's answer, as far as it concerns the pace, with the wait that it states.
+/// The part of the hub's answer that the pace needs, with the wait that it states.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Answer {
     Success,
@@ -151,6 +151,12 @@ impl Pace {
     pub(crate) fn call<'p>(&'p self, subject: Subject<'p>) -> Call<'p> {
         let (place, has_slot, waits_in, has_reported_slot_wait, sent) = (None, false, None, false, None);
         Call { pace: self, subject, place, has_slot, waits_in, has_reported_slot_wait, sent }
+    }
+
+    /// Records that a job exists which the answer to a create did not show: it holds a slot.
+    pub(crate) fn record_job_start(&self, id: &str, start: Instant) {
+        let now = Instant::now();
+        self.lock().slots.record_created(id, start.max(now), now);
     }
 
     /// Records that a job was seen to have ended: a create may take its slot.

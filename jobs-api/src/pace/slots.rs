@@ -29,7 +29,7 @@ pub(super) struct Slots {
     learned: Option<usize>,
     /// Jobs of this client that run, are scheduled or are being created, with their start, the earliest first.
     running: VecDeque<(String, Instant)>,
-    /// All slots are taken since this time, as far as it is known.
+    /// All slots are believed to be taken since this time.
     full_since: Option<Instant>,
     /// The time of the next try while they are.
     next_try: Instant,

@@ -1,20 +1,23 @@
 //! The attempts at an operation: each waits until it may be sent, gets a token, is sent, and may be followed by
 //! another.
+//!
+//! The order matters. The pace comes before the token, which may expire while a call waits. The token comes before the
+//! request, so that its error stays typed. Each answer goes to the pace before anything else waits, since other calls
+//! depend on it. An error that only says that the next attempt could not be made never replaces that of an attempt
+//! which was sent: it would hide that the hub may have acted.
 
-use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use progenitor_client::ResponseValue;
 use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::retry::Decision;
-use super::retry_state::{Paced, RetryState};
-use super::telemetry::attempt;
-use super::telemetry::trace::Trace;
+use super::decision::{Decision, Paced};
+use super::generated_call::GeneratedCall;
+use super::retry_state::RetryState;
+use super::telemetry::{Trace, record_attempt_end};
 use super::{Pipeline, Response, Scope};
 use crate::auth::{AccessToken, CredentialError, TokenError};
 use crate::error::{DeadlineExceeded, Error};
@@ -23,55 +26,45 @@ use crate::pace::{Answer, Call, Class, Reason, Subject};
 use crate::runtime::attempt::Settings;
 use crate::runtime::{Attempt, RequestId};
 
-impl Pipeline {
-    /// Makes attempts at an operation until one succeeds or none may follow.
-    pub(super) async fn run<'a, T, E, F, Fut>(
-        &'a self,
-        scope: Scope<'a>,
-        state: &mut RetryState,
-        trace: &mut Trace<'_>,
-        operation: F,
-    ) -> Result<Response<T>, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
-        let unsent = |error: Error, operation: Option<&'static str>| match operation {
-            Some(operation) => error.in_operation(operation, scope.job_id),
-            None => error,
-        };
+/// The attempts at an operation, or at a step of one.
+pub(super) struct Attempts<'a, 't> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) scope: Scope<'a>,
+    /// The attempts so far, of this step alone.
+    pub(super) state: &'a mut RetryState,
+    /// The trace of the whole operation.
+    pub(super) trace: &'a mut Trace<'t>,
+}
+
+impl Attempts<'_, '_> {
+    /// Makes attempts until one succeeds or none may follow.
+    pub(super) async fn run<T, E>(
+        mut self,
+        operation: impl GeneratedCall<T, E>,
+    ) -> Result<Response<T>, Error> {
         // Timers and sockets panic without a runtime.
-        Handle::try_current().map_err(|_| unsent(CredentialError::NoRuntime.into(), trace.operation()))?;
+        Handle::try_current().map_err(|_| self.unsent(CredentialError::NoRuntime.into()))?;
+        let (pace, scope) = (self.pipeline.pace.as_ref(), self.scope);
+        let mut call = pace.map(|pace| pace.call(subject(scope, self.state)));
+        let paced = Paced { calls: call.is_some(), slots: call.is_some() && scope.job_start.is_some() };
         let (mut previous, mut rejected, mut sent) = (None, None, None::<AccessToken>);
-        let mut call = self.pace.as_ref().map(|pace| {
-            // A step of an operation that has begun waits behind no read, nor behind other operations.
-            let class = if scope.is_read && !state.goes_first { Class::Read } else { Class::Change };
-            let creates = scope.job_id.zip(scope.job_start);
-            let (is_query, goes_first, breaker) = (scope.is_query, state.goes_first, state.breaker());
-            pace.call(Subject { class, is_query, creates, goes_first, breaker })
-        });
         loop {
-            let number = state.next_attempt();
-            if let Err(error) = self.admit(call.as_mut(), state, trace).await {
-                return Err(previous.unwrap_or_else(|| unsent(error, trace.operation())));
+            let number = self.state.next_attempt();
+            if let Err(error) = self.admit(call.as_mut()).await {
+                return Err(previous.unwrap_or_else(|| self.unsent(error)));
             }
-            let token = match self.token(state, rejected.as_ref()).await {
+            let token = match self.token(rejected.as_ref()).await {
                 Ok(token) => token,
                 Err(no_token) => {
-                    if let Some(call) = call.as_mut().filter(|_| state.is_patient()) {
-                        call.record(Answer::Failed);
-                    }
-                    if let Some(wait) =
-                        state.outlast(self.pace.as_ref().is_some_and(|pace| pace.snapshot().is_outage))
-                    {
+                    if let Some(wait) = self.outlast_missing_token(call.as_mut()) {
                         sleep(wait).await;
                         continue;
                     }
                     return Err(match previous {
+                        None => self.unsent(no_token.into()),
                         Some(earlier) => {
                             Error::MissingToken { credential: no_token, earlier: Box::new(earlier) }
                         }
-                        None => unsent(no_token.into(), trace.operation()),
                     });
                 }
             };
@@ -80,7 +73,7 @@ impl Pipeline {
                 None => token,
             };
             sent = Some(token.clone());
-            let result = pin!(self.attempt(scope, state, trace, &token, &operation)).await;
+            let result = pin!(self.attempt(&token, &operation)).await;
             if let Some(call) = &mut call {
                 call.record(answer(&result));
             }
@@ -88,134 +81,134 @@ impl Pipeline {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
-            trace.record_failed_attempt(&error);
             // The authorizer learns of a rejected token even if this call is not repeated.
-            let can_refresh = error.is_unauthorized() && self.authorizer.reject(&token);
-            let (calls, slots) = (call.is_some(), call.is_some() && scope.job_start.is_some());
-            let is_outage = self.pace.as_ref().is_none_or(|pace| pace.snapshot().is_outage);
-            match state.record_failure(&error, scope.is_read, Paced { calls, slots, is_outage }) {
-                // The pace reports a wait for a slot, once for all tries.
-                Decision::AwaitPace if error.is_job_slot_busy() => trace.count_retry(),
-                Decision::AwaitPace => trace.record_retry(&error, number, None),
-                // The pace reports an outage, once for all calls.
-                Decision::Outlast(wait) => {
-                    trace.count_retry();
+            let can_refresh = error.is_unauthorized() && self.pipeline.authorizer.reject(&token);
+            let is_outage = pace.is_none_or(|pace| pace.snapshot().is_outage);
+            let decision = match self.state.record_failure(&error, scope.is_read, paced, is_outage) {
+                Decision::RefreshToken if !can_refresh => Decision::GiveUp,
+                decision => decision,
+            };
+            self.trace.record_failure(&error, number, decision);
+            match decision {
+                Decision::Wait(wait) | Decision::WaitForSlot(wait) | Decision::Outlast(wait) => {
                     sleep(wait).await;
                 }
-                Decision::WaitForSlot(wait) => {
-                    trace.record_slot_wait(&error, number, wait);
-                    sleep(wait).await;
-                }
-                Decision::Wait(wait) => {
-                    trace.record_retry(&error, number, Some(wait));
-                    sleep(wait).await;
-                }
-                Decision::RefreshToken if can_refresh => {
-                    trace.record_retry(&error, number, Some(Duration::ZERO));
-                    rejected = Some(token);
-                }
-                Decision::RefreshToken | Decision::GiveUp => {
+                Decision::AwaitPace => {}
+                Decision::RefreshToken => rejected = Some(token),
+                Decision::GiveUp => {
                     // An error without a request cannot report that an earlier one may have taken effect.
-                    return Err(match previous {
-                        Some(previous) if state.is_outcome_unknown() && error.request().is_none() => previous,
-                        _ => error,
-                    });
+                    let is_known = !self.state.is_outcome_unknown || error.request().is_some();
+                    return Err(previous.filter(|_| !is_known).unwrap_or(error));
                 }
             }
-            if state.is_interrupted() {
+            if self.state.is_interrupted {
                 return Err(error);
             }
             previous = Some(error);
         }
     }
 
+    /// Returns the error of a call of which nothing was sent, with the operation and the job's id in it.
+    fn unsent(&self, error: Error) -> Error {
+        self.trace.name(error, self.scope.job_id)
+    }
+
+    /// Returns the wait before a missing token is requested again, if the operation outlasts that.
+    fn outlast_missing_token(&mut self, call: Option<&mut Call<'_>>) -> Option<Duration> {
+        if let Some(call) = call.filter(|_| !self.state.policy.patience.is_zero()) {
+            call.record(Answer::Failed);
+        }
+        let now = Instant::now();
+        self.state.record_outage(now);
+        let is_probed = self.pipeline.pace.as_ref().is_some_and(|pace| pace.snapshot().is_outage);
+        self.state.outlast(is_probed, now, fastrand::f64())
+    }
+
     /// Waits until the next attempt may be sent.
-    async fn admit(
-        &self,
-        call: Option<&mut Call<'_>>,
-        state: &mut RetryState,
-        trace: &mut Trace<'_>,
-    ) -> Result<(), Error> {
+    async fn admit(&mut self, call: Option<&mut Call<'_>>) -> Result<(), Error> {
         let Some(call) = call else { return Ok(()) };
-        let hold = trace.start_hold();
-        let admitted = call.admit(state.deadlines(self.attempt_timeout)).await;
-        trace.end_hold(hold);
-        state.goes_first = true;
+        let deadlines = self.state.deadlines(self.pipeline.attempt_timeout);
+        let admitted = self.trace.hold(pin!(call.admit(deadlines))).await;
+        self.state.goes_first = true;
         admitted.map_err(|late| {
-            let is_rate = late.reason == Reason::RateLimit;
-            let (rate, wait) = (late.rate.filter(|_| is_rate), is_rate.then_some(late.wait));
-            let is_slot = late.reason == Reason::Slot;
-            Error::DeadlineExceeded(Box::new(DeadlineExceeded { rate, wait, is_slot, target: None }))
+            let reason = match late.reason {
+                Reason::RateLimit => DeadlineExceeded::RateLimit { wait: late.wait, rate: late.rate },
+                Reason::Slot => DeadlineExceeded::Slot,
+                Reason::Outage => DeadlineExceeded::Outage,
+            };
+            Error::DeadlineExceeded { reason, target: None }
         })
     }
 
     /// Returns the token for the next attempt, waiting no longer than the remaining attempts may take.
-    async fn token(
-        &self,
-        state: &RetryState,
-        rejected: Option<&AccessToken>,
-    ) -> Result<AccessToken, CredentialError> {
-        let mut token = pin!(self.authorizer.token(rejected));
+    async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
+        let mut token = pin!(self.pipeline.authorizer.token(rejected));
         if let Some(token) = token.as_mut().now_or_never() {
             // A key signs at once: no timer is needed.
             return token;
         }
-        let limit = state.token_timeout(self.attempt_timeout);
+        let limit = self.state.token_timeout(self.pipeline.attempt_timeout);
         let token = timeout(limit, token).await;
         token.unwrap_or_else(|_| Err(CredentialError::NoToken(TokenError::timeout(limit))))
     }
 
-    /// Makes one attempt at an operation.
-    async fn attempt<T, E, F, Fut>(
-        &self,
-        scope: Scope<'_>,
-        state: &mut RetryState,
-        trace: &mut Trace<'_>,
+    /// Makes one attempt.
+    async fn attempt<T, E>(
+        &mut self,
         token: &AccessToken,
-        operation: &F,
-    ) -> Result<Response<T>, Error>
-    where
-        F: Fn(generated::Client) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
-    {
-        let start = Instant::now();
-        let request_id = RequestId::random();
-        let number = state.next_attempt();
+        operation: impl GeneratedCall<T, E>,
+    ) -> Result<Response<T>, Error> {
+        let (pipeline, start, request_id) = (self.pipeline, Instant::now(), RequestId::random());
+        let number = self.state.next_attempt();
+        let body_limit = self.scope.body_limit.unwrap_or(pipeline.body_limit);
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
             redactor: token.redactor(),
             request_id,
             number,
-            timeout: state.attempt_timeout(start, self.attempt_timeout),
-            exposes_headers: scope.exposes_headers,
-            body_limit: scope.body_limit.map_or(self.body_limit, |limit| limit.min(self.body_limit)),
-            headers: self.headers.clone(),
-            on_request: self.on_request.clone(),
+            timeout: self.state.attempt_timeout(start, pipeline.attempt_timeout),
+            exposes_headers: self.scope.exposes_headers,
+            body_limit: body_limit.min(pipeline.body_limit),
+            headers: pipeline.headers.clone(),
+            on_request: pipeline.on_request.clone(),
         });
-        let endpoint = self.endpoint.as_str().trim_end_matches('/');
-        let api = generated::Client::new_with_client(endpoint, self.http.clone(), attempt.clone());
-        state.record_start(start);
+        let endpoint = pipeline.endpoint.as_str().trim_end_matches('/');
+        let api = generated::Client::new_with_client(endpoint, pipeline.http.clone(), attempt.clone());
+        self.state.record_start(start);
         let result = pin!(operation(api)).await;
         let end = Instant::now();
         let elapsed = end - start;
         let mut exchange = std::mem::take(&mut *attempt.exchange());
         let span = exchange.span.take();
-        trace.record_attempt(exchange.request.as_ref().map(|request| request.operation));
+        self.trace.record_attempt(exchange.request.as_ref().map(|request| request.operation));
         if let Some(date) = exchange.response.as_ref().and_then(|response| response.headers.get(DATE)) {
-            self.authorizer.clock().observe_header(date, elapsed);
+            pipeline.authorizer.clock().observe_header(date, elapsed);
         }
         let result = match result {
             Ok(response) if !exchange.is_unusable() => {
-                Ok(Response::new(response, exchange, request_id, number, state.elapsed(end)))
+                Ok(Response::new(response, exchange, request_id, number, self.state.elapsed(end)))
             }
             result => Err(Error::from_attempt(result.err(), exchange, token)),
         };
-        attempt::record_end(span.as_ref(), result.as_ref().err(), elapsed);
+        record_attempt_end(span.as_ref(), result.as_ref().err(), elapsed);
         result
     }
 }
 
-/// Returns the hub's answer, as far as it concerns the pace.
+/// Returns the facts that decide when an operation is sent.
+fn subject<'a>(scope: Scope<'a>, state: &RetryState) -> Subject<'a> {
+    // A step of an operation that has begun waits behind no read, nor behind other operations.
+    let is_read = scope.is_read && !state.goes_first;
+    Subject {
+        class: if is_read { Class::Read } else { Class::Change },
+        is_query: scope.is_query,
+        creates: scope.job_id.zip(scope.job_start),
+        goes_first: state.goes_first,
+        breaker: state.policy.breaker,
+    }
+}
+
+/// Returns the part of the hub's answer that the pace needs.
 fn answer<T>(result: &Result<T, Error>) -> Answer {
     let Err(error) = result else { return Answer::Success };
     let retry_after = error.service().and_then(|service| service.retry_after());

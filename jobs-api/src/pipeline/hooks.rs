@@ -6,7 +6,7 @@
 use std::mem;
 use std::pin::pin;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::header::{
@@ -16,8 +16,7 @@ use reqwest::{Method, Request, Response, ResponseBuilderExt as _, StatusCode, Ur
 use tokio::time::sleep;
 use tracing::{Instrument as _, Span};
 
-use super::body::read_body;
-use super::telemetry::attempt::{attempt_span, record_request, record_response};
+use super::telemetry::{attempt_span, record_request, record_response};
 use crate::generated::Client;
 use crate::runtime::Attempt;
 use crate::runtime::attempt::{BodyExtent, Exchange, ReceivedResponse, RequestInfo, Settings};
@@ -58,7 +57,7 @@ impl ClientHooks<Attempt> for Client {
         headers.remove(API_VERSION);
         headers.insert(AUTHORIZATION, authorization.clone());
         headers.insert(USER_AGENT, PRODUCT);
-        headers.insert(REQUEST_ID, HeaderValue::from_maybe_shared(Bytes::from_owner(request_id.text()))?);
+        headers.insert(REQUEST_ID, HeaderValue::try_from(request_id.to_string())?);
         if has_body {
             // The official clients name the charset; a media type other than JSON is the operation's own.
             if headers.get(CONTENT_TYPE).is_none_or(|media_type| media_type == "application/json") {
@@ -153,4 +152,58 @@ fn add_own_headers(headers: &mut HeaderMap, settings: &Settings, span: &Span) {
         own.remove(name);
     }
     headers.extend(own);
+}
+
+/// Reads the body up to the limit of the attempt, and records it.
+async fn read_body(attempt: &Attempt, response: &mut Response) -> reqwest::Result<Bytes> {
+    let limit = attempt.settings().body_limit;
+    let mut body = PartialBody { attempt, first: Bytes::new(), rest: BytesMut::new() };
+    while let Some(chunk) = response.chunk().await? {
+        if !body.add(chunk, limit) {
+            body.record(BodyExtent::OverLimit(limit));
+            return Ok(Bytes::new());
+        }
+    }
+    Ok(body.record(BodyExtent::Complete))
+}
+
+/// The part of a body that was read. Dropped, as at a timeout, it is recorded as interrupted.
+struct PartialBody<'a> {
+    attempt: &'a Attempt,
+    /// The only chunk, as most bodies have: it is not copied.
+    first: Bytes,
+    /// All chunks, if there are several.
+    rest: BytesMut,
+}
+
+impl PartialBody<'_> {
+    /// Adds a chunk, or as much of it as the limit allows. Returns true if it was all.
+    fn add(&mut self, chunk: Bytes, limit: usize) -> bool {
+        if self.first.is_empty() && self.rest.is_empty() && chunk.len() <= limit {
+            self.first = chunk;
+            return true;
+        }
+        self.rest.extend_from_slice(&mem::take(&mut self.first));
+        let room = limit - self.rest.len();
+        self.rest.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        chunk.len() <= room
+    }
+
+    /// Records the body, and returns it.
+    fn record(&mut self, extent: BodyExtent) -> Bytes {
+        let first = mem::take(&mut self.first);
+        let body = if self.rest.is_empty() { first } else { mem::take(&mut self.rest).freeze() };
+        if let Some(response) = &mut self.attempt.exchange().response
+            && response.extent == BodyExtent::Interrupted
+        {
+            (response.body, response.extent) = (body.clone(), extent);
+        }
+        body
+    }
+}
+
+impl Drop for PartialBody<'_> {
+    fn drop(&mut self) {
+        self.record(BodyExtent::Interrupted);
+    }
 }

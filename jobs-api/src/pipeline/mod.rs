@@ -1,17 +1,23 @@
 //! One call: signed, sent, retried, resolved when its response is lost, and traced.
 //!
+//! An [`Operation`](operation::Operation) is what a user calls, and has one deadline and one span. It makes
+//! [`Attempts`](attempts::Attempts): each waits for the pace, gets a token, is sent by a generated client whose hooks
+//! record what came back, and ends in a response or an error. The [decision](decision) about an error is a pure
+//! function. No operation is known here by name, and no job: what is created, and what a reading of it means, comes
+//! from the caller as functions.
+//!
 //! [`Pipeline::execute`] runs any operation. One that has several steps is an [`Operation`](operation::Operation):
 //! among them a change, which is resolved by functions that read it and conclude from that.
 
 mod attempts;
-mod body;
-mod generated_call;
+mod decision;
+pub(crate) mod generated_call;
 pub(crate) mod hooks;
 pub(crate) mod operation;
 mod response;
 pub(crate) mod retry;
 mod retry_state;
-pub(crate) mod telemetry;
+mod telemetry;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,14 +31,14 @@ use tokio::time::Instant;
 use self::generated_call::GeneratedCall;
 pub use self::response::Response;
 use self::retry::RetryPolicy;
-use self::telemetry::trace::Trace;
+use self::telemetry::Trace;
 use crate::auth::Authorizer;
 use crate::error::Error;
 use crate::limits::is_job_id;
 use crate::pace::Pace;
 use crate::runtime::attempt::OnRequest;
 
-/// The way of every call of a client to its hub. A clone shares connections, token and pace.
+/// Sends every call of a client to its hub. A clone shares connections, token and pace.
 #[derive(Clone)]
 pub(crate) struct Pipeline {
     /// The hub's name, whichever host its requests go to.
@@ -72,6 +78,12 @@ pub(crate) struct Scope<'a> {
     pub(crate) body_limit: Option<usize>,
 }
 
+impl<'a> Scope<'a> {
+    pub(crate) fn of_job(operation: &'static str, id: &'a str) -> Self {
+        Self { operation: Some(operation), job_id: Some(id), ..Self::default() }
+    }
+}
+
 impl Pipeline {
     /// Runs an operation until it succeeds or is not to be repeated, and reads its response.
     ///
@@ -89,20 +101,23 @@ impl Pipeline {
 
     /// Reports an operation that is refused before anything is sent. Returns the error with the operation and
     /// the job's id in it.
-    pub(crate) fn refuse(&self, operation: &'static str, job_id: Option<&str>, error: Error) -> Error {
-        // An invalid id may be anything, such as a key by mistake.
-        let job_id = job_id.filter(|id| is_job_id(id));
-        let error = error.in_operation(operation, job_id);
-        Trace::start(&self.host_name, Some(operation), job_id).end(Some(&error));
-        error
+    pub(crate) fn check<T>(&self, scope: Scope<'_>, checked: Result<T, Error>) -> Result<T, Error> {
+        checked.map_err(|error| {
+            // An invalid id may be anything, such as a key by mistake.
+            let job_id = scope.job_id.filter(|id| is_job_id(id));
+            let trace = Trace::start(&self.host_name, scope.operation, job_id);
+            let error = trace.name(error, job_id);
+            trace.end(Some(&error));
+            error
+        })
     }
 
-    /// Returns the time until a job is expected to end, with so many devices left.
+    /// Returns the time until a job with this many devices left is expected to end.
     pub(crate) fn time_to_end(&self, id: &str, devices_left: u32) -> Option<Duration> {
         self.pace.as_ref()?.time_to_end(id, devices_left)
     }
 
-    /// Returns the hub's time, as far as it is known.
+    /// Returns the hub's time, or the local time while no answer has shown that.
     pub(crate) fn hub_time(&self) -> DateTime<Utc> {
         self.authorizer.clock().now()
     }

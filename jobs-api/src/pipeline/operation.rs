@@ -1,5 +1,11 @@
 //! One operation: its attempts, and the reading that resolves a change whose response was lost.
+//!
+//! A change whose response was lost may have been made. Before the operation fails, or waits for the rate limit, it
+//! reads what the change would have changed, and the caller concludes from that: the change was made, was not made
+//! and never will be, or nothing yet. In the last case the hub may show it some seconds later, so that the reading is
+//! repeated within the deadline. An operation whose outcome stays open says so in its error, and never guesses.
 
+use std::mem;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -7,16 +13,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
+use super::attempts::Attempts;
+use super::decision::{MIN_ATTEMPT, exponential};
 use super::generated_call::GeneratedCall;
-use super::retry::{MIN_ATTEMPT, exponential};
 use super::retry_state::{RetryState, Role};
-use super::telemetry::trace::Trace;
+use super::telemetry::Trace;
 use super::{Pipeline, Response, Scope};
 use crate::error::Error;
 
 /// The first pause between two readings, and the longest: the hub shows a change some seconds later.
-const READING_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The longest time of all readings after a lost response, if the operation has no deadline.
 const LONGEST_READINGS: Duration = Duration::from_secs(120);
 
@@ -36,7 +43,7 @@ pub(crate) enum Conclusion<T> {
     NotApplied,
     /// The operation ends with this error, in place of that of its last attempt.
     Refused(Error),
-    /// No further reading would tell.
+    /// No later reading can show more.
     Unknown,
 }
 
@@ -62,9 +69,10 @@ impl Operation<'_> {
     ) -> Result<Response<T>, Error> {
         let span = self.trace.span();
         // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
-        let run = self.pipeline.run(self.scope, &mut self.state, &mut self.trace, operation);
-        let result = { pin!(run).instrument(span).await };
-        result.map_err(|error| error.with_outcome_unknown(self.state.is_outcome_unknown()))
+        let Self { pipeline, scope, trace, state } = &mut *self;
+        let attempts = Attempts { pipeline, scope: *scope, state, trace };
+        let result = { pin!(attempts.run(operation)).instrument(span).await };
+        result.map_err(|error| error.with_outcome_unknown(self.state.is_outcome_unknown))
     }
 
     /// Makes attempts at a change. If a response is lost, `read` and `conclude` are to settle the outcome: see
@@ -81,17 +89,17 @@ impl Operation<'_> {
             let result = { pin!(self.run(&operation)).await };
             let error = match result {
                 Ok(response) => return Ok(response.into_boxed()),
-                Err(error) if !self.state.is_outcome_unknown() => return Err(error),
+                Err(error) if !self.state.is_outcome_unknown => return Err(error),
                 // An error without a request cannot report that an earlier one may have taken effect.
                 Err(error) if error.request().is_some() => error,
                 Err(error) => previous.unwrap_or(error),
             };
-            // Boxed, since it is rare and as large as the operation itself.
-            if !self.state.take_interruption() {
-                return match self.pipeline.retry.allows_retries() {
-                    true => Box::pin(self.resolve(error, read, conclude)).await,
-                    false => Err(error),
-                };
+            if !mem::take(&mut self.state.is_interrupted) {
+                if !self.pipeline.retry.allows_retries() {
+                    return Err(error);
+                }
+                // Boxed, since it is rare and as large as the operation itself.
+                return Box::pin(self.resolve(error, read, conclude)).await;
             }
             let pause = asked_pause(&error);
             if pause < self.state.remaining() {
@@ -117,16 +125,12 @@ impl Operation<'_> {
         conclude: impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
     ) -> Result<Box<T>, Error> {
         let (start, policy) = (Instant::now(), self.pipeline.retry);
-        let (mut pause, mut longest) = (asked_pause(&error), READING_PAUSE.0);
-        let mut conclusion = None;
-        let longest_readings = policy.deadline().unwrap_or(LONGEST_READINGS);
+        let (mut pause, mut longest) = (asked_pause(&error), FIRST_PAUSE);
+        let longest_readings = policy.deadline.unwrap_or(LONGEST_READINGS);
         let is_in_time = |pause| start.elapsed().saturating_add(pause) < longest_readings;
         while pause < self.state.remaining() && is_in_time(pause) {
             let asked = match self.look(pause, &read, &conclude).await {
-                Ok(concluded) => {
-                    conclusion = Some(concluded);
-                    break;
-                }
+                Ok(conclusion) => return self.close(error, Some(conclusion)),
                 Err(asked) => asked,
             };
             let remaining = self.state.remaining();
@@ -134,9 +138,9 @@ impl Operation<'_> {
                 break;
             }
             pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0).min(remaining / 2).max(asked);
-            longest = exponential(longest, READING_PAUSE.1, 1);
+            longest = exponential(longest, LONGEST_PAUSE, 1);
         }
-        self.close(error, conclusion)
+        self.close(error, None)
     }
 
     /// Reads once, after a pause. Returns the time that the hub asks to wait if nothing can be concluded yet.
@@ -149,19 +153,12 @@ impl Operation<'_> {
         sleep(pause).await;
         // One attempt: whatever it meets, the next reading follows.
         let mut state = self.state.restart(self.pipeline.retry.single(), Role::Reading);
-        let found = self.read_as(&mut state, read).await.map_err(|error| asked_pause(&error))?;
-        conclude(found, self.earliest_sent()).ok_or(Duration::ZERO)
-    }
-
-    async fn read_as<T, E>(
-        &mut self,
-        state: &mut RetryState,
-        read: impl GeneratedCall<T, E>,
-    ) -> Result<Box<T>, Error> {
         let scope = Scope { job_id: self.scope.job_id, is_read: true, ..Scope::default() };
         let span = self.trace.span();
-        let run = pin!(self.pipeline.run(scope, state, &mut self.trace, read));
-        run.instrument(span).await.map(Response::into_boxed)
+        let attempts = Attempts { pipeline: self.pipeline, scope, state: &mut state, trace: &mut self.trace };
+        let found = pin!(attempts.run(read)).instrument(span).await;
+        let found = found.map_err(|error| asked_pause(&error))?.into_boxed();
+        conclude(found, self.earliest_sent()).ok_or(Duration::ZERO)
     }
 
     /// Returns the earliest time by the hub's clock at which the first attempt was sent, if it is known.

@@ -1,16 +1,11 @@
-//! The decision about a failed attempt: a pure function of the failure and of the attempts so far.
+//! The policy of retries, as a user configures it.
 
 use std::time::Duration;
 
-use crate::error::Error;
 use crate::pace::BreakerSettings;
 
-/// The first wait for a job slot, and the longest: jobs take minutes.
-const SLOT_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
-
-/// The time that must be left for another attempt. With less, the attempt would only replace the error
-/// that is known by one that says nothing.
-pub(super) const MIN_ATTEMPT: Duration = Duration::from_millis(100);
+/// The longest operation, or wait for a slot: longer ones overflow clocks.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// How often and for how long an operation is retried.
 ///
@@ -51,15 +46,15 @@ pub(super) const MIN_ATTEMPT: Duration = Duration::from_millis(100);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RetryPolicy {
-    attempts: u32,
-    base: Duration,
-    cap: Duration,
+    pub(super) attempts: u32,
+    pub(super) base: Duration,
+    pub(super) cap: Duration,
     /// `None` for no deadline.
-    deadline: Option<Duration>,
-    slot_deadline: Duration,
-    breaker: BreakerSettings,
+    pub(super) deadline: Option<Duration>,
+    pub(super) slot_deadline: Duration,
+    pub(super) breaker: BreakerSettings,
     /// How long failures do not count as attempts in an outage.
-    patience: Duration,
+    pub(super) patience: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -106,11 +101,11 @@ impl RetryPolicy {
     }
 
     /// Sets the duration of a whole operation, 2 minutes by default: attempts, waits, the wait for a
-    /// token, and the reading of a job after a lost response. [`Duration::MAX`] means no deadline; such readings then
-    /// end after 2 minutes.
+    /// token, and the reading of a job after a lost response. `None` means no deadline; such readings then end after
+    /// 2 minutes.
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline).filter(|deadline| *deadline < Duration::MAX);
+    pub fn with_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
+        self.deadline = deadline.into();
         self
     }
 
@@ -139,144 +134,28 @@ impl RetryPolicy {
     /// Waits up to this long for a job to end when the hub has as many as its tier allows, scheduled ones included.
     ///
     /// Off by default, since a call would take minutes: the error's
-    /// [`is_job_slot_busy`](Error::is_job_slot_busy) is then true. Creates that wait try one at a time: when a job of this client
+    /// [`is_job_slot_busy`](crate::Error::is_job_slot_busy) is then true. Creates that wait try one at a time: when a job of this client
     /// was seen to end or is expected to have ended, and otherwise rarely. Tries do not count as attempts.
     /// [Without pacing](crate::ClientBuilder::without_pacing) each create waits 5 to 60 seconds between its
     /// own. The time runs from the start of the operation and replaces a shorter
     /// [deadline](Self::with_deadline).
     #[must_use]
     pub fn with_slot_deadline(mut self, slot_deadline: Duration) -> Self {
-        self.slot_deadline = slot_deadline;
+        self.slot_deadline = slot_deadline.min(LONGEST);
         self
     }
 
     /// Returns the policy of a single attempt within the same deadline.
     pub(super) fn single(&self) -> Self {
-        Self { attempts: 1, deadline: self.total(), slot_deadline: Duration::ZERO, ..*self }
+        Self { attempts: 1, deadline: Some(self.total()), slot_deadline: Duration::ZERO, ..*self }
     }
 
-    /// Returns the duration of a whole operation, if it is limited.
-    pub(super) fn total(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.max(self.slot_deadline))
-    }
-
-    /// Returns the duration of an operation that waits for no slot, if it is limited.
-    pub(super) fn deadline(&self) -> Option<Duration> {
-        self.deadline
-    }
-
-    pub(super) fn breaker(&self) -> BreakerSettings {
-        self.breaker
-    }
-
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
-    }
-
-    pub(super) fn slot_deadline(&self) -> Duration {
-        self.slot_deadline
-    }
-
-    pub(super) fn attempts(&self) -> u32 {
-        self.attempts
+    /// Returns the duration of a whole operation.
+    pub(super) fn total(&self) -> Duration {
+        self.deadline.map_or(LONGEST, |deadline| deadline.max(self.slot_deadline).min(LONGEST))
     }
 
     pub(super) fn allows_retries(&self) -> bool {
         self.attempts > 1
     }
-
-    /// Decides about `failure`, given the `history` of the operation; `random` lies between 0 and 1.
-    pub(super) fn decide(&self, failure: Failure, history: &History, random: f64) -> Decision {
-        let fits = |wait: Duration, limit: Option<Duration>| {
-            limit.is_none_or(|limit| history.elapsed.saturating_add(wait).saturating_add(MIN_ATTEMPT) < limit)
-        };
-        match failure {
-            Failure::Transient { retry_after } if history.attempts < self.attempts => {
-                // On top of a stated wait, so that calls do not come together at its end.
-                let wait =
-                    self.backoff(history.attempts, random).saturating_add(retry_after.unwrap_or_default());
-                if fits(wait, self.total()) { Decision::Wait(wait) } else { Decision::GiveUp }
-            }
-            Failure::SlotBusy { retry_after } => {
-                let longest = exponential(SLOT_WAIT.0, SLOT_WAIT.1, history.slot_waits);
-                // At least half of it: polling faster only eats into the hub's quota.
-                let least = retry_after.unwrap_or_default().max(longest / 2);
-                let wait = longest.mul_f64(random).max(least);
-                if fits(wait, Some(self.slot_deadline)) {
-                    Decision::WaitForSlot(wait)
-                } else {
-                    Decision::GiveUp
-                }
-            }
-            Failure::Unauthorized
-                if !history.has_refreshed_token
-                    && self.allows_retries()
-                    && fits(Duration::ZERO, self.total()) =>
-            {
-                Decision::RefreshToken
-            }
-            _ => Decision::GiveUp,
-        }
-    }
-
-    /// Returns the wait after this many failures.
-    pub(super) fn backoff(&self, failures: u32, random: f64) -> Duration {
-        exponential(self.base, self.cap, failures.saturating_sub(1)).mul_f64(random)
-    }
 }
-
-pub(super) fn exponential(base: Duration, cap: Duration, exponent: u32) -> Duration {
-    base.saturating_mul(2_u32.saturating_pow(exponent)).min(cap)
-}
-
-/// The failure of an attempt, as far as it decides about the next one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Failure {
-    Transient { retry_after: Option<Duration> },
-    SlotBusy { retry_after: Option<Duration> },
-    Unauthorized,
-    Permanent,
-}
-
-impl From<&Error> for Failure {
-    fn from(error: &Error) -> Self {
-        let retry_after = error.service().and_then(|service| service.retry_after());
-        match error {
-            _ if error.is_job_slot_busy() => Self::SlotBusy { retry_after },
-            _ if error.is_retryable() => Self::Transient { retry_after },
-            Error::Service(_) if error.is_unauthorized() => Self::Unauthorized,
-            _ => Self::Permanent,
-        }
-    }
-}
-
-/// The attempts of an operation so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct History {
-    /// Attempts that count.
-    pub(super) attempts: u32,
-    pub(super) slot_waits: u32,
-    /// Attempts that were throttled.
-    pub(super) throttles: u32,
-    pub(super) elapsed: Duration,
-    pub(super) has_refreshed_token: bool,
-}
-
-/// The reaction to a failed attempt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Decision {
-    GiveUp,
-    /// Make another attempt after this wait.
-    Wait(Duration),
-    /// Make another attempt after this wait, in which a job of the hub may end.
-    WaitForSlot(Duration),
-    /// Make another attempt when the pace allows it.
-    AwaitPace,
-    /// Make another attempt after this wait, which does not count: the hub answers nobody.
-    Outlast(Duration),
-    /// Make another attempt with a new token.
-    RefreshToken,
-}
-
-#[cfg(test)]
-mod tests;

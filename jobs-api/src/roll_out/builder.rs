@@ -97,14 +97,14 @@ impl RollOut {
     }
 
     /// Creates jobs only between these hours of the day in UTC, by the hub's clock, and only if they end before the
-    /// closing at the latest. `within_hours(22, 4)` includes midnight.
-    pub fn within_hours(mut self, from: u32, to: u32) -> Self {
+    /// closing at the latest. `hours(22, 4)` includes midnight.
+    pub fn hours(mut self, from: u32, to: u32) -> Self {
         self.policy.hours = Some(Hours { from, to });
         self
     }
 
     /// Creates no job before this time, at most 168 hours ahead by the hub's clock.
-    pub fn starting_at(mut self, start: DateTime<Utc>) -> Self {
+    pub fn not_before(mut self, start: DateTime<Utc>) -> Self {
         self.policy.not_before = Some(start);
         self
     }
@@ -143,7 +143,7 @@ impl RollOut {
                 "must each select a device that is left, if they have a condition",
             ),
             (left.is_empty(), "waves", "must take all devices: end with Wave::rest()"),
-            (start <= created + LATEST_START, "starting_at", "must be at most 168 hours ahead"),
+            (start <= created + LATEST_START, "not_before", "must be at most 168 hours ahead"),
         ])?;
         if self.policy.stops.is_empty() {
             self.policy.stops.push(Stop::failed_percent_of_wave_above(0.0));
@@ -163,7 +163,7 @@ impl RollOut {
         let has_room = policy.hours.is_none_or(|hours| limit <= hours.length().num_seconds());
         keep_rules([
             (is_name, "the name", "must have lower-case ASCII letters, digits and `-`"),
-            (request.start_time.is_none(), "the request", "must have no start: use RollOut::starting_at"),
+            (request.start_time.is_none(), "the request", "must have no start: use RollOut::not_before"),
             (
                 !first_word.eq_ignore_ascii_case("FROM"),
                 "the request's condition",
@@ -172,8 +172,8 @@ impl RollOut {
             (has_limit, "the request's time limit", "must be of 1 second to 30 days"),
             (policy.retries <= RETRIES, "retry", "must be at most 10 times"),
             (policy.stops.iter().all(Stop::is_possible), "stop_when", "must be below 100 %"),
-            (has_hours, "within_hours", "must be from 0 to 24"),
-            (has_room, "within_hours", "must be as long as the time limit of a job"),
+            (has_hours, "hours", "must be from 0 to 24"),
+            (has_room, "hours", "must be as long as the time limit of a job"),
         ])?;
         check_waves(waves)
     }

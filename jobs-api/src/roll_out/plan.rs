@@ -166,12 +166,13 @@ impl RollOutPlan {
 
     /// Returns the condition that selects these devices.
     pub(super) fn condition<'a>(&self, devices: impl IntoIterator<Item = &'a String>) -> String {
-        Condition::device_ids(devices).into()
+        Condition::device_ids(devices).to_string()
     }
 
-    /// Returns true if the hub may have forgotten jobs of the plan.
-    pub(super) fn is_expired(&self, now: DateTime<Utc>) -> bool {
-        now - self.created() >= HISTORY
+    /// Checks that the hub cannot have forgotten jobs of the plan.
+    pub(super) fn check_age(&self, now: DateTime<Utc>) -> Result<(), RollOutError> {
+        let created = self.created();
+        if now - created < HISTORY { Ok(()) } else { Err(RollOutError::Expired { created }) }
     }
 }
 
@@ -255,10 +256,14 @@ mod tests {
         assert_eq!(plan.waves()[0].len(), 1000);
     }
 
-    #[test]
-    fn history_is_over_after_thirty_days() {
-        let plan = plan(1);
-        assert!(!plan.is_expired(plan.created() + HISTORY - TimeDelta::seconds(1)));
-        assert!(plan.is_expired(plan.created() + HISTORY));
+    #[tokio::test]
+    async fn plan_older_than_the_history_is_refused_before_any_call() {
+        let mut plan = plan(1);
+        assert!(plan.check_age(plan.created() + HISTORY - TimeDelta::seconds(1)).is_ok());
+        plan.0.created -= HISTORY;
+        let unreachable = "HostName=none.invalid;SharedAccessKeyName=n;SharedAccessKey=a2V5";
+        let client = Client::from_connection_string(unreachable).unwrap();
+        let error = client.roll_out(&plan).report().await.unwrap_err();
+        assert!(matches!(error, RollOutError::Expired { .. }), "{error}");
     }
 }

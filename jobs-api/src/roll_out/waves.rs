@@ -26,11 +26,10 @@ impl<'a> Driver<'a> {
 
     async fn run(self) -> Result<RollOutReport, RollOutError> {
         self.record_progress();
+        self.plan.check_age(self.client.hub_time())?;
         let begun = self.read_begun().await?;
         // The hub's clock is known only now.
-        if self.plan.is_expired(self.client.hub_time()) {
-            return Err(RollOutError::Expired { created: self.plan.created() });
-        }
+        self.plan.check_age(self.client.hub_time())?;
         let last_begun = begun.iter().map(|(wave, _)| *wave).max();
         let mut report = RollOutReport::default();
         let mut ended = None;

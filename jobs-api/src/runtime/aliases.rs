@@ -4,6 +4,7 @@
 //! a body has several of them, the first value that is not null counts; serde's own `alias` would reject
 //! such a body as a whole.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
@@ -46,48 +47,36 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for AliasReader<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Members { map, aliases: self.aliases, aliased: Vec::new(), value: None })
+        self.inner.visit_map(Members { map, aliases: self.aliases, seen: Vec::new(), value: None })
     }
 }
 
-/// The members of an object: those without aliases as they come, then the others.
+/// The members of an object by their own names, each with an alias once.
 struct Members<A> {
     map: A,
     aliases: Aliases,
-    /// The members with aliases, by their own names.
-    aliased: Vec<(&'static str, Value)>,
-    /// The value of the aliased member whose key was given last.
+    /// The members with aliases that had a value.
+    seen: Vec<&'static str>,
+    /// The value of the aliased member whose key was returned last.
     value: Option<Value>,
-}
-
-impl<A> Members<A> {
-    fn add(&mut self, name: &'static str, value: Value) {
-        match self.aliased.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) if known.is_null() => *known = value,
-            Some(_) => {}
-            None => self.aliased.push((name, value)),
-        }
-    }
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        while let Some(key) = self.map.next_key::<std::borrow::Cow<'de, str>>()? {
-            let known =
-                self.aliases.iter().find(|(name, aliases)| *name == key || aliases.contains(&key.as_ref()));
-            match known {
-                Some((name, _)) => {
-                    let value = self.map.next_value()?;
-                    self.add(name, value);
-                }
-                None => return seed.deserialize(key.into_deserializer()).map(Some),
+        while let Some(key) = self.map.next_key::<Cow<'de, str>>()? {
+            let mut aliases = self.aliases.iter();
+            let known = aliases.find(|(name, aliases)| *name == key || aliases.contains(&key.as_ref()));
+            let Some((name, _)) = known else { return seed.deserialize(key.into_deserializer()).map(Some) };
+            let value: Value = self.map.next_value()?;
+            if !value.is_null() && !self.seen.contains(name) {
+                self.seen.push(name);
+                self.value = Some(value);
+                return seed.deserialize(name.into_deserializer()).map(Some);
             }
         }
-        let Some((name, value)) = self.aliased.pop() else { return Ok(None) };
-        self.value = Some(value);
-        seed.deserialize(name.into_deserializer()).map(Some)
+        Ok(None)
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {

@@ -49,7 +49,7 @@ pub(crate) struct Settings {
     pub(crate) on_request: Option<OnRequest>,
 }
 
-/// The request and the response of an attempt, as far as they came.
+/// The request and the response of an attempt, each once it exists.
 #[derive(Default)]
 pub(crate) struct Exchange {
     pub(crate) request: Option<RequestInfo>,
@@ -77,7 +77,7 @@ pub(crate) struct RequestInfo {
     pub(crate) is_outcome_unknown: bool,
 }
 
-/// A response, as far as it came.
+/// A response, with the part of its body that was read.
 #[derive(Clone, Debug)]
 pub(crate) struct ReceivedResponse {
     pub(crate) status: StatusCode,
@@ -131,11 +131,7 @@ impl Exchange {
 
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { request_id, number, .. } = self.settings();
-        f.debug_struct("Attempt")
-            .field("number", number)
-            .field("request_id", request_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Attempt").field("request_id", &self.settings().request_id).finish_non_exhaustive()
     }
 }
 

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 /// Characters of an unknown name that an error shows.
 const SHOWN_NAME: usize = 100;
+/// Characters of an error that are shown.
+const SHOWN_ERROR: usize = 400;
 
 /// Reads the member `name` of a request, and refuses members within it that its type does not know: a person
 /// may have misspelt them. The same types are read tolerantly in responses.
@@ -37,6 +39,18 @@ fn steps(path: &Path<'_>) -> String {
             steps(parent)
         }
     }
+}
+
+/// Returns an error whose text is short and has no control characters: it may quote what a person wrote.
+pub(crate) fn escape<E: serde::de::Error>(error: E) -> E {
+    let text = error.to_string();
+    let is_odd = |c: char| c.is_control() || !c.is_ascii() && c.escape_debug().len() > 1;
+    if text.len() <= SHOWN_ERROR && !text.contains(is_odd) {
+        return error;
+    }
+    let shown = text.chars().take(SHOWN_ERROR);
+    let escaped = shown.map(|c| if is_odd(c) { c.escape_debug().to_string() } else { c.to_string() });
+    E::custom(escaped.collect::<String>())
 }
 
 /// Reads a text, which the service may write as a number.

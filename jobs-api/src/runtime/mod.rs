@@ -1,4 +1,8 @@
-//! The part of the crate that generated code names.
+//! The part of the crate that generated code names: it reads what the hub really writes.
+//!
+//! Responses are read tolerantly. Members have aliases, a date may mean "never", a whole number may have a
+//! fraction of zero, and an unreadable row leaves the others readable. Requests are read strictly. The
+//! generated client carries an [`Attempt`], which records what passed.
 
 pub(crate) mod aliases;
 pub(crate) mod attempt;
@@ -10,10 +14,10 @@ mod timestamp;
 mod whole_number;
 
 pub(crate) use self::attempt::Attempt;
-pub(crate) use self::known::{read_known, text_or_number};
+pub(crate) use self::known::{escape, read_known, text_or_number};
 pub use self::request_id::RequestId;
 pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};
-pub(crate) use self::segment::encode_segment;
+pub(crate) use self::segment::{RESERVED, encode_segment};
 pub use self::timestamp::Timestamp;
 pub(crate) use self::whole_number::read_whole_number;

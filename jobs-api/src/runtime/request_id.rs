@@ -1,6 +1,6 @@
 //! Ids of requests.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// The id that a request carries in its header `Request-Id`: a random UUID of version 4.
 ///
@@ -8,8 +8,8 @@ use std::fmt::{self, Write as _};
 ///
 /// ```
 /// # fn example(error: jobs_api::Error) {
-/// if let Some(refused) = error.service() {
-///     println!("for the support: {} and {:?}", refused.request_id(), refused.tracking_id());
+/// if let Some(attempt) = error.attempt() {
+///     println!("for the support: {}", attempt.request_id());
 /// }
 /// # }
 /// ```
@@ -25,24 +25,15 @@ impl RequestId {
     pub(crate) const fn from_bits(bits: u128) -> Self {
         Self((bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62).to_be_bytes())
     }
-
-    /// Returns the id as ASCII text: every request carries it, so it is written without a formatter.
-    pub(crate) fn text(self) -> [u8; 36] {
-        let mut text = [b'-'; 36];
-        let mut bits = u128::from_be_bytes(self.0);
-        for (index, byte) in text.iter_mut().enumerate() {
-            if !matches!(index, 8 | 13 | 18 | 23) {
-                *byte = b"0123456789abcdef"[(bits >> 124) as usize];
-                bits <<= 4;
-            }
-        }
-        text
-    }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text().iter().try_for_each(|byte| f.write_char(char::from(*byte)))
+        let mut text = format!("{:032x}", u128::from_be_bytes(self.0));
+        for hyphen in [8, 13, 18, 23] {
+            text.insert(hyphen, '-');
+        }
+        f.write_str(&text)
     }
 }
 

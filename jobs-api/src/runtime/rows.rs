@@ -1,12 +1,10 @@
 //! Lists in responses, read row by row.
 
 use std::fmt;
-use std::marker::PhantomData;
-use std::ops::Deref;
 
 use progenitor_client::{Error, ResponseValue};
-use serde::de::{DeserializeOwned, Deserializer, Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
 use super::attempt::Attempt;
@@ -19,7 +17,7 @@ const KEPT_TEXT: usize = 64 * 1024;
 /// Bytes of the reason that are kept: it may quote a text of the row.
 const KEPT_REASON: usize = 1000;
 
-/// The rows of a response. Dereferences to the readable ones.
+/// The rows of a response.
 ///
 /// Each row is read by itself: a device's answer that is not valid for its type, such as JSON nested deeper
 /// than 128 levels, makes its own row unreadable and no other. A list of more than 1,000 rows is an error,
@@ -31,19 +29,22 @@ const KEPT_REASON: usize = 1000;
 ///     api.query_scheduled_jobs(None, None, None, Some("100")).await
 /// };
 /// let jobs = client.call(list).await?.into_inner();
-/// for row in jobs.unreadable() {
+/// for row in jobs.unreadable {
 ///     println!("{row}");
 /// }
-/// for job in jobs {
+/// for job in jobs.readable {
 ///     println!("{}", job.id());
 /// }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Rows<T> {
-    rows: Vec<T>,
-    unreadable: Vec<UnreadableRow>,
+    /// The rows that are as the spec describes them, in the hub's order.
+    pub readable: Vec<T>,
+    /// The other rows, in the hub's order.
+    pub unreadable: Vec<UnreadableRow>,
 }
 
 /// A row that is not what the spec describes.
@@ -59,17 +60,21 @@ pub struct Rows<T> {
 /// while let Some(row) = rows.next().await {
 ///     match row {
 ///         Ok(row) => println!("{}", row.id()),
-///         Err(Error::UnreadableRow(row)) => println!("skipped: {}", row.reason()),
+///         Err(Error::UnreadableRow(row)) => println!("skipped: {}", row.reason),
 ///         Err(error) => println!("the listing ends: {error}"),
 ///     }
 /// }
 /// # }
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct UnreadableRow {
-    index: usize,
-    text: String,
-    reason: String,
+    /// The position of the row in its response, from 0.
+    pub index: usize,
+    /// The row as the hub wrote it without tokens, at most its first 64 KiB.
+    pub text: String,
+    /// Why the row could not be read, at most its first 1,000 bytes.
+    pub reason: String,
 }
 
 /// Reads a response of rows. What an unreadable row repeats of the request's token is removed.
@@ -78,54 +83,19 @@ pub(crate) async fn read_rows<T: DeserializeOwned + fmt::Debug, E>(
     response: reqwest::Response,
 ) -> Result<ResponseValue<Rows<T>>, Error<E>> {
     let response = ResponseValue::<Rows<T>>::from_response(response).await?;
-    response.map(|rows| rows.redact(|text| attempt.redact(text)))
-}
-
-impl<T> Rows<T> {
-    /// Returns the readable rows.
-    pub fn into_vec(self) -> Vec<T> {
-        self.rows
-    }
-
-    /// Returns the unreadable rows.
-    pub fn unreadable(&self) -> &[UnreadableRow] {
-        &self.unreadable
-    }
-
-    pub(crate) fn into_parts(self) -> (Vec<T>, Vec<UnreadableRow>) {
-        (self.rows, self.unreadable)
-    }
-
-    /// Replaces the texts of the unreadable rows by what `redact` returns for them.
-    fn redact(self, redact: impl Fn(&str) -> Option<String>) -> Self {
-        let unreadable = self.unreadable.into_iter().map(|row| row.redact(&redact)).collect();
-        Self { unreadable, ..self }
-    }
+    response.map(|mut rows| {
+        rows.unreadable.iter_mut().for_each(|row| row.redact(attempt));
+        rows
+    })
 }
 
 impl UnreadableRow {
-    /// Returns the position of the row in its response, from 0.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Returns the row as the hub wrote it without tokens, at most its first 64 KiB.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns the reason why the row could not be read, at most its first 1,000 bytes.
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    fn redact(mut self, redact: impl Fn(&str) -> Option<String>) -> Self {
+    fn redact(&mut self, attempt: &Attempt) {
         for text in [&mut self.text, &mut self.reason] {
-            if let Some(redacted) = redact(text) {
+            if let Some(redacted) = attempt.redact(text) {
                 *text = redacted;
             }
         }
-        self
     }
 
     /// Returns a row that lacks a member which the query selects.
@@ -139,7 +109,7 @@ impl UnreadableRow {
     }
 }
 
-/// Returns the beginning of a text, at most so many bytes.
+/// Returns the beginning of a text, at most this many bytes.
 fn truncate(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or_default()]
@@ -153,64 +123,22 @@ impl fmt::Display for UnreadableRow {
 
 impl std::error::Error for UnreadableRow {}
 
-impl<T> Deref for Rows<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.rows
-    }
-}
-
-impl<T> IntoIterator for Rows<T> {
-    type Item = T;
-    type IntoIter = std::vec::IntoIter<T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.rows.into_iter()
-    }
-}
-
-impl<T: Serialize> Serialize for Rows<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.rows.serialize(serializer)
-    }
-}
-
 /// Reads from JSON text; a deserializer of other formats, or of a `serde_json::Value`, is an error.
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Rows<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RowsVisitor(PhantomData))
-    }
-}
-
-struct RowsVisitor<T>(PhantomData<T>);
-
-impl<'de, T: DeserializeOwned> Visitor<'de> for RowsVisitor<T> {
-    type Value = Rows<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of rows")
-    }
-
-    fn visit_unit<E>(self) -> Result<Rows<T>, E> {
-        Ok(Rows { rows: Vec::new(), unreadable: Vec::new() })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows<T>, A::Error> {
-        let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
-        let mut index = 0;
         // The raw text is scanned without recursion and without building values.
-        while let Some(row) = list.next_element::<&'de RawValue>()? {
-            if index == MAX_ROWS {
-                return Err(A::Error::custom(format_args!("more than {MAX_ROWS} rows")));
-            }
-            match serde_json::from_str(row.get()) {
-                Ok(row) => rows.push(row),
-                Err(error) => unreadable.push(UnreadableRow::new(index, row, &error)),
-            }
-            index += 1;
+        let texts = Option::<Vec<&'de RawValue>>::deserialize(deserializer)?.unwrap_or_default();
+        if texts.len() > MAX_ROWS {
+            return Err(D::Error::custom(format_args!("more than {MAX_ROWS} rows")));
         }
-        Ok(Rows { rows, unreadable })
+        let mut rows = Self { readable: Vec::new(), unreadable: Vec::new() };
+        for (index, text) in texts.into_iter().enumerate() {
+            match serde_json::from_str(text.get()) {
+                Ok(row) => rows.readable.push(row),
+                Err(error) => rows.unreadable.push(UnreadableRow::new(index, text, &error)),
+            }
+        }
+        Ok(rows)
     }
 }
 
@@ -244,19 +172,19 @@ mod tests {
         for payload in [deep.as_str(), "1e999", r#""\ud800""#, r#"{"a":1}, "payload": 2"#] {
             let poisoned = format!(r#"{{"deviceId":"b","outcome":{{"payload":{payload}}}}}"#);
             let rows = read(&format!(r#"[{{"deviceId":"a"}}, {poisoned}, {{"deviceId":"c"}}]"#)).unwrap();
-            let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+            let ids: Vec<&str> = rows.readable.iter().map(|row| row.id.as_str()).collect();
             assert_eq!(ids, ["a", "c"], "{payload}");
-            let [unreadable] = rows.unreadable() else { panic!("{payload}: {rows:?}") };
-            assert_eq!((unreadable.index(), unreadable.text()), (1, poisoned.as_str()));
-            assert!(!unreadable.reason().is_empty());
+            let [unreadable] = &rows.unreadable[..] else { panic!("{payload}: {rows:?}") };
+            assert_eq!((unreadable.index, unreadable.text.as_str()), (1, poisoned.as_str()));
+            assert!(!unreadable.reason.is_empty());
         }
         let number = read(r#"[{"outcome":{"status":3000000000}}, 7, {}]"#).unwrap();
-        assert_eq!((number.len(), number.unreadable().len()), (1, 2));
+        assert_eq!((number.readable.len(), number.unreadable.len()), (1, 2));
     }
 
     #[test]
     fn null_is_an_empty_list() {
-        assert!(read("null").unwrap().is_empty() && read("[]").unwrap().is_empty());
+        assert!(read("null").unwrap().readable.is_empty() && read("[]").unwrap().readable.is_empty());
     }
 
     #[test]
@@ -267,16 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn endless_list_is_an_error_before_it_is_built() {
+    fn list_of_more_than_a_thousand_rows_is_an_error() {
         let list = format!("[{}{{}}]", "{},".repeat(1_000_000));
         assert!(read(&list).unwrap_err().to_string().contains("more than 1000 rows"));
-        assert_eq!(read(&format!("[{}{{}}]", "{},".repeat(MAX_ROWS - 1))).unwrap().len(), MAX_ROWS);
+        assert_eq!(read(&format!("[{}{{}}]", "{},".repeat(MAX_ROWS - 1))).unwrap().readable.len(), MAX_ROWS);
     }
 
     #[test]
     fn long_row_is_cut_at_a_character() {
         let rows = read(&format!("[\"{}\"]", "é".repeat(KEPT_TEXT))).unwrap();
-        assert_eq!(rows.unreadable()[0].text().len(), KEPT_TEXT - 1);
-        assert_eq!(rows.unreadable()[0].reason().len(), KEPT_REASON);
+        assert_eq!(rows.unreadable[0].text.len(), KEPT_TEXT - 1);
+        assert_eq!(rows.unreadable[0].reason.len(), KEPT_REASON);
     }
 }

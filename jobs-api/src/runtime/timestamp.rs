@@ -1,7 +1,6 @@
-//! The dates of the service, some of which are not dates.
+//! The dates of the service, which may mean "never" or be no dates.
 
 use std::fmt;
-use std::str::FromStr;
 
 use chrono::{DateTime, Datelike as _, NaiveDateTime, SecondsFormat, SubsecRound as _, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -73,14 +72,6 @@ impl From<&str> for Timestamp {
             Ok(instant) if !is_never(&instant) => Self(Repr::Instant(instant)),
             _ => Self(Repr::Text(text.into())),
         }
-    }
-}
-
-impl FromStr for Timestamp {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self::from(text))
     }
 }
 

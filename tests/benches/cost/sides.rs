@@ -110,7 +110,7 @@ impl Sides {
         let certificate = reqwest::Certificate::from_der(&server.certificate).unwrap();
         let builder = |credential| {
             let certificate = certificate.clone();
-            let builder = Client::builder(HOST).credential(credential).endpoint(&url);
+            let builder = Client::builder(HOST, credential).endpoint(&url);
             builder.configure_http(move |http| http.tls_certs_only([certificate.clone()]))
         };
         let rotation = RotatingCredential::new(key(0));
@@ -190,7 +190,7 @@ impl Sides {
 
     pub(crate) async fn list_generated(&self) {
         let page = self.generated.query_scheduled_jobs(None, None, None, Some("100")).await.unwrap();
-        assert_eq!(page.into_inner().into_iter().count(), ROWS);
+        assert_eq!(page.into_inner().readable.len(), ROWS);
     }
 
     pub(crate) async fn list_reqwest(&self) {

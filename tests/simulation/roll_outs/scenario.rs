@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{SubsecRound as _, Utc};
+use chrono::{SubsecRound as _, Timelike as _, Utc};
 use fastrand::Rng;
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select, try_join};
@@ -22,8 +22,8 @@ use crate::simulation::clock::StillClock;
 use crate::simulation::faults::delay;
 use crate::simulation::scenario::KEY;
 
-/// Longer than any roll-out may take.
-const HANG: Duration = Duration::from_secs(60 * 24 * 3600);
+/// Longer than any roll-out may take, and short enough that clients know the time of the hub.
+const HANG: Duration = Duration::from_secs(20 * 3600);
 
 /// The rules of a roll-out, beside those that the plan shows.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ pub(super) fn run(seed: u64, socket: &Path) -> Result<Tally, String> {
 }
 
 async fn play(mut rng: Rng, still: &StillClock, socket: &Path) -> Result<Tally, String> {
-    let limit = Duration::from_secs([60, 300, 900][rng.usize(..3)]);
+    let limit = Duration::from_secs([30, 60, 120][rng.usize(..3)]);
     let shared = Shared::new(State {
         hub: hub(&mut rng, limit),
         faults: [0.0, 0.05, 0.3][rng.usize(..3)],
@@ -59,18 +59,18 @@ async fn play(mut rng: Rng, still: &StillClock, socket: &Path) -> Result<Tally, 
     });
     shared.listen(still, socket);
     let rules = Rules {
-        soak: delay(&mut rng, 3_600_000),
+        soak: delay(&mut rng, 600_000),
         retries: rng.u32(..=2),
-        retry_after: delay(&mut rng, 1_200_000),
+        retry_after: delay(&mut rng, 300_000),
         stop: ([0, 2, 20, 60][rng.usize(..4)], rng.bool()),
-        hours: [None, None, Some((22, 4)), Some((9, 17))][rng.usize(..4)],
+        hours: rng.bool().then(|| hours(&mut rng)),
     };
     let plan = plan(&mut rng, limit, &rules, &client(socket, "planner")).await?;
     let start = Instant::now();
     let mut tally = Tally { devices: plan.devices().map(Iterator::count).sum(), ..Tally::default() };
     let (first, second) = (rng.fork(), rng.bool().then(|| rng.fork()));
     tally.second_runs = usize::from(second.is_some());
-    let late = delay(&mut rng, 3_600_000);
+    let late = delay(&mut rng, 600_000);
     let stops = second.is_none() && rng.u8(..6) == 0;
     let first = run_until_done(first, socket, "first", &plan, stops, &mut tally.kills);
     let mut ended = match second {
@@ -130,10 +130,10 @@ async fn run_until_done(
     for life in 0.. {
         let author = format!("{name}-{life}");
         let client = client(socket, &author);
-        let longest = if lives == 0 { HANG } else { delay(&mut rng, [5_000, 600_000, 20_000_000][life % 3]) };
+        let longest = if lives == 0 { HANG } else { delay(&mut rng, [5_000, 200_000, 2_000_000][life % 3]) };
         lives = lives.saturating_sub(1);
         // The last life may end with a stop by the program.
-        let stop = (lives == 0 && stops).then(|| delay(&mut rng, 10_000_000));
+        let stop = (lives == 0 && stops).then(|| delay(&mut rng, 1_000_000));
         match timeout(longest, run_once(&client, &plan, &author, stop, &mut stopped)).await {
             Ok(Ok(report)) => return Ok(Ended { report, stopped }),
             // The hub was away for too long.
@@ -142,7 +142,7 @@ async fn run_until_done(
             Err(_) if longest == HANG => return Err(format!("{author} never ends")),
             Err(_) => *kills += 1,
         }
-        sleep(delay(&mut rng, 600_000)).await;
+        sleep(delay(&mut rng, 200_000)).await;
     }
     unreachable!()
 }
@@ -197,7 +197,7 @@ async fn plan(rng: &mut Rng, limit: Duration, rules: &Rules, client: &Client) ->
         .retry(rules.retries, rules.retry_after)
         .stop_when(stop.ignoring([FailureKind::NoRow]));
     if let Some((from, to)) = rules.hours {
-        roll_out = roll_out.within_hours(from, to);
+        roll_out = roll_out.hours(from, to);
     }
     loop {
         match roll_out.clone().plan(client).await {
@@ -242,8 +242,16 @@ fn device(rng: &mut Rng, trouble: u8) -> Device {
     Device { fates, is_ghost: trouble > 0 && rng.u8(..100) == 0, calls: Vec::new() }
 }
 
+/// Returns hours that close for two hours a day, soon after the start or soon before it.
+///
+/// A client whose clock is more than a day behind the hub's does not follow that one: no scenario lasts so long.
+fn hours(rng: &mut Rng) -> (u32, u32) {
+    let opening = (Utc::now().hour() + rng.u32(..=3)) % 24;
+    (opening, (opening + 22) % 24)
+}
+
 fn outage(rng: &mut Rng) -> (Instant, Instant) {
-    let start = Instant::now() + delay(rng, 7_200_000);
+    let start = Instant::now() + delay(rng, 1_200_000);
     (start, start + if rng.u8(..3) == 0 { delay(rng, 3_600_000) } else { Duration::ZERO })
 }
 

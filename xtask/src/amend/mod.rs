@@ -3,6 +3,7 @@
 mod aliases;
 mod deprecation;
 mod docs;
+mod escapes;
 mod media_types;
 mod nulls;
 mod numbers;
@@ -36,6 +37,7 @@ pub(crate) fn amend(mut client: syn::File, spec: &Spec, enums: &[Enum]) -> Resul
         setters::add(&spec.json, types);
         aliases::add(&spec.json, types)?;
         readers::refuse_unknown_members(types);
+        escapes::escape_errors(types);
     }
     let rewritten = segments::guard(docs::lay_out(quote::ToTokens::into_token_stream(client)));
     syn::parse2(rewritten).map_err(|error| Defect::new("", format!("the client is no Rust: {error}")))

@@ -61,7 +61,7 @@ async fn main() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let credential = Credential::shared_access_key("service", "MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
-    let client = Client::builder("hub.azure-devices.net").endpoint(&endpoint).credential(credential).build().unwrap();
+    let client = Client::builder("hub.azure-devices.net", credential).endpoint(&endpoint).build().unwrap();
 
     let delete = client.call(|api| async move { api.devices_delete_identity("d1", Some("*")).await });
     let (request, deleted) = tokio::join!(serve(&listener, NO_CONTENT), delete);

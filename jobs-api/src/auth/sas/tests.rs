@@ -72,11 +72,15 @@ fn hmac_equals_the_vectors_of_rfc_4231() {
 
 #[test]
 fn invalid_key_is_an_error_that_hides_it() {
-    let error = |key| SharedAccessKey::new("service", key).err().unwrap();
-    assert_eq!(error("not base64!"), CredentialError::KeyIsNotBase64);
-    assert_eq!(error("c2VjcmV0c"), CredentialError::KeyIsNotBase64);
-    assert_eq!(error(""), CredentialError::EmptyKey);
-    assert_eq!(SharedAccessKey::new("", "c2VjcmV0").err().unwrap(), CredentialError::EmptyPolicyName);
+    for (policy, key, reason) in [
+        ("service", "not base64!", "the shared access key is not valid base64; copy the whole"),
+        ("service", "c2VjcmV0c", "the shared access key is not valid base64; copy the whole"),
+        ("service", "", "the shared access key is empty"),
+        ("", "c2VjcmV0", "the name of the shared access policy is empty"),
+    ] {
+        let error = SharedAccessKey::new(policy, key).err().unwrap().to_string();
+        assert!(error.starts_with(reason) && !error.contains("not base64!"), "{error}");
+    }
 }
 
 #[test]
@@ -97,18 +101,20 @@ fn signature_is_parsed_with_its_fields_in_any_order() {
 #[test]
 fn text_that_is_no_signature_is_an_error() {
     let error = |text: &str| SharedAccessSignature::parse(text, NOW).err().unwrap();
-    assert_eq!(error(""), CredentialError::NotASignature);
-    assert_eq!(error("Bearer abc"), CredentialError::NotASignature);
-    assert_eq!(error("SharedAccessSignature sr=h&sig=a\nb&se=1"), CredentialError::NotAHeader);
-    assert_eq!(error("SharedAccessSignature sr=h&sig=é&se=1"), CredentialError::NotAHeader);
-    assert_eq!(error("SharedAccessSignature a"), CredentialError::MissingField("sig"));
-    assert_eq!(error("SharedAccessSignature sig=&se=1&sr=h"), CredentialError::MissingField("sig"));
-    assert_eq!(error("SharedAccessSignature sig=a&sr=h"), CredentialError::MissingField("se"));
-    assert_eq!(error("SharedAccessSignature sig=a&se=1"), CredentialError::MissingField("sr"));
-    assert_eq!(error("SharedAccessSignature sig=a&se=soon&sr=h"), CredentialError::UnreadableExpiry);
-    for expiry in ["18446744073709551615", "9223372036854775807"] {
-        let huge = format!("SharedAccessSignature sig=a&se={expiry}&sr=h");
-        assert_eq!(error(&huge), CredentialError::UnreadableExpiry);
+    for (text, reason) in [
+        ("", "does not begin with `SharedAccessSignature `"),
+        ("Bearer abc", "does not begin with `SharedAccessSignature `"),
+        ("SharedAccessSignature sr=h&sig=a\nb&se=1", "characters that an HTTP header cannot have"),
+        ("SharedAccessSignature sr=h&sig=é&se=1", "characters that an HTTP header cannot have"),
+        ("SharedAccessSignature a", "lacks the field `sig`"),
+        ("SharedAccessSignature sig=&se=1&sr=h", "lacks the field `sig`"),
+        ("SharedAccessSignature sig=a&sr=h", "lacks the field `se`"),
+        ("SharedAccessSignature sig=a&se=1", "lacks the field `sr`"),
+        ("SharedAccessSignature sig=a&se=soon&sr=h", "`se` of the shared access signature is not a time"),
+        ("SharedAccessSignature sig=a&se=18446744073709551615&sr=h", "is not a time in seconds"),
+        ("SharedAccessSignature sig=a&se=9223372036854775807&sr=h", "is not a time in seconds"),
+    ] {
+        assert!(matches!(error(text), CredentialError::Malformed(shown) if shown.contains(reason)), "{text}");
     }
     for past in [-1, 0] {
         let past_token = format!("SharedAccessSignature sig=a&se={past}&sr=h");
@@ -122,7 +128,7 @@ fn signature_that_expired_or_is_for_another_host_is_an_error() {
     let signature = SharedAccessSignature::parse(input, NOW).unwrap();
     assert_eq!(signature.token("hub.net", at(100)).err().unwrap(), CredentialError::Expired(at(100)));
     assert!(signature.token("hub.net", at(99)).is_ok());
-    assert!(signature.token("HUB.net/jobs", NOW).is_ok());
+    assert!(signature.token("HUB.net", NOW).is_ok());
     let other = signature.token("evil.hub.net", NOW).err().unwrap();
     assert!(matches!(other, CredentialError::OtherHost { .. }));
 }

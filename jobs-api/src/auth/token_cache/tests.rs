@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_util::future::{join_all, pending};
 use tokio::time::{advance, sleep};
 
-use super::state::{EXPIRY_MARGIN, MAX_BACK_OFF, MIN_BACK_OFF, REFRESH_MARGIN};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,14 +39,15 @@ impl Fixture {
     ) -> Result<AccessToken, CredentialError> {
         let issue = || {
             let (issued, fails) = (self.issued.clone(), self.fails.clone());
-            async move {
+            let issuing = async move {
                 let number = issued.fetch_add(1, Ordering::Relaxed) + 1;
                 sleep(LATENCY).await;
                 match *fails.lock().unwrap() {
-                    true => Err(CredentialError::NoToken(TokenError::empty_token())),
+                    true => Err(CredentialError::NoToken(TokenError::new("none"))),
                     false => Ok(IssuedToken { token: AccessToken::new(number.to_string())?, lifetime }),
                 }
-            }
+            };
+            issuing.boxed()
         };
         self.cache.token(rejected, issue).await
     }
@@ -197,7 +197,7 @@ async fn dropped_call_leaves_the_refresh_to_the_others() {
 #[tokio::test(start_paused = true)]
 async fn issuer_that_never_answers_times_out() {
     let (cache, start) = (TokenCache::default(), Instant::now());
-    let error = cache.token(None, pending).await.unwrap_err();
+    let error = cache.token(None, || pending().boxed()).await.unwrap_err();
     assert!(matches!(error, CredentialError::NoToken(error) if error.is_timeout()));
     assert_eq!(start.elapsed(), Duration::from_secs(120));
 }
@@ -207,10 +207,11 @@ async fn issuer_runs_without_the_lock() {
     let cache = TokenCache::default();
     let issue = || {
         let cache = cache.clone();
-        async move {
+        let issuing = async move {
             assert!(cache.0.try_lock().is_ok());
             Ok(IssuedToken { token: AccessToken::new("a".into())?, lifetime: HOUR })
-        }
+        };
+        issuing.boxed()
     };
     assert!(cache.token(None, issue).await.is_ok());
 }
@@ -221,7 +222,7 @@ async fn issuer_that_panics_backs_off() {
     for _ in 0..3 {
         let issue = || {
             issued.fetch_add(1, Ordering::Relaxed);
-            async { panic!("in the issuer") }
+            async { panic!("in the issuer") }.boxed()
         };
         let error = cache.token(None, issue).await.unwrap_err();
         assert_eq!(error.to_string(), "the credential panicked");
@@ -273,7 +274,7 @@ async fn token_rejected_in_one_call_serves_the_others_until_its_refresh_succeeds
 #[test]
 fn call_outside_a_runtime_is_an_error() {
     let cache = TokenCache::default();
-    let issue = || async { panic!("it must not begin") };
+    let issue = || panic!("it must not begin");
     let error = cache.token(None, issue).now_or_never().expect("no wait").unwrap_err();
     assert_eq!(error, CredentialError::NoRuntime);
     assert!(error.to_string().contains("needs a Tokio runtime"), "{error}");

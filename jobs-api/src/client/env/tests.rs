@@ -3,7 +3,7 @@ use super::*;
 const STRING: &str = "HostName=h.net;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0";
 
 fn from(variables: &[(&str, &str)]) -> Result<ClientBuilder, Error> {
-    from_variables(|name| {
+    from_variables(&|name| {
         let value = variables.iter().find(|(key, _)| *key == name);
         Ok(value.map(|(_, value)| (*value).to_owned()))
     })

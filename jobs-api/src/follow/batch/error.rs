@@ -73,7 +73,7 @@ pub struct JobFailure {
 }
 
 impl BatchError {
-    /// Returns the report of a request that has so many jobs, unless some have failed: by their numbers.
+    /// Returns the report of a request with this number of jobs, or the error if some of them, by index, have failed.
     pub(super) fn check(
         jobs: usize,
         failures: BTreeMap<usize, JobFailure>,

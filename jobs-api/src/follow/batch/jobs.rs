@@ -29,7 +29,7 @@ pub(super) fn split_request(
     mut request: JobRequest,
     devices: Option<BTreeSet<String>>,
 ) -> Result<Vec<Job>, Error> {
-    // From now on it is that of each job.
+    // Each job has its own id.
     let named = request.job_id.take();
     let jobs = match devices {
         Some(devices) => split_for_list(id, request, devices)?,
@@ -77,7 +77,7 @@ impl Job {
         JobRequest { query_condition: self.condition.clone(), ..JobRequest::clone(&self.request) }
     }
 
-    /// Compares the job with that of the hub; `None` if the hub does not show one.
+    /// Compares the job with the job of its id in the hub; `None` if the hub does not show one.
     pub(super) async fn compare(&self, client: &Client) -> Result<Option<Likeness>, JobFailure> {
         let found = client.find_scheduled_job(&self.id).await.map_err(|error| self.failure(error))?;
         Ok(found.map(|job| compare(&job, &complete_request(&self.id, &self.to_request()))))

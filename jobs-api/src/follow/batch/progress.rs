@@ -1,14 +1,15 @@
 //! The progress of a batch, which its stream of states shows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::watch;
 
 use super::error::BatchError;
 use crate::error::Error;
 use crate::error::telemetry::FailureStatus;
 use crate::follow::report::JobReport;
+use crate::jobs::outcome::DeviceCounts;
 
 /// The progress of a batch: how much of what was taken from its requests so far is done.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -34,53 +35,32 @@ pub struct BatchProgress {
     pub devices_failed: u64,
     /// Devices whose results are missing.
     pub devices_without_result: u64,
+    /// Devices of the jobs in progress, as the hub counts them.
+    pub open_devices: u64,
+    /// Devices of the jobs in progress that the hub has reached or given up.
+    pub open_devices_done: u64,
 }
 
 /// The state of a batch, which its stream, its jobs and its observers share.
 #[derive(Debug, Default)]
-pub(super) struct BatchState(watch::Sender<State>);
-
-#[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) progress: BatchProgress,
-    /// The ids of the jobs that may be in the hub and are not known to have ended.
-    pub(super) open_jobs: BTreeSet<String>,
+    /// The jobs that may be in the hub and are not known to have ended.
+    pub(super) open_jobs: BTreeMap<String, DeviceCounts>,
     /// The status of the span at its end: until then a log would show it in the lines of the other jobs.
     pub(super) first_failure: Option<FailureStatus>,
     pub(super) has_ended: bool,
 }
 
-impl BatchState {
-    pub(super) fn read(&self) -> watch::Ref<'_, State> {
-        self.0.borrow()
-    }
-
-    pub(super) fn update(&self, change: impl FnOnce(&mut State)) {
-        self.0.send_modify(change);
-    }
-
-    /// Records that the job may be in the hub from now on.
-    pub(super) fn open_job(&self, id: &str) {
-        self.update(|state| _ = state.open_jobs.insert(id.to_owned()));
-    }
-
-    /// Records that the job has ended, or was not created.
-    pub(super) fn close_job(&self, id: &str) {
-        self.update(|state| _ = state.open_jobs.remove(id));
-    }
-
-    /// Returns each state that differs from the previous one, from now on up to the end of the batch.
-    pub(super) fn stream(&self) -> impl Stream<Item = BatchProgress> + Send + use<> {
-        let start = (self.0.subscribe(), BatchProgress::default());
-        stream::unfold(start, async |(mut receiver, previous)| {
-            let is_new = |state: &State| state.progress != previous || state.has_ended;
-            let progress = receiver.wait_for(is_new).await.ok()?.progress;
-            (progress != previous).then_some((progress, (receiver, progress)))
-        })
-    }
-}
-
 impl State {
+    /// Returns the progress, with the devices of the jobs in progress.
+    fn progress(&self) -> BatchProgress {
+        let sum = |count: fn(&DeviceCounts) -> u32| self.open_jobs.values().map(count).map(u64::from).sum();
+        let open_devices = sum(|counts| counts.total);
+        let open_devices_done = sum(|counts| counts.succeeded.saturating_add(counts.failed));
+        BatchProgress { open_devices, open_devices_done, ..self.progress }
+    }
+
     pub(super) fn add_job(&mut self, result: Result<&JobReport, &Error>) {
         let progress = &mut self.progress;
         progress.jobs_ended += 1;
@@ -99,4 +79,15 @@ impl State {
             self.first_failure.get_or_insert_with(|| FailureStatus::of(error.first_error()));
         }
     }
+}
+
+/// Returns each state that differs from the previous one, from now on up to the end of the batch.
+pub(super) fn stream_progress(state: &watch::Sender<State>) -> BoxStream<'static, BatchProgress> {
+    let start = (state.subscribe(), BatchProgress::default());
+    let states = stream::unfold(start, async |(mut receiver, previous)| {
+        let is_new = |state: &State| state.progress() != previous || state.has_ended;
+        let progress = receiver.wait_for(is_new).await.ok()?.progress();
+        (progress != previous).then_some((progress, (receiver, progress)))
+    });
+    states.boxed()
 }

@@ -16,9 +16,8 @@ use crate::generated::types::JobRequest;
 /// use futures_util::stream;
 /// use jobs_api::BatchRequest;
 /// use jobs_api::types::{JobRequest, Twin};
-/// use serde_json::json;
 ///
-/// let patch = |interval: u32| Twin::patch().with_desired(json!({ "interval": interval }));
+/// let patch = |interval: u32| Twin::patch().with_desired([("interval", interval)]);
 /// let building = JobRequest::twin_update(patch(60), "tags.building = '43'");
 /// let listed = JobRequest::twin_update(patch(30), "*").for_devices(ids);
 /// let requests: [(&str, BatchRequest); 2] =

@@ -11,7 +11,7 @@ use futures_util::future::{self, join_all};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 
 use super::error::BatchError;
-use super::progress::BatchProgress;
+use super::progress::{BatchProgress, stream_progress};
 use super::request::BatchRequest;
 use super::runner::Runner;
 use super::trace::{BatchEnd, BatchTrace};
@@ -47,7 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// The error of a job, such as an invalid request or an [`Error::JobConflict`], does not end the others. A
 /// job that failed, or did on some devices, is no error: see [`JobReport::outcome`].
 ///
-/// A [list of devices](crate::types::JobRequest::for_devices) may need several jobs, which count separately. Its
+/// A [list of devices](crate::types::JobRequest::for_devices) may need several jobs. Its
 /// report sums them up once none of them is waited for. If one has an error, the [`BatchError`]
 /// names it with its devices and has the report of the others; repeating the batch creates only what is missing.
 ///
@@ -61,11 +61,10 @@ const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// ```
 /// # async fn example(client: jobs_api::Client) {
 /// use futures_util::{StreamExt, stream};
-/// use jobs_api::Condition;
 /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 ///
 /// let requests = ["43", "44", "45"].map(|building| {
-///     let condition = Condition::tag("building").eq(building);
+///     let condition = format!("tags.building = '{building}'");
 ///     let request = JobRequest::device_method(CloudToDeviceMethod::new("reboot"), condition);
 ///     (format!("reboot-2026-11-25-{building}"), request)
 /// });
@@ -129,8 +128,8 @@ impl<'a> RunJobs<'a> {
     }
 
     /// Limits the wait for the end of each job, once the job exists; unlimited by default. After this time the batch
-    /// reads the report as it is, with the outcome [`Pending`](crate::JobOutcome::Pending), and the next job takes
-    /// its place. The job goes on in the hub, and keeps its slot there.
+    /// reads the report as it is, with the outcome [`Pending`](crate::JobOutcome::Pending), and the next job
+    /// begins. The job goes on in the hub, and keeps its slot there.
     ///
     /// For a job that starts later, the limit includes the time until then.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
@@ -143,19 +142,19 @@ impl<'a> RunJobs<'a> {
     ///
     /// ```
     /// # async fn example<'a>(client: jobs_api::Client, requests: Vec<(String, jobs_api::types::JobRequest)>) {
-    /// use std::pin::pin;
     /// use futures_util::{StreamExt, future, stream};
     ///
     /// let batch = client.run_jobs(stream::iter(requests));
     /// let show = batch.progress().for_each(|progress| {
-    ///     println!("{} of {} jobs, {} devices", progress.jobs_ended, progress.jobs, progress.devices);
+    ///     let devices = progress.devices + progress.open_devices_done;
+    ///     println!("{} of {} jobs, {devices} devices", progress.jobs_ended, progress.jobs);
     ///     future::ready(())
     /// });
     /// let (results, ()) = future::join(batch.collect::<Vec<_>>(), show).await;
     /// # }
     /// ```
-    pub fn progress(&self) -> impl Stream<Item = BatchProgress> + Send + use<> {
-        self.runner.trace.state.stream()
+    pub fn progress(&self) -> impl Stream<Item = BatchProgress> + Send + Unpin + use<> {
+        stream_progress(&self.runner.trace.state)
     }
 
     /// Stops the batch: nothing more is created, and each job in progress that the hub has not started is cancelled.
@@ -182,7 +181,7 @@ impl<'a> RunJobs<'a> {
     pub async fn stop(mut self) -> BTreeMap<String, Result<JobResponse, Error>> {
         (self.requests, self.results) = (None, stream::empty().boxed());
         let Runner { client, settings, trace, .. } = &self.runner;
-        let ids = trace.state.read().open_jobs.clone();
+        let ids: Vec<String> = trace.state.borrow().open_jobs.keys().cloned().collect();
         let cancels = ids.iter().map(|id| cancel(client, id, settings));
         let results = join_all(cancels).await;
         ids.into_iter().zip(results).collect()
@@ -199,7 +198,7 @@ impl<'a> RunJobs<'a> {
             let request = Some(request).filter(|_| !is_repeated).ok_or_else(repeated_list);
             runner.clone().run(number, id, request)
         });
-        let end = stream::once(async move { end.0.state.update(|state| state.has_ended = true) });
+        let end = stream::once(async move { end.0.state.send_modify(|state| state.has_ended = true) });
         runs.buffer_unordered(concurrency).chain(end.filter_map(|()| future::ready(None))).boxed()
     }
 }

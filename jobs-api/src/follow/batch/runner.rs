@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::follow::report::JobReport;
 use crate::follow::settings::Settings;
+use crate::jobs::outcome::DeviceCounts;
 use crate::jobs::validate::check_start;
 use crate::limits::is_job_id;
 
@@ -37,18 +38,17 @@ impl Runner {
         id: String,
         request: Result<BatchRequest, Error>,
     ) -> (String, Result<JobReport, BatchError>) {
-        self.trace.state.update(|state| state.progress.requests += 1);
-        let result = match request.and_then(|request| self.check(&id, request)) {
+        self.trace.state.send_modify(|state| state.progress.requests += 1);
+        let jobs = request.and_then(|request| {
+            check_start(&request.request, self.client.hub_time())?;
+            request.into_jobs(&id)
+        });
+        let result = match jobs {
             Ok(jobs) => self.run_all(&id, jobs).await,
             Err(error) => self.refuse(refusal(number, &id, error)),
         };
-        self.trace.state.update(|state| state.add_result(&result));
+        self.trace.state.send_modify(|state| state.add_result(&result));
         (id, result)
-    }
-
-    fn check(&self, id: &str, request: BatchRequest) -> Result<Vec<Job>, Error> {
-        check_start(&request.request, self.client.hub_time())?;
-        request.into_jobs(id)
     }
 
     /// Ends a request that is not valid, as one whose only job has no report.
@@ -90,19 +90,21 @@ impl Runner {
     /// Creates the job if that is its start, waits for its end, and reads its report.
     async fn follow(&self, job: &Job, start: Start) -> Result<JobReport, Error> {
         let state = &self.trace.state;
-        state.open_job(&job.id);
+        let record = |counts| state.send_modify(|state| _ = state.open_jobs.insert(job.id.clone(), counts));
+        let close = || state.send_modify(|state| _ = state.open_jobs.remove(&job.id));
+        record(DeviceCounts::default());
         if start == Start::Create {
             let created = self.client.ensure_scheduled_job(&job.id, &job.to_request()).await;
             if created.as_ref().is_err_and(|error| !error.is_outcome_unknown()) {
-                state.close_job(&job.id);
+                close();
             }
             created?;
         }
-        let mut wait = self.client.wait_for_job(&job.id);
+        let mut wait = self.client.wait_for_job(&job.id).on_progress(|job| record(job.counts()));
         wait.settings = self.settings.clone();
         let report = wait.report_on(&job.listed).await?;
         if report.outcome().is_final() {
-            state.close_job(&job.id);
+            close();
         }
         Ok(report)
     }

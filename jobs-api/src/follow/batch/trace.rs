@@ -1,12 +1,13 @@
-//! The trace of a batch: its span, that of each job below it, and events at its start, at each end of a job and at
-//! its end.
+//! The trace of a batch: its span with a child for each job, and events at its start, at the end of each job and at its
+//! own end.
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tracing::field::{Empty, display};
 use tracing::{Span, info, warn};
 
-use super::progress::{BatchProgress, BatchState, State};
+use super::progress::{BatchProgress, State};
 use crate::error::Error;
 use crate::error::telemetry::{Description, ErrorType, record_failure};
 use crate::follow::report::JobReport;
@@ -17,7 +18,7 @@ use crate::targets::BATCH;
 #[derive(Clone)]
 pub(super) struct BatchTrace {
     pub(super) span: Span,
-    pub(super) state: Arc<BatchState>,
+    pub(super) state: Arc<watch::Sender<State>>,
 }
 
 /// The end of a batch, which is recorded as it is dropped.
@@ -49,7 +50,7 @@ impl BatchTrace {
         self.span.in_scope(|| info!(target: BATCH, "a batch started"));
     }
 
-    /// Makes the span of a job: a child of that of the batch.
+    /// Makes the span of a job, a child of the span of the batch.
     pub(super) fn job_span(&self, job_id: &str) -> Span {
         self.span.in_scope(|| {
             internal_span!(
@@ -67,7 +68,7 @@ impl BatchTrace {
 
     /// Records the jobs of a request, and how many of them the hub has already.
     pub(super) fn record_jobs(&self, request_id: &str, jobs: usize, found: usize) {
-        self.state.update(|state| {
+        self.state.send_modify(|state| {
             state.progress.jobs += jobs as u64;
             state.progress.jobs_found += found as u64;
         });
@@ -80,23 +81,33 @@ impl BatchTrace {
 
     /// Records the end of a job, and reports it in its span with the progress of the batch.
     pub(super) fn record_job(&self, span: &Span, result: Result<&JobReport, &Error>) {
-        record_end(span, result);
-        self.state.update(|state| state.add_job(result));
-        let BatchProgress { jobs, jobs_ended, jobs_failed, .. } = self.state.read().progress;
+        self.state.send_modify(|state| state.add_job(result));
+        let BatchProgress { jobs, jobs_ended, jobs_failed, .. } = self.state.borrow().progress;
         let message = match result {
-            Ok(report) if report.outcome().is_final() => "a job ended",
-            Ok(_) => "stopped waiting for a job",
-            Err(_) => "a job has no report",
+            Ok(report) => record_report(span, report),
+            Err(error) => {
+                record_failure(span, error);
+                "a job has no report"
+            }
         };
         span.in_scope(|| info!(target: BATCH, jobs, jobs_ended, jobs_failed, "{message}"));
     }
+}
+
+/// Records a report on the span of its job. Returns what happened to the job.
+fn record_report(span: &Span, report: &JobReport) -> &'static str {
+    span.record("iothub.job_outcome", display(report.outcome()));
+    span.record("iothub.devices", report.devices);
+    span.record("iothub.devices_failed", report.failed);
+    span.record("iothub.devices_without_result", report.without_result);
+    if report.outcome().is_final() { "a job ended" } else { "stopped waiting for a job" }
 }
 
 impl Drop for BatchEnd {
     /// Records the sums, of a batch that was dropped before its end too, and shows them in the span of an event.
     fn drop(&mut self) {
         let BatchTrace { span, state } = &self.0;
-        let State { progress, first_failure, has_ended, .. } = &*state.read();
+        let State { progress, first_failure, has_ended, .. } = &*state.borrow();
         for (field, count) in [
             ("iothub.requests", progress.requests),
             ("iothub.requests_ended", progress.requests_ended),
@@ -126,17 +137,4 @@ impl Drop for BatchEnd {
 pub(super) fn report_refusal(error: &Error) {
     // Not as an error, which would set the status of the span before its end.
     warn!(target: BATCH, reason = %Description(error), "error.type" = %ErrorType(error), "a job was refused");
-}
-
-/// Records the outcome of a job, or the status of the failure, on its span.
-fn record_end(span: &Span, result: Result<&JobReport, &Error>) {
-    match result {
-        Ok(report) => {
-            span.record("iothub.job_outcome", display(report.outcome()));
-            span.record("iothub.devices", report.devices);
-            span.record("iothub.devices_failed", report.failed);
-            span.record("iothub.devices_without_result", report.without_result);
-        }
-        Err(error) => record_failure(span, error),
-    }
 }

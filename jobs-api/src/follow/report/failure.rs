@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
@@ -13,6 +13,9 @@ use crate::runtime::UnreadableRow;
 
 /// Characters of a reason that are kept.
 pub(super) const REASON_LENGTH: usize = 1000;
+
+/// Failures, as they are read.
+pub(in crate::follow) type Failures = BoxStream<'static, Result<DeviceFailure, Error>>;
 
 /// A device on which a job failed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -62,8 +65,8 @@ impl DeviceFailure {
         struct Row {
             device_id: String,
         }
-        let device_id = serde_json::from_str(row.text()).map(|row: Row| row.device_id).unwrap_or_default();
-        Self::new(&device_id, FailureKind::Unreadable, row.reason())
+        let device_id = serde_json::from_str(&row.text).map(|row: Row| row.device_id).unwrap_or_default();
+        Self::new(&device_id, FailureKind::Unreadable, &row.reason)
     }
 
     fn new(device_id: &str, kind: FailureKind, reason: &str) -> Self {
@@ -94,17 +97,15 @@ impl fmt::Display for DeviceFailure {
 }
 
 /// Lists the failures of a job, which is read first: an unknown one is not found.
-pub(in crate::follow) fn list_failures(
-    client: Client,
-    job_id: String,
-) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + use<> {
+pub(in crate::follow) fn list_failures(client: Client, job_id: String) -> Failures {
     let rows = async move {
         let job = client.get_scheduled_job(&job_id).await;
         job.map(|_| client.query_device_jobs(&job_id))
     };
-    stream::once(rows).try_flatten().filter_map(async |row| match row {
+    let failures = stream::once(rows).try_flatten().filter_map(async |row| match row {
         Ok(row) => DeviceFailure::of_row(&row).map(Ok),
         Err(Error::UnreadableRow(row)) => Some(Ok(DeviceFailure::unreadable(&row))),
         Err(error) => Some(Err(error)),
-    })
+    });
+    failures.boxed()
 }

@@ -33,9 +33,9 @@ const WORST: [JobOutcome; 4] =
 /// [`without_result`](Self::without_result) says how many results are missing then, and the
 /// [`outcome`](Self::outcome) is no success.
 ///
-/// A row that the hub returns more than once counts once, as it came first. Rows are told apart by the ids of device
+/// A row that the hub returns more than once counts once, as it came first. Rows are identified by the ids of device
 /// and module, and only from the first million: beyond those a repeated row counts each time, as if it were of
-/// another device. Rows of modules without the id of the module cannot be told apart, and their report is no success.
+/// another device. Rows of modules without the id of the module look the same, and their report is no success.
 ///
 /// The memory is bounded: the first 1,000 failed devices are named, and the first 100 statuses, error codes and
 /// answers are counted separately. [`failed_devices`](Self::failed_devices) lists all of them.
@@ -128,16 +128,15 @@ impl JobReport {
     pub fn failed_devices(
         &self,
         client: &Client,
-    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + use<> {
+    ) -> impl Stream<Item = Result<DeviceFailure, Error>> + Send + Unpin + use<> {
         let ids: Vec<String> = self.job_ids().map(str::to_owned).collect();
         let client = client.clone();
         let failures = stream::iter(ids).flat_map(move |id| list_failures(client.clone(), id));
-        let without_row: Vec<_> =
-            self.devices_without_row.iter().map(|id| Ok(DeviceFailure::without_row(id))).collect();
-        failures.chain(stream::iter(without_row))
+        let without_row = self.devices_without_row.iter().map(|id| Ok(DeviceFailure::without_row(id)));
+        failures.chain(stream::iter(without_row.collect::<Vec<_>>()))
     }
 
-    /// Adds the report of other jobs. The sums are those of both; a device that is in both counts twice.
+    /// Adds the report of other jobs. A device that is in both reports counts twice.
     pub fn merge(&mut self, other: Self) {
         self.jobs.extend(other.jobs);
         self.devices += other.devices;

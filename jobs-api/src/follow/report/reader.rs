@@ -15,16 +15,8 @@ use crate::follow::settings::Settings;
 use crate::generated::types::{DeviceJob, JobResponse};
 use crate::jobs::pager::Page;
 
-/// Rows of a report that are told apart, in some 20 MB.
+/// Rows of a report of which a repetition is found, in some 20 MB.
 const DISTINCT_ROWS: usize = 1_000_000;
-
-/// How the report of a job is read.
-pub(in crate::follow) struct ReportReader<'a> {
-    pub(in crate::follow) client: Client,
-    pub(in crate::follow) job_id: String,
-    pub(in crate::follow) settings: Settings,
-    pub(in crate::follow) listed: &'a Listed,
-}
 
 /// The devices of a job that is for a list.
 #[derive(Debug, Default)]
@@ -34,41 +26,43 @@ pub(in crate::follow) struct Listed {
     pub(in crate::follow) selects_all: bool,
 }
 
-impl ReportReader<'_> {
-    /// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
-    /// time is over: once more at its end. Returns the error of the last read if none succeeded.
-    pub(in crate::follow) async fn read(&self, job: &JobResponse) -> Result<JobReport, Error> {
-        let Settings { rows_timeout, intervals, .. } = &self.settings;
-        let mut timer = PollTimer::start(Some(*rows_timeout), intervals);
-        let mut latest = self.read_once(job).await;
-        while may_improve(&latest) && job.outcome().is_final() && !timer.is_expired() {
-            timer.sleep(Duration::ZERO, None).await;
-            let next = self.read_once(job).await;
-            // If it fails, the previous report says what is missing.
-            if next.is_ok() || latest.is_err() {
-                latest = next;
-            }
+/// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
+/// time is over: once more at its end. Returns the error of the last read if none succeeded.
+pub(in crate::follow) async fn read_report(
+    client: &Client,
+    job: &JobResponse,
+    listed: &Listed,
+    settings: &Settings,
+) -> Result<JobReport, Error> {
+    let mut timer = PollTimer::start(Some(settings.rows_timeout), &settings.intervals);
+    let mut latest = read_once(client, job, listed).await;
+    while may_improve(&latest) && job.outcome().is_final() && !timer.is_expired() {
+        timer.sleep(Duration::ZERO, None).await;
+        let next = read_once(client, job, listed).await;
+        // If it fails, the previous report says what is missing.
+        if next.is_ok() || latest.is_err() {
+            latest = next;
         }
-        latest.map(|(report, _)| report)
     }
+    latest.map(|(report, _)| report)
+}
 
-    /// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
-    async fn read_once(&self, job: &JobResponse) -> Result<(JobReport, bool), Error> {
-        let mut sums = Sums::start(job, self.listed);
-        let mut pages = pin!(self.client.query_device_jobs(&self.job_id).pages());
-        let mut unreadable = None;
-        while let Some(page) = pages.next().await {
-            match page {
-                Ok(page) => sums.add(&page),
-                // Its rows are missing from the report; those of the other pages are not.
-                Err(error @ Error::UnreadableResponse(_)) => unreadable = Some(error),
-                Err(error) => return Err(error),
-            }
+/// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
+async fn read_once(client: &Client, job: &JobResponse, listed: &Listed) -> Result<(JobReport, bool), Error> {
+    let mut sums = Sums::start(job, listed);
+    let mut pages = pin!(client.query_device_jobs(job.id()).pages());
+    let mut unreadable = None;
+    while let Some(page) = pages.next().await {
+        match page {
+            Ok(page) => sums.add(&page),
+            // Its rows are missing from the report; those of the other pages are not.
+            Err(error @ Error::UnreadableResponse(_)) => unreadable = Some(error),
+            Err(error) => return Err(error),
         }
-        match unreadable {
-            Some(error) if sums.report.devices == 0 => Err(error),
-            _ => Ok(sums.finish()),
-        }
+    }
+    match unreadable {
+        Some(error) if sums.report.devices == 0 => Err(error),
+        _ => Ok(sums.finish()),
     }
 }
 

@@ -5,7 +5,6 @@
 //! creation: only a job that stays unknown is not found.
 
 mod observation;
-mod polling;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -14,15 +13,25 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
+use tokio::time::timeout;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
-use self::polling::{OnProgress, Polling};
+use self::observation::Observation;
+use super::poll_timer::PollTimer;
 use super::report::JobReport;
-use super::report::reader::{Listed, ReportReader};
+use super::report::reader::{Listed, read_report};
 use super::settings::{Settings, shared_setters};
+use super::span::internal_span;
 use crate::client::Client;
 use crate::error::Error;
-use crate::generated::types::JobResponse;
+use crate::error::telemetry::record_failure;
+use crate::generated::types::{JobResponse, JobStatus};
 use crate::limits::is_job_id;
+use crate::targets::WAIT;
+
+/// A callback that receives each state of a job that differs from the previous one.
+type OnProgress<'a> = Box<dyn FnMut(&JobResponse) + Send + 'a>;
 
 /// Waits for a job to end: await it, read its [`updates`](Self::updates), or its [`report`](Self::report).
 ///
@@ -37,7 +46,7 @@ use crate::limits::is_job_id;
 /// [30 seconds](Self::not_found_after). Answers without a status end it then with the outcome
 /// [`Unknown`](crate::JobOutcome::Unknown).
 ///
-/// A hub has at most 10 jobs that have not ended, so waits for several jobs need no list: join them.
+/// A hub runs at most 10 jobs at a time: to wait for several, join their waits.
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -102,9 +111,10 @@ impl<'a> WaitForJob<'a> {
 
     /// Like [`report`](Self::report), for a job on a list of devices.
     pub(super) async fn report_on(self, listed: &Listed) -> Result<JobReport, Error> {
-        let (client, job_id, settings) = (self.client.clone(), self.id.clone(), self.settings.clone());
-        let job = self.await?;
-        ReportReader { client, job_id, settings, listed }.read(&job).await
+        let (client, id, settings) = (self.client.clone(), self.id.clone(), self.settings.clone());
+        let mut job = self.await?;
+        job.job_id.get_or_insert(id);
+        read_report(&client, &job, listed, &settings).await
     }
 
     /// Returns the states of the job as a stream: each that differs from the previous one. It ends after
@@ -123,14 +133,10 @@ impl<'a> WaitForJob<'a> {
     /// # }
     /// ```
     pub fn updates(self) -> impl Stream<Item = Result<JobResponse, Error>> + Send + use<'a> {
-        stream::try_unfold(self.start(), |mut polling| async move {
+        stream::try_unfold(Polling::start(self), |mut polling| async move {
             let state = polling.next_change().await?.cloned();
             Ok(state.map(|state| (state, polling)))
         })
-    }
-
-    fn start(self) -> Polling<'a> {
-        Polling::start(self.client, self.id, &self.settings, self.on_progress)
     }
 }
 
@@ -139,7 +145,7 @@ impl<'a> IntoFuture for WaitForJob<'a> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let mut polling = self.start();
+        let mut polling = Polling::start(self);
         Box::pin(async move {
             while polling.next_change().await?.is_some() {}
             Ok(polling.into_job())
@@ -153,4 +159,107 @@ impl fmt::Debug for WaitForJob<'_> {
         let id = Some(&self.id).filter(|id| is_job_id(id));
         f.debug_struct("WaitForJob").field("job_id", &id).finish_non_exhaustive()
     }
+}
+
+/// A wait under way.
+struct Polling<'a> {
+    wait: WaitForJob<'a>,
+    timer: PollTimer,
+    observation: Observation,
+    /// The first poll, which the timeout does not end, is over.
+    has_polled: bool,
+    span: Span,
+}
+
+impl<'a> Polling<'a> {
+    fn start(wait: WaitForJob<'a>) -> Self {
+        let timer = PollTimer::start(wait.settings.timeout, &wait.settings.intervals);
+        let observation = Observation::new(wait.settings.not_found_after);
+        let span = wait_span(wait.client.host_name(), &wait.id);
+        Self { wait, timer, observation, has_polled: false, span }
+    }
+
+    /// Polls until the job changes, in the span of the wait. Returns `None` once it has ended or the timeout
+    /// has passed.
+    async fn next_change(&mut self) -> Result<Option<&JobResponse>, Error> {
+        let span = self.span.clone();
+        if self.poll_until_change().instrument(span).await {
+            return Ok(self.observation.current.as_ref());
+        }
+        if let Some(error) = self.observation.take_error() {
+            record_failure(&self.span, &error);
+            return Err(error);
+        }
+        self.span.record("iothub.job_status", self.status().map(JobStatus::as_str));
+        Ok(None)
+    }
+
+    /// Returns the latest state of the job; its id alone if the hub did not show it.
+    fn into_job(self) -> JobResponse {
+        let id = Some(self.wait.id);
+        self.observation.current.unwrap_or_else(|| JobResponse { job_id: id, ..Default::default() })
+    }
+
+    /// Polls until the job changes. Returns false if the wait is over instead.
+    async fn poll_until_change(&mut self) -> bool {
+        while self.sleep().await {
+            let previous = self.status().cloned();
+            if self.poll().await {
+                if self.status() != previous.as_ref() {
+                    // Another change may follow soon.
+                    self.timer.reset();
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Sleeps until the job is to be polled, the first time not at all. Returns false if the wait is over, or the
+    /// timeout comes first.
+    async fn sleep(&mut self) -> bool {
+        let (job, client) = (&self.observation, &self.wait.client);
+        if job.is_final || !self.has_polled {
+            return !job.is_final;
+        }
+        let time_to_end = job.current.as_ref().and_then(|job| client.estimate_time_to_end(job));
+        self.timer.sleep(job.time_to_start(client.hub_time()), time_to_end).await
+    }
+
+    /// Polls the job. Returns true if its state has changed.
+    async fn poll(&mut self) -> bool {
+        let limit = if self.has_polled { self.timer.remaining() } else { Duration::MAX };
+        self.has_polled = true;
+        let read = read(&self.wait.client, &self.wait.id, self.observation.ends_if_unknown());
+        let Ok(result) = timeout(limit, read).await else { return false };
+        let has_changed = self.observation.add(result);
+        if let (true, Some(job), Some(on_progress)) =
+            (has_changed, self.observation.current.as_ref(), &mut self.wait.on_progress)
+        {
+            on_progress(job);
+        }
+        has_changed
+    }
+
+    fn status(&self) -> Option<&JobStatus> {
+        self.observation.current.as_ref()?.status.as_ref()
+    }
+}
+
+/// Reads a job. Returns `None` if the hub does not show it, or an error if that ends the wait.
+async fn read(client: &Client, id: &str, is_last: bool) -> Result<Option<JobResponse>, Error> {
+    if is_last { client.get_scheduled_job(id).await.map(Some) } else { client.find_scheduled_job(id).await }
+}
+
+/// Makes the span of a wait: a child of the current one.
+fn wait_span(hub: &str, job_id: &str) -> Span {
+    internal_span!(
+        WAIT,
+        "iothub_wait",
+        "wait_for_job",
+        iothub.hub = hub,
+        // An invalid id may be anything, such as a key by mistake.
+        iothub.job_id = Some(job_id).filter(|id| is_job_id(id)),
+        iothub.job_status = Empty,
+    )
 }

@@ -7,35 +7,9 @@ use super::expression::Condition;
 use super::literal::Literal;
 use crate::limits::CONDITION_LENGTH;
 
-/// Words of the query language that a name must not be mistaken for, in lower case.
-const KEYWORDS: [&str; 26] = [
-    "all",
-    "and",
-    "as",
-    "asc",
-    "avg",
-    "by",
-    "count",
-    "desc",
-    "devices",
-    "false",
-    "from",
-    "group",
-    "in",
-    "is_defined",
-    "max",
-    "min",
-    "nin",
-    "not",
-    "null",
-    "or",
-    "select",
-    "sum",
-    "top",
-    "true",
-    "undefined",
-    "where",
-];
+/// Words of the query language that a name must not be mistaken for.
+const KEYWORDS: &str = "all and as asc avg by count desc devices false from group in is_defined max min nin not null \
+                        or select sum top true undefined where";
 
 /// A path to compare, such as a tag.
 ///
@@ -51,14 +25,18 @@ const KEYWORDS: [&str; 26] = [
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a path is not a condition until it is compared"]
-pub struct Attribute(pub(super) Result<String, ConditionError>);
+pub struct Attribute {
+    path: String,
+    problem: Option<ConditionError>,
+}
 
 macro_rules! comparisons {
     ($($(#[$doc:meta])* $name:ident => $operator:literal,)*) => {
         impl Attribute {
             $($(#[$doc])*
             pub fn $name(self, value: impl Into<Literal>) -> Condition {
-                self.condition(|path| format!(concat!("{} ", $operator, " {}"), path, value.into().0))
+                let text = format!(concat!("{} ", $operator, " {}"), self.path, value.into().0);
+                Condition::single(text, self.problem)
             })*
         }
     };
@@ -80,15 +58,20 @@ comparisons! {
 }
 
 impl Attribute {
-    pub(super) fn within(root: &str, path: &str) -> Self {
+    fn within(root: &str, path: &str) -> Self {
+        let is_quotable = |part: &str| !part.is_empty() && !part.contains("]]") && !part.ends_with(']');
+        if !path.split('.').all(is_quotable) {
+            return Self { path: "?".into(), problem: Some(ConditionError::Path(path.into())) };
+        }
         let parts = path.split('.').map(|part| match part {
-            _ if part.is_empty() || part.contains("]]") || part.ends_with(']') => {
-                Err(ConditionError::Path(path.into()))
-            }
-            _ if is_plain(part) => Ok(format!(".{part}")),
-            _ => Ok(format!(".[[{part}]]")),
+            _ if is_plain(part) => format!(".{part}"),
+            _ => format!(".[[{part}]]"),
         });
-        Self(parts.collect::<Result<String, _>>().map(|path| format!("{root}{path}")))
+        Self::named(format!("{root}{}", parts.collect::<String>()))
+    }
+
+    fn named(path: String) -> Self {
+        Self { path, problem: None }
     }
 
     /// Selects the devices on which it is one of the values.
@@ -103,20 +86,13 @@ impl Attribute {
 
     /// Selects the devices on which it is defined, null included.
     pub fn is_defined(self) -> Condition {
-        self.condition(|path| format!("IS_DEFINED({path})"))
+        Condition::single(format!("IS_DEFINED({})", self.path), self.problem)
     }
 
     fn list<I: IntoIterator<Item: Into<Literal>>>(self, operator: &str, values: I) -> Condition {
         let values: Vec<String> = values.into_iter().map(|value| value.into().0).collect();
-        let problem = values.is_empty().then_some(ConditionError::EmptyList);
-        self.condition(|path| format!("{path} {operator} [{}]", values.join(", "))).with_problem(problem)
-    }
-
-    fn condition(self, text: impl FnOnce(&str) -> String) -> Condition {
-        match self.0 {
-            Ok(path) => Condition::single(text(&path)),
-            Err(problem) => Condition::single(text("?")).with_problem(Some(problem)),
-        }
+        let problem = self.problem.or(values.is_empty().then_some(ConditionError::EmptyList));
+        Condition::single(format!("{} {operator} [{}]", self.path, values.join(", ")), problem)
     }
 }
 
@@ -140,12 +116,12 @@ impl Condition {
 
     /// Refers to the id of the device.
     pub fn device_id() -> Attribute {
-        Attribute(Ok("deviceId".into()))
+        Attribute::named("deviceId".into())
     }
 
     /// Refers to the id of the module, in conditions on modules.
     pub fn module_id() -> Attribute {
-        Attribute(Ok("moduleId".into()))
+        Attribute::named("moduleId".into())
     }
 
     /// Refers to a tag by its path, such as `place.room`.
@@ -169,7 +145,7 @@ fn is_plain(name: &str) -> bool {
     let mut letters = name.chars();
     letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !KEYWORDS.contains(&name.to_ascii_lowercase().as_str())
+        && !KEYWORDS.split(' ').any(|word| word.eq_ignore_ascii_case(name))
 }
 
 /// Splits a list of device ids into the fewest parts of which each fits into a condition of at most `length`

@@ -18,10 +18,6 @@ pub enum ConditionError {
     Path(String),
     /// A list of values is empty.
     EmptyList,
-    /// `*` is part of another condition.
-    NestedAll,
-    /// A condition [on modules](crate::Condition::on_modules) is part of another condition.
-    NestedModules,
 }
 
 impl fmt::Display for ConditionError {
@@ -33,18 +29,9 @@ impl fmt::Display for ConditionError {
                  a list of devices with `Condition::split_device_ids`"
             ),
             Self::Path(path) => {
-                write!(
-                    f,
-                    "the path {path:?} cannot be quoted: a part is empty, has `]]` or ends with `]`"
-                )
+                write!(f, "the path {path:?} cannot be quoted: a part is empty, has `]]` or ends with `]`")
             }
             Self::EmptyList => f.write_str("a list of values must not be empty"),
-            Self::NestedAll => {
-                f.write_str("`*` selects every device and cannot be part of another condition")
-            }
-            Self::NestedModules => f.write_str(
-                "a condition on modules cannot be part of another condition: call `Condition::on_modules` last",
-            ),
         }
     }
 }

@@ -5,9 +5,6 @@ use std::fmt;
 use super::error::ConditionError;
 use crate::limits::CONDITION_LENGTH;
 
-/// The start of a text that stands for a condition that cannot be used.
-pub(crate) const UNUSABLE: char = '\0';
-
 /// Returns true if the text of a condition names the collection that it selects from, as one on modules does.
 pub(crate) fn names_collection(condition: &str) -> bool {
     let first_word = condition.split_once(char::is_whitespace).map(|(word, _)| word);
@@ -29,18 +26,19 @@ pub(crate) fn names_collection(condition: &str) -> bool {
 /// );
 /// ```
 ///
-/// A request takes a condition as it is, and creating the job fails if the language cannot express it;
-/// [`build`](Self::build) returns the text, or that error.
+/// [`build`](Self::build) returns the text for a request, or the reason why the language cannot express it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Condition {
     text: String,
     precedence: Precedence,
+    /// The first part that the language cannot express.
     problem: Option<ConditionError>,
 }
 
 /// The precedence of the outermost operator of a condition.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Precedence {
+    /// The weakest: an operand of every other operator needs parentheses.
     Or,
     And,
     Not,
@@ -48,11 +46,6 @@ enum Precedence {
 }
 
 impl Condition {
-    /// Selects every device: `*`.
-    pub fn all() -> Self {
-        Self::single("*".into())
-    }
-
     /// Selects the devices that both conditions select.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -69,22 +62,8 @@ impl Condition {
     #[allow(clippy::should_implement_trait, reason = "the name follows `and` and `or`")]
     #[must_use]
     pub fn not(self) -> Self {
-        let problem = self.nested_problem();
-        Self {
-            text: format!("NOT {}", self.parenthesize(Precedence::Not)),
-            precedence: Precedence::Not,
-            problem,
-        }
-    }
-
-    /// Selects modules instead of devices, for a direct method on each: `FROM devices.modules WHERE …`. The
-    /// result cannot be part of another condition.
-    ///
-    /// The service accepts this form, but does not document it.
-    #[must_use]
-    pub fn on_modules(self) -> Self {
-        let problem = self.nested_problem();
-        Self::single(format!("FROM devices.modules WHERE {}", self.text)).with_problem(problem)
+        let operand = self.into_operand(Precedence::Not);
+        Self { text: format!("NOT {}", operand.text), precedence: Precedence::Not, ..operand }
     }
 
     /// Returns the text for a request.
@@ -101,58 +80,40 @@ impl Condition {
         }
     }
 
-    pub(super) fn single(text: String) -> Self {
-        Self { text, precedence: Precedence::Single, problem: None }
+    /// Returns the text for a request that selects modules instead of devices, for a direct method on each:
+    /// `FROM devices.modules WHERE …`.
+    ///
+    /// The service accepts this form, but does not document it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](Self::build).
+    pub fn build_on_modules(self) -> Result<String, ConditionError> {
+        Self { text: format!("FROM devices.modules WHERE {}", self.text), ..self }.build()
     }
 
-    /// Notes why the condition cannot be used, unless an earlier problem is known.
-    pub(super) fn with_problem(mut self, problem: Option<ConditionError>) -> Self {
-        self.problem = self.problem.or(problem);
-        self
+    pub(super) fn single(text: String, problem: Option<ConditionError>) -> Self {
+        Self { text, precedence: Precedence::Single, problem }
     }
 
     fn join(self, operator: &str, precedence: Precedence, other: Self) -> Self {
-        let problem = self.nested_problem().or(other.nested_problem());
+        let (mut joined, other) = (self.into_operand(precedence), other.into_operand(precedence));
         // Appends to one text, so that a long chain takes linear time.
-        let mut text = self.parenthesize(precedence);
-        for part in [" ", operator, " ", &other.parenthesize(precedence)] {
-            text.push_str(part);
+        joined.text.extend([" ", operator, " ", &other.text]);
+        Self { text: joined.text, precedence, problem: joined.problem.or(other.problem) }
+    }
+
+    /// Adds parentheses unless it is an operand of an operator of this precedence as it is.
+    fn into_operand(mut self, precedence: Precedence) -> Self {
+        if self.precedence < precedence {
+            self.text = format!("({})", self.text);
         }
-        Self { text, precedence, problem }
-    }
-
-    /// Returns the text as an operand of an operator of this precedence.
-    fn parenthesize(self, precedence: Precedence) -> String {
-        if self.precedence < precedence { format!("({})", self.text) } else { self.text }
-    }
-
-    fn nested_problem(&self) -> Option<ConditionError> {
-        let problem = match self.text.as_str() {
-            "*" => Some(ConditionError::NestedAll),
-            text if names_collection(text) => Some(ConditionError::NestedModules),
-            _ => None,
-        };
-        self.problem.clone().or(problem)
+        self
     }
 }
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-/// Returns the text for a request, like the conversion of the condition itself.
-impl From<&Condition> for String {
-    fn from(condition: &Condition) -> Self {
-        condition.clone().into()
-    }
-}
-
-/// Returns the text for a request. A condition that cannot be used becomes a text that creating the job
-/// refuses, with the reason: a null character, which no condition has, and the reason.
-impl From<Condition> for String {
-    fn from(condition: Condition) -> Self {
-        condition.build().unwrap_or_else(|problem| format!("{UNUSABLE}{problem}"))
     }
 }

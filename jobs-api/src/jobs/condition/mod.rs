@@ -1,7 +1,8 @@
 //! Query conditions that are safe against injection.
 //!
 //! A condition is the part after WHERE of a query on devices: see [the query language][page]. Paths and
-//! literals are quoted, so that a name with a quote in it stays a name.
+//! literals are quoted, so that a name with a quote in it stays a name. What the language cannot express is kept
+//! until the text is built, which then fails.
 //!
 //! [page]: https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language
 
@@ -17,6 +18,6 @@ pub use self::attribute::Attribute;
 pub(crate) use self::attribute::split_device_ids_within;
 pub use self::error::ConditionError;
 pub use self::expression::Condition;
-pub(crate) use self::expression::{UNUSABLE, names_collection};
+pub(crate) use self::expression::names_collection;
 pub use self::literal::Literal;
 pub(crate) use self::operand::is_operand;

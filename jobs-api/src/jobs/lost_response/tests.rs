@@ -105,7 +105,7 @@ fn ensured_job_is_the_one_requested_whenever_it_was_created() {
     assert_eq!(ensure(&with(&found(), "createdTime", json!("2022-04-01T00:00:00Z"))), "applied");
     assert_eq!(
         ensure(&with(&found(), "queryCondition", json!("deviceId = 'a'"))),
-        "a job with the id job exists and differs in queryCondition"
+        "a job with the id job exists and differs in queryCondition; hint: choose another id"
     );
     assert_eq!(
         ensure(&unclear(&found())),

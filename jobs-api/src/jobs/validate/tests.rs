@@ -12,7 +12,7 @@ fn method() -> JobRequest {
 }
 
 fn twin() -> JobRequest {
-    JobRequest::twin_update(Twin::patch().with_desired(json!({ "interval": 30 })), "*")
+    JobRequest::twin_update(Twin::patch().with_desired([("interval", 30)]), "*")
 }
 
 fn sent(request: &JobRequest) -> Value {
@@ -40,7 +40,7 @@ fn request_has_the_members_that_were_set_and_no_null() {
         .with_response_timeout(Duration::from_millis(29_001))
         .with_connect_timeout(Duration::ZERO);
     let request = JobRequest::device_method(call, "tags.building = '43'")
-        .starting_at(start)
+        .with_start_time(start)
         .with_max_execution_time(Duration::from_secs(3600));
     assert_eq!(
         sent(&request),
@@ -181,14 +181,14 @@ fn twin_patch_writes_tags_or_desired_properties() {
     for twin in [Twin::patch(), Twin { properties: Some(reported), ..Twin::patch() }] {
         assert_refused(patch(twin), "updateTwin", "must have tags or properties.desired");
     }
-    assert!(check_request("job", &patch(Twin::patch().with_tags(json!({ "a": null })))).is_ok());
-    assert_refused(patch(Twin::patch().with_desired(7)), "updateTwin.properties.desired", "a JSON object");
-    assert_refused(patch(Twin::patch().with_tags("a")), "updateTwin.tags", "a JSON object");
+    assert!(check_request("job", &patch(Twin::patch().with_tags([("a", Value::Null)]))).is_ok());
 }
 
 #[test]
 fn twin_patch_has_no_null_within_an_array() {
-    let patch = |tags: Value| JobRequest::twin_update(Twin::patch().with_tags(tags), "*");
+    let patch = |tags: Value| {
+        JobRequest::twin_update(Twin::patch().with_tags(tags.as_object().unwrap().clone()), "*")
+    };
     for tags in [
         json!({ "a": [null] }),
         json!({ "a": { "b": [1, null, 2] } }),
@@ -199,7 +199,7 @@ fn twin_patch_has_no_null_within_an_array() {
     ] {
         assert_refused(patch(tags), "updateTwin.tags", "must not have null within an array");
     }
-    let desired = Twin::patch().with_desired(json!({ "a": [null] }));
+    let desired = Twin::patch().with_desired([("a", json!([null]))]);
     assert_refused(JobRequest::twin_update(desired, "*"), "updateTwin.properties.desired", "null within");
     for tags in [json!({ "a": null }), json!({ "a": { "b": null } }), json!({ "a": [] })] {
         check_request("job", &patch(tags)).unwrap();
@@ -208,9 +208,11 @@ fn twin_patch_has_no_null_within_an_array() {
 
 #[test]
 fn twin_patch_has_keys_without_control_characters() {
-    let patch = |tags: Value| JobRequest::twin_update(Twin::patch().with_tags(tags), "*");
+    let patch = |tags: Value| {
+        JobRequest::twin_update(Twin::patch().with_tags(tags.as_object().unwrap().clone()), "*")
+    };
     for key in ["\0", "a\nb", "\u{7f}", "\u{85}"] {
-        for tags in [json!({ key: 1 }), json!({ "a": { "b": { key: 1 } } })] {
+        for tags in [json!({ key: 1 }), json!({ "a": { "b": { key: 1 } } }), json!({ "a": [{ key: 1 }] })] {
             assert_refused(patch(tags), "updateTwin.tags", "without control characters");
         }
     }
@@ -222,7 +224,7 @@ fn twin_patch_has_keys_without_control_characters() {
 #[test]
 fn twin_patch_is_for_any_version() {
     for etag in ["", "\"*\"", "AAAAAAAAAAE=", "**", "*\n"] {
-        let twin = Twin { etag: Some(etag.into()), ..Twin::patch().with_tags(json!({ "a": 1 })) };
+        let twin = Twin { etag: Some(etag.into()), ..Twin::patch().with_tags([("a", 1)]) };
         assert_refused(JobRequest::twin_update(twin, "*"), "updateTwin.etag", "must be `*`");
     }
 }
@@ -230,7 +232,7 @@ fn twin_patch_is_for_any_version() {
 #[test]
 fn twin_patch_nests_at_most_10_objects() {
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!({ "a": [inner] }));
-    let patch = |depth| JobRequest::twin_update(Twin::patch().with_tags(json!({ "a": nested(depth) })), "*");
+    let patch = |depth| JobRequest::twin_update(Twin::patch().with_tags([("a", nested(depth))]), "*");
     assert!(check_request("job", &patch(10)).is_ok());
     assert_refused(patch(11), "updateTwin.tags", "deeper than 10");
 }
@@ -239,7 +241,8 @@ fn twin_patch_nests_at_most_10_objects() {
 fn start_is_at_most_168_hours_ahead() {
     let now = Utc.with_ymd_and_hms(2026, 8, 15, 9, 0, 0).unwrap();
     let start = |hours, millis| {
-        method().starting_at(now + chrono::TimeDelta::hours(hours) + chrono::TimeDelta::milliseconds(millis))
+        method()
+            .with_start_time(now + chrono::TimeDelta::hours(hours) + chrono::TimeDelta::milliseconds(millis))
     };
     for request in [method(), start(-1_000_000, 0), start(0, 0), start(168, 0)] {
         check_start(&request, now).unwrap();
@@ -248,13 +251,6 @@ fn start_is_at_most_168_hours_ahead() {
         let error = check_start(&request, now).unwrap_err().to_string();
         assert_eq!(error, "not sent: startTime must be at most 168 hours ahead, by the hub's clock");
     }
-}
-
-#[test]
-fn unusable_condition_prints_on_one_line() {
-    let request = JobRequest::device_method(CloudToDeviceMethod::new("m"), "\0a\nb\u{1b}[2J\r\u{202e}");
-    let error = check_request("job", &request).unwrap_err().to_string();
-    assert_eq!(error, "not sent: queryCondition cannot be used: a b[2J");
 }
 
 #[test]

@@ -1,0 +1,52 @@
+//! Failures of TLS that no repetition cures: a certificate that is not trusted, a port without TLS.
+//!
+//! They are recognized by the words of rustls and of OpenSSL, not by types: the HTTP client of a user may have either.
+//! The libraries' own words become part of the message, with an advice:
+//!
+//! | rustls | OpenSSL | advice |
+//! |---|---|---|
+//! | `UnknownIssuer` | `unable to get local issuer certificate` | trust the issuer |
+//! | `CaUsedAsEndEntity` | `self-signed certificate` | use a certificate that an authority signed, or trust it |
+//! | `certificate expired`, `not valid yet` | `certificate has expired`, `not yet valid` | check the clock |
+//! | `certificate not valid for name` | `hostname mismatch` | check the host name |
+//! | `InvalidContentType` | `wrong version number`, `packet length too long` | check the port |
+//!
+//! A text that no longer fits is no defect of the certificate, but a failed connection: the attempt is repeated.
+
+use super::text::one_line;
+use crate::auth::causes;
+
+/// A failure of TLS.
+#[derive(Debug)]
+pub(super) struct TlsFailure {
+    /// What the TLS library reports.
+    pub(super) reason: String,
+    /// The advice for an operator.
+    pub(super) hint: &'static str,
+}
+
+impl TlsFailure {
+    /// Finds the failure among the causes of a failed connection.
+    pub(super) fn find(error: &reqwest::Error) -> Option<Self> {
+        // The outermost message has the URL.
+        let mut causes = causes(Some(error)).skip(1).map(|cause| one_line(&cause.to_string()));
+        causes.find_map(|reason| Some(Self { hint: hint(&reason)?, reason })).filter(|_| error.is_connect())
+    }
+}
+
+/// Returns the advice about what a TLS library reports; `None` if another attempt may succeed.
+fn hint(reason: &str) -> Option<&'static str> {
+    let has = |words: &[&str]| words.iter().any(|words| reason.contains(words));
+    if has(&["InvalidContentType", "wrong version number", "packet length too long"]) {
+        return Some("the server does not speak TLS: check the port and the scheme of the endpoint");
+    }
+    has(&["certificate"]).then_some(if has(&["CaUsedAsEndEntity"]) {
+        "it is most likely self-signed: use one that an authority signed, and trust that authority"
+    } else if has(&["Issuer", "issuer", "self-signed", "self signed"]) {
+        "trust its issuer with ClientBuilder::configure_http"
+    } else if has(&["expired", "not valid yet", "not yet valid"]) {
+        "check the clock of this machine too"
+    } else {
+        "check the host name of the endpoint"
+    })
+}

@@ -1,0 +1,175 @@
+//! The decision about a failed attempt: a pure function of the failure and of the operation so far.
+//!
+//! [`RetryState::record_failure`] classifies an error, asks [`RetryState::decide`], and counts. Only an attempt that the
+//! hub failed counts against the limit of the policy: one that the hub throttled, that found no slot or no valid token,
+//! or that was made in an outage which the operation outlasts, says nothing about the next one.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::retry_state::{RetryState, Role};
+use crate::error::Error;
+
+/// The first wait for a job slot, and the longest: jobs take minutes.
+const FIRST_SLOT_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_SLOT_WAIT: Duration = Duration::from_secs(60);
+/// The time that must be left for another attempt. With less, the attempt would only replace the error
+/// that is known by one that says nothing.
+pub(super) const MIN_ATTEMPT: Duration = Duration::from_millis(100);
+
+/// The class of a failure, which decides about the next attempt, with the wait that the hub asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Failure {
+    /// The hub failed or did not answer: a repetition may succeed.
+    Transient { retry_after: Duration },
+    /// The hub had too many calls.
+    Throttled { retry_after: Duration },
+    /// The hub has as many jobs as its tier allows.
+    SlotBusy { retry_after: Duration },
+    /// The hub rejected the token.
+    Unauthorized,
+    /// A repetition would fail in the same way.
+    Permanent,
+}
+
+/// The waits that the pace takes over from the retries.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Paced {
+    /// After throttling the pace delays the next attempt.
+    pub(super) calls: bool,
+    /// The pace delays the next attempt until a slot may be free.
+    pub(super) slots: bool,
+}
+
+/// The reaction to a failed attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Decision {
+    GiveUp,
+    /// Make another attempt after this wait.
+    Wait(Duration),
+    /// Make another attempt after this wait, in which a job of the hub may end.
+    WaitForSlot(Duration),
+    /// Make another attempt when the pace allows it.
+    AwaitPace,
+    /// Make another attempt after this wait, which does not count: the hub answers nobody.
+    Outlast(Duration),
+    /// Make another attempt with a new token.
+    RefreshToken,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let retry_after = error.service().and_then(|service| service.retry_after()).unwrap_or_default();
+        match error {
+            _ if error.is_job_slot_busy() => Self::SlotBusy { retry_after },
+            _ if error.is_throttled() => Self::Throttled { retry_after },
+            _ if error.is_retryable() => Self::Transient { retry_after },
+            Error::Service(_) if error.is_unauthorized() => Self::Unauthorized,
+            _ => Self::Permanent,
+        }
+    }
+}
+
+impl RetryState {
+    /// Records the failure of an attempt and decides about the next one. A failure to read leaves no outcome
+    /// unknown.
+    pub(super) fn record_failure(
+        &mut self,
+        error: &Error,
+        is_read: bool,
+        paced: Paced,
+        is_outage: bool,
+    ) -> Decision {
+        if !is_read && error.is_response_lost() {
+            self.is_outcome_unknown = true;
+        }
+        if !self.is_outcome_unknown {
+            // No attempt so far can have changed anything.
+            self.first_attempt = None;
+        }
+        let (now, failure) = (Instant::now(), Failure::from(error));
+        match failure {
+            Failure::Transient { .. } if is_outage => self.record_outage(now),
+            _ => self.outage = None,
+        }
+        let decision = self.decide(failure, paced, now, fastrand::f64());
+        self.made += 1;
+        match decision {
+            Decision::Wait(_) | Decision::GiveUp => self.attempts += 1,
+            Decision::WaitForSlot(_) => self.slot_waits += 1,
+            Decision::RefreshToken => self.has_refreshed_token = true,
+            Decision::AwaitPace | Decision::Outlast(_) => {}
+        }
+        let is_throttled = matches!(decision, Decision::AwaitPace | Decision::WaitForSlot(_));
+        self.is_interrupted = is_throttled && self.role == Role::Change && self.is_outcome_unknown;
+        decision
+    }
+
+    /// Decides about an attempt that failed now; `random` lies between 0 and 1.
+    pub(super) fn decide(&self, failure: Failure, paced: Paced, now: Instant, random: f64) -> Decision {
+        let policy = &self.policy;
+        let fits = |wait: Duration, limit: Duration| {
+            let used = self.elapsed(now).saturating_add(self.reserve());
+            used.saturating_add(wait).saturating_add(MIN_ATTEMPT) < limit
+        };
+        match failure {
+            Failure::Throttled { retry_after }
+                if paced.calls && policy.allows_retries() && retry_after < self.remaining_at(now) =>
+            {
+                Decision::AwaitPace
+            }
+            Failure::Transient { retry_after } | Failure::Throttled { retry_after } => {
+                if let Some(wait) = self.outlast(paced.calls, now, random) {
+                    return Decision::Outlast(wait);
+                }
+                let failures = self.attempts + 1;
+                // On top of a stated wait, so that calls do not come together at its end.
+                let wait = self.backoff(failures, random).saturating_add(retry_after);
+                let may_follow = failures < policy.attempts && fits(wait, policy.total());
+                if may_follow { Decision::Wait(wait) } else { Decision::GiveUp }
+            }
+            Failure::SlotBusy { retry_after } => {
+                let longest = exponential(FIRST_SLOT_WAIT, LONGEST_SLOT_WAIT, self.slot_waits);
+                // At least half of it: polling faster only eats into the hub's quota.
+                let wait = longest.mul_f64(random).max(longest / 2).max(retry_after);
+                if !fits(wait, policy.slot_deadline) {
+                    Decision::GiveUp
+                } else if paced.slots {
+                    Decision::AwaitPace
+                } else {
+                    Decision::WaitForSlot(wait)
+                }
+            }
+            Failure::Unauthorized
+                if policy.allows_retries()
+                    && !self.has_refreshed_token
+                    && fits(Duration::ZERO, policy.total()) =>
+            {
+                Decision::RefreshToken
+            }
+            Failure::Unauthorized | Failure::Permanent => Decision::GiveUp,
+        }
+    }
+
+    /// Returns the wait before the next attempt in an outage, unless the patience is exhausted. The pace has no other
+    /// wait for calls that it probes.
+    pub(super) fn outlast(&self, is_probed: bool, now: Instant, random: f64) -> Option<Duration> {
+        let outage = self.outage.as_ref().filter(|outage| now - outage.start < self.policy.patience)?;
+        let wait = if is_probed { Duration::ZERO } else { self.backoff(outage.failures, random) };
+        Some(wait).filter(|wait| *wait < self.remaining_at(now))
+    }
+
+    /// Returns the wait after this many failures.
+    fn backoff(&self, failures: u32, random: f64) -> Duration {
+        exponential(self.policy.base, self.policy.cap, failures.saturating_sub(1)).mul_f64(random)
+    }
+}
+
+/// Returns `base` doubled this many times, at most `cap`.
+pub(super) fn exponential(base: Duration, cap: Duration, exponent: u32) -> Duration {
+    base.saturating_mul(2_u32.saturating_pow(exponent)).min(cap)
+}
+
+#[cfg(test)]
+mod tests;

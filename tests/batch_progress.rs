@@ -129,6 +129,8 @@ async fn stopped_batch_cancels_what_the_hub_has_not_started() {
     let hub = Emulator::builder().pace(pace).device(Device::new("pump-1")).concurrent_jobs(1);
     let hub = hub.behavior(later_jobs_hold_no_slot()).start().await;
     let (own, observer) = (client(&hub), client(&hub));
+    // It has the slot, whichever request comes first.
+    observer.create_scheduled_job("running", &reboot()).await.unwrap();
     let later = reboot().with_start_time(Utc::now() + TimeDelta::days(1));
     let all = [("running", reboot()), ("later", later), ("waiting", reboot())];
     let requests = all.map(|(id, request)| (id.to_owned(), request)).into_iter().chain(requests(5));

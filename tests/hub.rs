@@ -9,7 +9,7 @@ use jobs_emulator::{Device, Emulator, PolicyKey};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{client, quick_hub, reboot, wait_for_end};
+use crate::support::{client, own_clock_hub, quick_hub, reboot, wait_for_end};
 
 /// Sends a request with a token signed with the primary key.
 async fn send(hub: &Emulator, method: Method, path: &str, body: Option<Value>) -> (u16, String) {
@@ -117,7 +117,7 @@ async fn invalid_request_bodies_are_rejected_with_the_services_codes() {
 
 #[tokio::test]
 async fn bearer_token_is_accepted_only_from_the_hubs_issuer_until_it_expires() {
-    let hub = quick_hub().await;
+    let hub = own_clock_hub().await;
     let hour = Duration::from_secs(3600);
     let token = format!("Bearer {}", hub.issuer().token(hour));
     assert!(is_accepted(&hub, &token).await);

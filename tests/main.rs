@@ -47,6 +47,7 @@ mod service_errors;
 mod simulation;
 mod spans;
 mod support;
+mod surface;
 mod telemetry;
 mod tls;
 mod token_refresh;

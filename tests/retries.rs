@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use crate::support::clock::FrozenClock;
 use crate::support::{
-    builder, builder_with, client, fast_retries, fast_retry_client, quick_hub, reboot, received_methods,
+    builder, builder_with, client, fast_retries, fast_retry_client, own_clock_hub, quick_hub, reboot,
+    received_methods,
 };
 
 #[tokio::test]
@@ -278,7 +279,7 @@ async fn rejected_ready_made_token_is_not_retried() {
 
 #[tokio::test]
 async fn clock_skew_is_corrected_after_a_401() {
-    let hub = quick_hub().await;
+    let hub = own_clock_hub().await;
     hub.set_clock_offset(TimeDelta::hours(2));
     let client = fast_retry_client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
@@ -289,7 +290,7 @@ async fn clock_skew_is_corrected_after_a_401() {
 
 #[tokio::test]
 async fn clock_skew_learned_without_retries_corrects_the_next_call() {
-    let hub = quick_hub().await;
+    let hub = own_clock_hub().await;
     hub.set_clock_offset(TimeDelta::hours(2));
     let client = builder(&hub).retry(RetryPolicy::none()).build().unwrap();
     assert!(client.create_scheduled_job("job", &reboot()).await.unwrap_err().is_unauthorized());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jobs_api::{ClientBuilder, Error, RetryPolicy};
-use jobs_emulator::{Certificate, Emulator, Fault, Route, When};
+use jobs_emulator::{Certificate, Emulator, Fault, Policy, Route, When};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -80,7 +80,7 @@ async fn private_authority_is_trusted_when_configured() {
 async fn connection_string_with_a_port_leads_to_the_hub_by_itself() {
     let hub = Emulator::builder().tls(Certificate::Good).start().await;
     let authority = authority(&hub);
-    let client = ClientBuilder::from_connection_string(&hub.local_connection_string())
+    let client = ClientBuilder::from_connection_string(&hub.local_connection_string(Policy::Owner))
         .unwrap()
         .configure_http(move |http| http.tls_certs_merge([authority.clone()]))
         .build()

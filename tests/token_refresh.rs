@@ -11,7 +11,7 @@ use jobs_emulator::{Emulator, Fault, Route, When};
 
 use crate::support::clock::FrozenClock;
 use crate::support::identity::{Identity, client_of};
-use crate::support::{HOUR, MINUTE, builder_with, later_jobs_hold_no_slot, quick_hub, reboot};
+use crate::support::{HOUR, MINUTE, builder_with, later_jobs_hold_no_slot, own_clock_hub, quick_hub, reboot};
 
 /// The calls under way at once; with HTTP/2 one connection carries them all.
 const CALLS: usize = 500;
@@ -74,7 +74,7 @@ async fn valid_token_serves_while_the_refresh_fails_or_hangs() {
 #[tokio::test(start_paused = true)]
 async fn rejected_token_is_refreshed_unless_it_is_new() {
     let clock = FrozenClock::new();
-    let hub = quick_hub().await;
+    let hub = own_clock_hub().await;
     let identity = Identity::of(&hub);
     let client = client_of(&hub, &identity);
     hub.set_clock_offset(TimeDelta::hours(2));

@@ -6,7 +6,7 @@ mod violations;
 
 use std::path::Path;
 
-use imports::{ModulePath, Sources};
+pub(crate) use imports::{ModulePath, Sources};
 use violations::{Direction, find_violations};
 
 /// The modules of `jobs-api` from the bottom up, and the ones that each may import from.
@@ -40,7 +40,7 @@ const JOBS_EMULATOR: &[Direction<'_>] = &[
     ("clock", &["mutex"]),
     ("service_error", &["behavior", "response"]),
     ("throttle", &["limits", "mutex", "tier"]),
-    ("auth", &["clock", "limits", "mutex", "service_error"]),
+    ("auth", &["behavior", "clock", "limits", "mutex", "service_error"]),
     ("request", &["mutex"]),
     ("fault", &["mutex", "response"]),
     ("operation", &["auth", "fault", "throttle"]),
@@ -59,12 +59,13 @@ const JOBS_EMULATOR: &[Direction<'_>] = &[
             "limits",
             "operation",
             "query",
+            "request",
             "response",
             "service_error",
             "throttle",
         ],
     ),
-    ("control", &["dates", "fault", "fleet", "hub", "request", "response"]),
+    ("control", &["dates", "fault", "fleet", "hub", "limits", "request", "response"]),
     (
         "server",
         &[
@@ -165,7 +166,7 @@ fn check_with(folder: &str, directions: &[Direction<'_>], mut sources: Sources) 
 }
 
 /// Reads every module file in `folder`, which holds the submodules of `parent`.
-fn read_modules(folder: &Path, parent: &ModulePath, sources: &mut Sources) {
+pub(crate) fn read_modules(folder: &Path, parent: &ModulePath, sources: &mut Sources) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();

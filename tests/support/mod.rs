@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, Twin};
 use jobs_api::{Client, ClientBuilder, ConnectionString, Credential, RetryPolicy};
-use jobs_emulator::{Device, Emulator, HubBehavior, Pace, Unreachable};
+use jobs_emulator::{Device, Emulator, HubBehavior, Pace, TokenClock, Unreachable};
 
 use self::clock::TEST_TIMEOUT;
 
@@ -51,6 +51,12 @@ pub(crate) fn later_jobs_hold_no_slot() -> HubBehavior {
 /// Starts a hub with one device, on which jobs complete at once.
 pub(crate) async fn quick_hub() -> Emulator {
     Emulator::builder().pace(AT_ONCE).device(Device::new("pump-1")).start().await
+}
+
+/// Starts a hub as [`quick_hub`], on which tokens expire by its own clock, whatever the machine's is.
+pub(crate) async fn own_clock_hub() -> Emulator {
+    let behavior = HubBehavior { token_clock: TokenClock::Hub, ..HubBehavior::default() };
+    Emulator::builder().pace(AT_ONCE).device(Device::new("pump-1")).behavior(behavior).start().await
 }
 
 /// Starts a hub with one device, on which jobs spend 50 minutes in the state that `slow` selects: less than

@@ -25,31 +25,35 @@ fn main() {
     let mut times: Vec<_> = (0..9).map(|_| Hub::start(&[]).1).collect();
     times.sort();
     report("ready, 0 devices", "50 ms", &format!("{:?} (median of 9)", times[4]));
-    fleet("100000", "-", "150 MiB", "250 MiB");
-    fleet("1000000", "5 s", "1 GiB", "-");
+    fleet("100000", "-", "150 MiB", "-", "250 MiB");
+    fleet("1000000", "5 s", "300 MiB", "1 GiB", "-");
     week();
     let (hub, _) = Hub::start(&["--devices", "1000"]);
     report("requests a second, 64 connections", "20000", &format!("{:.0}", hub.load()));
     report("  memory after them", "-", &hub.memory());
 }
 
-/// Measures a fleet of this size: its start, a method job over all of it, and pages of its rows.
-fn fleet(count: &str, ready_aim: &str, memory_aim: &str, job_memory_aim: &str) {
+/// Measures a fleet of this size: its start, jobs over all of it, a reset between them, and pages of rows.
+fn fleet(count: &str, ready_aim: &str, memory_aim: &str, twin_job_memory_aim: &str, job_memory_aim: &str) {
     let (hub, ready) = Hub::start(&["--devices", count]);
     report(&format!("ready, {count} devices"), ready_aim, &format!("{ready:?}"));
     report("  memory", memory_aim, &hub.memory());
     let mut connection = hub.connect();
+    let patch =
+        json!({ "etag": "*", "tags": { "ring": 1 }, "properties": { "desired": { "interval": 30 } } });
+    let job = json!({ "type": "scheduleUpdateTwin", "updateTwin": patch, "queryCondition": "*" });
+    report("  twin job over all", "-", &format!("{:?}", connection.time_job(&job)));
+    report("  memory after it", twin_job_memory_aim, &hub.memory());
+    let start = Instant::now();
+    connection.send("POST", "/_emulator/reset", "", "");
+    report("  reset", "1 s", &format!("{:?}", start.elapsed()));
+    report("  memory after it", memory_aim, &hub.memory());
     let job = json!({
         "type": "scheduleDeviceMethod",
         "cloudToDeviceMethod": { "methodName": "reboot" },
         "queryCondition": "*",
     });
-    let start = Instant::now();
-    connection.send("PUT", &format!("/jobs/v2/job?{VERSION}"), "", &job.to_string());
-    while connection.job_status() != "completed" {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    report("  method job over all", "-", &format!("{:?}", start.elapsed()));
+    report("  method job over all", "-", &format!("{:?}", connection.time_job(&job)));
     report("  memory after it", job_memory_aim, &hub.memory());
     for (name, condition) in [
         ("first page", ""),
@@ -236,6 +240,16 @@ impl Connection {
         let text = String::from_utf8(self.buffer.clone()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
+    }
+
+    /// Creates a job, and returns how long it took until it was completed.
+    fn time_job(&mut self, job: &Value) -> Duration {
+        let start = Instant::now();
+        self.send("PUT", &format!("/jobs/v2/job?{VERSION}"), "", &job.to_string());
+        while self.job_status() != "completed" {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        start.elapsed()
     }
 
     fn job_status(&mut self) -> String {

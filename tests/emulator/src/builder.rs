@@ -68,8 +68,10 @@ pub struct EmulatorBuilder {
     throttle: Throttle,
     concurrent_jobs: Option<usize>,
     clock: Option<DateTime<Utc>>,
+    is_clock_paused: bool,
     seed: Option<u64>,
-    owner_key: Option<Key>,
+    owner_key: Option<Key<Vec<u8>>>,
+    control_key: Option<Key<String>>,
     recorded_requests: usize,
     strict_api_version: Option<String>,
     behavior: HubBehavior,
@@ -140,10 +142,17 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Starts the hub's clock at this time instead of the machine's.
+    /// Starts the hub's clock at this time, of the years 1970 to 9000, instead of the machine's.
     #[must_use]
     pub fn clock(mut self, start: DateTime<Utc>) -> Self {
         self.clock = Some(start);
+        self
+    }
+
+    /// Starts the hub's clock paused: it moves only when it is set or advanced.
+    #[must_use]
+    pub fn pause_clock(mut self) -> Self {
+        self.is_clock_paused = true;
         self
     }
 
@@ -154,10 +163,18 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets the primary key of the policy `iothubowner`; random by default.
+    /// Sets the primary key of the policy `iothubowner`; random by default. The other keys are made from it.
     #[must_use]
     pub fn owner_key(mut self, key: impl Into<Vec<u8>>) -> Self {
         self.owner_key = Some(Key(key.into()));
+        self
+    }
+
+    /// Lets callers on other machines control the emulator under `/_emulator/`, with this key as the password of
+    /// basic authentication. Callers on the same machine need none.
+    #[must_use]
+    pub fn control_key(mut self, key: impl Into<String>) -> Self {
+        self.control_key = Some(Key(key.into()));
         self
     }
 
@@ -201,11 +218,16 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// The address is in use, a file for TLS is unusable, or the tier does not allow the devices or
-    /// units.
+    /// The address is in use, a file for TLS is unusable, the tier does not allow the devices or units, or
+    /// the clock is out of its range.
     pub async fn try_start(self) -> Result<Emulator, StartError> {
-        let clock = Arc::new(Clock::new(self.clock));
-        let tls = self.tls.as_ref().map(|source| Tls::new(source, &self.host_name)).transpose()?;
+        let clock = Clock::new(self.clock, self.is_clock_paused).ok_or(StartError::Clock)?;
+        let clock = Arc::new(clock);
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|source| Tls::new(source, &self.host_name, self.address.ip()))
+            .transpose()?;
         let registry = Registry::new(self.devices, clock.now());
         check_tier(self.tier, self.units, registry.len())?;
         let (meters, device_operations) = Meters::new(&self.throttle, self.tier, self.units);
@@ -220,8 +242,10 @@ impl EmulatorBuilder {
             tier: self.tier,
             strict_api_version: self.strict_api_version,
             behavior: self.behavior,
+            control_key: self.control_key.map(|Key(key)| key),
         };
-        let authorizer = Authorizer::new(self.host_name, self.owner_key.map(|key| key.0), clock.clone());
+        let owner_key = self.owner_key.map(|Key(key)| key);
+        let authorizer = Authorizer::new(self.host_name, owner_key, clock.clone(), self.behavior.token_clock);
         let recorder = Recorder::new(self.recorded_requests);
         let hub = Arc::new(Hub::new(settings, authorizer, clock, meters, schedule, recorder));
         let server = Server::start(hub.clone(), self.address, tls, self.is_plain_allowed).await;
@@ -278,8 +302,10 @@ impl Default for EmulatorBuilder {
             throttle: Throttle::off(),
             concurrent_jobs: None,
             clock: None,
+            is_clock_paused: false,
             seed: None,
             owner_key: None,
+            control_key: None,
             recorded_requests: RECORDED_REQUESTS,
             strict_api_version: None,
             behavior: HubBehavior::default(),
@@ -289,9 +315,9 @@ impl Default for EmulatorBuilder {
 
 /// A key, which `Debug` does not show.
 #[derive(Clone)]
-struct Key(Vec<u8>);
+struct Key<T>(T);
 
-impl fmt::Debug for Key {
+impl<T> fmt::Debug for Key<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(…)")
     }

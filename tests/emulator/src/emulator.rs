@@ -1,6 +1,6 @@
 //! A running hub.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use crate::hub::Hub;
 use crate::request::Request;
 use crate::server::Server;
 use crate::tls::Tls;
+
+const CLOCK_RANGE: &str = "the clock must stay within the years 1970 to 9000";
 
 /// A hub that runs until it is dropped.
 ///
@@ -73,7 +75,7 @@ impl Emulator {
     /// Returns a connection string of the policy `iothubowner`, which has every right.
     ///
     /// It holds the hub's name, not its address: a client needs the [`endpoint`](Self::endpoint) too.
-    /// [`local_connection_string`](Self::local_connection_string) holds the address.
+    /// [`local_connection_string`](Self::local_connection_string) holds the address instead.
     pub fn connection_string(&self) -> String {
         self.connection_string_with(PolicyKey::Primary)
     }
@@ -88,14 +90,24 @@ impl Emulator {
         self.hub.authorizer.connection_string(self.host_name(), policy, key)
     }
 
-    /// Returns a connection string of `iothubowner` that leads to the hub by itself:
-    /// `HostName=localhost:PORT;…`, without the port if it is 443. Clients use it over TLS.
-    pub fn local_connection_string(&self) -> String {
-        let host = match self.server.address.port() {
-            443 => "localhost".to_owned(),
-            port => format!("localhost:{port}"),
+    /// Returns a connection string of a policy that leads to the hub by itself, over TLS: its `HostName` is
+    /// [`local_host`](Self::local_host).
+    pub fn local_connection_string(&self, policy: Policy) -> String {
+        self.hub.authorizer.connection_string(&self.local_host(), policy, PolicyKey::Primary)
+    }
+
+    /// Returns the host by which callers on this machine reach the hub: `localhost:PORT`, or the address that it
+    /// listens at if that is another one. The port is left out if it is 443.
+    pub fn local_host(&self) -> String {
+        let host = match self.server.address.ip() {
+            ip if ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST => "localhost".to_owned(),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        self.hub.authorizer.connection_string(&host, Policy::Owner, PolicyKey::Primary)
+        match self.server.address.port() {
+            443 => host,
+            port => format!("{host}:{port}"),
+        }
     }
 
     /// Regenerates a key of `iothubowner`: tokens signed with the previous one are refused.
@@ -130,17 +142,24 @@ impl Emulator {
 
     /// Puts the hub's clock ahead of the machine's, or behind it. What is then due happens soon after.
     ///
-    /// An offset that leaves the years 1970 to 9000 changes nothing.
+    /// # Panics
+    ///
+    /// The offset leaves the years 1970 to 9000.
     pub fn set_clock_offset(&self, offset: TimeDelta) {
-        self.hub.clock.set_offset(offset);
+        assert!(self.hub.clock.set_offset(offset), "{CLOCK_RANGE}");
         self.hub.changed.notify_one();
     }
 
     /// Advances the hub's clock, and waits until everything has happened that is due by then.
     ///
     /// Each event happens at its own time: jobs start, run and end as if the time had passed.
+    ///
+    /// # Panics
+    ///
+    /// The time leaves the years 1970 to 9000.
     pub async fn advance_clock(&self, time: Duration) {
-        self.hub.clock.advance(TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX));
+        let is_advanced = TimeDelta::from_std(time).is_ok_and(|time| self.hub.clock.advance(time));
+        assert!(is_advanced, "{CLOCK_RANGE}");
         self.hub.settle().await;
     }
 

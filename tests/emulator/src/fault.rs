@@ -7,6 +7,7 @@ use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue};
+use serde_json::json;
 
 use crate::mutex::Mutex;
 use crate::response::{Body, Reset, Response, cut_off, full, streamed};
@@ -26,6 +27,14 @@ pub enum Route {
     QueryJobs,
     /// `POST /devices/query`
     QueryDevices,
+    /// `GET /jobs`
+    ImportExportJobs,
+    /// `GET /twins/{id}`
+    GetTwin,
+    /// `PATCH /twins/{id}`
+    UpdateTwin,
+    /// `POST /twins/{id}/methods`
+    InvokeMethod,
 }
 
 impl Route {
@@ -80,7 +89,7 @@ pub enum Fault {
         /// The HTTP status.
         status: u16,
         /// Further headers.
-        headers: Vec<(HeaderName, String)>,
+        headers: Vec<(HeaderName, HeaderValue)>,
         /// The body.
         body: Vec<u8>,
     },
@@ -115,21 +124,27 @@ impl Fault {
         Self::status(307).with_header("location", url)
     }
 
-    /// Answers with an error in the hub's usual shape.
+    /// Answers with an error in the hub's usual shape, with its name in the header `iothub-errorcode` too.
+    ///
+    /// # Panics
+    ///
+    /// The name cannot be the value of a header.
     pub fn refusal(status: u16, name: &str) -> Self {
-        let message = format!(r#"{{"Message":"ErrorCode:{name};on request","ExceptionMessage":""}}"#);
-        Self::status(status).with_body(message)
+        let body = json!({ "Message": format!("ErrorCode:{name};on request"), "ExceptionMessage": "" });
+        Self::status(status).with_body(body.to_string()).with_header("iothub-errorcode", name)
     }
 
     /// Adds a header to an answer; other faults stay as they are.
     ///
     /// # Panics
     ///
-    /// The name is not one of a header in lower case.
+    /// The name is not one of a header in lower case, or the value has a control character.
     #[must_use]
+    #[allow(clippy::expect_used, reason = "a test with a header that cannot be sent is over")]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Answer { headers, .. } = &mut self {
-            headers.push((HeaderName::from_static(name), value.into()));
+            let value = HeaderValue::try_from(value.into()).expect("the value of a header");
+            headers.push((HeaderName::from_static(name), value));
         }
         self
     }
@@ -150,10 +165,7 @@ impl Fault {
             Self::Answer { status, headers, body } => {
                 let mut response = Response::new(full(body.clone()));
                 *response.status_mut() = StatusCode::from_u16(*status).unwrap_or_default();
-                for (name, value) in headers {
-                    let value = HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("unusable"));
-                    response.headers_mut().insert(name, value);
-                }
+                response.headers_mut().extend(headers.iter().cloned());
                 Some(Ok(response))
             }
             _ => None,

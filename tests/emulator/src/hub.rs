@@ -18,12 +18,13 @@ use crate::throttle::Meters;
 use crate::tier::Tier;
 
 /// The settings of a hub, fixed when it starts.
-#[derive(Debug)]
 pub(crate) struct HubSettings {
     pub(crate) tier: Tier,
     /// The only `api-version` that is accepted; `None` for all that clients are known to send.
     pub(crate) strict_api_version: Option<String>,
     pub(crate) behavior: HubBehavior,
+    /// Lets callers on other machines control the emulator.
+    pub(crate) control_key: Option<String>,
 }
 
 /// A hub.
@@ -37,6 +38,8 @@ pub(crate) struct Hub {
     schedule: Mutex<Schedule>,
     /// Notified when the events to come have changed.
     pub(crate) changed: Notify,
+    /// Notified when devices may have changed.
+    pub(crate) devices_changed: Notify,
     /// Notified when no event is due.
     settled: Notify,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
@@ -60,6 +63,7 @@ impl Hub {
             recorder,
             schedule: Mutex::new(schedule),
             changed: Notify::new(),
+            devices_changed: Notify::new(),
             settled: Notify::new(),
             panic: Mutex::default(),
         }
@@ -78,6 +82,7 @@ impl Hub {
         let now = self.now();
         let result = change(&mut self.schedule(), now);
         self.changed.notify_one();
+        self.devices_changed.notify_waiters();
         result
     }
 
@@ -109,7 +114,8 @@ impl Hub {
             let settled = self.settled.notified();
             tokio::pin!(settled);
             settled.as_mut().enable();
-            if self.schedule().is_settled(now) {
+            // A clock that is set back meanwhile makes less due.
+            if self.schedule().is_settled(now.min(self.now())) {
                 return;
             }
             self.changed.notify_one();
@@ -121,9 +127,10 @@ impl Hub {
     pub(crate) fn reset(&self) {
         self.faults.clear();
         self.recorder.clear();
-        self.clock.reset();
         self.meters.reset();
         self.change(|schedule, _| schedule.reset());
+        // Last, since it releases the requests that wait for their turn.
+        self.clock.reset();
     }
 
     /// Keeps the first panic of a handler, for the emulator to resume.

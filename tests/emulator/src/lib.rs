@@ -54,8 +54,8 @@ mod tls;
 
 pub use auth::{Issuer, Policy, PolicyKey, Role};
 pub use behavior::{
-    ErrorBody, HubBehavior, JobIds, LaggingRows, OpenEnd, PayloadEcho, Throttled, TrackingIds, UnknownJob,
-    Unreachable,
+    ErrorBody, HubBehavior, JobIds, LaggingRows, OpenEnd, PayloadEcho, Throttled, TokenClock, TrackingIds,
+    UnknownJob, Unreachable,
 };
 pub use builder::EmulatorBuilder;
 pub use emulator::Emulator;
@@ -65,7 +65,7 @@ pub use fleet::{
 };
 pub use pace::Pace;
 pub use query::condition_selects;
-pub use request::Request;
+pub use request::{Metering, Request};
 pub use start_error::StartError;
 pub use throttle::{RateLimit, Throttle};
 pub use tier::Tier;

@@ -1,5 +1,6 @@
 //! The TLS of a build without the feature `tls`: there is none.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,7 +15,7 @@ pub(crate) enum TlsSource {}
 pub(crate) enum Tls {}
 
 impl Tls {
-    pub(crate) fn new(source: &TlsSource, _host_name: &str) -> Result<Self, StartError> {
+    pub(crate) fn new(source: &TlsSource, _host_name: &str, _address: IpAddr) -> Result<Self, StartError> {
         match *source {}
     }
 

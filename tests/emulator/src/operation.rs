@@ -15,6 +15,10 @@ pub(crate) enum Operation {
     Cancel(String),
     QueryJobs,
     QueryDevices,
+    ImportExportJobs,
+    GetTwin(String),
+    UpdateTwin(String),
+    InvokeMethod(String),
 }
 
 /// Reason for which a request names no operation.
@@ -45,7 +49,13 @@ impl Operation {
             (["jobs", "v2", id, "cancel"], "POST") if !id.is_empty() => Ok(Self::Cancel(decoded(id)?)),
             (["jobs", "v2", _, "cancel"] | ["jobs", "v2", ""], _) => Err(RouteError::MethodNotAllowed),
             (["devices", "query"], "POST") => Ok(Self::QueryDevices),
-            (["devices", "query"], _) => Err(RouteError::MethodNotAllowed),
+            (["jobs"], "GET") => Ok(Self::ImportExportJobs),
+            (["twins", id], "GET") if !id.is_empty() => Ok(Self::GetTwin(decoded(id)?)),
+            (["twins", id], "PATCH") if !id.is_empty() => Ok(Self::UpdateTwin(decoded(id)?)),
+            (["twins", id, "methods"], "POST") if !id.is_empty() => Ok(Self::InvokeMethod(decoded(id)?)),
+            (["devices", "query"] | ["jobs"] | ["twins", _] | ["twins", _, "methods"], _) => {
+                Err(RouteError::MethodNotAllowed)
+            }
             _ => Err(RouteError::NoSuchResource),
         }
     }
@@ -57,30 +67,43 @@ impl Operation {
             Self::Cancel(_) => Route::Cancel,
             Self::QueryJobs => Route::QueryJobs,
             Self::QueryDevices => Route::QueryDevices,
+            Self::ImportExportJobs => Route::ImportExportJobs,
+            Self::GetTwin(_) => Route::GetTwin,
+            Self::UpdateTwin(_) => Route::UpdateTwin,
+            Self::InvokeMethod(_) => Route::InvokeMethod,
         }
     }
 
     pub(crate) fn job_id(&self) -> Option<&str> {
         match self {
             Self::Create(id) | Self::Get(id) | Self::Cancel(id) => Some(id),
-            Self::QueryJobs | Self::QueryDevices => None,
+            _ => None,
         }
     }
 
     pub(crate) fn permission(&self) -> Permission {
         match self {
             Self::Create(_) => Permission::WriteJobs,
-            Self::Get(_) | Self::QueryJobs => Permission::ReadJobs,
+            Self::Get(_) | Self::QueryJobs | Self::ImportExportJobs => Permission::ReadJobs,
             Self::Cancel(_) => Permission::DeleteJobs,
-            Self::QueryDevices => Permission::ReadTwins,
+            Self::QueryDevices | Self::GetTwin(_) => Permission::ReadTwins,
+            Self::UpdateTwin(_) => Permission::WriteTwins,
+            Self::InvokeMethod(_) => Permission::InvokeMethods,
         }
     }
 
-    pub(crate) fn metered(&self) -> Metered {
+    /// Returns true if the operation needs a tier with jobs.
+    pub(crate) fn is_of_jobs(&self) -> bool {
+        !matches!(self, Self::QueryDevices | Self::GetTwin(_) | Self::UpdateTwin(_) | Self::InvokeMethod(_))
+    }
+
+    /// Returns the meter that counts the operation; `None` for those that are not metered.
+    pub(crate) fn metered(&self) -> Option<Metered> {
         match self {
-            Self::Create(_) | Self::Cancel(_) | Self::QueryJobs => Metered::JobOperation,
-            Self::Get(_) => Metered::JobRead,
-            Self::QueryDevices => Metered::Query,
+            Self::Create(_) | Self::Cancel(_) | Self::QueryJobs => Some(Metered::JobOperation),
+            Self::Get(_) => Some(Metered::JobRead),
+            Self::QueryDevices => Some(Metered::Query),
+            _ => None,
         }
     }
 }
@@ -100,7 +123,12 @@ mod tests {
         assert_eq!(of("POST", "/jobs/v2//cancel"), Err(RouteError::MethodNotAllowed));
         assert_eq!(of("DELETE", "/jobs/v2/a"), Err(RouteError::MethodNotAllowed));
         assert_eq!(of("TRACE", "/jobs/v2/query"), Err(RouteError::MethodNotAllowed));
-        assert_eq!(of("GET", "/jobs"), Err(RouteError::NoSuchResource));
+        assert_eq!(of("GET", "/jobs"), Ok(Operation::ImportExportJobs));
+        assert_eq!(of("GET", "/jobs/a"), Err(RouteError::NoSuchResource));
+        assert_eq!(of("GET", "/twins/a%20b"), Ok(Operation::GetTwin("a b".into())));
+        assert_eq!(of("PATCH", "/twins/a"), Ok(Operation::UpdateTwin("a".into())));
+        assert_eq!(of("PUT", "/twins/a"), Err(RouteError::MethodNotAllowed));
+        assert_eq!(of("POST", "/twins/a/methods"), Ok(Operation::InvokeMethod("a".into())));
         assert_eq!(of("GET", "/jobs/v2/%ff"), Err(RouteError::UndecodablePath));
     }
 }

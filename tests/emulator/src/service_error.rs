@@ -37,7 +37,9 @@ service_errors! {
     unauthorized => 401_003 "IotHubUnauthorized",
     not_in_this_tier => 403_010 "OperationNotAvailableInCurrentTier",
     not_found => 404_000 "GenericNotFound",
+    device_not_found => 404_001 "DeviceNotFound",
     job_not_found => 404_002 "JobNotFound",
+    device_not_online => 404_103 "DeviceNotOnline",
     method_not_allowed => 405_000 "GenericMethodNotAllowed",
     not_allowed_in_state => 405_102 "OperationNotAllowedInCurrentState",
     job_already_exists => 409_104 "JobAlreadyExists",
@@ -48,6 +50,7 @@ service_errors! {
     backlog_timeout => 429_003 "ThrottlingBacklogTimeout",
     too_many_active_jobs => 429_004 "ThrottlingMaxActiveJobCountExceeded",
     server_error => 500_001 "ServerError",
+    gateway_timeout => 504_101 "GatewayTimeout",
 }
 
 impl ServiceError {

@@ -26,6 +26,8 @@ pub enum StartError {
     },
     /// The tier does not allow so many devices or units.
     Tier(String),
+    /// The clock is to start out of its range, the years 1970 to 9000.
+    Clock,
 }
 
 impl fmt::Display for StartError {
@@ -35,6 +37,7 @@ impl fmt::Display for StartError {
             Self::Tls { path: Some(path), .. } => write!(f, "cannot serve over TLS with {}", path.display()),
             Self::Tls { path: None, .. } => f.write_str("cannot serve over TLS"),
             Self::Tier(reason) => f.write_str(reason),
+            Self::Clock => f.write_str("the clock must start within the years 1970 to 9000"),
         }
     }
 }
@@ -44,7 +47,7 @@ impl Error for StartError {
         match self {
             Self::Address { source, .. } => Some(source),
             Self::Tls { source, .. } => Some(&**source),
-            Self::Tier(_) => None,
+            Self::Tier(_) | Self::Clock => None,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Serving over TLS: with certificates of a private authority, or with a given one.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    PublicKeyData as _, date_time_ymd,
 };
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -33,7 +35,7 @@ use crate::start_error::StartError;
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Certificate {
-    /// For the hub's host name, `localhost` and `127.0.0.1`.
+    /// For the hub's host name, `localhost`, `127.0.0.1`, `::1` and the address that the hub listens at.
     Good,
     /// Self-signed, and an authority's, as `openssl req -x509` makes it.
     SelfSigned,
@@ -90,20 +92,21 @@ enum Authority {
 }
 
 impl Tls {
-    pub(crate) fn new(source: &TlsSource, host_name: &str) -> Result<Self, TlsError> {
+    /// Makes or reads the certificate of a hub of this name that listens at this address.
+    pub(crate) fn new(source: &TlsSource, host_name: &str, address: IpAddr) -> Result<Self, TlsError> {
         match source {
             TlsSource::Private(certificate) => {
                 let issuer = authority(KeyPair::generate()?)?;
                 let mut file = NamedTempFile::with_suffix(".pem")?;
                 file.write_all(issuer.pem().as_bytes())?;
-                let (chain, key) = issue(&issuer, *certificate, host_name)?;
+                let (chain, key) = issue(&issuer, *certificate, host_name, address)?;
                 let acceptor = acceptor(chain, key)?;
                 Ok(Self { acceptor, authority: Some(Authority::Temporary(file)) })
             }
             TlsSource::Kept(path) => {
                 let issuer = kept_authority(path)
                     .map_err(|error| TlsError { path: error.path.or(Some(path.clone())), ..error })?;
-                let (chain, key) = issue(&issuer, Certificate::Good, host_name)?;
+                let (chain, key) = issue(&issuer, Certificate::Good, host_name, address)?;
                 let acceptor = acceptor(chain, key)?;
                 Ok(Self { acceptor, authority: Some(Authority::Kept(path.clone())) })
             }
@@ -157,31 +160,41 @@ fn kept_authority(path: &Path) -> Result<CertifiedIssuer<'static, KeyPair>, TlsE
     let key_path = path.with_extension("key.pem");
     let at_key =
         |source: Box<dyn std::error::Error + Send + Sync>| TlsError { path: Some(key_path.clone()), source };
-    let key = match std::fs::read_to_string(&key_path) {
-        Ok(pem) => KeyPair::from_pem(&pem).map_err(|error| at_key(error.into()))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = KeyPair::generate()?;
-            write_secret(&key_path, &key.serialize_pem()).map_err(|error| at_key(error.into()))?;
-            // A certificate without its key is of an authority that is gone.
-            drop(std::fs::remove_file(path));
-            key
-        }
-        Err(error) => return Err(at_key(error.into())),
-    };
-    let issuer = authority(key)?;
-    if !path.exists() {
-        std::fs::write(path, issuer.pem())?;
+    // The key comes first: a certificate that is there before its key is not one of this program.
+    if path.exists() && !key_path.exists() {
+        return Err(at_key(
+            "it is missing, and its certificate is there: that file is not overwritten".into(),
+        ));
+    }
+    write_new(&key_path, &KeyPair::generate()?.serialize_pem(), 0o600)
+        .map_err(|error| at_key(error.into()))?;
+    let pem = std::fs::read_to_string(&key_path).map_err(|error| at_key(error.into()))?;
+    let issuer = authority(KeyPair::from_pem(&pem).map_err(|error| at_key(error.into()))?)?;
+    write_new(path, &issuer.pem(), 0o644)?;
+    let certificate = CertificateDer::from_pem_file(path)?;
+    let public_key = issuer.key().subject_public_key_info();
+    if !certificate.windows(public_key.len()).any(|window| window == public_key) {
+        return Err("the certificate is not the one of the key beside it".into());
     }
     Ok(issuer)
 }
 
-/// Writes a file that only its owner can read.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
+/// Writes a file with these permissions, which holds all of its text from the moment it exists. A file that exists
+/// stays as it is: programs that start at the same time share the first one.
+fn write_new(path: &Path, text: &str, _mode: u32) -> std::io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(_mode));
+    let mut file = file.tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    match file.persist_noclobber(path) {
+        Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.error),
+        _ => Ok(()),
+    }
 }
 
 /// Issues a certificate with its key.
@@ -189,14 +202,15 @@ fn issue(
     authority: &CertifiedIssuer<'static, KeyPair>,
     certificate: Certificate,
     host_name: &str,
+    address: IpAddr,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let mut names =
-        vec![host_name.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-    if certificate == Certificate::OtherName {
-        names = vec!["other.example".to_owned()];
-    }
-    names.dedup();
-    let mut params = CertificateParams::new(names)?;
+    let names = match certificate {
+        Certificate::OtherName => BTreeSet::from(["other.example".to_owned()]),
+        _ => BTreeSet::from(
+            [host_name, "localhost", "127.0.0.1", "::1", &address.to_string()].map(str::to_owned),
+        ),
+    };
+    let mut params = CertificateParams::new(names.into_iter().collect::<Vec<_>>())?;
     let (first_year, last_year) = match certificate {
         Certificate::Expired => (2020, 2021),
         Certificate::NotValidYet => (2119, 2120),
@@ -229,18 +243,51 @@ fn acceptor(
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     #[test]
     fn kept_authority_stays_across_restarts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
         let source = TlsSource::Kept(path.clone());
-        Tls::new(&source, "hub.example").unwrap();
+        Tls::new(&source, "hub.example", LOCAL).unwrap();
         let first = std::fs::read(&path).unwrap();
-        let tls = Tls::new(&source, "hub.example").unwrap();
+        let tls = Tls::new(&source, "hub.example", LOCAL).unwrap();
         assert_eq!(tls.authority_path(), Some(path.as_path()));
         assert_eq!(std::fs::read(&path).unwrap(), first);
+    }
+
+    #[test]
+    fn foreign_certificate_is_kept_and_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["ca.pem", "other.pem"].map(|name| folder.path().join(name));
+        let source = TlsSource::Kept(path.clone());
+        std::fs::write(&path, "foreign").unwrap();
+        let error = Tls::new(&source, "hub.example", LOCAL).err().unwrap();
+        assert_eq!(error.path, Some(path.with_extension("key.pem")));
+        assert_eq!(std::fs::read(&path).unwrap(), b"foreign");
+        for kept in [&path, &other] {
+            drop(std::fs::remove_file(kept));
+            Tls::new(&TlsSource::Kept(kept.clone()), "hub.example", LOCAL).unwrap();
+        }
+        std::fs::copy(&other, &path).unwrap();
+        let error = Tls::new(&source, "hub.example", LOCAL).err().unwrap();
+        assert_eq!(error.path, Some(path));
+    }
+
+    #[test]
+    fn hubs_that_start_at_the_same_time_share_a_new_authority() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let start = || Tls::new(&TlsSource::Kept(path.clone()), "hub.example", LOCAL).map(drop);
+        std::thread::scope(|scope| {
+            let hubs: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            hubs.into_iter().for_each(|hub| hub.join().unwrap().unwrap());
+        });
     }
 
     #[test]
@@ -251,7 +298,7 @@ mod tests {
         let missing = folder.path().join("missing.pem");
         for (certificate, key, at_fault) in [(&missing, &path, &missing), (&path, &missing, &missing)] {
             let source = TlsSource::Files { certificate: certificate.clone(), key: key.clone() };
-            let error = Tls::new(&source, "hub.example").err().unwrap();
+            let error = Tls::new(&source, "hub.example", LOCAL).err().unwrap();
             assert_eq!(error.path.as_ref(), Some(at_fault));
         }
     }

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::behavior::Throttled;
 use crate::hub::Hub;
 use crate::operation::{Operation, RouteError};
+use crate::request::{Metering, RecordNumber};
 use crate::response::{Response, length_required};
 use crate::service_error::ServiceError;
 use crate::throttle::Admission;
@@ -71,7 +72,7 @@ pub(crate) fn admit(
     if operation == Err(RouteError::UndecodablePath) {
         return Err(ServiceError::bad_request("The path of the URL cannot be decoded").into());
     }
-    let principal = hub.authorizer.authenticate(headers, path, hub.now())?;
+    let principal = hub.authorizer.authenticate(headers, path)?;
     check_api_version(version.as_deref(), hub.settings.strict_api_version.as_deref())?;
     let operation = operation.map_err(|error| match error {
         RouteError::MethodNotAllowed => {
@@ -86,7 +87,7 @@ pub(crate) fn admit(
         ))
         .into());
     }
-    if operation != Operation::QueryDevices && !hub.settings.tier.has_jobs() {
+    if operation.is_of_jobs() && !hub.settings.tier.has_jobs() {
         return Err(ServiceError::not_in_this_tier("Jobs are not available in the basic tier").into());
     }
     Ok(operation)
@@ -108,16 +109,26 @@ fn check_api_version(version: Option<&str>, strict: Option<&str>) -> Result<(), 
     }
 }
 
-/// Counts an operation, and waits for its turn if it is queued.
-pub(crate) async fn throttle(hub: &Hub, operation: &Operation) -> Result<(), ServiceError> {
-    match hub.meters.admit(operation.metered(), hub.now()) {
+/// Counts an operation, records how, and waits for its turn if it is queued.
+pub(crate) async fn throttle(
+    hub: &Hub,
+    operation: &Operation,
+    record: Option<RecordNumber>,
+) -> Result<(), ServiceError> {
+    let Some(metered) = operation.metered() else { return Ok(()) };
+    let wait = hub.clock.wait();
+    let Some(admission) = hub.meters.admit(metered, hub.now()) else { return Ok(()) };
+    if let Some(number) = record {
+        hub.recorder.update(number, |request| request.metering = Some(metering(admission)));
+    }
+    match admission {
         Admission::Immediate => Ok(()),
         Admission::Queued(until) => {
-            hub.clock.sleep_until(until).await;
+            wait.until(until).await;
             Ok(())
         }
         Admission::Rejected => {
-            let kind = operation.metered().name();
+            let kind = metered.name();
             let reason = format!(
                 "The request has been throttled. Wait 10 seconds and try again. Operation type: {kind}"
             );
@@ -126,6 +137,14 @@ pub(crate) async fn throttle(hub: &Hub, operation: &Operation) -> Result<(), Ser
                 Throttled::Exception => ServiceError::throttled(reason),
             })
         }
+    }
+}
+
+fn metering(admission: Admission) -> Metering {
+    match admission {
+        Admission::Immediate => Metering::Immediate,
+        Admission::Queued(_) => Metering::Queued,
+        Admission::Rejected => Metering::Rejected,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The five operations.
+//! The operations.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::admission::parameter;
 use super::job_list::list_jobs;
+use super::method::invoke_method;
 use super::page::PageRequest;
 use super::row_query::select_rows;
+use super::twin::{read_twin, update_twin};
 use super::twin_query::select_twins;
 use crate::behavior::UnknownJob;
 use crate::hub::Hub;
@@ -39,7 +41,16 @@ pub(crate) async fn carry_out(
             Ok(page.to_response(jobs))
         }
         Operation::QueryDevices => query_devices(hub, head, body).await,
+        // There are none: they belong to the registry.
+        Operation::ImportExportJobs => Ok(ok(json!([]))),
+        Operation::GetTwin(id) => read_twin(hub, &id).map(ok),
+        Operation::UpdateTwin(id) => update_twin(hub, &id, &head.headers, &parse(body)?).map(ok),
+        Operation::InvokeMethod(id) => invoke_method(hub, &id, parse(body)?).await.map(ok),
     }
+}
+
+fn parse(body: &Bytes) -> Result<Value, ServiceError> {
+    serde_json::from_slice(body).map_err(|error| ServiceError::bad_request(error.to_string()))
 }
 
 fn read_job(hub: &Hub, id: &str) -> Result<Value, ServiceError> {
@@ -54,8 +65,7 @@ fn read_job(hub: &Hub, id: &str) -> Result<Value, ServiceError> {
 }
 
 async fn query_devices(hub: &Hub, head: &Parts, body: &Bytes) -> Result<Response, ServiceError> {
-    let body: Value =
-        serde_json::from_slice(body).map_err(|error| ServiceError::bad_request(error.to_string()))?;
+    let body = parse(body)?;
     let text =
         body["query"].as_str().ok_or_else(|| ServiceError::argument_invalid("query must be a string"))?;
     let statement = match Statement::parse(text) {

@@ -23,11 +23,11 @@ pub enum Role {
     /// IoT Hub Data Contributor: all operations.
     #[default]
     DataContributor,
-    /// IoT Hub Data Reader: reads and lists jobs, and queries.
+    /// IoT Hub Data Reader: reads and lists jobs, reads twins, and queries.
     DataReader,
     /// IoT Hub Registry Contributor: none of the operations here.
     RegistryContributor,
-    /// IoT Hub Twin Contributor: queries.
+    /// IoT Hub Twin Contributor: reads and updates twins, and queries.
     TwinContributor,
 }
 
@@ -46,12 +46,12 @@ impl Role {
     }
 
     fn principal(self) -> Principal {
-        use Permission::{DeleteJobs, ReadJobs, ReadTwins, WriteJobs};
+        use Permission::{DeleteJobs, InvokeMethods, ReadJobs, ReadTwins, WriteJobs, WriteTwins};
         let permissions: &[Permission] = match self {
-            Self::DataContributor => &[ReadJobs, WriteJobs, DeleteJobs, ReadTwins],
+            Self::DataContributor => &[ReadJobs, WriteJobs, DeleteJobs, ReadTwins, WriteTwins, InvokeMethods],
             Self::DataReader => &[ReadJobs, ReadTwins],
             Self::RegistryContributor => &[],
-            Self::TwinContributor => &[ReadTwins],
+            Self::TwinContributor => &[ReadTwins, WriteTwins],
         };
         Principal { name: self.name(), permissions }
     }
@@ -78,8 +78,8 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    pub(crate) fn new(clock: Arc<Clock>) -> Self {
-        Self { key: std::array::from_fn(|_| fastrand::u8(..)), clock }
+    pub(super) fn new(key: [u8; 32], clock: Arc<Clock>) -> Self {
+        Self { key, clock }
     }
 
     /// Issues a token for IoT hubs that is valid for `life` from now, with every right.

@@ -7,6 +7,8 @@ pub(crate) enum Permission {
     WriteJobs,
     DeleteJobs,
     ReadTwins,
+    WriteTwins,
+    InvokeMethods,
 }
 
 /// A caller with its permissions.

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac_sha256::HMAC;
 
 use super::permission::{Permission, Principal};
 use crate::mutex::Mutex;
@@ -11,8 +12,8 @@ use crate::mutex::Mutex;
 /// Shared access policy that every hub has from the start.
 ///
 /// The service documents which rights a policy has, but not which of them each job operation needs. Here
-/// reading and listing jobs need registry read, create and cancel registry write, queries service
-/// connect.
+/// reading and listing jobs need registry read, create and cancel registry write; queries, twins and methods
+/// need service connect.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Policy {
     /// `iothubowner`: every right.
@@ -28,7 +29,8 @@ pub enum Policy {
 }
 
 impl Policy {
-    const ALL: [Self; 5] =
+    /// The policies.
+    pub const ALL: [Self; 5] =
         [Self::Owner, Self::Service, Self::Device, Self::RegistryRead, Self::RegistryReadWrite];
 
     /// Returns the policy's name.
@@ -43,10 +45,10 @@ impl Policy {
     }
 
     pub(super) fn principal(self) -> Principal {
-        use Permission::{DeleteJobs, ReadJobs, ReadTwins, WriteJobs};
+        use Permission::{DeleteJobs, InvokeMethods, ReadJobs, ReadTwins, WriteJobs, WriteTwins};
         let permissions: &[Permission] = match self {
-            Self::Owner => &[ReadJobs, WriteJobs, DeleteJobs, ReadTwins],
-            Self::Service => &[ReadTwins],
+            Self::Owner => &[ReadJobs, WriteJobs, DeleteJobs, ReadTwins, WriteTwins, InvokeMethods],
+            Self::Service => &[ReadTwins, WriteTwins, InvokeMethods],
             Self::Device => &[],
             Self::RegistryRead => &[ReadJobs],
             Self::RegistryReadWrite => &[ReadJobs, WriteJobs, DeleteJobs],
@@ -77,13 +79,12 @@ pub enum PolicyKey {
 pub(super) struct PolicyKeys(Mutex<[[Vec<u8>; 2]; Policy::ALL.len()]>);
 
 impl PolicyKeys {
-    /// Makes random keys; `owner` replaces the primary key of the owner's policy.
-    pub(super) fn new(owner: Option<Vec<u8>>) -> Self {
-        let mut keys: [[Vec<u8>; 2]; Policy::ALL.len()] =
-            std::array::from_fn(|_| [random_key(), random_key()]);
-        if let Some(owner) = owner {
-            keys[Policy::Owner as usize][PolicyKey::Primary as usize] = owner;
-        }
+    /// Makes the keys that belong to `owner`, the primary key of the owner's policy: the same for the same key.
+    pub(super) fn new(owner: Vec<u8>) -> Self {
+        let derive =
+            |policy: Policy, key: &str| derive_key(&owner, &format!("{} {key}", policy.name())).to_vec();
+        let mut keys = Policy::ALL.map(|policy| ["primary", "secondary"].map(|key| derive(policy, key)));
+        keys[Policy::Owner as usize][PolicyKey::Primary as usize] = owner;
         Self(Mutex::new(keys))
     }
 
@@ -102,6 +103,11 @@ impl PolicyKeys {
     }
 }
 
-fn random_key() -> Vec<u8> {
+/// Returns the key for this purpose that belongs to the owner's key.
+pub(super) fn derive_key(owner: &[u8], purpose: &str) -> [u8; 32] {
+    HMAC::mac(purpose, owner)
+}
+
+pub(super) fn random_key() -> Vec<u8> {
     std::iter::repeat_with(|| fastrand::u8(..)).take(32).collect()
 }

@@ -103,6 +103,15 @@ forms! {
         Flat = "flat",
     }
 
+    /// Clock on which a token has not expired.
+    TokenClock {
+        /// The machine's or the hub's: by the machine's time most clients sign, and some by the hub's `Date`.
+        #[default]
+        Either = "either",
+        /// The hub's, as on a hub whose clock and the client's differ.
+        Hub = "hub",
+    }
+
     /// Form of tracking ids.
     TrackingIds {
         /// `<32 hex digits>-G:0-TimeStamp:07/07/2021 20:45:26`

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::forms::{
-    ErrorBody, JobIds, LaggingRows, OpenEnd, PayloadEcho, Throttled, TrackingIds, UnknownJob, Unreachable,
+    ErrorBody, JobIds, LaggingRows, OpenEnd, PayloadEcho, Throttled, TokenClock, TrackingIds, UnknownJob,
+    Unreachable,
 };
 
 /// How a hub behaves where sources about the service differ, and how far its reads lag.
@@ -53,6 +54,8 @@ pub struct HubBehavior {
     pub error_body: ErrorBody,
     /// Form of tracking ids.
     pub tracking_ids: TrackingIds,
+    /// Clock on which a token has not expired.
+    pub token_clock: TokenClock,
 }
 
 impl Default for HubBehavior {
@@ -74,6 +77,7 @@ impl Default for HubBehavior {
             retry_after: None,
             error_body: ErrorBody::default(),
             tracking_ids: TrackingIds::default(),
+            token_clock: TokenClock::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod hub_behavior;
 mod names;
 
 pub use forms::{
-    ErrorBody, JobIds, LaggingRows, OpenEnd, PayloadEcho, Throttled, TrackingIds, UnknownJob, Unreachable,
+    ErrorBody, JobIds, LaggingRows, OpenEnd, PayloadEcho, Throttled, TokenClock, TrackingIds, UnknownJob,
+    Unreachable,
 };
 pub use hub_behavior::HubBehavior;

@@ -7,7 +7,7 @@ use super::hub_behavior::HubBehavior;
 
 impl HubBehavior {
     /// Names of the settings: those of the fields, with hyphens.
-    pub const NAMES: [&str; 15] = [
+    pub const NAMES: [&str; 16] = [
         "unknown-job",
         "create-lag",
         "cancel-lag",
@@ -23,6 +23,7 @@ impl HubBehavior {
         "retry-after",
         "error-body",
         "tracking-ids",
+        "token-clock",
     ];
 
     /// Changes the setting of this name. Lags are in seconds.
@@ -47,6 +48,7 @@ impl HubBehavior {
             "retry-after" => parse_seconds(value, &mut self.retry_after),
             "error-body" => parse(value, &mut self.error_body),
             "tracking-ids" => parse(value, &mut self.tracking_ids),
+            "token-clock" => parse(value, &mut self.token_clock),
             _ => Err(format!("expected {}", Self::NAMES.join(", "))),
         }
         .map_err(|expected| format!("{name}={value}: {expected}"))
@@ -96,6 +98,7 @@ mod tests {
             "10",
             "flat",
             "g2",
+            "hub",
         ];
         for (name, value) in HubBehavior::NAMES.iter().zip(values) {
             let mut behavior = HubBehavior::default();

@@ -2,18 +2,23 @@
 
 use std::time::Duration;
 
-use hyper::header::HeaderName;
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use serde_json::{Map, Value, json};
 
+use super::answer::members;
 use crate::fault::{Entry, Fault, FaultTarget, Route, When};
 
-const ROUTES: [(&str, Route); 6] = [
+const ROUTES: [(&str, Route); 10] = [
     ("any", Route::Any),
     ("create", Route::Create),
     ("get", Route::Get),
     ("cancel", Route::Cancel),
     ("queryJobs", Route::QueryJobs),
     ("queryDevices", Route::QueryDevices),
+    ("importExportJobs", Route::ImportExportJobs),
+    ("getTwin", Route::GetTwin),
+    ("updateTwin", Route::UpdateTwin),
+    ("invokeMethod", Route::InvokeMethod),
 ];
 
 /// Faults without settings of their own.
@@ -29,8 +34,7 @@ const PLAIN: [(&str, Fault); 7] = [
 
 /// Parses `{"route": …, "jobId": …, "when": …, "fault": …}`; the error is meant for the caller.
 pub(super) fn parse_fault(body: &Value) -> Result<(FaultTarget, When, Fault), String> {
-    let body = body.as_object().ok_or("the body must be an object")?;
-    known(body, &["route", "jobId", "when", "fault"])?;
+    let body = members(body, &["route", "jobId", "when", "fault"])?;
     let name = body.get("route").map_or(Ok("any"), |route| route.as_str().ok_or("route must be a string"))?;
     let route = ROUTES.iter().find(|(known, _)| *known == name).map(|(_, route)| *route);
     let route = route.ok_or_else(|| format!("route must be one of {}", names(&ROUTES)))?;
@@ -78,30 +82,38 @@ fn parse_kind(fault: &Value) -> Result<Fault, String> {
 }
 
 fn parse_answer(answer: &Value) -> Result<Fault, String> {
-    let answer = answer.as_object().ok_or("answer must be an object")?;
-    known(answer, &["status", "headers", "body", "code"])?;
+    let answer = members(answer, &["status", "headers", "body", "code"])?;
     let status = parse_status(answer.get("status").ok_or("answer.status is missing")?)?;
-    let mut headers = Vec::new();
-    if let Some(given) = answer.get("headers") {
-        for (name, value) in given.as_object().ok_or("answer.headers must be an object")? {
-            let name =
-                HeaderName::try_from(name).map_err(|_| format!("{name:?} is not the name of a header"))?;
-            let value = value.as_str().ok_or("the values of answer.headers must be strings")?;
-            headers.push((name, value.to_owned()));
+    let mut fault = match (answer.get("body"), answer.get("code")) {
+        (Some(Value::String(text)), None) => Fault::status(status).with_body(text.as_str()),
+        (Some(json), None) => Fault::status(status).with_body(json.to_string()),
+        (None, Some(code)) => Fault::refusal(status, parse_code(code)?),
+        (None, None) => Fault::status(status),
+        _ => return Err("answer must not have both a body and a code".into()),
+    };
+    if let (Some(given), Fault::Answer { headers, .. }) = (answer.get("headers"), &mut fault) {
+        let given = given.as_object().ok_or("answer.headers must be an object")?;
+        for (name, value) in given {
+            headers.push(parse_header(name, value)?);
         }
     }
-    let body = match (answer.get("body"), answer.get("code").map(|code| code.as_str())) {
-        (Some(Value::String(text)), None) => text.clone().into_bytes(),
-        (Some(json), None) => json.to_string().into_bytes(),
-        (None, Some(Some(code))) => {
-            json!({ "Message": format!("ErrorCode:{code};on request"), "ExceptionMessage": "" })
-                .to_string()
-                .into()
-        }
-        (None, None) => Vec::new(),
-        _ => return Err("answer must have a body, or a code that is a string".into()),
-    };
-    Ok(Fault::Answer { status, headers, body })
+    Ok(fault)
+}
+
+fn parse_code(code: &Value) -> Result<&str, String> {
+    let is_name = |code: &&str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    code.as_str().filter(is_name).ok_or_else(|| "answer.code must be a name of letters and digits".into())
+}
+
+fn parse_header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String> {
+    let name = HeaderName::try_from(name).map_err(|_| format!("{name:?} is not the name of a header"))?;
+    if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
+        return Err(format!("{name} belongs to the body: see the fault wrongLength"));
+    }
+    let value = value.as_str().and_then(|value| HeaderValue::try_from(value).ok());
+    let value =
+        value.ok_or_else(|| format!("the value of {name} must be a string without control characters"))?;
+    Ok((name, value))
 }
 
 fn parse_status(status: &Value) -> Result<u16, String> {
@@ -123,8 +135,8 @@ pub(super) fn to_json(entry: &Entry) -> Value {
     let fault = match fault {
         Fault::Answer { status, headers, body } => {
             let headers: Map<String, Value> =
-                headers.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
-            json!({ "answer": { "status": status, "headers": headers, "body": String::from_utf8_lossy(body) } })
+                headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
+            json!({ "answer": { "status": status, "headers": headers, "body": text(body) } })
         }
         Fault::StatusAfter(status) => json!({ "statusAfter": status }),
         Fault::Delay(time) => json!({ "delayMs": time.as_millis() as u64 }),
@@ -133,14 +145,15 @@ pub(super) fn to_json(entry: &Entry) -> Value {
             json!(PLAIN.iter().find(|(_, known)| same(known)).map(|(name, _)| *name))
         }
     };
-    json!({ "route": route, "jobId": target.job_id, "when": when, "fault": fault, "seen": seen })
+    let mut json = json!({ "route": route, "when": when, "fault": fault, "seen": seen });
+    if let Some(id) = &target.job_id {
+        json["jobId"] = json!(id);
+    }
+    json
 }
 
-fn known(members: &Map<String, Value>, names: &[&str]) -> Result<(), String> {
-    match members.keys().find(|key| !names.contains(&key.as_str())) {
-        Some(unknown) => Err(format!("unknown member {unknown:?}: expected {}", names.join(", "))),
-        None => Ok(()),
-    }
+fn text(bytes: &[u8]) -> Value {
+    String::from_utf8_lossy(bytes).into()
 }
 
 /// Returns the only member of an object.
@@ -162,7 +175,7 @@ mod tests {
         for (body, expected) in [
             (
                 json!({ "fault": "resetAfter" }),
-                json!({ "route": "any", "jobId": null, "when": { "next": 1 }, "fault": "resetAfter", "seen": 0 }),
+                json!({ "route": "any", "when": { "next": 1 }, "fault": "resetAfter", "seen": 0 }),
             ),
             (
                 json!({ "route": "create", "jobId": "a", "when": { "nth": 3 }, "fault": { "statusAfter": 504 } }),
@@ -170,7 +183,7 @@ mod tests {
             ),
             (
                 json!({ "when": { "every": 2 }, "fault": { "answer": { "status": 503, "headers": { "Retry-After": "2" } } } }),
-                json!({ "route": "any", "jobId": null, "when": { "every": 2 },
+                json!({ "route": "any", "when": { "every": 2 },
                         "fault": { "answer": { "status": 503, "headers": { "retry-after": "2" }, "body": "" } }, "seen": 0 }),
             ),
         ] {
@@ -193,6 +206,16 @@ mod tests {
                 json!({ "fault": { "answer": { "status": 500, "headers": { "a b": "" } } } }),
                 "not the name of a header",
             ),
+            (
+                json!({ "fault": { "answer": { "status": 500, "headers": { "a": "b\r\nc: d" } } } }),
+                "without control characters",
+            ),
+            (
+                json!({ "fault": { "answer": { "status": 500, "headers": { "Content-Length": "7" } } } }),
+                "content-length belongs to the body",
+            ),
+            (json!({ "fault": { "answer": { "status": 500, "code": "a b" } } }), "letters and digits"),
+            (json!({ "fault": { "answer": { "status": 500, "code": "a", "body": "b" } } }), "not have both"),
         ] {
             let error = parse_fault(&body).unwrap_err();
             assert!(error.contains(reason), "{error}");

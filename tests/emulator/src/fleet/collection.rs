@@ -1,39 +1,29 @@
 //! Properties of a twin with their metadata.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::dates::timestamp;
+use super::stamps::{Change, Stamps};
 
 /// Desired or reported properties.
 ///
-/// The values are shared between clones until one of them changes, so that a fleet of alike devices
-/// takes little memory.
-#[derive(Clone, Debug)]
+/// The values are shared between twins that are alike, so that a fleet takes little memory.
+#[derive(Debug)]
 pub(super) struct Collection {
     values: Arc<Map<String, Value>>,
     version: u64,
-    /// Time and version of the properties that were changed; the others are as old as the device.
-    stamps: BTreeMap<String, Stamp>,
+    stamps: Stamps,
     updated: Option<DateTime<Utc>>,
-}
-
-#[derive(Clone, Debug)]
-struct Stamp {
-    updated: DateTime<Utc>,
-    version: u64,
-    members: BTreeMap<String, Stamp>,
 }
 
 impl Collection {
     pub(super) fn new(values: Arc<Map<String, Value>>) -> Self {
-        Self { values, version: 1, stamps: BTreeMap::new(), updated: None }
+        Self { values, version: 1, stamps: Stamps::default(), updated: None }
     }
 
-    pub(super) fn values(&self) -> &Map<String, Value> {
+    pub(super) fn values(&self) -> &Arc<Map<String, Value>> {
         &self.values
     }
 
@@ -41,12 +31,17 @@ impl Collection {
         self.version
     }
 
-    /// Applies a merge patch at `now`.
-    pub(super) fn update(&mut self, patch: &Map<String, Value>, now: DateTime<Utc>) {
-        self.version += 1;
-        self.updated = Some(now);
-        merge(Arc::make_mut(&mut self.values), patch);
-        stamp(&mut self.stamps, patch, now, self.version);
+    /// Returns these properties after a merge patch at `now` that leads to `values`.
+    pub(super) fn updated(
+        &self,
+        values: Arc<Map<String, Value>>,
+        patch: &Map<String, Value>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let version = self.version + 1;
+        let mut stamps = self.stamps.clone();
+        stamps.update(patch, Change { at: now, version });
+        Self { values, version, stamps, updated: Some(now) }
     }
 
     /// Returns the properties as the hub shows them, with `$metadata` and `$version`.
@@ -58,8 +53,8 @@ impl Collection {
     }
 
     pub(super) fn metadata(&self, created: DateTime<Utc>) -> Value {
-        let root = (self.updated.unwrap_or(created), self.version);
-        metadata(&self.values, &self.stamps, root, created)
+        let change = Change { at: self.updated.unwrap_or(created), version: self.version };
+        self.stamps.metadata(&self.values, change, Change { at: created, version: 1 })
     }
 }
 
@@ -71,87 +66,22 @@ pub(super) fn members(value: Value) -> Arc<Map<String, Value>> {
     }
 }
 
-/// Applies a merge patch: null deletes a key, objects merge, everything else replaces.
-pub(super) fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
-    for (key, value) in patch {
-        match value {
-            Value::Null => drop(target.remove(key)),
-            Value::Object(patch) => {
-                let member = target.entry(key).or_insert_with(|| json!({}));
-                if !member.is_object() {
-                    *member = json!({});
-                }
-                if let Value::Object(member) = member {
-                    merge(member, patch);
-                }
-            }
-            other => drop(target.insert(key.clone(), other.clone())),
-        }
-    }
-}
-
-fn stamp(stamps: &mut BTreeMap<String, Stamp>, patch: &Map<String, Value>, now: DateTime<Utc>, version: u64) {
-    for (key, value) in patch {
-        if value.is_null() {
-            stamps.remove(key);
-            continue;
-        }
-        let new = Stamp { updated: now, version, members: BTreeMap::new() };
-        let member = stamps.entry(key.clone()).or_insert(new);
-        (member.updated, member.version) = (now, version);
-        match value {
-            Value::Object(patch) => stamp(&mut member.members, patch, now, version),
-            _ => member.members.clear(),
-        }
-    }
-}
-
-fn metadata(
-    values: &Map<String, Value>,
-    stamps: &BTreeMap<String, Stamp>,
-    (updated, version): (DateTime<Utc>, u64),
-    created: DateTime<Utc>,
-) -> Value {
-    let none = BTreeMap::new();
-    let mut json = Map::new();
-    json.insert("$lastUpdated".into(), timestamp(updated).into());
-    json.insert("$lastUpdatedVersion".into(), version.into());
-    for (key, value) in values {
-        let stamp = stamps.get(key);
-        let own = stamp.map_or((created, 1), |stamp| (stamp.updated, stamp.version));
-        let nested = stamp.map_or(&none, |stamp| &stamp.members);
-        let empty = Map::new();
-        json.insert(key.clone(), metadata(value.as_object().unwrap_or(&empty), nested, own, created));
-    }
-    Value::Object(json)
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn patch_merges_objects_and_null_deletes() {
-        let mut target = json!({ "keep": 1, "drop": 2, "deep": { "keep": 3, "drop": 4 }, "flat": 5 });
-        let patch = json!({
-            "drop": null, "deep": { "drop": null, "add": [6] }, "flat": { "now": "deep", "not": null },
-        });
-        merge(target.as_object_mut().unwrap(), patch.as_object().unwrap());
-        assert_eq!(
-            target,
-            json!({ "keep": 1, "deep": { "keep": 3, "add": [6] }, "flat": { "now": "deep" } })
-        );
-    }
+    use crate::dates::timestamp;
 
     #[test]
     fn metadata_dates_what_was_changed() {
         let created = DateTime::UNIX_EPOCH;
         let now = created + TimeDelta::hours(1);
         let values = json!({ "old": 1, "deep": { "old": 1 } });
-        let mut collection = Collection::new(Arc::new(values.as_object().unwrap().clone()));
-        collection.update(json!({ "deep": { "new": 2 } }).as_object().unwrap(), now);
+        let patch = json!({ "deep": { "new": 2 } });
+        let merged = json!({ "old": 1, "deep": { "old": 1, "new": 2 } });
+        let collection = Collection::new(members(values)).updated(members(merged), &members(patch), now);
         let json = collection.to_json(created);
         assert_eq!(json["$version"], 2);
         let date = |pointer: &str| json["$metadata"].pointer(pointer).unwrap().as_str().unwrap().to_owned();

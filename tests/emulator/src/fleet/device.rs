@@ -8,11 +8,22 @@ use serde_json::{Map, Value};
 
 use super::collection::{Collection, members};
 use super::content::Content;
+use super::merges::Merges;
 use super::method::{Handler, MethodAnswer, MethodBehavior, MethodCall, Reply, Responder};
 use super::module::Module;
 
-static DEFAULT_BEHAVIOR: LazyLock<Arc<MethodBehavior>> = LazyLock::new(Arc::default);
-static NO_CONFIGURATIONS: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
+static DEFAULT_PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(Arc::default);
+
+/// What devices of one kind have in common.
+#[derive(Clone, Default)]
+pub(super) struct Profile {
+    pub(super) configurations: Map<String, Value>,
+    pub(super) is_edge: bool,
+    pub(super) model_id: Option<String>,
+    /// Primary thumbprint of its certificate.
+    pub(super) thumbprint: Option<String>,
+    responder: Responder,
+}
 
 /// A simulated device: its twin, whether it is online, and how it answers a method.
 ///
@@ -31,18 +42,13 @@ static NO_CONFIGURATIONS: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc:
 pub struct Device {
     pub(super) id: Arc<str>,
     pub(super) content: Content,
-    pub(super) configurations: Arc<Map<String, Value>>,
+    pub(super) profile: Arc<Profile>,
     pub(super) modules: Vec<Module>,
     pub(super) is_online: bool,
     pub(super) is_enabled: bool,
-    pub(super) is_edge: bool,
-    pub(super) model_id: Option<Arc<str>>,
-    /// Primary thumbprint of its certificate.
-    pub(super) thumbprint: Option<Arc<str>>,
     pub(super) created: DateTime<Utc>,
     /// Time of the last method or update that reached the device.
     pub(super) active: Option<DateTime<Utc>>,
-    responder: Responder,
 }
 
 impl Device {
@@ -51,16 +57,12 @@ impl Device {
         Self {
             id: id.into().into(),
             content: Content::default(),
-            configurations: NO_CONFIGURATIONS.clone(),
+            profile: DEFAULT_PROFILE.clone(),
             modules: Vec::new(),
             is_online: true,
             is_enabled: true,
-            is_edge: false,
-            model_id: None,
-            thumbprint: None,
             created: DateTime::UNIX_EPOCH,
             active: None,
-            responder: Responder::Behavior(DEFAULT_BEHAVIOR.clone()),
         }
     }
 
@@ -74,21 +76,21 @@ impl Device {
     /// Sets the desired properties; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_desired(mut self, desired: Value) -> Self {
-        self.content.desired = Collection::new(members(desired));
+        self.content.desired = Arc::new(Collection::new(members(desired)));
         self
     }
 
     /// Sets the reported properties; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_reported(mut self, reported: Value) -> Self {
-        self.content.reported = Collection::new(members(reported));
+        self.content.reported = Arc::new(Collection::new(members(reported)));
         self
     }
 
     /// Sets the state of automatic configurations; a value that is not an object leaves it empty.
     #[must_use]
     pub fn with_configurations(mut self, configurations: Value) -> Self {
-        self.configurations = members(configurations);
+        self.profile_mut().configurations = (*members(configurations)).clone();
         self
     }
 
@@ -102,21 +104,21 @@ impl Device {
     /// Sets the id of the device's Plug and Play model.
     #[must_use]
     pub fn with_model_id(mut self, model_id: impl Into<String>) -> Self {
-        self.model_id = Some(model_id.into().into());
+        self.profile_mut().model_id = Some(model_id.into());
         self
     }
 
     /// Lets the device authenticate with a certificate of this thumbprint instead of a key.
     #[must_use]
     pub fn with_thumbprint(mut self, primary: impl Into<String>) -> Self {
-        self.thumbprint = Some(primary.into().into());
+        self.profile_mut().thumbprint = Some(primary.into());
         self
     }
 
     /// Makes the device an IoT Edge device.
     #[must_use]
     pub fn iot_edge(mut self) -> Self {
-        self.is_edge = true;
+        self.profile_mut().is_edge = true;
         self
     }
 
@@ -140,14 +142,14 @@ impl Device {
     /// dropped, it panics with the first panic of a handler.
     #[must_use]
     pub fn answering(mut self, handler: impl Fn(MethodCall) -> MethodAnswer + Send + Sync + 'static) -> Self {
-        self.responder = Responder::Handler(Arc::new(handler));
+        self.profile_mut().responder = Responder::Handler(Arc::new(handler));
         self
     }
 
     /// Answers methods as `behavior` says.
     #[must_use]
     pub fn with_behavior(mut self, behavior: impl Into<Arc<MethodBehavior>>) -> Self {
-        self.responder = Responder::Behavior(behavior.into());
+        self.profile_mut().responder = Responder::Behavior(behavior.into());
         self
     }
 
@@ -161,12 +163,24 @@ impl Device {
         self.is_online && self.is_enabled
     }
 
+    /// Returns whether the device is disabled, connected or disconnected, for people.
+    pub(crate) fn state(&self) -> &'static str {
+        if !self.is_enabled {
+            return "disabled";
+        }
+        if self.is_online { "connected" } else { "disconnected" }
+    }
+
     /// Returns the reply to a method, or the handler that gives it.
     pub(crate) fn respond(&self, method: &str) -> Result<&Reply, Handler> {
-        match &self.responder {
+        match &self.profile.responder {
             Responder::Behavior(behavior) => Ok(behavior.reply(method)),
             Responder::Handler(handler) => Err(handler.clone()),
         }
+    }
+
+    pub(super) fn profile_mut(&mut self) -> &mut Profile {
+        Arc::make_mut(&mut self.profile)
     }
 
     /// Gives the device another id.
@@ -183,11 +197,6 @@ impl Device {
         self
     }
 
-    /// Sets whether the device is online.
-    pub(crate) fn set_online(&mut self, is_online: bool) {
-        self.is_online = is_online;
-    }
-
     /// Notes that the device did something at `now`.
     pub(crate) fn touch(&mut self, now: DateTime<Utc>) {
         self.active = Some(now);
@@ -196,7 +205,7 @@ impl Device {
     /// Merges the tags, desired and reported properties of `patch` into the twin at `now`, unless the
     /// twin would exceed a limit; the error says which.
     pub(crate) fn update_twin(&mut self, patch: &Value, now: DateTime<Utc>) -> Result<(), String> {
-        self.content.update(patch, now)
+        self.content.update(patch, now, &mut Merges::default())
     }
 }
 

@@ -1,21 +1,39 @@
 //! Fleets described in JSON.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::device::Device;
+use super::export::entry_of;
 use super::file_error::FleetError;
 use super::method::MethodBehavior;
 use super::module::Module;
-use super::node::Node;
+use super::node::{Node, check_id};
 use super::twin_limits::{check_properties, check_tags};
 
 /// Most devices that one entry stands for.
 const COUNT: u64 = 10_000_000;
 
-/// Parses a fleet: `{"devices": [{"deviceId": "pump-1", …}]}`.
+const MEMBERS: [&str; 12] = [
+    "deviceId",
+    "tags",
+    "desired",
+    "reported",
+    "configurations",
+    "modules",
+    "online",
+    "status",
+    "modelId",
+    "thumbprint",
+    "iotEdge",
+    "methods",
+];
+
+/// Parses a fleet: `{"devices": [{"deviceId": "pump-1", …}]}`, or the array of twins that a hub answers to
+/// `SELECT * FROM devices`.
 ///
 /// A device has a `deviceId` and, if wanted, `tags`, `desired`, `reported`, `configurations`, `modules`
 /// (with `moduleId`, `tags`, `desired`, `reported`), `online`, `status`, `modelId`, `thumbprint`, `iotEdge` and
@@ -25,58 +43,86 @@ const COUNT: u64 = 10_000_000;
 ///
 /// # Errors
 ///
-/// The text is not JSON, a member is unknown or of the wrong type, a twin is beyond a limit; the error
-/// gives the place.
+/// The text is not JSON, a member is unknown or of the wrong type, an id is there twice, a twin is beyond a
+/// limit; the error gives the place.
 pub fn parse_fleet(text: &str) -> Result<Vec<Device>, FleetError> {
-    let json: Value = serde_json::from_str(text)
+    // Some editors begin a file with a byte order mark.
+    let json: Value = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
         .map_err(|error| FleetError { place: String::new(), reason: format!("not JSON: {error}") })?;
     let root = Node { value: &json, place: String::new() };
-    let mut devices = Vec::new();
-    for entry in root.object(&["devices"])?.required("devices")?.items()? {
-        parse_entry(&entry, &mut devices)?;
+    let mut fleet = Fleet::default();
+    if json.is_array() {
+        for twin in root.items()? {
+            fleet.add_exported(&twin)?;
+        }
+    } else {
+        for entry in root.object(&["devices"])?.required("devices")?.items()? {
+            fleet.add_entry(&entry)?;
+        }
     }
-    Ok(devices)
+    Ok(fleet.devices)
 }
 
 /// Parses one device of a fleet.
 pub(crate) fn parse_device(value: &Value) -> Result<Device, FleetError> {
-    parse_one(&Node { value, place: String::new() })
+    let node = Node { value, place: String::new() };
+    let device = parse_one(&node, &MEMBERS)?;
+    check_id(&device.id).map_err(|reason| id_error(&node, reason))?;
+    Ok(device)
 }
 
-fn parse_entry(entry: &Node<'_>, devices: &mut Vec<Device>) -> Result<(), FleetError> {
-    let Some(count) = entry.value.get("count") else {
-        devices.push(parse_one(entry)?);
-        return Ok(());
-    };
-    let count = Node { value: count, place: entry.place_of("count") }.whole_number(1..=COUNT)?;
-    let pattern = parse_one(entry)?;
-    if count > 1 && !pattern.id.contains("{n}") {
-        let place = entry.place_of("deviceId");
-        return Err(FleetError { place, reason: "must hold {n} if there is a count above 1".into() });
-    }
-    for number in 1..=count {
-        devices.push(pattern.clone().with_id(pattern.id.replace("{n}", &number.to_string())));
-    }
-    Ok(())
+/// Devices of different ids.
+#[derive(Default)]
+struct Fleet {
+    devices: Vec<Device>,
+    ids: HashSet<Arc<str>>,
 }
 
-fn parse_one(entry: &Node<'_>) -> Result<Device, FleetError> {
-    let members = entry.object(&[
-        "deviceId",
-        "count",
-        "tags",
-        "desired",
-        "reported",
-        "configurations",
-        "modules",
-        "online",
-        "status",
-        "modelId",
-        "thumbprint",
-        "iotEdge",
-        "methods",
-    ])?;
-    let mut device = Device::new(members.required("deviceId")?.id()?);
+impl Fleet {
+    fn add_entry(&mut self, entry: &Node<'_>) -> Result<(), FleetError> {
+        let pattern = parse_one(entry, &[&MEMBERS[..], &["count"]].concat())?;
+        let has_number = pattern.id.contains("{n}");
+        let Some(count) = entry.value.get("count") else {
+            let reason = "holds {n}, but the entry has no count";
+            return if has_number { Err(id_error(entry, reason)) } else { self.add(pattern, entry) };
+        };
+        let count = Node { value: count, place: entry.place_of("count") }.whole_number(1..=COUNT)?;
+        if count > 1 && !has_number {
+            return Err(id_error(entry, "must hold {n} if there is a count above 1"));
+        }
+        for number in 1..=count {
+            self.add(pattern.clone().with_id(pattern.id.replace("{n}", &number.to_string())), entry)?;
+        }
+        Ok(())
+    }
+
+    fn add_exported(&mut self, twin: &Node<'_>) -> Result<(), FleetError> {
+        if twin.members()?.contains_key("moduleId") {
+            return Err(twin.error("is a module: export the twins FROM devices"));
+        }
+        let entry = entry_of(twin.value);
+        let entry = Node { value: &entry, place: twin.place.clone() };
+        self.add(parse_one(&entry, &MEMBERS)?, &entry)
+    }
+
+    /// Adds a device of this entry, if it has an id that no other one has.
+    fn add(&mut self, device: Device, entry: &Node<'_>) -> Result<(), FleetError> {
+        check_id(&device.id).map_err(|reason| id_error(entry, reason))?;
+        if !self.ids.insert(device.id.clone()) {
+            return Err(id_error(entry, &format!("{} is there twice", device.id)));
+        }
+        self.devices.push(device);
+        Ok(())
+    }
+}
+
+fn id_error(entry: &Node<'_>, reason: &str) -> FleetError {
+    FleetError { place: entry.place_of("deviceId"), reason: reason.into() }
+}
+
+fn parse_one(entry: &Node<'_>, known: &[&str]) -> Result<Device, FleetError> {
+    let members = entry.object(known)?;
+    let mut device = Device::new(members.required("deviceId")?.text()?);
     if let Some(tags) = members.optional("tags") {
         device = device.with_tags(tags.checked(check_tags)?);
     }
@@ -90,9 +136,12 @@ fn parse_one(entry: &Node<'_>) -> Result<Device, FleetError> {
         configurations.members()?;
         device = device.with_configurations(configurations.value.clone());
     }
-    for module in members.optional("modules").map(|modules| modules.items()).transpose()?.unwrap_or_default()
-    {
-        device = device.with_module(parse_module(&module)?);
+    for node in members.optional("modules").map(|modules| modules.items()).transpose()?.unwrap_or_default() {
+        let module = parse_module(&node)?;
+        if device.modules.iter().any(|other| other.id == module.id) {
+            return Err(node.error(format!("{} is there twice", module.id)));
+        }
+        device = device.with_module(module);
     }
     if let Some(online) = members.optional("online") {
         device.is_online = online.boolean()?;
@@ -111,7 +160,7 @@ fn parse_one(entry: &Node<'_>) -> Result<Device, FleetError> {
         device = device.with_thumbprint(thumbprint.text()?);
     }
     if let Some(is_edge) = members.optional("iotEdge") {
-        device.is_edge = is_edge.boolean()?;
+        device.profile_mut().is_edge = is_edge.boolean()?;
     }
     if let Some(methods) = members.optional("methods") {
         device = device.with_behavior(Arc::new(parse_methods(&methods)?));
@@ -153,6 +202,8 @@ fn parse_methods(methods: &Node<'_>) -> Result<MethodBehavior, FleetError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -183,10 +234,22 @@ mod tests {
     }
 
     #[test]
+    fn export_of_a_hub_is_a_fleet() {
+        let devices = [
+            Device::new("a").with_tags(json!({ "x": 1 })).with_desired(json!({ "y": { "z": 2 } })).offline(),
+            Device::new("b").with_reported(json!({ "r": 3 })).with_model_id("dtmi:x;1").iot_edge().disabled(),
+            Device::new("c").with_thumbprint("AB"),
+        ];
+        let export = json!(devices.iter().map(Device::twin).collect::<Vec<_>>());
+        let fleet = parse_fleet(&format!("\u{feff}{export}")).unwrap();
+        assert_eq!(json!(fleet.iter().map(Device::twin).collect::<Vec<_>>()), export);
+    }
+
+    #[test]
     fn mistake_is_refused_with_its_place() {
         for (text, message) in [
             ("{", "not JSON: EOF while parsing an object at line 1 column 1"),
-            ("[]", "must be an object"),
+            ("1", "must be an object"),
             ("{}", "devices: is missing"),
             (r#"{"devices": [{}]}"#, "devices[0].deviceId: is missing"),
             (
@@ -196,6 +259,18 @@ mod tests {
             (r#"{"devices": [{"deviceId": "a", "tag": {}}]}"#, "devices[0].tag: unknown member"),
             (r#"{"devices": [{"deviceId": "a", "tags": []}]}"#, "devices[0].tags: tags must be an object"),
             (r#"{"devices": [{"deviceId": "a", "count": 2}]}"#, "devices[0].deviceId: must hold {n}"),
+            (r#"{"devices": [{"deviceId": "a-{n}"}]}"#, "devices[0].deviceId: holds {n}, but"),
+            (r#"{"devices": [{"deviceId": "a b"}]}"#, "devices[0].deviceId: must have 1 to 128"),
+            (
+                r#"{"devices": [{"deviceId": "a-2"}, {"deviceId": "a-{n}", "count": 2}]}"#,
+                "devices[1].deviceId: a-2 is there twice",
+            ),
+            (
+                r#"{"devices": [{"deviceId": "a", "modules": [{"moduleId": "m"}, {"moduleId": "m"}]}]}"#,
+                "devices[0].modules[1]: m is there twice",
+            ),
+            (r#"[{"deviceId": "a"}, {"deviceId": "a"}]"#, "[1].deviceId: a is there twice"),
+            (r#"[{"deviceId": "a", "moduleId": "m"}]"#, "[0]: is a module"),
             (
                 r#"{"devices": [{"deviceId": "a", "methods": {"m": {"delayMs": [2, 1]}}}]}"#,
                 "devices[0].methods.m.delayMs: must begin with the least",

@@ -116,6 +116,12 @@ pub(super) enum Responder {
     Handler(Handler),
 }
 
+impl Default for Responder {
+    fn default() -> Self {
+        Self::Behavior(Arc::default())
+    }
+}
+
 impl fmt::Debug for Responder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,7 @@
 //! Modules of a device.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::collection::{Collection, members};
@@ -36,14 +38,14 @@ impl Module {
     /// Sets the desired properties; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_desired(mut self, desired: Value) -> Self {
-        self.content.desired = Collection::new(members(desired));
+        self.content.desired = Arc::new(Collection::new(members(desired)));
         self
     }
 
     /// Sets the reported properties; a value that is not an object leaves them empty.
     #[must_use]
     pub fn with_reported(mut self, reported: Value) -> Self {
-        self.content.reported = Collection::new(members(reported));
+        self.content.reported = Arc::new(Collection::new(members(reported)));
         self
     }
 }

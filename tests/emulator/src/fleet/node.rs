@@ -54,9 +54,16 @@ impl<'a> Node<'a> {
 
     pub(super) fn id(&self) -> Result<&'a str, FleetError> {
         let id = self.text()?;
-        match id.len() {
-            1..=128 if id.is_ascii() => Ok(id),
-            _ => Err(self.error("must have 1 to 128 ASCII characters")),
+        check_id(id).map_err(|reason| self.error(reason))?;
+        Ok(id)
+    }
+
+    /// Reads the state of a connection.
+    pub(super) fn is_online(&self) -> Result<bool, FleetError> {
+        match self.text()? {
+            "Connected" => Ok(true),
+            "Disconnected" => Ok(false),
+            _ => Err(self.error("must be Connected or Disconnected")),
         }
     }
 
@@ -115,4 +122,13 @@ impl<'a> Members<'a> {
 
 fn place_of(place: &str, member: &str) -> String {
     if place.is_empty() { member.to_owned() } else { format!("{place}.{member}") }
+}
+
+/// Checks the id of a device or module; the error is meant for the caller.
+pub(super) fn check_id(id: &str) -> Result<(), &'static str> {
+    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-:.+%_#*?!(),=@;$'".contains(&byte);
+    match id.len() {
+        1..=128 if id.bytes().all(is_valid) => Ok(()),
+        _ => Err("must have 1 to 128 letters, digits and -:.+%_#*?!(),=@;$'"),
+    }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::device::Device;
+use super::merges::Merges;
 use super::twin::ModuleTwin;
 
 /// A device, or a module of one, by position: positions never change.
@@ -62,8 +63,7 @@ impl Registry {
         device.created = now;
         match self.rank(&device.id) {
             Ok(rank) => {
-                let position = self.order[rank];
-                *self.device_mut(position) = device;
+                *self.device_mut(self.order[rank]) = device;
             }
             Err(rank) => {
                 self.order.insert(rank, self.devices.len() as u32);
@@ -78,12 +78,13 @@ impl Registry {
         target: Target,
         patch: &Value,
         now: DateTime<Utc>,
+        merges: &mut Merges,
     ) -> Result<(), String> {
         let device = self.device_mut(target.device);
         match target.module {
-            None => device.update_twin(patch, now),
+            None => device.content.update(patch, now, merges),
             Some(index) => match device.modules.get_mut(usize::from(index)) {
-                Some(module) => module.content.update(patch, now),
+                Some(module) => module.content.update(patch, now, merges),
                 None => Err("the module no longer exists".into()),
             },
         }
@@ -145,7 +146,7 @@ impl Registry {
 
     /// Restores the devices of the start.
     pub(crate) fn reset(&mut self) {
-        for (position, original) in self.originals.drain() {
+        for (position, original) in std::mem::take(&mut self.originals) {
             self.devices[position as usize] = original;
         }
         self.devices.truncate(self.started_with);
@@ -194,7 +195,8 @@ mod tests {
         registry.insert(Device::new("c"), DateTime::UNIX_EPOCH);
         registry.insert(Device::new("a").offline(), DateTime::UNIX_EPOCH);
         let patch = json!({ "tags": { "x": 1 } });
-        registry.update_twin(Target::device(1), &patch, DateTime::UNIX_EPOCH).unwrap();
+        let mut merges = Merges::default();
+        registry.update_twin(Target::device(1), &patch, DateTime::UNIX_EPOCH, &mut merges).unwrap();
         registry.reset();
         assert_eq!(ids(&registry), ["a", "b"]);
         assert!(registry.get("a").unwrap().is_reachable());

@@ -26,6 +26,11 @@ impl Device {
         self.with_content(self.head(), &self.content)
     }
 
+    /// Returns the etag of the twin.
+    pub(crate) fn etag(&self) -> String {
+        etag(self.content.version)
+    }
+
     /// Returns the twin without its content.
     fn head(&self) -> Value {
         let mut head = json!({
@@ -37,17 +42,17 @@ impl Device {
             "lastActivityTime": self.last_activity(),
             "cloudToDeviceMessageCount": 0,
             "authenticationType": self.authentication_type(),
-            "x509Thumbprint": match &self.thumbprint {
-                Some(primary) => json!({ "PrimaryThumbprint": &**primary, "SecondaryThumbprint": null }),
+            "x509Thumbprint": match &self.profile.thumbprint {
+                Some(primary) => json!({ "PrimaryThumbprint": primary, "SecondaryThumbprint": null }),
                 None => json!({ "primaryThumbprint": null, "secondaryThumbprint": null }),
             },
-            "capabilities": { "iotEdge": self.is_edge },
+            "capabilities": { "iotEdge": self.profile.is_edge },
         });
-        if let Some(model_id) = &self.model_id {
-            head["modelId"] = json!(&**model_id);
+        if let Some(model_id) = &self.profile.model_id {
+            head["modelId"] = json!(model_id);
         }
-        if !self.configurations.is_empty() {
-            head["configurations"] = Value::Object((*self.configurations).clone());
+        if !self.profile.configurations.is_empty() {
+            head["configurations"] = Value::Object(self.profile.configurations.clone());
         }
         head
     }
@@ -68,7 +73,7 @@ impl Device {
     }
 
     fn authentication_type(&self) -> &'static str {
-        if self.thumbprint.is_some() { "selfSigned" } else { "sas" }
+        if self.profile.thumbprint.is_some() { "selfSigned" } else { "sas" }
     }
 
     fn status(&self) -> &'static str {
@@ -133,7 +138,7 @@ impl Document for Device {
             ("deviceId", []) => Some(Operand::text(&self.id)),
             ("tags", rest) => tag(&self.content.tags, rest),
             ("properties", rest) => property(self, &self.content, rest),
-            ("configurations", rest) => tag(&self.configurations, rest),
+            ("configurations", rest) => tag(&self.profile.configurations, rest),
             ("status", []) => Some(Operand::text(self.status())),
             ("connectionState", []) => Some(Operand::text(self.connection_state())),
             ("lastActivityTime", []) => Some(Operand::Text(Cow::Owned(self.last_activity()))),

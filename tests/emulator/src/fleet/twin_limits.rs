@@ -8,22 +8,18 @@ use crate::limits::{
 
 /// Checks tags; the error is meant for the caller.
 pub(crate) fn check_tags(tags: &Value) -> Result<(), String> {
-    check_tag_members(members("tags", tags)?)
+    check_part("tags", members("tags", tags)?)
 }
 
 /// Checks desired or reported properties, which `what` names; the error is meant for the caller.
 pub(crate) fn check_properties(what: &str, properties: &Value) -> Result<(), String> {
-    check_property_members(what, members(what, properties)?)
+    check(what, members(what, properties)?, TWIN_PROPERTIES_SIZE)
 }
 
-/// Checks the members of tags; the error is meant for the caller.
-pub(super) fn check_tag_members(tags: &Map<String, Value>) -> Result<(), String> {
-    check("tags", tags, TWIN_TAGS_SIZE)
-}
-
-/// Checks the members of desired or reported properties, which `what` names.
-pub(super) fn check_property_members(what: &str, properties: &Map<String, Value>) -> Result<(), String> {
-    check(what, properties, TWIN_PROPERTIES_SIZE)
+/// Checks the members of the tags, the desired or the reported properties; the error is meant for the caller.
+pub(super) fn check_part(part: &str, members: &Map<String, Value>) -> Result<(), String> {
+    let size = if part == "tags" { TWIN_TAGS_SIZE } else { TWIN_PROPERTIES_SIZE };
+    check(part, members, size)
 }
 
 fn members<'a>(what: &str, collection: &'a Value) -> Result<&'a Map<String, Value>, String> {

@@ -120,14 +120,16 @@ impl Execution {
     }
 
     /// Does the job's work on the device of a row.
-    pub(super) fn finish(&mut self, key: JobKey, job: &Job, index: usize, at: DateTime<Utc>) -> Finish {
+    pub(super) fn finish(&mut self, key: JobKey, job: &mut Job, index: usize, at: DateTime<Utc>) -> Finish {
         let row = &job.rows[index];
         let outcome = match (&row.outcome, &job.request.work) {
             (Outcome::Error(error), _) => Outcome::Error(error.clone()),
-            (_, Work::TwinUpdate(patch)) => match self.registry.update_twin(row.target, patch, at) {
-                Ok(()) => Outcome::Empty,
-                Err(reason) => Outcome::Error(RowError::new("ArgumentInvalid", reason)),
-            },
+            (_, Work::TwinUpdate(patch)) => {
+                match self.registry.update_twin(row.target, patch, at, &mut job.merges) {
+                    Ok(()) => Outcome::Empty,
+                    Err(reason) => Outcome::Error(RowError::new("ArgumentInvalid", reason)),
+                }
+            }
             (_, Work::Method(method)) => match reach(&self.registry, self.unreachable, row.target) {
                 Reach::Later => return Finish::Waiting,
                 Reach::Never(error) => Outcome::Error(error),

@@ -8,6 +8,7 @@ use super::row::{Outcome, Row, RowCounts, RowStatus};
 use super::times::lags;
 use crate::behavior::{HubBehavior, OpenEnd};
 use crate::dates::timestamp;
+use crate::fleet::Merges;
 use crate::query::{Collection, Condition};
 use crate::service_error::ServiceError;
 
@@ -56,6 +57,8 @@ pub(crate) struct Job {
     /// Time at which its targets were chosen.
     pub(super) running_since: DateTime<Utc>,
     pub(super) rows: Vec<Row>,
+    /// What its twin update made of alike twins.
+    pub(super) merges: Merges,
     counts: RowCounts,
     /// How many rows have had their turn.
     pub(super) begun: usize,
@@ -79,6 +82,7 @@ impl Job {
             targets: None,
             running_since: now,
             rows: Vec::new(),
+            merges: Merges::default(),
             counts: RowCounts::default(),
             begun: 0,
             waiting: Vec::new(),

@@ -1,43 +1,15 @@
 //! The body of a request that creates a job.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::behavior::{JobIds, PayloadEcho};
-use crate::fleet::{check_properties, check_tags};
-use crate::limits::{
-    CONNECT_TIMEOUT_SECONDS, DEFAULT_MAX_EXECUTION_SECONDS, DEFAULT_RESPONSE_TIMEOUT, JOB_ID_LENGTH,
-    METHOD_PAYLOAD_SIZE, QUERY_LENGTH, RESPONSE_TIMEOUT_SECONDS, START_HOURS,
-};
+use super::method::{Method, whole_number};
+use crate::behavior::JobIds;
+use crate::fleet::read_patch;
+use crate::limits::{DEFAULT_MAX_EXECUTION_SECONDS, JOB_ID_LENGTH, QUERY_LENGTH, START_HOURS};
 use crate::service_error::ServiceError;
-
-/// Members of a twin that a patch may carry; all but etag, tags and properties are ignored.
-const PATCH_MEMBERS: [&str; 20] = [
-    "deviceId",
-    "moduleId",
-    "etag",
-    "version",
-    "tags",
-    "properties",
-    "deviceEtag",
-    "status",
-    "statusReason",
-    "statusUpdateTime",
-    "connectionState",
-    "lastActivityTime",
-    "cloudToDeviceMessageCount",
-    "authenticationType",
-    "x509Thumbprint",
-    "capabilities",
-    "configurations",
-    "modelId",
-    "deviceScope",
-    "parentScopes",
-];
 
 /// A job as it was requested.
 #[derive(Clone, Debug)]
@@ -54,30 +26,6 @@ pub(crate) struct JobRequest {
 pub(crate) enum Work {
     Method(Arc<Method>),
     TwinUpdate(Arc<Value>),
-}
-
-/// A direct method that a job calls.
-#[derive(Debug)]
-pub(crate) struct Method {
-    pub(crate) name: String,
-    /// The method as it was sent.
-    pub(crate) json: Value,
-    pub(crate) response_timeout: Duration,
-    pub(crate) connect_timeout: Duration,
-}
-
-impl Method {
-    /// Returns the method as a job shows it.
-    pub(super) fn echo(&self, form: PayloadEcho) -> Value {
-        let mut echo = self.json.clone();
-        match (form, echo.get_mut("payload")) {
-            (PayloadEcho::Bytes, Some(payload)) if !payload.is_null() => {
-                *payload = payload.to_string().into_bytes().into();
-            }
-            _ => {}
-        }
-        echo
-    }
 }
 
 impl Work {
@@ -111,7 +59,9 @@ pub(crate) fn parse_job_request(
         }
     }
     let work = match body["type"].as_str() {
-        Some("scheduleDeviceMethod") => method(&body["cloudToDeviceMethod"])?,
+        Some("scheduleDeviceMethod") => {
+            Work::Method(Arc::new(Method::parse("cloudToDeviceMethod", &body["cloudToDeviceMethod"])?))
+        }
         Some("scheduleUpdateTwin") => twin_update(&body["updateTwin"])?,
         _ => {
             let found = &body["type"];
@@ -153,58 +103,15 @@ fn check_id(id: &str, ids: JobIds) -> Result<(), ServiceError> {
     }
 }
 
-fn method(method: &Value) -> Result<Work, ServiceError> {
-    let name = method["methodName"].as_str().unwrap_or_default();
-    if name.is_empty() {
-        return Err(invalid("cloudToDeviceMethod.methodName must not be empty"));
-    }
-    if method["payload"].to_string().len() > METHOD_PAYLOAD_SIZE {
-        return Err(ServiceError::message_too_large(format!(
-            "cloudToDeviceMethod.payload is larger than {} KB",
-            METHOD_PAYLOAD_SIZE / 1024
-        )));
-    }
-    let seconds = |name: &str, range| {
-        whole_number(name, &method[name], range)
-            .map(|seconds| seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs))
-    };
-    let response_timeout = seconds("responseTimeoutInSeconds", RESPONSE_TIMEOUT_SECONDS)?;
-    let response_timeout = response_timeout.unwrap_or(DEFAULT_RESPONSE_TIMEOUT);
-    let connect_timeout = seconds("connectTimeoutInSeconds", CONNECT_TIMEOUT_SECONDS)?.unwrap_or_default();
-    if connect_timeout > response_timeout {
-        return Err(invalid("connectTimeoutInSeconds must not be longer than responseTimeoutInSeconds"));
-    }
-    let (name, json) = (name.to_owned(), method.clone());
-    Ok(Work::Method(Arc::new(Method { name, json, response_timeout, connect_timeout })))
-}
-
 fn twin_update(twin: &Value) -> Result<Work, ServiceError> {
-    let known = |key: &String| PATCH_MEMBERS.contains(&key.as_str());
-    let members = twin.as_object().ok_or_else(|| invalid("updateTwin must be an object"))?;
-    if let Some(unknown) = members.keys().find(|key| !known(key)) {
-        let reason = match unknown.as_str() {
-            "desired" | "reported" => format!("updateTwin.{unknown} must be within updateTwin.properties"),
-            _ => format!("updateTwin.{unknown} is not a member of a twin"),
-        };
-        return Err(invalid(reason));
-    }
-    let (tags, desired) = (&twin["tags"], &twin["properties"]["desired"]);
-    if tags.is_null() && desired.is_null() {
+    let mut patch = read_patch("updateTwin", twin).map_err(invalid)?;
+    if patch.as_object().is_none_or(Map::is_empty) {
         return Err(invalid("updateTwin must have tags or properties.desired"));
     }
     if twin["etag"] != "*" {
         return Err(ServiceError::precondition_failed("updateTwin must have the etag *"));
     }
-    let mut patch = json!({ "etag": "*" });
-    if !tags.is_null() {
-        check_tags(tags).map_err(invalid)?;
-        patch["tags"] = tags.clone();
-    }
-    // Reported properties are the device's: a patch of them has no effect.
-    if !desired.is_null() {
-        check_properties("properties.desired", desired).map_err(invalid)?;
-        patch["properties"] = json!({ "desired": desired });
-    }
+    patch["etag"] = json!("*");
     Ok(Work::TwinUpdate(Arc::new(patch)))
 }
 
@@ -232,15 +139,4 @@ fn start(start: &Value, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Ser
         return Err(invalid(format!("startTime must be within {START_HOURS} hours")));
     }
     Ok(Some(start))
-}
-
-fn whole_number(name: &str, value: &Value, range: RangeInclusive<i64>) -> Result<Option<i64>, ServiceError> {
-    match (value, value.as_i64()) {
-        (Value::Null, _) => Ok(None),
-        (_, Some(number)) if range.contains(&number) => Ok(Some(number)),
-        _ => {
-            let (least, most) = range.into_inner();
-            Err(invalid(format!("{name} must be a whole number within [{least}; {most}], not {value}")))
-        }
-    }
 }

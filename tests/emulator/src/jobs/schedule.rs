@@ -13,9 +13,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::device_row::DeviceRow;
+use super::direct_call::DirectCall;
 use super::execution::Execution;
 use super::handler_calls::{HandlerCall, HandlerCalls};
 use super::job::{Job, JobStatus, job_not_found};
+use super::method::Method;
 use super::request::{JobRequest, Work};
 use super::row::{Outcome, RowError};
 use super::slots::Slots;
@@ -98,6 +100,11 @@ impl Schedule {
         let result = change(&mut self.execution.registry);
         self.begin_waiting(now);
         result
+    }
+
+    /// Calls a method on a device, outside of jobs.
+    pub(crate) fn call(&mut self, id: &str, method: &Method, now: DateTime<Utc>) -> DirectCall {
+        self.execution.call(id, method, now)
     }
 
     /// Returns a job as it is read at `now`; `None` while it is unknown.

@@ -25,7 +25,7 @@ const TLS_HANDSHAKE: u8 = 22;
 pub(super) struct Protocols {
     /// `None` to serve without TLS only.
     pub(super) tls: Option<Arc<Tls>>,
-    /// Whether a connection without TLS is served beside TLS.
+    /// Whether a connection without TLS is served beside TLS, and not control alone.
     pub(super) is_plain_allowed: bool,
 }
 
@@ -36,15 +36,11 @@ pub(super) async fn serve(service: Service, stream: TcpStream, peer: SocketAddr,
     let Some(tls) = protocols.tls else {
         return converse(service, TimedStream::new(stream), peer).await;
     };
-    if protocols.is_plain_allowed {
-        let mut first = [0];
-        match timeout(HANDSHAKE_TIMEOUT, stream.peek(&mut first)).await {
-            Ok(Ok(1)) if first[0] != TLS_HANDSHAKE => {
-                return converse(service, TimedStream::new(stream), peer).await;
-            }
-            Ok(Ok(1)) => {}
-            _ => return,
-        }
+    let mut first = [0];
+    let Ok(Ok(1)) = timeout(HANDSHAKE_TIMEOUT, stream.peek(&mut first)).await else { return };
+    if first[0] != TLS_HANDSHAKE {
+        let service = if protocols.is_plain_allowed { service } else { service.control_only() };
+        return converse(service, TimedStream::new(stream), peer).await;
     }
     // A client that refuses the certificate goes away.
     if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(TimedStream::new(stream))).await {

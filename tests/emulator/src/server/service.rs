@@ -5,11 +5,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use hyper::StatusCode;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{DATE, HeaderValue};
 use hyper::http::request::Parts;
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::body::read_body;
@@ -19,19 +17,26 @@ use crate::dates::http_date;
 use crate::fault::Fault;
 use crate::hub::Hub;
 use crate::operation::{Operation, RouteError};
-use crate::request::Request;
-use crate::response::{Reset, Response, json_response, with_service_headers};
+use crate::request::{RecordNumber, Request};
+use crate::response::{Reset, Response, with_service_headers};
 use crate::service_error::ServiceError;
 
 /// Answers the requests of all connections.
 #[derive(Clone)]
 pub(super) struct Service {
     hub: Arc<Hub>,
+    /// Whether the operations of the hub are not served, as on a connection that should have used TLS.
+    is_control_only: bool,
 }
 
 impl Service {
     pub(super) fn new(hub: Arc<Hub>) -> Self {
-        Self { hub }
+        Self { hub, is_control_only: false }
+    }
+
+    /// Returns the service without the operations of the hub.
+    pub(super) fn control_only(self) -> Self {
+        Self { is_control_only: true, ..self }
     }
 
     /// Answers a request, or ends its connection.
@@ -44,6 +49,11 @@ impl Service {
         let (head, body) = request.into_parts();
         let mut response = match head.uri.path().starts_with(control::PREFIX) {
             true => self.control(&head, body, peer).await,
+            false if self.is_control_only => {
+                let error =
+                    ServiceError::bad_request("The hub is served over TLS: use https, or start with --http");
+                error.to_response(&self.hub.settings.behavior, self.hub.now())
+            }
             false => self.misbehave(&head, body).await?,
         };
         let now = self.hub.now();
@@ -61,9 +71,8 @@ impl Service {
     }
 
     async fn control(&self, head: &Parts, body: Incoming, peer: SocketAddr) -> Response {
-        if !peer.ip().to_canonical().is_loopback() {
-            let reason = json!({ "error": "control is for callers on the same machine" });
-            return json_response(StatusCode::FORBIDDEN, reason.to_string());
+        if let Some(refusal) = control::refuse(peer.ip(), head, self.hub.settings.control_key.as_deref()) {
+            return refusal;
         }
         match read_body(&head.headers, body).await {
             Ok(body) => control::handle(&self.hub, head, &body).await,
@@ -76,18 +85,26 @@ impl Service {
         let operation = Operation::of(&head.method, head.uri.path());
         let named = operation.as_ref().ok();
         let fault = self.hub.faults.next(named.map(Operation::route), named.and_then(Operation::job_id));
-        if let Some(answer) = fault.as_ref().and_then(Fault::before) {
-            if self.hub.recorder.is_on() {
-                let body = read_body(&head.headers, body).await.unwrap_or_default();
-                self.record(head, body);
+        let mut record = None;
+        let answer = match fault.as_ref().and_then(Fault::before) {
+            Some(answer) => {
+                if self.hub.recorder.is_on() {
+                    record = self.record(head, read_body(&head.headers, body).await.unwrap_or_default());
+                }
+                answer
             }
-            return answer;
+            None => {
+                let response = with_service_headers(self.serve(head, operation, body, &mut record).await);
+                match fault {
+                    Some(fault) => fault.after(response).await,
+                    None => Ok(response),
+                }
+            }
+        };
+        if let (Some(number), Ok(response)) = (record, &answer) {
+            self.hub.recorder.update(number, |request| request.status = Some(response.status().as_u16()));
         }
-        let response = with_service_headers(self.serve(head, operation, body).await);
-        match fault {
-            Some(fault) => fault.after(response).await,
-            None => Ok(response),
-        }
+        answer
     }
 
     async fn serve(
@@ -95,17 +112,18 @@ impl Service {
         head: &Parts,
         operation: Result<Operation, RouteError>,
         body: Incoming,
+        record: &mut Option<RecordNumber>,
     ) -> Response {
         let hub = &self.hub;
         // The body is read only of a caller who may do what it asks for.
         let operation = match admit(hub, operation, head) {
             Ok(operation) => operation,
             Err(refusal) => {
-                self.record(head, Bytes::new());
+                *record = self.record(head, Bytes::new());
                 return refusal.to_response(hub);
             }
         };
-        match self.carry_out(head, operation, body).await {
+        match self.carry_out(head, operation, body, record).await {
             Ok(response) => response,
             Err(error) => Refusal::from(error).to_response(hub),
         }
@@ -116,10 +134,11 @@ impl Service {
         head: &Parts,
         operation: Operation,
         body: Incoming,
+        record: &mut Option<RecordNumber>,
     ) -> Result<Response, ServiceError> {
         let body = read_body(&head.headers, body).await?;
-        self.record(head, body.clone());
-        throttle(&self.hub, &operation).await?;
+        *record = self.record(head, body.clone());
+        throttle(&self.hub, &operation, *record).await?;
         let answer = AssertUnwindSafe(carry_out(&self.hub, operation, head, &body)).catch_unwind().await;
         answer.unwrap_or_else(|panic| {
             self.hub.keep_panic(panic);
@@ -127,15 +146,19 @@ impl Service {
         })
     }
 
-    fn record(&self, head: &Parts, body: Bytes) {
-        if self.hub.recorder.is_on() {
-            self.hub.recorder.record(Request {
+    /// Records a request, and returns the number of the record if requests are recorded.
+    fn record(&self, head: &Parts, body: Bytes) -> Option<RecordNumber> {
+        let recorder = &self.hub.recorder;
+        recorder.is_on().then(|| {
+            recorder.record(Request {
                 method: head.method.clone(),
                 path: head.uri.path().to_owned(),
                 query: head.uri.query().unwrap_or_default().to_owned(),
                 headers: head.headers.clone(),
                 body: body.into(),
-            });
-        }
+                metering: None,
+                status: None,
+            })
+        })
     }
 }

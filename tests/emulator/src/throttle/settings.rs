@@ -37,7 +37,8 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Meters nothing.
+    /// Meters nothing but what a limit is set for. How many jobs may be active at once is no meter: it follows
+    /// the tier, or `EmulatorBuilder::concurrent_jobs`.
     pub const fn off() -> Self {
         Self { is_on: false, ..Self::documented() }
     }
@@ -128,7 +129,7 @@ impl Metered {
     }
 }
 
-/// The meters of a hub; none when throttling is off.
+/// The meters of a hub, as far as there are limits.
 #[derive(Debug)]
 pub(crate) struct Meters {
     counts_reads: bool,
@@ -142,32 +143,28 @@ impl Meters {
         let shaped = |rate: RateLimit| {
             rate.with_burst(rate.operations_in(throttle.burst)).with_queue(rate.operations_in(throttle.queue))
         };
-        let on = |limit: RateLimit| throttle.is_on.then_some(limit);
-        let job_operations = throttle
-            .job_operations
-            .unwrap_or_else(|| shaped(RateLimit::per_minute(tier.job_operations_per_minute(units))));
-        let queries =
-            throttle.queries.unwrap_or_else(|| shaped(RateLimit::per_minute(tier.queries_per_minute(units))));
-        let device_operations = throttle
-            .device_operations
-            .unwrap_or_else(|| RateLimit::per_second(tier.device_operations_per_second(units)));
-        let meter = |limit| Some(Mutex::new(Meter::new(on(limit)?)));
+        let meter = |limit: Option<RateLimit>, documented: RateLimit| {
+            limit.or(throttle.is_on.then_some(documented)).map(Meter::new)
+        };
+        let job_operations = shaped(RateLimit::per_minute(tier.job_operations_per_minute(units)));
+        let queries = shaped(RateLimit::per_minute(tier.queries_per_minute(units)));
+        let device_operations = RateLimit::per_second(tier.device_operations_per_second(units));
         let meters = Self {
             counts_reads: throttle.counts_reads,
-            job_operations: meter(job_operations),
-            queries: meter(queries),
+            job_operations: meter(throttle.job_operations, job_operations).map(Mutex::new),
+            queries: meter(throttle.queries, queries).map(Mutex::new),
         };
-        (meters, on(device_operations).map(Meter::new))
+        (meters, meter(throttle.device_operations, device_operations))
     }
 
-    /// Counts a request at `now`.
-    pub(crate) fn admit(&self, metered: Metered, now: DateTime<Utc>) -> Admission {
+    /// Counts a request at `now`; returns `None` if it is not metered.
+    pub(crate) fn admit(&self, metered: Metered, now: DateTime<Utc>) -> Option<Admission> {
         let meter = match metered {
             Metered::JobRead if !self.counts_reads => None,
             Metered::JobOperation | Metered::JobRead => self.job_operations.as_ref(),
             Metered::Query => self.queries.as_ref(),
         };
-        meter.map_or(Admission::Immediate, |meter| meter.lock().admit(now))
+        meter.map(|meter| meter.lock().admit(now))
     }
 
     /// Fills all buckets.
@@ -188,7 +185,9 @@ mod tests {
 
     fn immediate(meters: &Meters, metered: Metered) -> usize {
         let now = DateTime::UNIX_EPOCH;
-        (0..10_000).take_while(|_| meters.admit(metered, now) == Admission::Immediate).count()
+        let is_immediate =
+            |admission: Option<_>| admission.is_none_or(|admission| admission == Admission::Immediate);
+        (0..10_000).take_while(|_| is_immediate(meters.admit(metered, now))).count()
     }
 
     #[test]
@@ -211,10 +210,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_metered_when_throttling_is_off() {
+    fn nothing_but_a_limit_of_its_own_is_metered_when_throttling_is_off() {
         let (meters, devices) = Meters::new(&Throttle::off(), Tier::S1, 1);
         assert!(devices.is_none());
         assert_eq!(immediate(&meters, Metered::Query), 10_000);
         assert_eq!(meters.available(DateTime::UNIX_EPOCH), [None, None]);
+        let throttle = Throttle::off().job_operations(RateLimit::per_minute(60).with_burst(3));
+        let (meters, devices) = Meters::new(&throttle, Tier::S1, 1);
+        assert!(devices.is_none());
+        assert_eq!(immediate(&meters, Metered::JobOperation), 3);
+        assert_eq!(immediate(&meters, Metered::Query), 10_000);
     }
 }

@@ -38,7 +38,7 @@ async fn injected_answer_has_no_headers_but_its_own() {
 
 async fn refuse(behavior: HubBehavior) -> Answer {
     let hub = quick().behavior(behavior).clock("2030-05-06T07:08:09Z".parse().unwrap()).start().await;
-    let answer = Caller::lasting(&hub).cancel("none").await;
+    let answer = Caller::of(&hub).cancel("none").await;
     assert_eq!((answer.status, answer.headers["iothub-errorcode"].as_str()), (404, "JobNotFound"));
     answer
 }

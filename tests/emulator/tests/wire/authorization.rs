@@ -3,20 +3,44 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use jobs_emulator::{Emulator, Policy, PolicyKey, Role};
+use jobs_emulator::{Emulator, HubBehavior, Policy, PolicyKey, Role, TokenClock};
 use serde_json::json;
 
-use crate::support::{Caller, Identity, VERSION, method_job, quick_hub};
+use crate::support::{Caller, Identity, VERSION, method_job, quick, quick_hub};
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// A hub that checks tokens by its own clock alone.
+async fn hub_with_own_clock() -> Emulator {
+    let behavior = HubBehavior { token_clock: TokenClock::Hub, ..HubBehavior::default() };
+    quick().behavior(behavior).start().await
+}
 
 async fn status(hub: &Emulator, token: &str) -> u16 {
     Caller::with_token(hub, token).get(&format!("/jobs/v2/none?{VERSION}")).await.status
 }
 
 #[tokio::test]
-async fn token_of_own_signature_is_accepted_until_it_expires() {
+async fn token_of_machine_time_is_accepted_wherever_the_hubs_clock_is() {
     let hub = quick_hub().await;
+    let identity = Identity::of(&hub.connection_string());
+    let bearer = format!("Bearer {}", hub.issuer().token(HOUR));
+    for offset in [TimeDelta::hours(2), TimeDelta::days(-365), TimeDelta::days(365)] {
+        hub.set_clock_offset(offset);
+        for token in [&identity.token(), &bearer] {
+            assert_eq!(status(&hub, token).await, 200, "{offset}");
+        }
+        let of_hub = (hub.now() + HOUR).timestamp().to_string();
+        assert_eq!(status(&hub, &identity.token_until(&of_hub)).await, 200, "{offset}");
+    }
+    hub.set_clock_offset(TimeDelta::zero());
+    let expired = (Utc::now() - HOUR).timestamp().to_string();
+    assert_eq!(status(&hub, &identity.token_until(&expired)).await, 401);
+}
+
+#[tokio::test]
+async fn token_of_own_signature_is_accepted_until_it_expires() {
+    let hub = hub_with_own_clock().await;
     let identity = Identity::of(&hub.connection_string());
     let token = identity.token();
     assert_eq!(status(&hub, &token).await, 200);
@@ -60,9 +84,9 @@ async fn odd_tokens_are_refused_in_the_hubs_shape() {
 async fn token_names_the_hub_or_its_address() {
     let hub = quick_hub().await;
     let port = hub.address().port();
-    let identity = Identity::of(&hub.local_connection_string());
+    let identity = Identity::of(&hub.local_connection_string(Policy::Owner));
     assert_eq!(identity.host, format!("localhost:{port}"));
-    for host in ["localhost", "127.0.0.1", "emulator.localhost", "emulator.localhost:8443"] {
+    for host in ["localhost", "127.0.0.1", "127.0.0.42:8443", "[::1]", "emulator.localhost:8443"] {
         let identity =
             Identity { host: host.into(), policy: identity.policy.clone(), key: identity.key.clone() };
         assert_eq!(status(&hub, &identity.token()).await, 200, "{host}");
@@ -80,14 +104,18 @@ async fn regenerated_key_ends_the_tokens_of_the_previous_one() {
     assert_eq!(status(&hub, &Identity::of(&hub.connection_string()).token()).await, 200);
 }
 
-/// The rights of a caller: read, create, cancel, query.
-async fn rights(hub: &Emulator, token: &str) -> [bool; 4] {
+/// The rights of a caller: read, create and cancel jobs; query; update twins; call methods.
+async fn rights(hub: &Emulator, token: &str) -> [bool; 6] {
     let caller = Caller::with_token(hub, token);
+    let twin = format!("/twins/none?{VERSION}");
+    let methods = format!("/twins/none/methods?{VERSION}");
     let answers = [
         caller.get(&format!("/jobs/v2/query?{VERSION}")).await,
         caller.create("job", &json!({})).await,
         caller.cancel("none").await,
         caller.query("SELECT * FROM devices", &[]).await,
+        caller.send("PATCH", &twin, &[], Some(&json!({}))).await,
+        caller.send("POST", &methods, &[], Some(&json!({ "methodName": "m" }))).await,
     ];
     answers.map(|answer| match answer.status {
         401 => {
@@ -108,11 +136,11 @@ async fn rights(hub: &Emulator, token: &str) -> [bool; 4] {
 async fn policies_have_their_rights() {
     let hub = quick_hub().await;
     for (policy, expected) in [
-        (Policy::Owner, [true, true, true, true]),
-        (Policy::RegistryReadWrite, [true, true, true, false]),
-        (Policy::RegistryRead, [true, false, false, false]),
-        (Policy::Service, [false, false, false, true]),
-        (Policy::Device, [false, false, false, false]),
+        (Policy::Owner, [true, true, true, true, true, true]),
+        (Policy::RegistryReadWrite, [true, true, true, false, false, false]),
+        (Policy::RegistryRead, [true, false, false, false, false, false]),
+        (Policy::Service, [false, false, false, true, true, true]),
+        (Policy::Device, [false, false, false, false, false, false]),
     ] {
         let token = Identity::of(&hub.policy_connection_string(policy, PolicyKey::Secondary)).token();
         assert_eq!(rights(&hub, &token).await, expected, "{policy:?}");
@@ -123,10 +151,10 @@ async fn policies_have_their_rights() {
 async fn roles_of_a_bearer_have_their_rights() {
     let hub = quick_hub().await;
     for (role, expected) in [
-        (Role::DataContributor, [true, true, true, true]),
-        (Role::DataReader, [true, false, false, true]),
-        (Role::TwinContributor, [false, false, false, true]),
-        (Role::RegistryContributor, [false, false, false, false]),
+        (Role::DataContributor, [true, true, true, true, true, true]),
+        (Role::DataReader, [true, false, false, true, false, false]),
+        (Role::TwinContributor, [false, false, false, true, true, false]),
+        (Role::RegistryContributor, [false, false, false, false, false, false]),
     ] {
         let token = format!("Bearer {}", hub.issuer().token_with_role(role, HOUR));
         assert_eq!(rights(&hub, &token).await, expected, "{role:?}");
@@ -147,6 +175,9 @@ async fn bearer_token_of_another_issuer_or_audience_is_refused() {
     ] {
         assert_eq!(status(&hub, &token).await, 401);
     }
+    let hub = hub_with_own_clock().await;
+    let own = format!("Bearer {}", hub.issuer().token(HOUR));
+    assert_eq!(status(&hub, &own).await, 200);
     hub.set_clock_offset(TimeDelta::minutes(-6));
     assert_eq!(status(&hub, &own).await, 401, "not begun");
 }

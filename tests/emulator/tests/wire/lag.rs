@@ -17,7 +17,7 @@ async fn hub(behavior: HubBehavior) -> Emulator {
 #[tokio::test]
 async fn new_job_is_unknown_and_unlisted_until_the_lag_is_over() {
     let hub = hub(HubBehavior { create_lag: LAG, ..HubBehavior::default() }).await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     assert_eq!(caller.create("job", &method_job()).await.json()["status"], "queued");
     hub.advance_clock(Duration::from_secs(4)).await;
     assert_eq!(caller.job("job").await, json!({ "type": "unknown", "status": "unknown" }));
@@ -31,7 +31,7 @@ async fn new_job_is_unknown_and_unlisted_until_the_lag_is_over() {
 #[tokio::test]
 async fn job_that_is_still_unknown_is_cancelled() {
     let hub = hub(HubBehavior { create_lag: Duration::MAX, ..HubBehavior::default() }).await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     let later = json!({ "startTime": hub.now() + TimeDelta::hours(1) });
     caller.create("job", &with(method_job(), later)).await;
     assert_eq!(caller.cancel("job").await.json()["status"], "cancelled");
@@ -42,7 +42,7 @@ async fn job_that_is_still_unknown_is_cancelled() {
 #[tokio::test]
 async fn cancelled_job_is_still_scheduled_until_the_lag_is_over() {
     let hub = hub(HubBehavior { cancel_lag: LAG, ..HubBehavior::default() }).await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     let later = json!({ "startTime": hub.now() + TimeDelta::hours(1) });
     caller.create("job", &with(method_job(), later)).await;
     assert_eq!(caller.cancel("job").await.json()["status"], "cancelled");
@@ -67,7 +67,7 @@ async fn rows_lag_behind_a_completed_job_with_all_devices_counted() {
         let devices = [Device::new("a"), Device::new("b").with_behavior(slow)];
         let behavior = HubBehavior { row_lag: LAG, lagging_rows, ..HubBehavior::default() };
         let hub = quick().devices(devices).behavior(behavior).start().await;
-        let caller = Caller::lasting(&hub);
+        let caller = Caller::of(&hub);
         caller.create("job", &method_job()).await;
         hub.advance_clock(Duration::from_secs(3)).await;
         let job = caller.job("job").await;

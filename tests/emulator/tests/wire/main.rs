@@ -5,6 +5,7 @@
 mod answers;
 mod authorization;
 mod bounds;
+mod clients;
 mod control;
 mod creation;
 mod faults;
@@ -17,3 +18,4 @@ mod reach;
 mod records;
 mod schedule;
 mod support;
+mod twins;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use jobs_emulator::{Device, Emulator, HubBehavior, RateLimit, Throttle, Throttled, Tier};
+use jobs_emulator::{Device, Emulator, HubBehavior, Metering, RateLimit, Request, Throttle, Throttled, Tier};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -46,12 +46,8 @@ async fn queries_have_a_meter_of_their_own() {
 #[tokio::test(start_paused = true)]
 async fn queued_requests_are_answered_at_the_rate() {
     let limit = RateLimit::per_second(1).with_burst(2).with_queue(3);
+    // A limit is metered though the documented ones are off.
     let hub = metered(Throttle::off().job_operations(limit)).await;
-    let caller = Caller::of(&hub);
-    // Throttling is off: a limit alone does not switch it on.
-    assert_eq!(caller.get(&format!("/jobs/v2/query?{VERSION}")).await.status, 200);
-
-    let hub = metered(Throttle::documented().job_operations(limit)).await;
     let caller = Caller::of(&hub);
     let start = Instant::now();
     let list = || async {
@@ -62,6 +58,14 @@ async fn queued_requests_are_answered_at_the_rate() {
     answers.sort_unstable();
     let expected = [(200, 0), (200, 0), (200, 1), (200, 2), (200, 3), (429, 0), (429, 0)];
     assert_eq!(answers, expected);
+    let count = |status, metering| {
+        let is_wanted =
+            |request: &&Request| (request.status, request.metering) == (Some(status), Some(metering));
+        hub.requests().iter().filter(is_wanted).count()
+    };
+    let counts = [(200, Metering::Immediate), (200, Metering::Queued), (429, Metering::Rejected)]
+        .map(|(status, metering)| count(status, metering));
+    assert_eq!(counts, [2, 3, 2]);
 }
 
 #[tokio::test]
@@ -137,7 +141,7 @@ async fn rejection_closes_the_connection_and_states_the_wait_in_its_text() {
 #[tokio::test]
 async fn scheduled_job_holds_its_slot_until_it_ran_or_is_cancelled() {
     let hub = quick_hub().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     let later = with(method_job(), json!({ "startTime": hub.now() + TimeDelta::hours(1) }));
     let create = async |id: &str, body: &Value| caller.create(id, body).await.status;
     assert_eq!(create("a", &later).await, 200);

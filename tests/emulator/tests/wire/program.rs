@@ -4,9 +4,16 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::support::{Caller, Identity, VERSION, method_job};
 
@@ -25,7 +32,8 @@ impl Program {
     fn start(flags: &[&str]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let mut command = command(flags);
-        let mut child = command.env("TMPDIR", temporary.path()).stdout(Stdio::piped()).spawn().unwrap();
+        let command = command.env("TMPDIR", temporary.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
@@ -96,6 +104,109 @@ async fn published_key_is_replaced_by_the_flag() {
 }
 
 #[tokio::test]
+async fn line_offers_a_caller_of_each_policy_and_a_bearer_token() {
+    let (program, other) = (Program::start(&["--http"]), Program::start(&[]));
+    let path = format!("/twins/none?{VERSION}");
+    let status = async |token: String| Caller { address: program.address(), token }.get(&path).await.status;
+    for (policy, expected) in [
+        ("iothubowner", 404),
+        ("service", 404),
+        ("registryRead", 401),
+        ("registryReadWrite", 401),
+        ("device", 401),
+    ] {
+        let string = program.ready["connectionStrings"][policy].as_str().unwrap();
+        assert_eq!(status(Identity::of(string).token()).await, expected, "{policy}");
+        let key = |program: &Program| {
+            Identity::of(program.ready["connectionStrings"][policy].as_str().unwrap()).key
+        };
+        assert_eq!(key(&program), key(&other), "keys are the same at every start");
+    }
+    let bearer = format!("Bearer {}", other.ready["bearerToken"].as_str().unwrap());
+    assert_eq!(status(bearer).await, 404);
+}
+
+#[tokio::test]
+async fn hub_at_another_address_is_reached_by_it_and_is_healthy() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready_file = folder.path().join("ready.json");
+    for (host, expected) in [("127.0.0.42", "127.0.0.42"), ("::1", "[::1]"), ("0.0.0.0", "localhost")] {
+        let program = Program::start(&["--host", host, "--ready-file", ready_file.to_str().unwrap()]);
+        let named = Identity::of(program.ready["connectionString"].as_str().unwrap()).host;
+        assert_eq!(named, format!("{expected}:{}", program.address().port()));
+        assert_eq!(program.ready["endpoint"], format!("https://{named}"));
+        assert_eq!(exit_code(&["--check", ready_file.to_str().unwrap()]), Some(0), "{host}");
+        let name = expected.trim_matches(['[', ']']);
+        assert!(trusts(&program, name).await, "{host}");
+        assert!(!trusts(&program, "192.0.2.1").await, "{host}");
+    }
+}
+
+/// Whether a client that trusts the authority of the program accepts its certificate for this name.
+async fn trusts(program: &Program, name: &'static str) -> bool {
+    let authority = CertificateDer::from_pem_file(program.ready["caPath"].as_str().unwrap()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(authority).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut address = program.address();
+    if address.ip().is_unspecified() {
+        address.set_ip([127, 0, 0, 1].into());
+    }
+    let stream = TcpStream::connect(address).await.unwrap();
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), stream).await.is_ok()
+}
+
+#[tokio::test]
+async fn control_alone_is_served_without_tls() {
+    let program = Program::start(&[]);
+    assert_eq!(program.caller().get("/_emulator/health").await.json()["status"], "ok");
+    let answer = program.caller().get(&format!("/jobs/v2/job?{VERSION}")).await;
+    assert_eq!((answer.status, answer.error().as_str()), (400, "GenericBadRequest"));
+}
+
+#[tokio::test]
+async fn hub_without_throttling_runs_any_number_of_jobs_unless_the_flag_says_how_many() {
+    for (flags, second) in [
+        (&["--throttle", "off"][..], 200),
+        (&["--throttle", "off", "--concurrent-jobs", "1"], 429),
+        (&["--concurrent-jobs", "2"], 200),
+        (&[], 429),
+    ] {
+        let program = Program::start(&[&["--http", "--pace", "60000,0,0"], flags].concat());
+        let caller = program.caller();
+        assert_eq!(caller.create("a", &method_job()).await.status, 200);
+        assert_eq!(caller.create("b", &method_job()).await.status, second, "{flags:?}");
+    }
+}
+
+#[test]
+fn end_of_the_standard_input_ends_the_program_if_the_flag_says_so() {
+    let mut program = Program::start(&["--end-with-stdin"]);
+    assert!(program.child.try_wait().unwrap().is_none());
+    drop(program.child.stdin.take());
+    assert_eq!(program.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn stale_ready_file_is_removed_before_the_hub_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready_file = folder.path().join("ready.json");
+    std::fs::write(&ready_file, "{}").unwrap();
+    let program = Program::start(&[]);
+    let port = program.address().port().to_string();
+    let flags = ["--port", &port, "--ready-file", ready_file.to_str().unwrap()];
+    assert_eq!(exit_code(&flags), Some(3));
+    assert!(!ready_file.exists());
+    let stale = json!({ "address": program.ready["address"], "pid": 0 });
+    std::fs::write(&ready_file, stale.to_string()).unwrap();
+    assert_eq!(exit_code(&["--check", ready_file.to_str().unwrap()]), Some(1), "another hub answers");
+}
+
+#[tokio::test]
 async fn behavior_of_the_flags_is_that_of_the_hub() {
     let flags =
         ["--http", "--behavior", "unknown-job=with-id", "--behavior", "scheduled-jobs-hold-slots=false"];
@@ -137,6 +248,8 @@ fn exit_codes_tell_what_is_wrong() {
         (&["--port", "0", "--fleet", "/none/fleet.json"], 4),
         (&["--port", "0", "--cert", &certificate, "--cert-key", &certificate], 4),
         (&["--port", "0", "--ca-out", "/none/ca.pem"], 4),
+        (&["--port", "0", "--ca-out", &certificate], 4),
+        (&["--port", "0", "--clock", "9500-01-01T00:00:00Z"], 2),
         (&["--port", "0", "--tier", "free", "--devices", "501"], 2),
         (&["--port", "0", "--units", "0"], 2),
         (&["--nonsense"], 2),

@@ -33,7 +33,7 @@ async fn twin_is_updated_in_the_cloud_though_its_device_is_offline_or_disabled()
 async fn method_on_an_unreachable_device_fails_at_the_time_limit_which_keeps_the_slot() {
     let devices = [Device::new("disabled").disabled(), Device::new("off").offline(), Device::new("on")];
     let hub = quick().devices(devices).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("job", &with(method_job(), json!({ "maxExecutionTimeInSeconds": 60 }))).await;
     hub.advance_clock(seconds(59)).await;
     assert_eq!(caller.job("job").await["status"], "running");
@@ -57,7 +57,7 @@ async fn method_on_an_unreachable_device_fails_at_the_time_limit_which_keeps_the
 async fn method_is_called_on_a_device_that_connects_before_the_time_limit() {
     let slow = MethodBehavior::default().with_delay(seconds(10)..=seconds(10));
     let hub = quick().device(Device::new("off").offline()).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("job", &method_job()).await;
     hub.advance_clock(seconds(1800)).await;
     hub.add_device(Device::new("other"));
@@ -74,7 +74,7 @@ async fn device_that_goes_offline_within_its_turn_is_waited_for() {
     let slow =
         || Device::new("a").with_behavior(MethodBehavior::default().with_delay(seconds(10)..=seconds(10)));
     let hub = quick().device(slow()).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("job", &method_job()).await;
     hub.advance_clock(seconds(5)).await;
     hub.add_device(slow().offline());
@@ -89,7 +89,7 @@ async fn device_that_goes_offline_within_its_turn_is_waited_for() {
 async fn method_fails_after_its_connect_timeout_if_the_setting_says_so() {
     let behavior = HubBehavior { unreachable_devices: Unreachable::FailAtOnce, ..HubBehavior::default() };
     let hub = quick().device(Device::new("off").offline()).behavior(behavior).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     let method = json!({ "methodName": "m", "connectTimeoutInSeconds": 20 });
     caller.create("job", &with(method_job(), json!({ "cloudToDeviceMethod": method }))).await;
     hub.advance_clock(seconds(19)).await;

@@ -18,7 +18,7 @@ fn starting_at(start: DateTime<Utc>) -> Value {
 async fn job_of_an_hour_ahead_runs_under_paused_time() {
     let started = std::time::Instant::now();
     let hub = quick_hub().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     let start = (hub.now() + TimeDelta::hours(1)).trunc_subsecs(3);
     let receipt = caller.create("job", &starting_at(start)).await.json();
     assert_eq!(receipt, json!({ "jobId": "job", "type": "scheduleDeviceMethod", "status": "queued" }));
@@ -35,7 +35,7 @@ async fn advanced_clock_lets_each_event_happen_at_its_own_time() {
     let pace =
         Pace { queued: Duration::from_secs(5), scheduled: Duration::ZERO, running: Duration::from_secs(100) };
     let hub = Emulator::builder().pace(pace).devices(generate_fleet(10)).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     let start = hub.now() + TimeDelta::hours(1);
     caller.create("job", &starting_at(start)).await;
     hub.advance_clock(DAY).await;
@@ -47,7 +47,7 @@ async fn advanced_clock_lets_each_event_happen_at_its_own_time() {
 #[tokio::test]
 async fn job_is_forgotten_30_days_after_its_end() {
     let hub = quick_hub().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("job", &method_job()).await;
     caller.wait_for("job", "completed").await;
     hub.advance_clock(29 * DAY).await;
@@ -66,7 +66,7 @@ async fn week(seed: u64) -> Vec<(Value, Value)> {
     let hub =
         quick().devices(devices).tier(Tier::S3).throttle(Throttle::documented()).clock(start).seed(seed);
     let hub = hub.start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     for day in 0..7 {
         let start = start + TimeDelta::days(day) + TimeDelta::hours(1);
         assert_eq!(caller.create(&format!("job-{day}"), &starting_at(start)).await.status, 200);
@@ -94,7 +94,7 @@ async fn week_of_jobs_is_the_same_for_the_same_seed() {
 async fn running_and_ended_jobs_cannot_be_cancelled() {
     let pace = Pace { queued: DAY, scheduled: Duration::ZERO, running: DAY };
     let hub = Emulator::builder().pace(pace).device(Device::new("a")).concurrent_jobs(2).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("cancelled", &method_job()).await;
     let answer = caller.cancel("cancelled").await;
     assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("cancelled")));
@@ -110,7 +110,7 @@ async fn running_and_ended_jobs_cannot_be_cancelled() {
 async fn time_limit_ends_a_job_and_fails_what_did_not_run() {
     let pace = Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_secs(100) };
     let hub = Emulator::builder().pace(pace).devices(generate_fleet(10)).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     let limited = with(method_job(), json!({ "maxExecutionTimeInSeconds": 45 }));
     caller.create("job", &limited).await;
     hub.advance_clock(Duration::from_secs(200)).await;
@@ -131,7 +131,7 @@ async fn time_limit_ends_a_job_and_fails_what_did_not_run() {
 async fn device_that_answers_too_late_fails() {
     let slow = MethodBehavior::default().with_delay(Duration::from_secs(20)..=Duration::from_secs(20));
     let hub = quick().device(Device::new("slow").with_behavior(slow)).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     for (id, timeout, expected) in [("short", 10, "failed"), ("long", 30, "completed")] {
         let method = json!({ "methodName": "m", "responseTimeoutInSeconds": timeout });
         caller.create(id, &with(method_job(), json!({ "cloudToDeviceMethod": method }))).await;
@@ -151,7 +151,7 @@ async fn slow_handlers_run_at_the_same_time_and_keep_nobody_waiting() {
         })
     };
     let hub = quick().devices(["a", "b", "c", "d", "e", "f", "g", "h"].map(slow)).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("job", &method_job()).await;
     let start = std::time::Instant::now();
     caller.job("job").await;
@@ -164,7 +164,7 @@ async fn slow_handlers_run_at_the_same_time_and_keep_nobody_waiting() {
 #[should_panic(expected = "the valve is stuck")]
 async fn panic_of_a_handler_fails_the_job_and_the_test() {
     let hub = quick().device(Device::new("pump").answering(|_| panic!("the valve is stuck"))).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("job", &method_job()).await;
     caller.wait_for("job", "failed").await;
     drop(hub);
@@ -173,7 +173,7 @@ async fn panic_of_a_handler_fails_the_job_and_the_test() {
 #[tokio::test]
 async fn unreadable_condition_fails_the_job_with_a_reason() {
     let hub = quick_hub().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("job", &with(method_job(), json!({ "queryCondition": "SELECT * FROM devices" }))).await;
     let job = caller.wait_for("job", "failed").await;
     assert_eq!(
@@ -186,7 +186,7 @@ async fn unreadable_condition_fails_the_job_with_a_reason() {
 async fn update_beyond_a_limit_of_the_twin_fails_on_that_device() {
     let full = json!({ "a": "x".repeat(4000), "b": "x".repeat(4000) });
     let hub = quick().device(Device::new("full").with_tags(full)).device(Device::new("empty")).start().await;
-    let caller = Caller::lasting(&hub);
+    let caller = Caller::of(&hub);
     caller.create("job", &twin_job(json!({ "tags": { "c": "x".repeat(1000) } }))).await;
     caller.wait_for("job", "completed").await;
     let rows = caller.query_all("SELECT * FROM devices.jobs", "10").await.0;

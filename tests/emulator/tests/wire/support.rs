@@ -109,11 +109,6 @@ impl Caller {
         Self { address: hub.address(), token: Identity::of(&hub.connection_string()).token() }
     }
 
-    /// A caller with every right whose token is good for centuries.
-    pub(crate) fn lasting(hub: &Emulator) -> Self {
-        Self::with_token(hub, Identity::of(&hub.connection_string()).token_until("7258118400"))
-    }
-
     pub(crate) fn with_token(hub: &Emulator, token: impl Into<String>) -> Self {
         Self { address: hub.address(), token: token.into() }
     }

@@ -88,16 +88,20 @@ mod tests {
             "s2",
             "--units",
             "3",
-            "--throttle",
-            "off",
             "--burst",
             "5",
             "--queue",
             "0",
+            "--concurrent-jobs",
+            "7",
+            "--control-key",
+            "k",
             "--pace",
             "0,0,0",
             "--clock",
             "2030-01-01T00:00:00Z",
+            "--paused",
+            "--end-with-stdin",
             "--seed",
             "1",
             "--record",
@@ -120,23 +124,36 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_refused() {
+    fn message_about_a_mistake_names_the_flag() {
         for flags in [
-            &["--port", "70000"][..],
+            &["--host", "here"][..],
+            &["--port", "70000"],
+            &["--port"],
             &["--tier", "s4"],
+            &["--units", "-1"],
             &["--throttle", "maybe"],
+            &["--burst", "5", "--throttle", "off"],
+            &["--queue", "x"],
+            &["--concurrent-jobs", "0"],
             &["--pace", "1,2"],
             &["--cert", "a"],
-            &["--cert", "a", "--cert-key", "b", "--ca-out", "c"],
+            &["--cert-key", "a"],
+            &["--ca-out", "c", "--cert", "a", "--cert-key", "b"],
             &["--devices", "1", "--fleet", "f"],
+            &["--devices", "10000001"],
+            &["--record", "all"],
             &["--key", "?"],
             &["--key", ""],
+            &["--control-key", ""],
             &["--clock", "soon"],
+            &["--seed", "x"],
             &["--behavior", "create-lag"],
             &["--behavior", "job-ids=upper"],
             &["--nonsense"],
         ] {
-            assert!(matches!(run(flags), Err(ParseFailure::Stderr(_))), "{flags:?}");
+            let Err(ParseFailure::Stderr(message)) = run(flags) else { panic!("{flags:?}") };
+            let message = message.monochrome(true);
+            assert!(message.contains(flags[0]), "{flags:?}: {message}");
         }
     }
 }

@@ -50,7 +50,7 @@ impl From<StartError> for Failure {
         let code = match error {
             StartError::Address { .. } => ADDRESS,
             StartError::Tls { .. } => BAD_FILE,
-            StartError::Tier(_) => BAD_FLAG,
+            StartError::Tier(_) | StartError::Clock => BAD_FLAG,
             _ => OTHER,
         };
         Self { code, message }

@@ -3,17 +3,25 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
-use jobs_emulator::Emulator;
-use serde_json::{Value, json};
+use jobs_emulator::{Emulator, Policy};
+use serde_json::{Map, Value, json};
+
+/// Life of the bearer token: longer than a hub for tests runs.
+const BEARER_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Describes a hub that is ready.
 pub(crate) fn describe(emulator: &Emulator) -> Value {
+    let strings =
+        Policy::ALL.map(|policy| (policy.name().to_owned(), json!(emulator.local_connection_string(policy))));
     json!({
-        "endpoint": format!("https://localhost:{}", emulator.address().port()),
+        "endpoint": format!("https://{}", emulator.local_host()),
         "address": emulator.address().to_string(),
         "hubName": emulator.host_name(),
-        "connectionString": emulator.local_connection_string(),
+        "connectionString": emulator.local_connection_string(Policy::Owner),
+        "connectionStrings": strings.into_iter().collect::<Map<_, _>>(),
+        "bearerToken": emulator.issuer().token(BEARER_LIFE),
         "caPath": emulator.authority_path().map(|path| path.display().to_string()),
         "pid": std::process::id(),
     })

@@ -1,7 +1,9 @@
 //! Running a hub until the program is stopped.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::path::Path;
 
 use jobs_emulator::{Emulator, EmulatorBuilder, generate_fleet, parse_fleet};
 use tracing::level_filters::LevelFilter;
@@ -44,7 +46,7 @@ fn set_up(arguments: &Arguments) -> Result<EmulatorBuilder, Failure> {
         .devices(devices)
         .tier(arguments.tier)
         .units(arguments.units)
-        .throttle(arguments.throttle.clone())
+        .throttle(arguments.throttling.throttle.clone())
         .pace(arguments.pace)
         .behavior(arguments.behavior)
         .record_requests(arguments.record);
@@ -55,6 +57,15 @@ fn set_up(arguments: &Arguments) -> Result<EmulatorBuilder, Failure> {
     };
     if arguments.http {
         builder = builder.plain_beside_tls();
+    }
+    if let Some(count) = arguments.throttling.concurrent_jobs {
+        builder = builder.concurrent_jobs(count);
+    }
+    if let Some(key) = &arguments.control_key {
+        builder = builder.control_key(key);
+    }
+    if arguments.is_paused {
+        builder = builder.pause_clock();
     }
     if let Some(clock) = arguments.clock {
         builder = builder.clock(clock);
@@ -71,6 +82,9 @@ fn set_up(arguments: &Arguments) -> Result<EmulatorBuilder, Failure> {
 async fn serve(builder: EmulatorBuilder, arguments: &Arguments) -> Result<(), Failure> {
     // Signals are caught before the hub is announced: whoever reads the line may stop it at once.
     let stop = stop_signal()?;
+    if let Some(path) = &arguments.ready_file {
+        remove_stale(path)?;
+    }
     let emulator = builder.try_start().await?;
     let ready = describe(&emulator);
     if let Some(path) = &arguments.ready_file {
@@ -79,12 +93,33 @@ async fn serve(builder: EmulatorBuilder, arguments: &Arguments) -> Result<(), Fa
     // Nobody has to read the line.
     let _ = announce(&ready);
     tracing::info!(address = %emulator.address(), "listening");
-    stop.await;
+    tokio::select! {
+        () = stop => {}
+        () = end_of_stdin(), if arguments.ends_with_stdin => {}
+    }
     tracing::info!("stopping");
     if let Some(path) = &arguments.ready_file {
         let _ = fs::remove_file(path);
     }
     Ok(())
+}
+
+/// Removes the ready file of a hub that was killed.
+fn remove_stale(ready_file: &Path) -> Result<(), Failure> {
+    match fs::remove_file(ready_file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::file(ready_file, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until the standard input is closed, on a thread of its own: a blocked read does not keep the program.
+async fn end_of_stdin() {
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        drop(ended);
+    });
+    let _ = end.await;
 }
 
 #[cfg(unix)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Schedule;
+use crate::fleet::Merges;
 use crate::jobs::execution::{Finish, Turn};
 use crate::jobs::job::{Job, JobStatus};
 use crate::jobs::row::{Outcome, RowError, RowStatus};
@@ -151,6 +152,7 @@ impl Schedule {
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.status = status;
         job.end = Some(at);
+        job.merges = Merges::default();
         self.live.remove(&key);
         self.timeline.add(at + TimeDelta::days(JOB_HISTORY_DAYS), Event::Forget(key));
         if std::mem::take(&mut job.holds_slot) {

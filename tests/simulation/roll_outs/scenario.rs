@@ -220,12 +220,13 @@ fn hub(rng: &mut Rng, limit: Duration) -> Hub {
     };
     let count = match rng.u8(..40) {
         0 => rng.usize(1..=5_000),
-        1..=9 => rng.usize(1..=1_500),
-        _ => rng.usize(1..=60),
+        1..=9 => rng.usize(1..=1_000),
+        10..=19 => rng.usize(1..=20),
+        _ => rng.usize(1..=250),
     };
     let trouble = [0, 0, 5, 30][rng.usize(..4)];
     // Long ids make small parts.
-    let width = if rng.bool() { 100 } else { 10 };
+    let width = if rng.u8(..4) > 0 { 120 } else { 10 };
     let devices = (0..count).map(|n| (format!("device-{n:0width$}"), device(rng, trouble))).collect();
     let epoch = (Instant::now(), Utc::now().trunc_subsecs(0));
     Hub { devices, jobs: Default::default(), delays, slots: [1, 5, 10][rng.usize(..3)], epoch }

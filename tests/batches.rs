@@ -161,13 +161,13 @@ async fn wait_timeout_leaves_a_job_to_the_hub() {
     let hub = slow_hub(|pace| &mut pace.running).await;
     let client = client(&hub);
     // The status is not one of the spec: nobody can say when the job ends.
-    let job = r#"{"type":"scheduleDeviceMethod","cloudToDeviceMethod":{"methodName":"reboot"},"queryCondition":"*","status":"paused"}"#;
+    let job = r#"{"type":"scheduleDeviceMethod","cloudToDeviceMethod":{"methodName":"reboot"},"queryCondition":"*","status":"notListed"}"#;
     hub.inject(Route::Get.of_job("job-0"), When::Every(1), Fault::status(200).with_body(job));
     let results = results(batch(&client, requests(1)).wait_timeout(Duration::from_millis(200))).await;
     let report = results["job-0"].as_ref().unwrap();
     assert_eq!(
         (report.outcome(), report.jobs[0].status.as_ref()),
-        (JobOutcome::Pending, Some(&"paused".into()))
+        (JobOutcome::Pending, Some(&"notListed".into()))
     );
     assert_eq!(report.job_ids().collect::<Vec<_>>(), ["job-0"], "the hub leaves the id out");
 }

@@ -20,12 +20,7 @@ use crate::support::{
 async fn rows(client: &Client, id: &str) -> Vec<DeviceJob> {
     let query = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{id}'");
     let query = &QuerySpecification::default().with_query(query);
-    client
-        .call(|api| async move { api.query_device_jobs(None, None, query).await })
-        .await
-        .unwrap()
-        .into_inner()
-        .readable
+    client.call(|api| async move { api.query_device_jobs(query).await }).await.unwrap().into_inner().readable
 }
 
 #[tokio::test]

@@ -162,8 +162,10 @@ async fn both_queries_are_paged() {
     let mut token: Option<String> = None;
     loop {
         let from = token.as_deref();
-        let page =
-            client.call(|api| async move { api.query_device_jobs(from, None, query).await }).await.unwrap();
+        let page = client
+            .call(|api| async move { api.query_device_jobs(query).with_x_ms_continuation(from).await })
+            .await
+            .unwrap();
         assert_eq!(page.headers()["x-ms-item-type"], "DeviceJob");
         devices.extend(page.readable.iter().map(|row| row.device_id.clone().unwrap()));
         token = page.headers().get("x-ms-continuation").map(|token| token.to_str().unwrap().to_owned());
@@ -175,13 +177,15 @@ async fn both_queries_are_paged() {
 
     let size = Some("2");
     let first = client
-        .call(|api| async move { api.query_scheduled_jobs(None, None, None, size).await })
+        .call(|api| async move { api.query_scheduled_jobs().with_x_ms_max_item_count(size).await })
         .await
         .unwrap();
     assert_eq!(first.readable.len(), 2);
     let token = first.headers()["x-ms-continuation"].to_str().unwrap();
     let foreign = client
-        .call(|api| async move { api.query_scheduled_jobs(None, None, Some(token), Some("3")).await })
+        .call(|api| async move {
+            api.query_scheduled_jobs().with_x_ms_continuation(token).with_x_ms_max_item_count("3").await
+        })
         .await;
     assert_eq!(foreign.unwrap_err().status().unwrap().as_u16(), 400);
 }

@@ -439,7 +439,7 @@ async fn lost_response_to_a_query_leaves_no_outcome_unknown() {
     for fault in [Fault::ResetAfter, Fault::status(504), Fault::HalfBody] {
         hub.inject(Route::QueryDevices, When::Next(1), fault);
         let query = &QuerySpecification::default().with_query("SELECT * FROM devices.jobs");
-        let call = client.call(|api| async move { api.query_device_jobs(None, None, query).await });
+        let call = client.call(|api| async move { api.query_device_jobs(query).await });
         let error = call.await.unwrap_err();
         assert!(!error.is_outcome_unknown(), "{error}");
     }

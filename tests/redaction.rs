@@ -143,7 +143,7 @@ async fn unreadable_rows(hub: &Emulator, client: &Client) -> String {
         hub.inject(Route::QueryJobs, When::Next(1), page());
         let call = client.call(|api| {
             // On a task of its own, where nothing of the call is known but what the client carries.
-            let page = tokio::spawn(async move { api.query_scheduled_jobs(None, None, None, None).await });
+            let page = tokio::spawn(async move { api.query_scheduled_jobs().await });
             async move { page.await.unwrap() }
         });
         let page = call.await.unwrap();

@@ -6,7 +6,7 @@ use jobs_api::{Error, types};
 use jobs_emulator::Request;
 use serde_json::json;
 
-use crate::support::{builder, client, quick_hub, reboot, set_interval};
+use crate::support::{api_version, builder, client, quick_hub, reboot, set_interval};
 
 /// Asserts what every request carries: token, request id, user agent and API version.
 fn assert_common_parts(request: &Request) {
@@ -15,7 +15,8 @@ fn assert_common_parts(request: &Request) {
     let request_id: uuid::Uuid = request.header("request-id").unwrap().parse().unwrap();
     assert_eq!(request_id.get_version_num(), 4);
     assert_eq!(request.header("user-agent"), Some(concat!("jobs-api/", env!("CARGO_PKG_VERSION"))));
-    assert!(request.query.split('&').any(|pair| pair == "api-version=2021-04-12"), "{}", request.query);
+    let version = format!("api-version={}", api_version());
+    assert!(request.query.split('&').any(|pair| pair == version), "{}", request.query);
     assert_eq!(request.header("api-version"), None);
 }
 

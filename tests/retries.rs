@@ -145,7 +145,7 @@ async fn generated_operation_is_retried() {
     hub.inject(Route::QueryDevices, When::Next(1), Fault::status(503));
     let query = &QuerySpecification::default().with_query("SELECT * FROM devices.jobs");
     let client = fast_retry_client(&hub);
-    client.call(|api| async move { api.query_device_jobs(None, None, query).await }).await.unwrap();
+    client.call(|api| async move { api.query_device_jobs(query).await }).await.unwrap();
     assert_eq!(received_methods(&hub), "POST POST");
 }
 

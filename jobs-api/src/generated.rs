@@ -2,7 +2,7 @@
 // Do not edit: change the spec or the settings in xtask/src/generator.rs, then run it again.
 
 #[allow(unused_imports)]
-use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
+pub use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
 #[allow(unused_imports)]
 use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderExt};
 /// Types used as operation parameters and responses.
@@ -38,41 +38,6 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
         pub response_timeout_in_seconds: ::std::option::Option<i32>,
     }
-    impl CloudToDeviceMethod {
-        /// Sets `connectTimeoutInSeconds`.
-        ///
-        /// The timeout for a disconnected device to connect, in seconds: 0 to 300; 0 if absent.
-        #[must_use]
-        pub fn with_connect_timeout_in_seconds(
-            mut self,
-            value: impl ::std::convert::Into<i32>,
-        ) -> Self {
-            self.connect_timeout_in_seconds = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `methodName`.
-        ///
-        /// The method's name.
-        #[must_use]
-        pub fn with_method_name(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.method_name = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `responseTimeoutInSeconds`.
-        ///
-        /// The timeout for the device's response, in seconds: 5 to 300; 30 if absent.
-        #[must_use]
-        pub fn with_response_timeout_in_seconds(
-            mut self,
-            value: impl ::std::convert::Into<i32>,
-        ) -> Self {
-            self.response_timeout_in_seconds = ::std::option::Option::Some(value.into());
-            self
-        }
-    }
     /// A device's response to a direct method.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
@@ -98,21 +63,10 @@ pub mod types {
         )]
         pub iot_edge: ::std::option::Option<bool>,
     }
-    impl DeviceCapabilities {
-        /// Sets `iotEdge`.
-        ///
-        /// True for an edge device.
-        #[must_use]
-        pub fn with_iot_edge(mut self, value: impl ::std::convert::Into<bool>) -> Self {
-            self.iot_edge = ::std::option::Option::Some(value.into());
-            self
-        }
-    }
     /// The result of a job on one device: a row of the collection `devices.jobs`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[serde(remote = "Self")]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct DeviceJob {
         /// The time of this row's creation, in UTC.
         #[serde(
@@ -319,52 +273,6 @@ pub mod types {
         pub update_twin: ::std::option::Option<Twin>,
     }
     impl JobRequest {
-        /// Sets `cloudToDeviceMethod`.
-        ///
-        /// The direct method to invoke; required by the type `scheduleDeviceMethod`.
-        #[must_use]
-        pub fn with_cloud_to_device_method(
-            mut self,
-            value: impl ::std::convert::Into<CloudToDeviceMethod>,
-        ) -> Self {
-            self.cloud_to_device_method = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `jobId`.
-        ///
-        /// The job's id; equals the id in the path. 1 to 64 ASCII letters, digits and `-`.
-        #[must_use]
-        pub fn with_job_id(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.job_id = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `maxExecutionTimeInSeconds`.
-        ///
-        /// The time limit of the job, in seconds; devices not reached by then end as failed. The range is not documented.
-        #[must_use]
-        pub fn with_max_execution_time_in_seconds(
-            mut self,
-            value: impl ::std::convert::Into<i64>,
-        ) -> Self {
-            self.max_execution_time_in_seconds = ::std::option::Option::Some(
-                value.into(),
-            );
-            self
-        }
-        /// Sets `queryCondition`.
-        ///
-        /// The condition that selects the devices: the part of a query after WHERE, at most 8,192 characters; `*` selects every device.
-        #[must_use]
-        pub fn with_query_condition(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.query_condition = ::std::option::Option::Some(value.into());
-            self
-        }
         /// Sets `startTime`.
         ///
         /// The start, in UTC, at most 168 hours ahead. A time in the past, or none, starts the job at once.
@@ -376,34 +284,11 @@ pub mod types {
             self.start_time = ::std::option::Option::Some(value.into());
             self
         }
-        /// Sets `type`.
-        ///
-        /// The kind of work. Only `scheduleDeviceMethod` and `scheduleUpdateTwin` can be created here.
-        #[must_use]
-        pub fn with_type(
-            mut self,
-            value: impl ::std::convert::Into<types::JobType>,
-        ) -> Self {
-            self.type_ = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `updateTwin`.
-        ///
-        /// The twin patch to apply; required by the type `scheduleUpdateTwin`. It must carry an etag; `*` matches any version.
-        #[must_use]
-        pub fn with_update_twin(
-            mut self,
-            value: impl ::std::convert::Into<Twin>,
-        ) -> Self {
-            self.update_twin = ::std::option::Option::Some(value.into());
-            self
-        }
     }
     /// A job and its state. The response to a create call holds only `jobId`, `type` and `status`; that for an id that the hub does not know, or an import or export job, the status `unknown`.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[serde(remote = "Self")]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct JobResponse {
         /// The direct method of a job of the type `scheduleDeviceMethod`.
         #[serde(
@@ -574,6 +459,8 @@ pub mod types {
         )]
         pub module_id: ::std::option::Option<::std::string::String>,
         /// The scopes of an edge device's parent edge devices.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[serde(
             rename = "parentScopes",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -598,6 +485,8 @@ pub mod types {
         )]
         pub status_update_time: ::std::option::Option<crate::runtime::Timestamp>,
         /// Values that the back end stores about the device and that the device cannot see; at most 8 KiB in total. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tags: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -613,159 +502,25 @@ pub mod types {
         )]
         pub x509_thumbprint: ::std::option::Option<X509Thumbprint>,
     }
-    impl Twin {
-        /// Sets `authenticationType`.
-        ///
-        /// The authentication method of the device.
-        #[must_use]
-        pub fn with_authentication_type(
-            mut self,
-            value: impl ::std::convert::Into<types::AuthenticationType>,
-        ) -> Self {
-            self.authentication_type = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `capabilities`.
-        ///
-        /// The capabilities of the device.
-        #[must_use]
-        pub fn with_capabilities(
-            mut self,
-            value: impl ::std::convert::Into<DeviceCapabilities>,
-        ) -> Self {
-            self.capabilities = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `deviceId`.
-        ///
-        /// The device's id: case-sensitive, at most 128 ASCII letters, digits and ``- : . + % _ # * ? ! ( ) , = @ ; $ '``.
-        #[must_use]
-        pub fn with_device_id(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.device_id = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `deviceScope`.
-        ///
-        /// The scope of the device.
-        #[must_use]
-        pub fn with_device_scope(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.device_scope = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `etag`.
-        ///
-        /// The version of the twin that a write applies to; `*` matches any. Jobs accept only `*`.
-        #[must_use]
-        pub fn with_etag(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.etag = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `moduleId`.
-        ///
-        /// The module's id, for a module's twin; same rules as the device id.
-        #[must_use]
-        pub fn with_module_id(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.module_id = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `parentScopes`.
-        ///
-        /// The scopes of an edge device's parent edge devices.
-        #[must_use]
-        pub fn with_parent_scopes(
-            mut self,
-            value: impl ::std::convert::Into<::std::vec::Vec<::std::string::String>>,
-        ) -> Self {
-            self.parent_scopes = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `properties`.
-        ///
-        /// The desired and reported properties.
-        #[must_use]
-        pub fn with_properties(
-            mut self,
-            value: impl ::std::convert::Into<TwinProperties>,
-        ) -> Self {
-            self.properties = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `status`.
-        ///
-        /// The permission of the device to connect.
-        #[must_use]
-        pub fn with_status(
-            mut self,
-            value: impl ::std::convert::Into<types::DeviceStatus>,
-        ) -> Self {
-            self.status = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `statusReason`.
-        ///
-        /// The reason why the device is enabled or disabled, if one was given.
-        #[must_use]
-        pub fn with_status_reason(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.status_reason = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `x509Thumbprint`.
-        ///
-        /// The thumbprints of a device that authenticates with a self-signed certificate.
-        #[must_use]
-        pub fn with_x509_thumbprint(
-            mut self,
-            value: impl ::std::convert::Into<X509Thumbprint>,
-        ) -> Self {
-            self.x509_thumbprint = ::std::option::Option::Some(value.into());
-            self
-        }
-    }
     /// The desired and reported properties of a twin: any JSON, nested at most 10 deep, each collection at most 32 KiB.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     #[non_exhaustive]
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct TwinProperties {
         /// The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub desired: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
         /// The state that the device reports. Only the device writes it: a job has no effect on it.
+        ///
+        /// Null is read as absent, and cannot be sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub reported: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
-    }
-    impl TwinProperties {
-        /// Sets `desired`.
-        ///
-        /// The configuration that the back end requests of the device. A key has at most 1 KiB and no control characters, `.`, `$`, `#` or space; a string value, and each property as a whole, at most 4 KiB; an integer is from -4503599627370496 to 4503599627370495.
-        #[must_use]
-        pub fn with_desired(
-            mut self,
-            value: impl ::std::convert::Into<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-            >,
-        ) -> Self {
-            self.desired = ::std::option::Option::Some(value.into());
-            self
-        }
     }
     /// The thumbprints of a device's self-signed certificates.
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -784,30 +539,6 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub secondary_thumbprint: ::std::option::Option<::std::string::String>,
-    }
-    impl X509Thumbprint {
-        /// Sets `primaryThumbprint`.
-        ///
-        /// The thumbprint of the primary certificate.
-        #[must_use]
-        pub fn with_primary_thumbprint(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.primary_thumbprint = ::std::option::Option::Some(value.into());
-            self
-        }
-        /// Sets `secondaryThumbprint`.
-        ///
-        /// The thumbprint of the secondary certificate.
-        #[must_use]
-        pub fn with_secondary_thumbprint(
-            mut self,
-            value: impl ::std::convert::Into<::std::string::String>,
-        ) -> Self {
-            self.secondary_thumbprint = ::std::option::Option::Some(value.into());
-            self
-        }
     }
     /// Error types.
     pub mod error {
@@ -1553,11 +1284,75 @@ pub mod types {
             )
         }
     }
+    fn read_cloud_to_device_method<'de, D: ::serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<::std::option::Option<CloudToDeviceMethod>, D::Error> {
+        crate::runtime::read_known("cloudToDeviceMethod", deserializer)
+    }
+    fn read_update_twin<'de, D: ::serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<::std::option::Option<Twin>, D::Error> {
+        crate::runtime::read_known("updateTwin", deserializer)
+    }
     impl<'de> ::serde::Deserialize<'de> for DeviceJob {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(
+            #[derive(::serde::Deserialize)]
+            #[serde(remote = "DeviceJob")]
+            struct Members {
+                #[serde(
+                    rename = "createdDateTimeUtc",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub created_date_time_utc: ::std::option::Option<
+                    crate::runtime::Timestamp,
+                >,
+                #[serde(
+                    rename = "deviceId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub device_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "endTimeUtc",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub end_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+                pub error: ::std::option::Option<DeviceJobError>,
+                #[serde(
+                    rename = "jobId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub job_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "jobType",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub job_type: ::std::option::Option<types::JobType>,
+                #[serde(
+                    rename = "lastUpdatedDateTimeUtc",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub last_updated_date_time_utc: ::std::option::Option<
+                    crate::runtime::Timestamp,
+                >,
+                #[serde(
+                    rename = "moduleId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub module_id: ::std::option::Option<::std::string::String>,
+                #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+                pub outcome: ::std::option::Option<DeviceJobOutcome>,
+                #[serde(
+                    rename = "startTimeUtc",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub start_time_utc: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+                pub status: ::std::option::Option<types::DeviceJobStatus>,
+            }
+            Members::deserialize(
                 crate::runtime::aliases::AliasReader::new(
                     deserializer,
                     &[
@@ -1570,55 +1365,13 @@ pub mod types {
             )
         }
     }
-    impl ::serde::Serialize for DeviceJob {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> ::std::result::Result<S::Ok, S::Error> {
-            Self::serialize(self, serializer)
-        }
-    }
-    impl<'de> ::serde::Deserialize<'de> for JobResponse {
-        fn deserialize<D: ::serde::Deserializer<'de>>(
-            deserializer: D,
-        ) -> ::std::result::Result<Self, D::Error> {
-            Self::deserialize(
-                crate::runtime::aliases::AliasReader::new(
-                    deserializer,
-                    &[
-                        ("createdTime", &["createdDateTimeUtc"]),
-                        ("endTime", &["endTimeUtc"]),
-                        ("startTime", &["startTimeUtc"]),
-                        ("type", &["jobType"]),
-                    ],
-                ),
-            )
-        }
-    }
-    impl ::serde::Serialize for JobResponse {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> ::std::result::Result<S::Ok, S::Error> {
-            Self::serialize(self, serializer)
-        }
-    }
-    fn read_cloud_to_device_method<'de, D: ::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> ::std::result::Result<::std::option::Option<CloudToDeviceMethod>, D::Error> {
-        crate::runtime::read_known("cloudToDeviceMethod", deserializer)
-    }
-    fn read_update_twin<'de, D: ::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> ::std::result::Result<::std::option::Option<Twin>, D::Error> {
-        crate::runtime::read_known("updateTwin", deserializer)
-    }
     impl<'de> ::serde::Deserialize<'de> for JobRequest {
         fn deserialize<D: ::serde::Deserializer<'de>>(
             deserializer: D,
         ) -> ::std::result::Result<Self, D::Error> {
             #[derive(::serde::Deserialize)]
-            #[serde(remote = "JobRequest", deny_unknown_fields)]
+            #[serde(remote = "JobRequest")]
+            #[serde(deny_unknown_fields)]
             struct Members {
                 #[serde(
                     rename = "cloudToDeviceMethod",
@@ -1662,6 +1415,100 @@ pub mod types {
             Members::deserialize(deserializer).map_err(crate::runtime::escape)
         }
     }
+    impl<'de> ::serde::Deserialize<'de> for JobResponse {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            #[derive(::serde::Deserialize)]
+            #[serde(remote = "JobResponse")]
+            struct Members {
+                #[serde(
+                    rename = "cloudToDeviceMethod",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub cloud_to_device_method: ::std::option::Option<CloudToDeviceMethod>,
+                #[serde(
+                    rename = "createdTime",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub created_time: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(
+                    rename = "deviceId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub device_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "deviceJobStatistics",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub device_job_statistics: ::std::option::Option<DeviceJobStatistics>,
+                #[serde(
+                    rename = "endTime",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub end_time: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(
+                    rename = "failureReason",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub failure_reason: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "jobId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub job_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "maxExecutionTimeInSeconds",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                #[serde(default, deserialize_with = "crate::runtime::read_whole_number")]
+                pub max_execution_time_in_seconds: ::std::option::Option<i64>,
+                #[serde(
+                    rename = "parentJobId",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub parent_job_id: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "queryCondition",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub query_condition: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "startTime",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub start_time: ::std::option::Option<crate::runtime::Timestamp>,
+                #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+                pub status: ::std::option::Option<types::JobStatus>,
+                #[serde(
+                    rename = "statusMessage",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub status_message: ::std::option::Option<::std::string::String>,
+                #[serde(
+                    rename = "type",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub type_: ::std::option::Option<types::JobType>,
+                #[serde(
+                    rename = "updateTwin",
+                    skip_serializing_if = "::std::option::Option::is_none"
+                )]
+                pub update_twin: ::std::option::Option<Twin>,
+            }
+            Members::deserialize(
+                crate::runtime::aliases::AliasReader::new(
+                    deserializer,
+                    &[
+                        ("createdTime", &["createdDateTimeUtc"]),
+                        ("endTime", &["endTimeUtc"]),
+                        ("startTime", &["startTimeUtc"]),
+                        ("type", &["jobType"]),
+                    ],
+                ),
+            )
+        }
+    }
 }
 #[derive(Clone, Debug)]
 /// Client for Azure IoT Hub jobs
@@ -1675,13 +1522,28 @@ pub struct Client {
     pub(crate) inner: crate::runtime::Attempt,
 }
 impl Client {
+    /// Create a new client.
+    ///
+    /// `baseurl` is the base URL provided to the internal
+    /// `reqwest::Client`, and should include a scheme and hostname,
+    /// as well as port and a path stem if applicable.
+    pub fn new(baseurl: &str, inner: crate::runtime::Attempt) -> Self {
+        #[cfg(not(target_arch = "wasm32"))]
+        let client = {
+            let dur = ::std::time::Duration::from_secs(15u64);
+            reqwest::ClientBuilder::new().connect_timeout(dur).timeout(dur)
+        };
+        #[cfg(target_arch = "wasm32")]
+        let client = reqwest::ClientBuilder::new();
+        Self::new_with_client(baseurl, client.build().unwrap(), inner)
+    }
     /// Construct a new client with an existing `reqwest::Client`,
     /// allowing more control over its configuration.
     ///
     /// `baseurl` is the base URL provided to the internal
     /// `reqwest::Client`, and should include a scheme and hostname,
     /// as well as port and a path stem if applicable.
-    pub(crate) fn new_with_client(
+    pub fn new_with_client(
         baseurl: &str,
         client: reqwest::Client,
         inner: crate::runtime::Attempt,
@@ -1716,19 +1578,7 @@ const _: () = {
 };
 #[allow(clippy::all)]
 impl Client {
-    /// Read the result of a job on each device, one page per call
-    ///
-    /// Runs a query `SELECT * FROM devices.jobs WHERE …` and returns one row for each device of a job. Field names in the condition carry the prefix `devices.jobs.`; aggregates and conditions on twins are not supported.
-    ///
-    /// A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
-    ///
-    /// Sends a `POST` request to `/devices/query`
-    ///
-    /// Arguments:
-    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
-    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
-    /// - `body`: The query.
-    pub async fn query_device_jobs<'a>(
+    async fn send_query_device_jobs<'a>(
         &'a self,
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
@@ -1775,19 +1625,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Read the ids or the number of devices that a condition selects, one page per call
-    ///
-    /// Runs a query `SELECT deviceId FROM devices WHERE …`, which returns one row for each device, or `SELECT COUNT() AS numberOfDevices FROM devices WHERE …`, which returns one row. The collection `devices.modules` has modules instead. Members that the query does not select are absent.
-    ///
-    /// The hub answers from an index that lags behind the twins by minutes. A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
-    ///
-    /// Sends a `POST` request to `/devices/query`
-    ///
-    /// Arguments:
-    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
-    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
-    /// - `body`: The query.
-    pub async fn query_devices<'a>(
+    async fn send_query_devices<'a>(
         &'a self,
         x_ms_continuation: Option<&'a str>,
         x_ms_max_item_count: Option<&'a str>,
@@ -1834,20 +1672,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// List the hub's scheduled jobs, one page per call
-    ///
-    /// Jobs are kept for 30 days. The order of the jobs is not documented.
-    ///
-    /// The response header `x-ms-continuation` holds the token of the next page; it is absent after the last page. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-    ///
-    /// Sends a `GET` request to `/jobs/v2/query`
-    ///
-    /// Arguments:
-    /// - `job_status`: Returns only jobs in this status. The service compares case-insensitively.
-    /// - `job_type`: Returns only jobs of this type. The service compares case-insensitively.
-    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
-    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
-    pub async fn query_scheduled_jobs<'a>(
+    async fn send_query_scheduled_jobs<'a>(
         &'a self,
         job_status: Option<&'a types::JobStatus>,
         job_type: Option<&'a types::JobType>,
@@ -1896,15 +1721,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Read a job: its definition, status and statistics
-    ///
-    /// An id that the hub does not know, or a job that it does not show yet, some seconds after its creation, has the status and the type `unknown`, perhaps without its id. So has an import or export job, which belongs to the older `/jobs` operations. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-    ///
-    /// Sends a `GET` request to `/jobs/v2/{id}`
-    ///
-    /// Arguments:
-    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-    pub async fn get_scheduled_job<'a>(
+    async fn send_get_scheduled_job<'a>(
         &'a self,
         id: &'a str,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
@@ -1942,18 +1759,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Create a job that updates twins or invokes a direct method at a scheduled time
-    ///
-    /// The response is short: the job's id, its type and the status `queued`. `GET` returns the whole job.
-    ///
-    /// An id in use is refused with 409104 (`JobAlreadyExists`); more running and scheduled jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-    ///
-    /// Sends a `PUT` request to `/jobs/v2/{id}`
-    ///
-    /// Arguments:
-    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-    /// - `body`: The work, the devices and the time. Exactly one kind of work.
-    pub async fn create_scheduled_job<'a>(
+    async fn send_create_scheduled_job<'a>(
         &'a self,
         id: &'a str,
         body: &'a types::JobRequest,
@@ -1993,17 +1799,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Cancel a job that is not yet running
-    ///
-    /// A job that is running or has ended is refused with 405102 (`OperationNotAllowedInCurrentState`), an unknown id with 404002 (`JobNotFound`).
-    ///
-    /// The request has no body, yet must carry a `Content-Length`: without one the hub's front end responds with 411 and HTML. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
-    ///
-    /// Sends a `POST` request to `/jobs/v2/{id}/cancel`
-    ///
-    /// Arguments:
-    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
-    pub async fn cancel_scheduled_job<'a>(
+    async fn send_cancel_scheduled_job<'a>(
         &'a self,
         id: &'a str,
     ) -> Result<ResponseValue<types::JobResponse>, Error<ByteStream>> {
@@ -2039,6 +1835,379 @@ impl Client {
             400u16..=499u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             500u16..=599u16 => Err(Error::ErrorResponse(ResponseValue::stream(response))),
             _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+}
+/// Items consumers will typically use such as the Client.
+pub mod prelude {
+    #[allow(unused_imports)]
+    pub use super::Client;
+}
+/// The operations of the spec.
+#[derive(Clone, Debug)]
+pub struct Operations(pub(crate) Client);
+impl Operations {
+    /// Read the result of a job on each device, one page per call
+    ///
+    /// Runs a query `SELECT * FROM devices.jobs WHERE …` and returns one row for each device of a job. Field names in the condition carry the prefix `devices.jobs.`; aggregates and conditions on twins are not supported.
+    ///
+    /// A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/devices/query`
+    ///
+    /// Arguments:
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
+    /// - `body`: The query.
+    pub fn query_device_jobs<'a>(
+        &'a self,
+        body: &'a types::QuerySpecification,
+    ) -> calls::QueryDeviceJobs<'a> {
+        calls::QueryDeviceJobs {
+            client: &self.0,
+            body,
+            x_ms_continuation: ::std::option::Option::None,
+            x_ms_max_item_count: ::std::option::Option::None,
+        }
+    }
+    /// Read the ids or the number of devices that a condition selects, one page per call
+    ///
+    /// Runs a query `SELECT deviceId FROM devices WHERE …`, which returns one row for each device, or `SELECT COUNT() AS numberOfDevices FROM devices WHERE …`, which returns one row. The collection `devices.modules` has modules instead. Members that the query does not select are absent.
+    ///
+    /// The hub answers from an index that lags behind the twins by minutes. A continuation token is valid only with the same query and page size. Throttled as a query: 20 a minute for each unit of S1 or S2, 1,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/devices/query#devices`
+    ///
+    /// Arguments:
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
+    /// - `body`: The query.
+    pub fn query_devices<'a>(
+        &'a self,
+        body: &'a types::QuerySpecification,
+    ) -> calls::QueryDevices<'a> {
+        calls::QueryDevices {
+            client: &self.0,
+            body,
+            x_ms_continuation: ::std::option::Option::None,
+            x_ms_max_item_count: ::std::option::Option::None,
+        }
+    }
+    /// List the hub's scheduled jobs, one page per call
+    ///
+    /// Jobs are kept for 30 days. The order of the jobs is not documented.
+    ///
+    /// The response header `x-ms-continuation` holds the token of the next page; it is absent after the last page. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `GET` request to `/jobs/v2/query`
+    ///
+    /// Arguments:
+    /// - `job_status`: Returns only jobs in this status. The service compares case-insensitively.
+    /// - `job_type`: Returns only jobs of this type. The service compares case-insensitively.
+    /// - `x_ms_continuation`: The token of the page to read, from the previous response. Absent for the first page.
+    /// - `x_ms_max_item_count`: The largest number of items in a page, as decimal text. A page of a query has at most 100.
+    pub fn query_scheduled_jobs<'a>(&'a self) -> calls::QueryScheduledJobs<'a> {
+        calls::QueryScheduledJobs {
+            client: &self.0,
+            job_status: ::std::option::Option::None,
+            job_type: ::std::option::Option::None,
+            x_ms_continuation: ::std::option::Option::None,
+            x_ms_max_item_count: ::std::option::Option::None,
+        }
+    }
+    /// Read a job: its definition, status and statistics
+    ///
+    /// An id that the hub does not know, or a job that it does not show yet, some seconds after its creation, has the status and the type `unknown`, perhaps without its id. So has an import or export job, which belongs to the older `/jobs` operations. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `GET` request to `/jobs/v2/{id}`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
+    pub fn get_scheduled_job<'a>(&'a self, id: &'a str) -> calls::GetScheduledJob<'a> {
+        calls::GetScheduledJob {
+            client: &self.0,
+            id,
+        }
+    }
+    /// Create a job that updates twins or invokes a direct method at a scheduled time
+    ///
+    /// The response is short: the job's id, its type and the status `queued`. `GET` returns the whole job.
+    ///
+    /// An id in use is refused with 409104 (`JobAlreadyExists`); more running and scheduled jobs than the tier allows (1 for free and S1, 5 for S2, 10 for S3) with 429004 (`ThrottlingMaxActiveJobCountExceeded`); a basic tier hub with 403010. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `PUT` request to `/jobs/v2/{id}`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
+    /// - `body`: The work, the devices and the time. Exactly one kind of work.
+    pub fn create_scheduled_job<'a>(
+        &'a self,
+        id: &'a str,
+        body: &'a types::JobRequest,
+    ) -> calls::CreateScheduledJob<'a> {
+        calls::CreateScheduledJob {
+            client: &self.0,
+            id,
+            body,
+        }
+    }
+    /// Cancel a job that is not yet running
+    ///
+    /// A job that is running or has ended is refused with 405102 (`OperationNotAllowedInCurrentState`), an unknown id with 404002 (`JobNotFound`).
+    ///
+    /// The request has no body, yet must carry a `Content-Length`: without one the hub's front end responds with 411 and HTML. Throttled as a job operation: 100 a minute for each unit of S1 or S2, 5,000 for each unit of S3.
+    ///
+    /// Sends a `POST` request to `/jobs/v2/{id}/cancel`
+    ///
+    /// Arguments:
+    /// - `id`: The job's id: 1 to 64 ASCII letters, digits and `-`, unique within the hub.
+    pub fn cancel_scheduled_job<'a>(
+        &'a self,
+        id: &'a str,
+    ) -> calls::CancelScheduledJob<'a> {
+        calls::CancelScheduledJob {
+            client: &self.0,
+            id,
+        }
+    }
+}
+/// The calls of operations, each of which is sent when it is awaited.
+pub mod calls {
+    use super::{Client, types};
+    pub use crate::runtime::{Failure, Reply, Sending};
+    /// A call of [`query_device_jobs`](super::Operations::query_device_jobs).
+    #[derive(Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct QueryDeviceJobs<'a> {
+        pub(super) client: &'a Client,
+        pub(super) x_ms_continuation: Option<&'a str>,
+        pub(super) x_ms_max_item_count: Option<&'a str>,
+        pub(super) body: &'a types::QuerySpecification,
+    }
+    impl<'a> QueryDeviceJobs<'a> {
+        /// Sets `x_ms_continuation`.
+        ///
+        /// The token of the page to read, from the previous response. Absent for the first page.
+        pub fn with_x_ms_continuation(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_continuation = value.into();
+            self
+        }
+        /// Sets `x_ms_max_item_count`.
+        ///
+        /// The largest number of items in a page, as decimal text. A page of a query has at most 100.
+        pub fn with_x_ms_max_item_count(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_max_item_count = value.into();
+            self
+        }
+    }
+    impl<'a> ::std::future::IntoFuture for QueryDeviceJobs<'a> {
+        type Output = ::std::result::Result<
+            Reply<crate::runtime::Rows<types::DeviceJob>>,
+            Failure,
+        >;
+        type IntoFuture = Sending<'a, crate::runtime::Rows<types::DeviceJob>>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, x_ms_continuation, x_ms_max_item_count, body } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(
+                    client
+                        .send_query_device_jobs(
+                            x_ms_continuation,
+                            x_ms_max_item_count,
+                            body,
+                        )
+                        .await,
+                )
+            })
+        }
+    }
+    /// A call of [`query_devices`](super::Operations::query_devices).
+    #[derive(Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct QueryDevices<'a> {
+        pub(super) client: &'a Client,
+        pub(super) x_ms_continuation: Option<&'a str>,
+        pub(super) x_ms_max_item_count: Option<&'a str>,
+        pub(super) body: &'a types::QuerySpecification,
+    }
+    impl<'a> QueryDevices<'a> {
+        /// Sets `x_ms_continuation`.
+        ///
+        /// The token of the page to read, from the previous response. Absent for the first page.
+        pub fn with_x_ms_continuation(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_continuation = value.into();
+            self
+        }
+        /// Sets `x_ms_max_item_count`.
+        ///
+        /// The largest number of items in a page, as decimal text. A page of a query has at most 100.
+        pub fn with_x_ms_max_item_count(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_max_item_count = value.into();
+            self
+        }
+    }
+    impl<'a> ::std::future::IntoFuture for QueryDevices<'a> {
+        type Output = ::std::result::Result<
+            Reply<crate::runtime::Rows<types::DeviceRow>>,
+            Failure,
+        >;
+        type IntoFuture = Sending<'a, crate::runtime::Rows<types::DeviceRow>>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, x_ms_continuation, x_ms_max_item_count, body } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(
+                    client
+                        .send_query_devices(x_ms_continuation, x_ms_max_item_count, body)
+                        .await,
+                )
+            })
+        }
+    }
+    /// A call of [`query_scheduled_jobs`](super::Operations::query_scheduled_jobs).
+    #[derive(Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct QueryScheduledJobs<'a> {
+        pub(super) client: &'a Client,
+        pub(super) job_status: Option<&'a types::JobStatus>,
+        pub(super) job_type: Option<&'a types::JobType>,
+        pub(super) x_ms_continuation: Option<&'a str>,
+        pub(super) x_ms_max_item_count: Option<&'a str>,
+    }
+    impl<'a> QueryScheduledJobs<'a> {
+        /// Sets `job_status`.
+        ///
+        /// Returns only jobs in this status. The service compares case-insensitively.
+        pub fn with_job_status(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a types::JobStatus>>,
+        ) -> Self {
+            self.job_status = value.into();
+            self
+        }
+        /// Sets `job_type`.
+        ///
+        /// Returns only jobs of this type. The service compares case-insensitively.
+        pub fn with_job_type(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a types::JobType>>,
+        ) -> Self {
+            self.job_type = value.into();
+            self
+        }
+        /// Sets `x_ms_continuation`.
+        ///
+        /// The token of the page to read, from the previous response. Absent for the first page.
+        pub fn with_x_ms_continuation(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_continuation = value.into();
+            self
+        }
+        /// Sets `x_ms_max_item_count`.
+        ///
+        /// The largest number of items in a page, as decimal text. A page of a query has at most 100.
+        pub fn with_x_ms_max_item_count(
+            mut self,
+            value: impl ::std::convert::Into<::std::option::Option<&'a str>>,
+        ) -> Self {
+            self.x_ms_max_item_count = value.into();
+            self
+        }
+    }
+    impl<'a> ::std::future::IntoFuture for QueryScheduledJobs<'a> {
+        type Output = ::std::result::Result<
+            Reply<crate::runtime::Rows<types::JobResponse>>,
+            Failure,
+        >;
+        type IntoFuture = Sending<'a, crate::runtime::Rows<types::JobResponse>>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self {
+                client,
+                job_status,
+                job_type,
+                x_ms_continuation,
+                x_ms_max_item_count,
+            } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(
+                    client
+                        .send_query_scheduled_jobs(
+                            job_status,
+                            job_type,
+                            x_ms_continuation,
+                            x_ms_max_item_count,
+                        )
+                        .await,
+                )
+            })
+        }
+    }
+    /// A call of [`get_scheduled_job`](super::Operations::get_scheduled_job).
+    #[derive(Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct GetScheduledJob<'a> {
+        pub(super) client: &'a Client,
+        pub(super) id: &'a str,
+    }
+    impl<'a> GetScheduledJob<'a> {}
+    impl<'a> ::std::future::IntoFuture for GetScheduledJob<'a> {
+        type Output = ::std::result::Result<Reply<types::JobResponse>, Failure>;
+        type IntoFuture = Sending<'a, types::JobResponse>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, id } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(client.send_get_scheduled_job(id).await)
+            })
+        }
+    }
+    /// A call of [`create_scheduled_job`](super::Operations::create_scheduled_job).
+    #[derive(Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct CreateScheduledJob<'a> {
+        pub(super) client: &'a Client,
+        pub(super) id: &'a str,
+        pub(super) body: &'a types::JobRequest,
+    }
+    impl<'a> CreateScheduledJob<'a> {}
+    impl<'a> ::std::future::IntoFuture for CreateScheduledJob<'a> {
+        type Output = ::std::result::Result<Reply<types::JobResponse>, Failure>;
+        type IntoFuture = Sending<'a, types::JobResponse>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, id, body } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(client.send_create_scheduled_job(id, body).await)
+            })
+        }
+    }
+    /// A call of [`cancel_scheduled_job`](super::Operations::cancel_scheduled_job).
+    #[derive(Debug)]
+    #[must_use = "a call is sent when it is awaited"]
+    pub struct CancelScheduledJob<'a> {
+        pub(super) client: &'a Client,
+        pub(super) id: &'a str,
+    }
+    impl<'a> CancelScheduledJob<'a> {}
+    impl<'a> ::std::future::IntoFuture for CancelScheduledJob<'a> {
+        type Output = ::std::result::Result<Reply<types::JobResponse>, Failure>;
+        type IntoFuture = Sending<'a, types::JobResponse>;
+        fn into_future(self) -> Self::IntoFuture {
+            let Self { client, id } = self;
+            ::std::boxed::Box::pin(async move {
+                crate::runtime::reply(client.send_cancel_scheduled_job(id).await)
+            })
         }
     }
 }

@@ -139,16 +139,19 @@ mod client;
 mod error;
 mod follow;
 #[allow(
+    dead_code,
     missing_docs,
+    unused_imports,
     rust_2018_idioms,
     unreachable_pub,
     clippy::all,
     clippy::unwrap_used,
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
     reason = "written by the generator"
 )]
-#[doc(hidden)]
 #[rustfmt::skip]
-pub mod generated;
+mod generated;
 mod limits;
 mod pace;
 mod pipeline;
@@ -181,7 +184,24 @@ pub use follow::wait::WaitForJob;
 /// # }
 /// ```
 #[doc(inline)]
-pub use generated::Client as Operations;
+pub use generated::Operations;
+/// The calls of [`Operations`], each of which is sent when it is awaited.
+///
+/// What an operation needs is an argument; what it may have is a method of its call, so that it can have more:
+///
+/// ```
+/// # async fn example(client: jobs_api::Client, token: Option<&str>) -> Result<(), jobs_api::Error> {
+/// use jobs_api::Operations;
+///
+/// let list = |api: Operations| async move {
+///     api.query_scheduled_jobs().with_x_ms_max_item_count("10").with_x_ms_continuation(token).await
+/// };
+/// let page = client.call(list).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[doc(inline)]
+pub use generated::calls;
 /// Requests and responses, generated from the spec.
 ///
 /// A [`JobRequest`](types::JobRequest) is made by `JobRequest::device_method` or `JobRequest::twin_update`, of a

@@ -12,6 +12,8 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest, JobResponse, JobStatus, T
 use jobs_api::{Client, ClientBuilder, ConnectionString, Credential, RetryPolicy};
 use jobs_emulator::{Device, Emulator, HubBehavior, Pace, TokenClock, Unreachable};
 
+use serde_json::Value;
+
 use self::clock::TEST_TIMEOUT;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -20,6 +22,12 @@ pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 /// The pace of a hub on which jobs complete at once.
 pub(crate) const AT_ONCE: Pace =
     Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::ZERO };
+
+/// Returns the API version of the spec.
+pub(crate) fn api_version() -> String {
+    let spec: Value = serde_json::from_str(include_str!("../../spec/openapi.json")).unwrap();
+    spec["info"]["version"].as_str().unwrap().to_owned()
+}
 
 /// Returns a client of the hub with its connection string.
 pub(crate) fn client(hub: &Emulator) -> Client {

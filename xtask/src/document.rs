@@ -10,8 +10,11 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 /// The extension of a property that lists the other names under which it is read.
 pub(crate) const OTHER_NAMES: &str = "x-other-names";
 
-/// The extension of an operation that lists the methods which read other rows from its responses.
-pub(crate) const OTHER_ROWS: &str = "x-other-rows";
+/// What the docs say of a member without which the service refuses a request, or which it always writes.
+pub(crate) const REQUIRED: &str = "Required.";
+
+/// What the docs say of what the service discourages.
+pub(crate) const DEPRECATED: &str = "Deprecated.";
 
 /// The place of the component schemas.
 pub(crate) const SCHEMAS: &str = ".components.schemas";
@@ -41,6 +44,31 @@ impl fmt::Display for Defect {
     }
 }
 
+/// The defects of a document that were found independently of each other, one a line.
+#[derive(Debug)]
+pub(crate) struct Defects(Vec<Defect>);
+
+impl Defects {
+    /// Returns an error if there are any.
+    pub(crate) fn check(found: impl IntoIterator<Item = Defect>) -> Result<(), Self> {
+        let defects: Vec<Defect> = found.into_iter().collect();
+        if defects.is_empty() { Ok(()) } else { Err(Self(defects)) }
+    }
+}
+
+impl From<Defect> for Defects {
+    fn from(defect: Defect) -> Self {
+        Self(vec![defect])
+    }
+}
+
+impl fmt::Display for Defects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(Defect::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
 /// The place of the member `key` of the object at `place`.
 pub(crate) fn child(place: &str, key: &str) -> String {
     let is_word = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -51,6 +79,20 @@ pub(crate) fn child(place: &str, key: &str) -> String {
 /// The place of the member that `keys` lead to from `place`.
 pub(crate) fn descendant(place: &str, keys: &[&str]) -> String {
     keys.iter().fold(place.to_owned(), |place, key| child(&place, key))
+}
+
+/// The members of an object, or the items of a list, with their places and keys.
+pub(crate) fn members<'a>(part: &'a Value, place: &str) -> Vec<(String, &'a str, &'a Value)> {
+    match part {
+        Value::Object(members) => {
+            members.iter().map(|(key, member)| (child(place, key), key.as_str(), member)).collect()
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.map(|(index, item)| (format!("{place}[{index}]"), "", item)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// An operation as the document writes it.
@@ -141,21 +183,11 @@ fn search(json: &Value, at: Located, part: Part, found: &mut Vec<Located>) {
     if part == Part::Schema && json.is_object() {
         found.push(at);
     }
-    let mut enter = |key: &str, place: String, member: &Value| {
-        if let Some(part) = part.of_member(key) {
-            let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-            search(member, Located { place, pointer }, part, found);
-        }
-    };
-    match json {
-        Value::Object(members) => {
-            members.iter().for_each(|(key, member)| enter(key, child(&place, key), member));
-        }
-        Value::Array(items) => {
-            let items = items.iter().enumerate();
-            items.for_each(|(index, item)| enter(&index.to_string(), format!("{place}[{index}]"), item));
-        }
-        _ => {}
+    for (index, (place, key, member)) in members(json, &place).into_iter().enumerate() {
+        let Some(part) = part.of_member(key) else { continue };
+        let step =
+            if json.is_array() { index.to_string() } else { key.replace('~', "~0").replace('/', "~1") };
+        search(member, Located { place, pointer: format!("{pointer}/{step}") }, part, found);
     }
 }
 

@@ -9,12 +9,13 @@ use quote::format_ident;
 use serde_json::Value;
 use syn::{Ident, Item, parse_quote};
 
-use crate::document::{Defect, SCHEMAS, descendant, schemas};
+use crate::document::{Defect, Defects, SCHEMAS, descendant, schemas};
 use crate::names::type_name;
-use crate::spec::Spec;
 
 /// The variant that holds a value the spec does not list.
 const OPEN_VARIANT: &str = "UnknownValue";
+/// What to do about a value without a variant.
+const REMEDY: &str = "leave it out: unlisted values are kept too";
 
 /// An enum of the service.
 pub(crate) struct Enum {
@@ -25,40 +26,41 @@ pub(crate) struct Enum {
     variants: Vec<(Ident, String)>,
 }
 
-/// The enums among the spec's component schemas, by name.
-pub(crate) fn read(spec: &Spec) -> Result<Vec<Enum>, Defect> {
-    let enums = schemas(&spec.json).filter_map(|(name, schema)| Some((name, schema, schema.get("enum")?)));
-    enums
-        .map(|(name, schema, values)| {
-            let ident = format_ident!("{}", type_name(name));
-            let variants = variants(&descendant(SCHEMAS, &[name, "enum"]), values)?;
-            let description = schema["description"].as_str().unwrap_or_default().to_owned();
-            Ok(Enum { ident, description, variants })
-        })
-        .collect()
+/// The enums among the component schemas of a document, by name.
+pub(crate) fn read(json: &Value) -> Result<Vec<Enum>, Defects> {
+    let (mut enums, mut defects) = (Vec::new(), Vec::new());
+    for (name, schema) in schemas(json) {
+        let Some(values) = schema.get("enum") else { continue };
+        let place = descendant(SCHEMAS, &[name, "enum"]);
+        match variants(values) {
+            Err(reason) => defects.push(Defect::new(place, reason)),
+            Ok(variants) => enums.push(Enum {
+                ident: format_ident!("{}", type_name(name)),
+                description: schema["description"].as_str().unwrap_or_default().to_owned(),
+                variants,
+            }),
+        }
+    }
+    Defects::check(defects).map(|()| enums)
 }
 
-fn variants(place: &str, values: &Value) -> Result<Vec<(Ident, String)>, Defect> {
-    let refuse = |reason: String| Defect::new(place, reason);
-    let values = values.as_array().filter(|values| !values.is_empty());
-    let values = values.ok_or_else(|| refuse("must list at least one value".into()))?;
+fn variants(values: &Value) -> Result<Vec<(Ident, String)>, String> {
+    let values =
+        values.as_array().filter(|values| !values.is_empty()).ok_or("must list at least one value")?;
     let mut used = BTreeMap::from([(OPEN_VARIANT.to_ascii_lowercase(), OPEN_VARIANT.to_owned())]);
-    values
-        .iter()
-        .map(|value| {
-            let text =
-                value.as_str().ok_or_else(|| refuse(format!("holds {value}, which is not a string")))?;
-            let name = variant_name(text);
-            let keyword = format!("{name}_");
-            let ident = syn::parse_str::<Ident>(&name)
-                .or_else(|_| syn::parse_str(if name.is_empty() { "" } else { &keyword }))
-                .map_err(|_| refuse(format!("holds {text:?}, which gives no name for a variant")))?;
-            match used.insert(name.to_ascii_lowercase(), text.to_owned()) {
-                None => Ok((ident, text.to_owned())),
-                Some(other) => Err(refuse(format!("holds {text:?}, whose variant is that of {other:?}"))),
-            }
-        })
-        .collect()
+    let variant = |value: &Value| {
+        let text = value.as_str().ok_or_else(|| format!("holds {value}, which is not a string"))?;
+        let name = variant_name(text);
+        let keyword = format!("{name}_");
+        let ident = syn::parse_str::<Ident>(&name)
+            .or_else(|_| syn::parse_str(if name.is_empty() { "" } else { &keyword }))
+            .map_err(|_| format!("holds {text:?}, which gives no name for a variant; {REMEDY}"))?;
+        match used.insert(name.to_ascii_lowercase(), text.to_owned()) {
+            None => Ok((ident, text.to_owned())),
+            Some(other) => Err(format!("holds {text:?}, whose variant is that of {other:?}; {REMEDY}")),
+        }
+    };
+    values.iter().map(variant).collect()
 }
 
 /// Names a variant: `scheduleDeviceMethod` gives `ScheduleDeviceMethod`, `self-signed` gives `SelfSigned`.
@@ -180,14 +182,8 @@ mod tests {
     use super::*;
 
     fn read_with(schema: Value) -> Result<Vec<Enum>, String> {
-        let spec = json!({
-            "openapi": "3.0.3",
-            "info": { "title": "hub", "version": "1" },
-            "paths": {},
-            "components": { "schemas": { "Status": schema } },
-        });
-        let spec = Spec::parse(&spec.to_string()).unwrap();
-        read(&spec).map_err(|defect| defect.to_string())
+        read(&json!({ "components": { "schemas": { "Status": schema } } }))
+            .map_err(|defects| defects.to_string())
     }
 
     #[test]
@@ -202,9 +198,19 @@ mod tests {
         for (values, message) in [
             (json!([]), "must list at least one value"),
             (json!(["running", 1]), "holds 1, which is not a string"),
-            (json!(["?"]), "holds \"?\", which gives no name for a variant"),
-            (json!(["running", "Running"]), "holds \"Running\", whose variant is that of \"running\""),
-            (json!(["unknownValue"]), "holds \"unknownValue\", whose variant is that of \"UnknownValue\""),
+            (
+                json!(["?"]),
+                "holds \"?\", which gives no name for a variant; leave it out: unlisted values are kept too",
+            ),
+            (
+                json!(["running", "Running"]),
+                "holds \"Running\", whose variant is that of \"running\"; leave it out: unlisted values are kept too",
+            ),
+            (
+                json!(["unknownValue"]),
+                "holds \"unknownValue\", whose variant is that of \"UnknownValue\"; \
+                 leave it out: unlisted values are kept too",
+            ),
         ] {
             let error = read_with(json!({ "enum": values })).err();
             let expected = format!(" at .components.schemas.Status.enum: {message}");

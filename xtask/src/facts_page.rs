@@ -1,73 +1,44 @@
-//! The facts of the service: data with sources and tests, and the page that shows them.
+//! The page of the facts of the service, each with its source and its tests.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde_json::Value;
 
-use crate::workspace::FACTS;
+use crate::workspace::{FACTS, read_data};
 
-/// The last line of the page that is written by hand.
-const BEGIN: &str = "<!-- Written by `cargo xtask regen` from facts.json. -->\n";
-
-#[derive(Deserialize)]
-struct Table {
-    sources: BTreeMap<String, String>,
-    subjects: Vec<Subject>,
-}
-
-#[derive(Deserialize)]
-struct Subject {
-    subject: String,
-    facts: Vec<Fact>,
-}
-
-#[derive(Deserialize)]
-struct Fact {
-    id: String,
-    fact: String,
-    known: String,
-    sources: Vec<String>,
-    otherwise: Option<String>,
-    switch: Option<String>,
-    hub: Vec<String>,
-    client: Vec<String>,
-}
-
-/// The page with the current facts of the workspace at `root`; none if it has no place for them.
-pub(crate) fn with_tables(page: &str, root: &Path) -> Result<Option<String>, String> {
-    let Some((head, _)) = page.split_once(BEGIN) else { return Ok(None) };
-    let text = fs::read_to_string(root.join(FACTS));
-    let text = text.map_err(|error| format!("{FACTS}: cannot be read: {error}"))?;
-    let table: Table = serde_json::from_str(&text).map_err(|error| format!("{FACTS}: {error}"))?;
-    Ok(Some(format!("{head}{BEGIN}{}", table.to_markdown())))
-}
-
-impl Table {
-    fn to_markdown(&self) -> String {
-        let mut page = String::new();
-        for Subject { subject, facts } in &self.subjects {
-            page += &format!("\n## {subject}\n\n| fact | known | source | tests |\n|---|---|---|---|\n");
-            page.extend(facts.iter().map(Fact::to_row));
-        }
-        page += "\n## Sources\n\n| source | where |\n|---|---|\n";
-        page.extend(self.sources.iter().map(|(name, place)| format!("| {name} | {place} |\n")));
-        page
+/// The tables of the facts of the workspace at `root`.
+pub(crate) fn tables(root: &Path) -> Result<String, String> {
+    let data: Value = read_data(root, FACTS)?;
+    let mut page = String::new();
+    for subject in items(&data["subjects"]) {
+        page += &format!(
+            "\n## {}\n\n| fact | known | source | tests |\n|---|---|---|---|\n",
+            text(&subject["subject"])
+        );
+        page.extend(items(&subject["facts"]).map(row));
     }
+    page += "\n## Sources\n\n| source | where |\n|---|---|\n";
+    let sources = data["sources"].as_object().into_iter().flatten();
+    page.extend(sources.map(|(name, place)| format!("| {name} | {} |\n", text(place))));
+    Ok(page)
 }
 
-impl Fact {
-    fn to_row(&self) -> String {
-        let Self { id, fact, known, sources, .. } = self;
-        let other = self.otherwise.as_ref().map(|other| match &self.switch {
-            Some(switch) => format!(" Otherwise: {other}; setting `{switch}`."),
-            None => format!(" Otherwise: {other}."),
-        });
-        let tests = [("hub", &self.hub), ("client", &self.client)]
-            .map(|(side, tests)| tests.iter().map(|test| format!("{side}: `{test}`")).collect::<Vec<_>>());
-        let (other, sources, tests) =
-            (other.unwrap_or_default(), sources.join(", "), tests.concat().join("<br>"));
-        format!("| `{id}`: {fact}{other} | {known} | {sources} | {tests} |\n")
-    }
+fn row(fact: &Value) -> String {
+    let switch = fact["switch"].as_str().map(|switch| format!("; setting `{switch}`")).unwrap_or_default();
+    let other =
+        fact["otherwise"].as_str().map(|other| format!(" Otherwise: {other}{switch}.")).unwrap_or_default();
+    let tests =
+        ["hub", "client"].map(|side| items(&fact[side]).map(move |test| format!("{side}: `{}`", text(test))));
+    let tests: Vec<String> = tests.into_iter().flatten().collect();
+    let sources: Vec<&str> = items(&fact["sources"]).map(text).collect();
+    let (id, statement, known) = (text(&fact["id"]), text(&fact["fact"]), text(&fact["known"]));
+    format!("| `{id}`: {statement}{other} | {known} | {} | {} |\n", sources.join(", "), tests.join("<br>"))
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }

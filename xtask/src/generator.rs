@@ -1,15 +1,12 @@
 //! Progenitor and all of its settings; a panic in it becomes an error with a place.
 
-use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
 
 use openapiv3::OpenAPI;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl, TypePatch};
 use quote::quote;
 use serde_json::{Value, json};
 
-use crate::culprit;
 use crate::document::{Defect, schemas};
 use crate::enums::Enum;
 use crate::names::type_name;
@@ -21,14 +18,9 @@ const SCHEMA_ATTRIBUTE: &str = r#"#[cfg_attr(feature = "schemars", derive(::sche
 
 /// Generates the client for `spec`, without the `enums`, which are to be added to its types.
 pub(crate) fn generate(spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect> {
-    let mut client = run(&spec.json, &spec.api, enums).map_err(|reason| {
-        let run_alone = |part: Value| {
-            let part = culprit::without_references(&part);
-            run(&part, &serde_json::from_value(part.clone()).ok()?, enums).err()
-        };
-        let place = culprit::find(&spec.json, run_alone).map(|(place, _)| place).unwrap_or_default();
-        Defect::new(place, format!("the generator cannot take it: {reason}"))
-    })?;
+    // No document is known that passes the checks and yet fails here.
+    let mut client = run(&spec.json, &spec.api, enums)
+        .map_err(|reason| Defect::new("", format!("the generator cannot take it: {reason}")))?;
     if let Some(types) = types_module(&mut client).filter(|_| !enums.is_empty()) {
         // Both the module and the methods name the enums as `types::…`, wherever the client is.
         let import = syn::parse_str("use super::types;");
@@ -67,30 +59,14 @@ fn settings(json: &Value, enums: &[Enum]) -> Result<GenerationSettings, serde_js
 /// Runs the generator on a document and its typed form.
 fn run(json: &Value, api: &OpenAPI, enums: &[Enum]) -> Result<syn::File, String> {
     let settings = settings(json, enums).map_err(|error| error.to_string())?;
-    quietly(|| Generator::new(&settings).generate_tokens(api))?
+    catch(|| Generator::new(&settings).generate_tokens(api))?
         .map_err(|error| error.to_string())
         .and_then(|tokens| syn::parse2(tokens).map_err(|error| format!("it wrote no Rust: {error}")))
 }
 
-thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `work`; a panic in it prints nothing and is returned as its message.
-fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                usual(info);
-            }
-        }));
-    });
-    QUIET.set(true);
-    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    QUIET.set(false);
-    outcome.map_err(|payload| {
+/// Runs `work`; a panic in it is returned as its message.
+fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
         text.lines().next().unwrap_or_default().to_owned()
@@ -102,35 +78,18 @@ mod tests {
     use super::*;
     use crate::places::Places;
 
-    fn refusal(paths: Value, schemas: Value) -> String {
+    #[test]
+    fn panic_of_the_generator_is_an_error() {
+        let unsound = json!({ "operationId": "unsound", "responses": {} });
         let document = json!({
             "openapi": "3.0.3",
             "info": { "title": "hub", "version": "1" },
-            "paths": paths,
-            "components": { "schemas": schemas },
+            "paths": { "/b}": { "put": unsound } },
         });
-        // Neither checked nor normalized: no document is known that is both and yet fails.
+        // Neither checked nor normalized.
         let api = serde_json::from_value(document.clone()).unwrap();
-        let spec = Spec { json: document, api, methods: Vec::new(), places: Places::default() };
-        generate(&spec, &[]).err().unwrap().to_string()
-    }
-
-    #[test]
-    fn unsupported_operation_is_named() {
-        let sound = json!({ "operationId": "sound", "responses": {} });
-        let unsound = json!({ "operationId": "unsound", "responses": {} });
-        let message = refusal(json!({ "/a": { "get": sound }, "/b}": { "put": unsound } }), json!({}));
-        assert!(message.starts_with(" at .paths[\"/b}\"].put: the generator cannot take it: "), "{message}");
-    }
-
-    #[test]
-    fn unsupported_schema_is_named() {
-        let unsound = json!({ "exclusiveMinimum": true });
-        let refers = json!({ "type": "object", "properties": { "unsound": { "$ref": "#/components/schemas/Unsound" } } });
-        let message = refusal(json!({}), json!({ "Job": refers, "Unsound": unsound }));
-        assert!(
-            message.starts_with(" at .components.schemas.Unsound: the generator cannot take it: "),
-            "{message}"
-        );
+        let spec = Spec { json: document, api, places: Places::default() };
+        let message = generate(&spec, &[]).err().unwrap().to_string();
+        assert!(message.starts_with(": the generator cannot take it: "), "{message}");
     }
 }

@@ -1,6 +1,7 @@
 //! The maintainer's tasks of this workspace: `cargo xtask --help` lists them.
 
 mod amend;
+mod by_hand;
 mod checks;
 mod culprit;
 mod document;
@@ -10,7 +11,10 @@ mod generator;
 mod json;
 mod names;
 mod normalize;
+mod open_enums;
 mod outcome;
+mod pages;
+mod patterns;
 mod places;
 mod regen;
 mod render;
@@ -38,13 +42,11 @@ enum Command {
 fn command_line() -> OptionParser<Command> {
     let check =
         long("check").help("Write nothing; print a diff and exit with 2 if the client is stale").switch();
-    let dry_run = long("dry-run").help("Write nothing; print what would change").switch();
-    let json = long("json").help("Print the report as JSON").switch();
     let against = long("against")
         .help("Compare with the client of this git revision instead of the one in the working tree")
         .argument::<String>("REV")
         .optional();
-    let regen = construct!(regen::Options { check, dry_run, json, against })
+    let regen = construct!(regen::Options { check, against })
         .map(Command::Regen)
         .to_options()
         .descr("Generates the typed client jobs-api/src/generated.rs from spec/openapi.json, and reports what changes for users.")

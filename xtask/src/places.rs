@@ -9,9 +9,9 @@ use crate::document::SCHEMAS;
 pub(crate) struct Places(BTreeMap<String, String>);
 
 impl Places {
-    /// Adds the place of a type or a method, and returns the place that had the name before.
-    pub(crate) fn add(&mut self, name: &str, place: &str) -> Option<String> {
-        self.0.insert(name.to_owned(), place.to_owned())
+    /// Adds the place of a type or a method.
+    pub(crate) fn add(&mut self, name: &str, place: &str) {
+        self.0.insert(name.to_owned(), place.to_owned());
     }
 
     /// The place of an item, such as `JobResponse.status`: that of its type or its method.

@@ -6,16 +6,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use serde_json::json;
 use similar::TextDiff;
 
-use crate::facts_page;
+use crate::by_hand;
 use crate::outcome::Outcome;
+use crate::pages::{self, StalePage};
 use crate::render::{Rendered, render};
 use crate::spec::Spec;
 use crate::surface::{HandWritten, Report, Surface, compare};
-use crate::upstream::deviations;
-use crate::workspace::{CLIENT, DEVIATIONS, FACTS, FACTS_PAGE, README, SPEC};
+use crate::workspace::{CLIENT, SPEC};
 
 const REMEDY: &str = "`cargo xtask regen` brings it up to date";
 
@@ -24,10 +23,6 @@ const REMEDY: &str = "`cargo xtask regen` brings it up to date";
 pub(crate) struct Options {
     /// Write nothing, and report a stale client.
     pub(crate) check: bool,
-    /// Write nothing, and report the changes.
-    pub(crate) dry_run: bool,
-    /// Report as JSON.
-    pub(crate) json: bool,
     /// The git revision whose client is compared; without one, the client in the working tree.
     pub(crate) against: Option<String>,
 }
@@ -41,16 +36,19 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Outcome, Box<dyn Err
         None => found.clone(),
     };
     let rendered = Spec::read(&root.join(SPEC)).and_then(|spec| render(&spec));
-    let rendered = rendered.map_err(|defect| format!("{SPEC}{defect}"))?;
+    let rendered = rendered.map_err(|defects| {
+        let lines: Vec<String> = defects.to_string().lines().map(|line| format!("{SPEC}{line}")).collect();
+        lines.join("\n")
+    })?;
     let report = consequences(root, &previous, &rendered)?;
-    let run = Run { options, found, stale_pages: stale_pages(root)?, rendered, report, start };
-    if run.writes() {
+    let run = Run { options, found, stale_pages: pages::stale(root)?, rendered, report, start };
+    if !options.check {
         write(root, CLIENT, &run.rendered.source)?;
-        for Page { file, text, .. } in &run.stale_pages {
+        for StalePage { file, text, .. } in &run.stale_pages {
             write(root, file, text)?;
         }
     }
-    let text = if options.json { run.to_json() } else { run.to_text() };
+    let text = run.to_text();
     let is_stale = run.is_client_stale() || !run.stale_pages.is_empty();
     Ok(if options.check && is_stale { Outcome::Difference(text) } else { Outcome::Success(text) })
 }
@@ -64,49 +62,29 @@ struct Run<'a> {
     options: &'a Options,
     /// The client before the run.
     found: String,
-    stale_pages: Vec<Page>,
+    stale_pages: Vec<StalePage>,
     rendered: Rendered,
     report: Report,
     start: Instant,
 }
 
 impl Run<'_> {
-    fn writes(&self) -> bool {
-        !self.options.check && !self.options.dry_run
-    }
-
     fn is_client_stale(&self) -> bool {
         self.found != self.rendered.source
     }
 
-    fn to_json(&self) -> String {
-        let mut summary = self.report.to_json();
-        summary["written"] = json!(self.writes());
-        summary["stale"] = json!(self.is_client_stale() && !self.writes());
-        let pages = self.stale_pages.iter().filter(|_| !self.writes());
-        summary["stale_pages"] = pages.map(|page| page.file).collect();
-        summary["operations"] = json!(self.rendered.operations);
-        summary["types"] = json!(self.rendered.types);
-        summary["milliseconds"] = json!(self.start.elapsed().as_millis());
-        format!("{summary:#}")
-    }
-
     fn to_text(&self) -> String {
-        let pages = self.stale_pages.iter().map(|Page { file, source, .. }| match self.options.check {
+        let pages = self.stale_pages.iter().map(|StalePage { file, source, .. }| match self.options.check {
             true => format!("{file} does not show {source}: {REMEDY}\n"),
-            false => format!("{} the tables in {file}\n", self.verb()),
+            false => format!("wrote the tables in {file}\n"),
         });
         format!("{}{}\n{}", pages.collect::<String>(), self.client(), self.report)
-    }
-
-    fn verb(&self) -> &'static str {
-        if self.writes() { "wrote" } else { "would write" }
     }
 
     /// What became of the client.
     fn client(&self) -> String {
         let Rendered { source, operations, types, .. } = &self.rendered;
-        if !self.writes() && !self.is_client_stale() {
+        if self.options.check && !self.is_client_stale() {
             return format!("{CLIENT} is up to date with {SPEC}");
         }
         if self.options.check {
@@ -114,45 +92,22 @@ impl Run<'_> {
         }
         let (lines, milliseconds) = (source.lines().count(), self.start.elapsed().as_millis());
         let size = format!("{operations} operations, {types} types, {lines} lines in {milliseconds} ms");
-        format!("{} {CLIENT}: {size}", self.verb())
+        format!("wrote {CLIENT}: {size}")
     }
 }
 
-/// Compares the previous client with the new one, and finds what concerns the hand-written code.
+/// Compares the previous client with the new one, and lists what is left to do by hand.
 fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Report, String> {
-    let before =
-        Surface::read(previous).map_err(|error| format!("the previous {CLIENT} cannot be read: {error}"))?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let before = match Surface::read(previous) {
+        Ok(before) => before,
+        // Such as one with the marks of a merge conflict.
+        Err(reason) => return Ok(Report { unknown: Some(reason), version, ..Report::default() }),
+    };
     let changes = compare(&before, &rendered.surface, &rendered.places);
-    let uses = HandWritten::read(root, CLIENT).uses(&changes);
-    Ok(Report { changes, uses, version: env!("CARGO_PKG_VERSION").to_owned() })
-}
-
-/// A page with tables that are not those of their source.
-struct Page {
-    file: &'static str,
-    source: &'static str,
-    text: String,
-}
-
-/// The pages of the spec that are to be written anew.
-fn stale_pages(root: &Path) -> Result<Vec<Page>, String> {
-    let readme = stale_page(root, README, DEVIATIONS, |page| {
-        Ok(deviations::with_table(page, &deviations::read(root)?))
-    })?;
-    let facts = stale_page(root, FACTS_PAGE, FACTS, |page| facts_page::with_tables(page, root))?;
-    Ok(readme.into_iter().chain(facts).collect())
-}
-
-/// The page with current tables; none if it is up to date, or has none.
-fn stale_page(
-    root: &Path,
-    file: &'static str,
-    source: &'static str,
-    with_tables: impl FnOnce(&str) -> Result<Option<String>, String>,
-) -> Result<Option<Page>, String> {
-    let Ok(found) = fs::read_to_string(root.join(file)) else { return Ok(None) };
-    let text = with_tables(&found)?.filter(|text| *text != found);
-    Ok(text.map(|text| Page { file, source, text }))
+    let mut tasks = HandWritten::read(root, CLIENT).tasks(&changes, &rendered.surface);
+    tasks.extend(by_hand::tasks(root, &changes)?);
+    Ok(Report { unknown: None, changes, tasks, version })
 }
 
 /// Reads the client of a git revision.

@@ -10,17 +10,16 @@ use serde_json::Value;
 
 use crate::checks;
 use crate::culprit;
-use crate::document::{Defect, OTHER_NAMES, locate_schemas};
+use crate::document::{Defect, Defects, OTHER_NAMES, locate_schemas};
 use crate::json;
-use crate::normalize::{self, Lost, Method};
+use crate::normalize;
+use crate::open_enums;
 use crate::places::Places;
 
 /// An OpenAPI document that passed the checks and was normalized.
 pub(crate) struct Spec {
     /// The document as JSON, for what the typed form leaves out.
     pub(crate) json: Value,
-    /// What the typed form does not say of the operations.
-    pub(crate) methods: Vec<Method>,
     pub(crate) places: Places,
     /// The document in the form that the generator takes.
     pub(crate) api: OpenAPI,
@@ -28,29 +27,38 @@ pub(crate) struct Spec {
 
 impl Spec {
     /// Reads the spec at `path`.
-    pub(crate) fn read(path: &Path) -> Result<Self, Defect> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Defects> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Defect::new("", format!("cannot be read: {error}")))?;
         Self::parse(&text)
     }
 
     /// Reads the spec from `text`.
-    pub(crate) fn parse(text: &str) -> Result<Self, Defect> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Defects> {
         let mut json = json::parse(text)?;
-        checks::check_document(&json)?;
-        let typed = to_typed(&json)?;
-        let typed = serde_json::to_value(&typed).map_err(|error| Defect::new("", error.to_string()))?;
-        checks::check_names(&json, &typed, "")?;
-        checks::check_operations(&json)?;
-        let Lost { methods, places } = normalize::normalize(&mut json)?;
+        checks::check_versions(&json)?;
+        open_enums::simplify(&mut json);
+        check(&json)?;
+        let places = normalize::normalize(&mut json)?;
         let api = to_typed(&without_other_names(&json))?;
-        Ok(Self { json, methods, places, api })
+        Ok(Self { json, places, api })
     }
+}
 
-    /// `info.version`, which is the `api-version` that every request carries.
-    pub(crate) fn api_version(&self) -> &str {
-        &self.api.info.version
+/// Refuses a document with all that can be found at once.
+fn check(json: &Value) -> Result<(), Defects> {
+    let mut defects = checks::find_defects(json);
+    match to_typed(json) {
+        Ok(typed) => {
+            let typed = serde_json::to_value(&typed).map_err(|error| Defect::new("", error.to_string()))?;
+            defects.extend(checks::find_unknown(json, &typed, ""));
+            defects.extend(checks::find_unsupported(json));
+        }
+        Err(defect) if defects.is_empty() => defects.push(defect),
+        // It follows from the others.
+        Err(_) => {}
     }
+    Defects::check(defects)
 }
 
 /// Removes our own extension: the generator recognizes a date only by a schema with nothing else in it.
@@ -114,7 +122,7 @@ mod tests {
 
     #[test]
     fn sound_document_is_accepted() {
-        assert_eq!(Spec::parse(&minimal().to_string()).unwrap().api_version(), "1");
+        assert_eq!(Spec::parse(&minimal().to_string()).unwrap().api.info.version, "1");
     }
 
     #[test]

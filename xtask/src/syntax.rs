@@ -55,11 +55,6 @@ fn serde_arguments(field: &Field) -> Vec<(String, Option<String>)> {
     arguments
 }
 
-/// Returns true if serde does not fill the field when it is absent.
-pub(crate) fn is_required(field: &Field) -> bool {
-    optional(&field.ty).is_none() && !has_serde_flag(field, "default") && !has_serde_flag(field, "flatten")
-}
-
 /// Returns true if the field has this attribute of serde, such as `flatten`.
 pub(crate) fn has_serde_flag(field: &Field, name: &str) -> bool {
     serde_arguments(field).iter().any(|(argument, _)| argument == name)

@@ -87,7 +87,7 @@ impl Jobs {
     pub(crate) async fn query_devices(&self, columns: &str) -> Result<Response<Rows<DeviceRow>>, Error> {
         let text = format!("SELECT {columns} FROM devices WHERE {}", self.condition());
         let query = &QuerySpecification::default().with_query(text);
-        self.client.call(|api: Operations| async move { api.query_devices(None, None, query).await }).await
+        self.client.call(|api: Operations| async move { api.query_devices(query).await }).await
     }
 
     /// Records that a job was seen to end. One open entry goes, since a reused id has several.

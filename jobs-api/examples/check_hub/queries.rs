@@ -9,7 +9,7 @@ use crate::jobs::Jobs;
 pub(crate) async fn check_queries(jobs: &Jobs, findings: &mut Findings) -> Result<(), Untested> {
     let text = format!("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '{}'", jobs.id("now"));
     let query = &QuerySpecification::default().with_query(text);
-    let query = |api: Operations| async move { api.query_device_jobs(None, None, query).await };
+    let query = |api: Operations| async move { api.query_device_jobs(query).await };
     let rows = jobs.client.call(query).await?;
     findings.check("rows-query", rows.readable.is_empty(), format!("{} rows", rows.readable.len()));
 

@@ -35,6 +35,7 @@ const SETTINGS: &[(&str, &str, &[&str])] = &[
     ("error-body", "nested", &["error-body"]),
     ("error-body", "flat", &["error-body"]),
     ("tracking-ids", "g2", &["error-tracking"]),
+    ("token-clock", "hub", &[]),
 ];
 
 /// A pace at which no job is waited for.

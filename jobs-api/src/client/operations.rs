@@ -3,11 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use progenitor_client::{Error as GeneratedError, ResponseValue};
-
 use super::Client;
 use crate::error::Error;
-use crate::generated::Client as Api;
+use crate::generated::Operations;
 use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
 use crate::jobs::change::{cancel_job, create_job, ensure_job};
 use crate::jobs::listings::count_devices;
@@ -16,6 +14,7 @@ use crate::jobs::query::JobFilter;
 use crate::jobs::read::{find_job, read_job};
 use crate::pace::snapshot::Pacing;
 use crate::pipeline::{Response, Scope};
+use crate::runtime::{Failure, Reply};
 
 impl Client {
     /// Creates a job that starts now or later: [Create Scheduled Job][page].
@@ -199,9 +198,8 @@ impl Client {
     /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
     /// use jobs_api::types::JobStatus;
     ///
-    /// let running = Some(&JobStatus::Running);
     /// let list = |api: jobs_api::Operations| async move {
-    ///     api.query_scheduled_jobs(running, None, None, Some("100")).await
+    ///     api.query_scheduled_jobs().with_job_status(&JobStatus::Running).with_x_ms_max_item_count("100").await
     /// };
     /// let page = client.call(list).await?;
     /// let next_page = page.headers().get("x-ms-continuation");
@@ -212,10 +210,10 @@ impl Client {
     /// # Errors
     ///
     /// Those of the operation.
-    pub async fn call<T, E, F, Fut>(&self, operation: F) -> Result<Response<T>, Error>
+    pub async fn call<T, F, Fut>(&self, operation: F) -> Result<Response<T>, Error>
     where
-        F: Fn(Api) -> Fut,
-        Fut: Future<Output = Result<ResponseValue<T>, GeneratedError<E>>>,
+        F: Fn(Operations) -> Fut,
+        Fut: Future<Output = Result<Reply<T>, Failure>>,
     {
         let scope = Scope { exposes_headers: true, ..Scope::default() };
         self.0.execute(scope, operation, Ok).await

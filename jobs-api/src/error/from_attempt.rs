@@ -8,17 +8,14 @@ use super::service::ServiceError;
 use super::transport::TransportError;
 use super::unreadable_response::UnreadableResponse;
 use crate::auth::AccessToken;
+use crate::runtime::Failure;
 use crate::runtime::attempt::{Exchange, ReceivedResponse};
 
 impl Error {
     /// Makes the error of an attempt that failed, or whose response [must not be used](Exchange::is_unusable);
     /// the error of the generated client is then ignored.
-    pub(crate) fn from_attempt<E>(
-        error: Option<GeneratedError<E>>,
-        exchange: Exchange,
-        token: &AccessToken,
-    ) -> Self {
-        let error = error.filter(|_| !exchange.is_unusable());
+    pub(crate) fn from_attempt(failure: Option<Failure>, exchange: Exchange, token: &AccessToken) -> Self {
+        let error = failure.filter(|_| !exchange.is_unusable()).map(|Failure(error)| *error);
         let Exchange { request, response, is_sent, is_late, .. } = exchange;
         if let Some(ReceivedResponse { redirected_to: Some(host), .. }) = &response {
             let rule = format!("it followed a redirect to {host}; build it with `redirect::Policy::none()`");

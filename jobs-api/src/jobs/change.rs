@@ -3,7 +3,6 @@
 //! Each function checks what it is given, starts an operation, and hands it three functions: the call, the reading of
 //! the job, and the conclusion from that.
 
-use progenitor_client::ByteStream;
 use tokio::time::Instant;
 
 use super::answer::check_change;
@@ -11,7 +10,7 @@ use super::lost_response::{conclude_cancel, conclude_create, conclude_ensure};
 use super::read::{reading, record_state};
 use super::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::error::Error;
-use crate::generated::Client as Api;
+use crate::generated::Operations as Api;
 use crate::generated::types::{JobRequest, JobResponse};
 use crate::pipeline::generated_call::GeneratedCall;
 use crate::pipeline::operation::Conclusion;
@@ -77,10 +76,7 @@ fn prepare<'a>(
     Ok((Scope { job_start: Some(Instant::now() + wait), ..scope }, body))
 }
 
-fn creation<'a>(
-    id: &'a str,
-    body: &'a JobRequest,
-) -> impl GeneratedCall<JobResponse, ByteStream, Sending: Send> {
+fn creation<'a>(id: &'a str, body: &'a JobRequest) -> impl GeneratedCall<JobResponse, Sending: Send> {
     move |api: Api| async move { check_change(id, api.create_scheduled_job(id, body)).await }
 }
 

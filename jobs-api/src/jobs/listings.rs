@@ -11,7 +11,7 @@ use super::pager::{Listing, Page, PageRequest, Pager};
 use super::query::{JobFilter, Query};
 use super::read::record_state;
 use crate::error::Error;
-use crate::generated::Client as Api;
+use crate::generated::Operations as Api;
 use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse};
 use crate::pipeline::Pipeline;
 use crate::runtime::UnreadableRow;
@@ -68,7 +68,8 @@ fn read_jobs<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'a, 
     async move {
         let PageRequest { continuation, size, .. } = &request;
         let read = |api: Api| async move {
-            api.query_scheduled_jobs(status, job_type, *continuation, Some(size)).await
+            let call = api.query_scheduled_jobs().with_job_status(status).with_job_type(job_type);
+            call.with_x_ms_continuation(*continuation).with_x_ms_max_item_count(&**size).await
         };
         let page = listing.read(read).await?;
         page.items.iter().for_each(|job| record_state(&listing.pipeline, job.id(), job));
@@ -80,7 +81,12 @@ fn read_jobs<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'a, 
 fn read_rows<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'a, DeviceJob> {
     async move {
         let PageRequest { continuation, size, query } = &request;
-        let read = |api: Api| async move { api.query_device_jobs(*continuation, Some(size), query).await };
+        let read = |api: Api| async move {
+            api.query_device_jobs(query)
+                .with_x_ms_continuation(*continuation)
+                .with_x_ms_max_item_count(&**size)
+                .await
+        };
         listing.read(read).await
     }
     .boxed()
@@ -89,7 +95,12 @@ fn read_rows<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'a, 
 fn read_devices<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'a, DeviceRow> {
     async move {
         let PageRequest { continuation, size, query } = &request;
-        let read = |api: Api| async move { api.query_devices(*continuation, Some(size), query).await };
+        let read = |api: Api| async move {
+            api.query_devices(query)
+                .with_x_ms_continuation(*continuation)
+                .with_x_ms_max_item_count(&**size)
+                .await
+        };
         listing.read(read).await
     }
     .boxed()

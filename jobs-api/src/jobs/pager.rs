@@ -161,10 +161,7 @@ impl Listing {
     }
 
     /// Reads a page by this operation.
-    pub(super) async fn read<T, E>(
-        &self,
-        operation: impl GeneratedCall<Rows<T>, E>,
-    ) -> Result<Page<T>, Error> {
+    pub(super) async fn read<T>(&self, operation: impl GeneratedCall<Rows<T>>) -> Result<Page<T>, Error> {
         self.pipeline.execute(self.scope(), operation, |response| self.to_page(response)).await
     }
 

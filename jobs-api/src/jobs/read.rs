@@ -1,12 +1,10 @@
 //! Reading a job.
 
-use progenitor_client::ByteStream;
-
 use super::answer::check_reading;
 use super::outcome::JobOutcome;
 use super::validate::check_job_id;
 use crate::error::Error;
-use crate::generated::Client as Api;
+use crate::generated::Operations as Api;
 use crate::generated::types::{JobResponse, JobStatus};
 use crate::pipeline::generated_call::GeneratedCall;
 use crate::pipeline::{Pipeline, Response, Scope};
@@ -42,7 +40,7 @@ async fn execute(
 }
 
 /// Returns the call that reads the job.
-pub(super) fn reading(id: &str) -> impl GeneratedCall<JobResponse, ByteStream, Sending: Send> {
+pub(super) fn reading(id: &str) -> impl GeneratedCall<JobResponse, Sending: Send> {
     move |api: Api| async move { check_reading(id, api.get_scheduled_job(id)).await }
 }
 

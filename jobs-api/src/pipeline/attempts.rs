@@ -21,7 +21,7 @@ use super::telemetry::{Trace, record_attempt_end};
 use super::{Pipeline, Response, Scope};
 use crate::auth::{AccessToken, CredentialError, TokenError};
 use crate::error::{DeadlineExceeded, Error};
-use crate::generated;
+use crate::generated::{Client, Operations};
 use crate::pace::{Answer, Call, Class, Reason, Subject};
 use crate::runtime::attempt::Settings;
 use crate::runtime::{Attempt, RequestId};
@@ -38,10 +38,7 @@ pub(super) struct Attempts<'a, 't> {
 
 impl Attempts<'_, '_> {
     /// Makes attempts until one succeeds or none may follow.
-    pub(super) async fn run<T, E>(
-        mut self,
-        operation: impl GeneratedCall<T, E>,
-    ) -> Result<Response<T>, Error> {
+    pub(super) async fn run<T>(mut self, operation: impl GeneratedCall<T>) -> Result<Response<T>, Error> {
         // Timers and sockets panic without a runtime.
         Handle::try_current().map_err(|_| self.unsent(CredentialError::NoRuntime.into()))?;
         let (pace, scope) = (self.pipeline.pace.as_ref(), self.scope);
@@ -153,10 +150,10 @@ impl Attempts<'_, '_> {
     }
 
     /// Makes one attempt.
-    async fn attempt<T, E>(
+    async fn attempt<T>(
         &mut self,
         token: &AccessToken,
-        operation: impl GeneratedCall<T, E>,
+        operation: impl GeneratedCall<T>,
     ) -> Result<Response<T>, Error> {
         let (pipeline, start, request_id) = (self.pipeline, Instant::now(), RequestId::random());
         let number = self.state.next_attempt();
@@ -173,9 +170,9 @@ impl Attempts<'_, '_> {
             on_request: pipeline.on_request.clone(),
         });
         let endpoint = pipeline.endpoint.as_str().trim_end_matches('/');
-        let api = generated::Client::new_with_client(endpoint, pipeline.http.clone(), attempt.clone());
+        let client = Client::new_with_client(endpoint, pipeline.http.clone(), attempt.clone());
         self.state.record_start(start);
-        let result = pin!(operation(api)).await;
+        let result = pin!(operation(Operations(client))).await;
         let end = Instant::now();
         let elapsed = end - start;
         let mut exchange = std::mem::take(&mut *attempt.exchange());

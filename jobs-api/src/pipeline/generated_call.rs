@@ -2,19 +2,18 @@
 
 use std::future::Future;
 
-use progenitor_client::ResponseValue;
+use crate::generated::Operations;
+use crate::runtime::{Failure, Reply};
 
-use crate::generated;
-
-/// A generated operation, called once for each attempt with a client for it.
-pub(crate) trait GeneratedCall<T, E>: Fn(generated::Client) -> Self::Sending {
-    type Sending: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>;
+/// A generated operation, called once for each attempt with the operations for it.
+pub(crate) trait GeneratedCall<T>: Fn(Operations) -> Self::Sending {
+    type Sending: Future<Output = Result<Reply<T>, Failure>>;
 }
 
-impl<T, E, F, S> GeneratedCall<T, E> for F
+impl<T, F, S> GeneratedCall<T> for F
 where
-    F: Fn(generated::Client) -> S,
-    S: Future<Output = Result<ResponseValue<T>, progenitor_client::Error<E>>>,
+    F: Fn(Operations) -> S,
+    S: Future<Output = Result<Reply<T>, Failure>>,
 {
     type Sending = S;
 }

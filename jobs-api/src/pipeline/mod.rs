@@ -88,10 +88,10 @@ impl Pipeline {
     /// Runs an operation until it succeeds or is not to be repeated, and reads its response.
     ///
     /// `operation` is called once for each attempt, with a generated client for that attempt.
-    pub(crate) async fn execute<T, U, E>(
+    pub(crate) async fn execute<T, U>(
         &self,
         scope: Scope<'_>,
-        operation: impl GeneratedCall<T, E>,
+        operation: impl GeneratedCall<T>,
         read: impl FnOnce(Response<T>) -> Result<U, Error>,
     ) -> Result<U, Error> {
         let mut call = self.start(scope);

@@ -63,10 +63,7 @@ impl Operation<'_> {
     }
 
     /// Makes attempts until one succeeds or none may follow.
-    pub(super) async fn run<T, E>(
-        &mut self,
-        operation: impl GeneratedCall<T, E>,
-    ) -> Result<Response<T>, Error> {
+    pub(super) async fn run<T>(&mut self, operation: impl GeneratedCall<T>) -> Result<Response<T>, Error> {
         let span = self.trace.span();
         // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
         let Self { pipeline, scope, trace, state } = &mut *self;
@@ -77,10 +74,10 @@ impl Operation<'_> {
 
     /// Makes attempts at a change. If a response is lost, `read` and `conclude` are to settle the outcome: see
     /// [`resolve`](Self::resolve).
-    pub(crate) async fn change<T, E>(
+    pub(crate) async fn change<T>(
         &mut self,
-        operation: impl GeneratedCall<T, E>,
-        read: impl GeneratedCall<T, E>,
+        operation: impl GeneratedCall<T>,
+        read: impl GeneratedCall<T>,
         conclude: impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
     ) -> Result<Box<T>, Error> {
         self.state = self.state.restart(self.pipeline.retry, Role::Change);
@@ -118,10 +115,10 @@ impl Operation<'_> {
     ///
     /// `conclude` gets what was read, and the earliest time by the hub's clock at which the first attempt was sent,
     /// if that is known. It returns `None` if a later reading may tell more.
-    pub(crate) async fn resolve<T, E>(
+    pub(crate) async fn resolve<T>(
         &mut self,
         error: Error,
-        read: impl GeneratedCall<T, E>,
+        read: impl GeneratedCall<T>,
         conclude: impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
     ) -> Result<Box<T>, Error> {
         let (start, policy) = (Instant::now(), self.pipeline.retry);
@@ -144,10 +141,10 @@ impl Operation<'_> {
     }
 
     /// Reads once, after a pause. Returns the time that the hub asks to wait if nothing can be concluded yet.
-    async fn look<T, E>(
+    async fn look<T>(
         &mut self,
         pause: Duration,
-        read: &impl GeneratedCall<T, E>,
+        read: &impl GeneratedCall<T>,
         conclude: &impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
     ) -> Result<Conclusion<T>, Duration> {
         sleep(pause).await;

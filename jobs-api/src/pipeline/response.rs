@@ -4,12 +4,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
-use progenitor_client::ResponseValue;
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
-use crate::runtime::RequestId;
 use crate::runtime::attempt::Exchange;
+use crate::runtime::{Reply, RequestId};
 
 /// The value of a successful response, with the facts around it. Dereferences to the value.
 ///
@@ -37,12 +35,13 @@ pub struct Response<T> {
 
 impl<T> Response<T> {
     pub(super) fn new(
-        response: ResponseValue<T>,
+        reply: Reply<T>,
         exchange: Exchange,
         request_id: RequestId,
         attempts: u32,
         elapsed: Duration,
     ) -> Self {
+        let Reply(response) = reply;
         let status = response.status();
         let headers = exchange.response.map(|received| received.headers).unwrap_or_default();
         Self { value: Box::new(response.into_inner()), status, headers, request_id, attempts, elapsed }

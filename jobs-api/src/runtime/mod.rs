@@ -7,6 +7,7 @@
 pub(crate) mod aliases;
 pub(crate) mod attempt;
 mod known;
+mod reply;
 mod request_id;
 mod rows;
 mod segment;
@@ -15,6 +16,8 @@ mod whole_number;
 
 pub(crate) use self::attempt::Attempt;
 pub(crate) use self::known::{escape, read_known, text_or_number};
+pub(crate) use self::reply::reply;
+pub use self::reply::{Failure, Reply, Sending};
 pub use self::request_id::RequestId;
 pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};

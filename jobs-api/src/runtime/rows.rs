@@ -26,7 +26,7 @@ const KEPT_REASON: usize = 1000;
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
 /// let list = |api: jobs_api::Operations| async move {
-///     api.query_scheduled_jobs(None, None, None, Some("100")).await
+///     api.query_scheduled_jobs().with_x_ms_max_item_count("100").await
 /// };
 /// let jobs = client.call(list).await?.into_inner();
 /// for row in jobs.unreadable {

@@ -16,8 +16,7 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
-use crate::generated::Client as Generated;
-use crate::generated::types;
+use crate::generated::{Client as Generated, Operations, types};
 use crate::runtime::attempt::{Redact, Settings};
 use crate::runtime::{Attempt, RequestId};
 use crate::server::{ROWS, Server};
@@ -45,7 +44,7 @@ pub(crate) struct Sides {
     rotation: RotatingCredential,
     keys: AtomicU64,
     request: JobRequest,
-    generated: Generated,
+    generated: Operations,
     generated_request: types::JobRequest,
     reqwest: reqwest::Client,
     url: String,
@@ -130,7 +129,7 @@ impl Sides {
             headers: Arc::default(),
             on_request: None,
         });
-        let method = types::CloudToDeviceMethod::default().with_method_name("reboot");
+        let method = types::CloudToDeviceMethod { method_name: Some("reboot".into()), ..Default::default() };
         Self {
             client: builder(key(0)).build().unwrap(),
             unpaced: builder(key(0)).without_pacing().build().unwrap(),
@@ -138,12 +137,14 @@ impl Sides {
             rotation,
             keys: AtomicU64::new(0),
             request: JobRequest::device_method(CloudToDeviceMethod::new("reboot"), "tags.building = '43'"),
-            generated: Generated::new_with_client(&url, with_token.clone(), attempt),
-            generated_request: types::JobRequest::default()
-                .with_job_id("reboot-43")
-                .with_type(types::JobType::ScheduleDeviceMethod)
-                .with_cloud_to_device_method(method)
-                .with_query_condition("tags.building = '43'"),
+            generated: Operations(Generated::new_with_client(&url, with_token.clone(), attempt)),
+            generated_request: types::JobRequest {
+                job_id: Some("reboot-43".into()),
+                type_: Some(types::JobType::ScheduleDeviceMethod),
+                cloud_to_device_method: Some(method),
+                query_condition: Some("tags.building = '43'".into()),
+                ..Default::default()
+            },
             reqwest: with_token,
             azure: azure_pipeline(http().build().unwrap()),
             azure_url: format!("{url}/jobs/v2/reboot-43?api-version=2021-04-12").parse().unwrap(),
@@ -189,8 +190,8 @@ impl Sides {
     }
 
     pub(crate) async fn list_generated(&self) {
-        let page = self.generated.query_scheduled_jobs(None, None, None, Some("100")).await.unwrap();
-        assert_eq!(page.into_inner().readable.len(), ROWS);
+        let page = self.generated.query_scheduled_jobs().with_x_ms_max_item_count("100").await.unwrap();
+        assert_eq!(page.0.into_inner().readable.len(), ROWS);
     }
 
     pub(crate) async fn list_reqwest(&self) {

@@ -76,7 +76,7 @@ struct Records {
 }
 
 impl Records {
-    /// Removes so many of the oldest requests.
+    /// Removes the oldest `count` requests.
     fn forget(&mut self, count: usize) {
         self.requests.drain(..count);
         self.first += count as RecordNumber;

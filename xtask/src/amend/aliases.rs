@@ -1,88 +1,84 @@
 //! Members that the service names differently by operation.
 //!
 //! The extension `x-other-names` of a property lists its other names. The generated type then reads the
-//! member by any of them, and writes the property's own name.
+//! member by any of them, and writes the property's own name. What the error of reading a request quotes is escaped.
 
 use std::collections::BTreeSet;
 
+use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
-use syn::{Item, parse_quote};
+use syn::punctuated::Punctuated;
+use syn::{Fields, Item, ItemStruct, Path, Token, parse_quote};
 
-use crate::document::{Defect, OTHER_NAMES, SCHEMAS, child, descendant, schemas};
+use super::readers::REQUEST;
+use crate::document::{Defect, OTHER_NAMES, SCHEMAS, descendant, schemas};
 use crate::names::type_name;
+use crate::syntax::type_name as type_name_of;
 
 /// Makes each of the generated `types` read its members by the other names that the spec lists.
 pub(super) fn add(json: &Value, types: &mut Vec<Item>) -> Result<(), Defect> {
-    let mut used = 0;
     for (component, schema) in schemas(json) {
-        let mut reserved = BTreeSet::new();
+        let properties = schema["properties"].as_object();
+        let mut used: BTreeSet<&str> =
+            properties.into_iter().flat_map(|names| names.keys()).map(String::as_str).collect();
         let mut members: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (property_name, property) in schema["properties"].as_object().into_iter().flatten() {
+        for (property_name, property) in properties.into_iter().flatten() {
             let Some(names) = property.get(OTHER_NAMES) else { continue };
             let place = descendant(SCHEMAS, &[component, "properties", property_name, OTHER_NAMES]);
-            let names = read(names, &schema["properties"], &mut reserved)
-                .map_err(|reason| Defect::new(place, reason))?;
+            let names = read(names, &mut used).map_err(|reason| Defect::new(place, reason))?;
             members.push((property_name, names));
         }
-        used += members.len();
-        if !members.is_empty() {
-            read_through_names(types, &type_name(component), &members).ok_or_else(|| {
-                Defect::new(child(SCHEMAS, component), format!("has {OTHER_NAMES}, but became no struct"))
-            })?;
+        let owner = type_name(component);
+        if owner == REQUEST {
+            let read = quote!(Members::deserialize(deserializer).map_err(crate::runtime::escape));
+            read_by_copy(types, &owner, &quote!(#[serde(deny_unknown_fields)]), &read);
+        } else if !members.is_empty() {
+            let members = members.iter().map(|(own, others)| quote!((#own, &[#(#others),*])));
+            let reader = quote!(crate::runtime::aliases::AliasReader::new(deserializer, &[#(#members),*]));
+            read_by_copy(types, &owner, &TokenStream::new(), &quote!(Members::deserialize(#reader)));
         }
-    }
-    if used < json.to_string().matches(&format!("\"{OTHER_NAMES}\":")).count() {
-        let reason = format!("{OTHER_NAMES} works only on the properties of {SCHEMAS}, but is elsewhere too");
-        return Err(Defect::new("", reason));
     }
     Ok(())
 }
 
 /// Reads a list of other names, none of which may name another member.
-fn read<'a>(
-    names: &'a Value,
-    properties: &Value,
-    reserved: &mut BTreeSet<&'a str>,
-) -> Result<Vec<&'a str>, String> {
+fn read<'a>(names: &'a Value, used: &mut BTreeSet<&'a str>) -> Result<Vec<&'a str>, String> {
     let names = names.as_array().ok_or("must be a list of names")?;
-    names
-        .iter()
-        .map(|name| match name.as_str() {
-            None => Err(format!("holds {name}, which is not a name")),
-            Some(name) if properties.get(name).is_some() => {
-                Err(format!("holds {name:?}, which names another property"))
-            }
-            Some(name) if !reserved.insert(name) => Err(format!("holds {name:?}, which is in use")),
-            Some(name) => Ok(name),
-        })
-        .collect()
+    let read = names.iter().map(|name| match name.as_str() {
+        Some(name) if used.insert(name) => Ok(name),
+        _ => Err(format!("holds {name}, which is in use or no name; remove it")),
+    });
+    read.collect()
 }
 
-/// Wraps the derived code of the struct, which `remote` turns into inherent functions.
-fn read_through_names(types: &mut Vec<Item>, type_name: &str, members: &[(&str, Vec<&str>)]) -> Option<()> {
-    let item = types.iter_mut().find_map(|item| match item {
-        Item::Struct(item) if item.ident == type_name => Some(item),
-        _ => None,
-    })?;
-    item.attrs.push(parse_quote!(#[serde(remote = "Self")]));
-    let ident = item.ident.clone();
-    let members = members.iter().map(|(own, others)| quote!((#own, &[#(#others),*])));
-    types.push(parse_quote! {
+/// Reads a struct by the expression `read`, in which `Members` is a copy with this attribute that exists for this alone.
+fn read_by_copy(types: &mut Vec<Item>, owner: &str, attribute: &TokenStream, read: &TokenStream) {
+    let mut structs = types.iter_mut().filter(|item| type_name_of(item).as_deref() == Some(owner));
+    let Some(Item::Struct(ItemStruct { ident, attrs, fields: Fields::Named(fields), .. })) = structs.next()
+    else {
+        return;
+    };
+    for attr in attrs.iter_mut().filter(|attr| attr.path().is_ident("derive")) {
+        let derives = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated);
+        let is_other = |path: &Path| path.segments.last().is_none_or(|last| last.ident != "Deserialize");
+        let others = derives.into_iter().flatten().filter(is_other);
+        *attr = parse_quote!(#[derive(#(#others),*)]);
+    }
+    let mut members = fields.clone();
+    members.named.iter_mut().for_each(|field| field.attrs.retain(|attr| !attr.path().is_ident("doc")));
+    let item = parse_quote! {
         impl<'de> ::serde::Deserialize<'de> for #ident {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
-                Self::deserialize(crate::runtime::aliases::AliasReader::new(deserializer, &[#(#members),*]))
+                #[derive(::serde::Deserialize)]
+                #[serde(remote = #owner)]
+                #attribute
+                struct Members #members
+                #read
             }
         }
-    });
-    types.push(parse_quote! {
-        impl ::serde::Serialize for #ident {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
-                Self::serialize(self, serializer)
-            }
-        }
-    });
-    Some(())
+    };
+    types.push(item);
 }
 
 #[cfg(test)]
@@ -109,23 +105,28 @@ mod tests {
     #[test]
     fn member_is_read_by_its_other_names() {
         let source = add_to(json!({ "x-other-names": ["startTimeUtc"] })).unwrap();
-        assert!(source.starts_with("#[serde(remote = \"Self\")]\npub struct Job {"), "{source}");
+        assert!(source.contains("#[serde(remote = \"Job\")]\n        struct Members {"), "{source}");
         assert!(source.contains("&[(\"startTime\", &[\"startTimeUtc\"])]"), "{source}");
     }
 
     #[test]
-    fn names_outside_component_properties_are_refused() {
-        let inner = json!({ "type": "object", "properties": { "a": { "x-other-names": ["b"] } } });
-        assert!(add_to(inner).unwrap_err().contains("is elsewhere too"));
+    fn errors_of_a_request_are_escaped() {
+        let spec = json!({ "components": { "schemas": { "JobRequest": { "properties": {} } } } });
+        let mut file: syn::File = parse_quote!(
+            pub struct JobRequest {}
+        );
+        add(&spec, &mut file.items).unwrap();
+        let source = prettyplease::unparse(&file);
+        assert!(source.contains(".map_err(crate::runtime::escape)"), "{source}");
     }
 
     #[test]
     fn invalid_names_are_refused() {
         for (names, reason) in [
             (json!("startTimeUtc"), "must be a list of names"),
-            (json!([1]), "holds 1, which is not a name"),
-            (json!(["a", "a"]), "holds \"a\", which is in use"),
-            (json!(["end"]), "holds \"end\", which names another property"),
+            (json!([1]), "holds 1, which is in use or no name; remove it"),
+            (json!(["a", "a"]), "holds \"a\", which is in use or no name; remove it"),
+            (json!(["end"]), "holds \"end\", which is in use or no name; remove it"),
         ] {
             let place = " at .components.schemas.job.properties.startTime[\"x-other-names\"]";
             let error = add_to(json!({ "x-other-names": names })).unwrap_err();

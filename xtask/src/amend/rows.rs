@@ -1,9 +1,10 @@
 //! Lists in responses: read row by row, so that one unreadable row does not cost the others.
 
-use syn::{
-    Expr, ExprMatch, GenericArgument, ImplItemFn, Item, PathArguments, ReturnType, Stmt, Type, parse_quote,
-};
+use proc_macro2::TokenTree;
+use quote::{ToTokens as _, quote};
+use syn::{GenericArgument, ImplItemFn, Item, PathArguments, ReturnType, Type, parse_quote};
 
+use super::tokens::rewrite;
 use crate::syntax::methods_mut;
 
 /// Makes every operation of the client whose response is a list of generated structs return
@@ -20,20 +21,18 @@ pub(super) fn read_by_row(client: &mut [Item]) {
     }
 }
 
-/// Reads the body of a success, the only one whose arm awaits, with the attempt that it answers.
+/// Reads the body of a success with the attempt that it answers.
 fn read_rows(method: &mut ImplItemFn) {
-    if let Some(Stmt::Expr(Expr::Match(ExprMatch { arms, .. }), _)) = method.block.stmts.last_mut()
-        && let Some(success) = arms.iter_mut().find(|arm| awaits(&arm.body))
-    {
-        *success.body = parse_quote!(crate::runtime::read_rows(self.inner(), response).await);
-    }
-}
-
-fn awaits(body: &Expr) -> bool {
-    match body {
-        Expr::Await(_) => true,
-        Expr::Block(body) => matches!(&body.block.stmts[..], [Stmt::Expr(inner, None)] if awaits(inner)),
-        _ => false,
+    let block = rewrite(method.block.to_token_stream(), &|tokens| match tokens {
+        [TokenTree::Ident(value), _, _, TokenTree::Ident(reader), TokenTree::Group(_), ..]
+            if value == "ResponseValue" && reader == "from_response" =>
+        {
+            Some((5, quote!(crate::runtime::read_rows(self.inner(), response))))
+        }
+        _ => None,
+    });
+    if let Ok(block) = syn::parse2(block) {
+        method.block = block;
     }
 }
 
@@ -75,7 +74,7 @@ mod tests {
             impl Client {
                 async fn list(&self) -> Result<ResponseValue<crate::runtime::Rows<types::Job>>, Error<ByteStream>> {
                     match status {
-                        200u16 => crate::runtime::read_rows(self.inner(), response).await,
+                        200u16 => { crate::runtime::read_rows(self.inner(), response).await }
                         _ => Err(Error::UnexpectedResponse(response)),
                     }
                 }

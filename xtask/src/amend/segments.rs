@@ -1,7 +1,8 @@
-//! Path parameters: refused if they would leave their segment of the path.
+//! Paths: parameters are refused if they would leave their segment, and what follows a `#` is cut off.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
+use syn::LitStr;
 
 use super::tokens::rewrite;
 
@@ -11,6 +12,12 @@ pub(super) fn guard(client: TokenStream) -> TokenStream {
     rewrite(client, &|tokens| match tokens {
         [TokenTree::Ident(name), TokenTree::Group(argument), ..] if name == "encode_path" => {
             Some((2, quote!(crate::runtime::encode_segment #argument ?)))
+        }
+        // What follows a `#` tells operations of one path apart, and is not sent.
+        [TokenTree::Literal(path), ..] => {
+            let path = syn::parse_str::<LitStr>(&path.to_string()).ok()?.value();
+            let (path, _) = path.split_once('#').filter(|(path, _)| path.starts_with("{}/"))?;
+            Some((1, quote!(#path)))
         }
         _ => None,
     })
@@ -24,7 +31,7 @@ mod tests {
     fn path_parameters_are_guarded() {
         let url = quote! {
             use progenitor_client::{encode_path, Error};
-            let url = format!("{}/jobs/{}/{}", self.baseurl, encode_path(&id.to_string()), encode_path(a),);
+            let url = format!("{}/jobs/{}/{}#own", self.baseurl, encode_path(&id.to_string()), encode_path(a),);
         };
         let expected = quote! {
             use progenitor_client::{encode_path, Error};

@@ -1,39 +1,46 @@
-//! Setters, and constructors where fields are required, on the types that requests are made of.
+//! Setters on the types that requests are made of.
 //!
 //! The generated structs are non-exhaustive: outside the crate they cannot be built as literals. A new
 //! property brings its setter with it.
 
-use std::collections::BTreeSet;
-
-use quote::format_ident;
+use quote::{format_ident, quote};
 use serde_json::Value;
-use syn::{Attribute, Expr, ImplItem, Item, ItemStruct, Type, parse_quote};
+use syn::{Attribute, ImplItem, Item, ItemStruct, parse_quote};
 
 use crate::names::type_name;
 use crate::normalize::components_sent;
-use crate::syntax::{derives, is_required, optional, wire_name};
+use crate::syntax::{optional, wire_name};
 
-/// The methods of generated types that the hand-written layer defines, with the reason for each.
+/// The members that the code written by hand sets, each with its method: there is one setter for each thing.
 pub(crate) const HAND_WRITTEN: &[(&str, &str, &str)] = &[
-    ("CloudToDeviceMethod", "new", "the constructor documents the method's name"),
-    ("CloudToDeviceMethod", "with_payload", "its docs lead to with_payload_of, for a type of the user"),
-    ("Twin", "with_tags", "takes any JSON, so that json! works, and documents the merge"),
-    ("Twin", "with_desired", "reaches into the member properties"),
+    ("CloudToDeviceMethod", "connectTimeoutInSeconds", "CloudToDeviceMethod::with_connect_timeout"),
+    ("CloudToDeviceMethod", "methodName", "CloudToDeviceMethod::new"),
+    ("CloudToDeviceMethod", "payload", "CloudToDeviceMethod::with_payload"),
+    ("CloudToDeviceMethod", "responseTimeoutInSeconds", "CloudToDeviceMethod::with_response_timeout"),
+    ("JobRequest", "cloudToDeviceMethod", "JobRequest::device_method"),
+    // The client writes the id under which the job is created.
+    ("JobRequest", "jobId", "JobRequest::device_method"),
+    ("JobRequest", "maxExecutionTimeInSeconds", "JobRequest::with_max_execution_time"),
+    ("JobRequest", "queryCondition", "JobRequest::device_method"),
+    ("JobRequest", "type", "JobRequest::device_method"),
+    ("JobRequest", "updateTwin", "JobRequest::twin_update"),
+    ("Twin", "etag", "Twin::patch"),
+    ("Twin", "properties", "Twin::with_desired"),
+    ("Twin", "tags", "Twin::with_tags"),
+    ("TwinProperties", "desired", "Twin::with_desired"),
 ];
 
 /// Appends the setters to the `types` that the request bodies consist of.
 pub(super) fn add(json: &Value, types: &mut Vec<Item>) {
     for component in components_sent(json) {
         let name = type_name(&component);
-        let properties = json["components"]["schemas"][&component]["properties"].as_object();
-        let writable = properties.into_iter().flatten().filter(|(_, property)| property["readOnly"] != true);
-        let writable: BTreeSet<&str> = writable.map(|(name, _)| name.as_str()).collect();
-        let found = types.iter().enumerate().find_map(|(index, item)| match item {
-            Item::Struct(item) if item.ident == name => Some((index, item)),
+        let mut structs = types.iter().enumerate().filter_map(|(index, item)| match item {
+            Item::Struct(item) => Some((index, item)),
             _ => None,
         });
-        let Some((index, item)) = found.filter(|_| !writable.is_empty()) else { continue };
-        let (ident, methods) = (&item.ident, methods(item, &writable));
+        let Some((index, item)) = structs.find(|(_, item)| item.ident == name) else { continue };
+        let (ident, methods) =
+            (&item.ident, methods(item, &json["components"]["schemas"][&component]["properties"]));
         if !methods.is_empty() {
             let block = parse_quote!(impl #ident { #(#methods)* });
             types.insert(index + 1, block);
@@ -41,63 +48,33 @@ pub(super) fn add(json: &Value, types: &mut Vec<Item>) {
     }
 }
 
-fn methods(item: &ItemStruct, writable: &BTreeSet<&str>) -> Vec<ImplItem> {
-    let type_name = item.ident.to_string();
+fn methods(item: &ItemStruct, properties: &Value) -> Vec<ImplItem> {
     let is_hand_written =
-        |method: &str| HAND_WRITTEN.iter().any(|(of, name, _)| *of == type_name && *name == method);
+        |member: &str| HAND_WRITTEN.iter().any(|(owner, name, _)| item.ident == owner && *name == member);
     let mut methods = Vec::new();
-    methods.extend(constructor(item).filter(|_| !is_hand_written("new")));
     for field in &item.fields {
-        let (Some(ident), Some(wire_name)) = (&field.ident, wire_name(field)) else { continue };
-        let ident_text = ident.to_string();
-        let method = format_ident!("with_{}", ident_text.trim_end_matches('_'));
-        if !writable.contains(wire_name.as_str()) || is_hand_written(&method.to_string()) {
+        let (Some(ident), Some(member), Some(ty)) = (&field.ident, wire_name(field), optional(&field.ty))
+        else {
+            continue;
+        };
+        let is_read_only = properties.get(&member).is_none_or(|property| property["readOnly"] == true);
+        if is_read_only || is_hand_written(&member) {
             continue;
         }
-        let first_line = format!("Sets `{wire_name}`.");
-        let mut docs: Vec<Attribute> = vec![parse_quote!(#[doc = #first_line])];
-        let description: Vec<Attribute> = field.attrs.iter().filter(|a| is_kept(a)).cloned().collect();
-        if !description.is_empty() {
-            docs.push(parse_quote!(#[doc = ""]));
-        }
-        docs.extend(description);
-        let (ty, value): (&Type, Expr) = match optional(&field.ty) {
-            Some(inner) => (inner, parse_quote!(::std::option::Option::Some(value.into()))),
-            None => (&field.ty, parse_quote!(value.into())),
-        };
+        let method = format_ident!("with_{}", ident.to_string().trim_end_matches('_'));
+        let first_line = format!("Sets `{member}`.");
+        let docs: Vec<&Attribute> = field.attrs.iter().filter(|a| a.path().is_ident("doc")).collect();
+        let gap = docs.first().map(|_| quote!(#[doc = ""]));
         methods.push(parse_quote! {
+            #[doc = #first_line]
+            #gap
             #(#docs)*
             #[must_use]
             pub fn #method(mut self, value: impl ::std::convert::Into<#ty>) -> Self {
-                self.#ident = #value;
+                self.#ident = ::std::option::Option::Some(value.into());
                 self
             }
         });
     }
     methods
-}
-
-/// The constructor of a struct with required fields, which has no default.
-fn constructor(item: &ItemStruct) -> Option<ImplItem> {
-    if derives(&item.attrs).contains("Default") {
-        return None;
-    }
-    let (required, optional): (Vec<_>, Vec<_>) = item.fields.iter().partition(|field| is_required(field));
-    let idents: Vec<_> = required.iter().filter_map(|field| field.ident.as_ref()).collect();
-    let types: Vec<_> = required.iter().map(|field| &field.ty).collect();
-    let rest: Vec<_> = optional.iter().filter_map(|field| field.ident.as_ref()).collect();
-    Some(parse_quote! {
-        /// Creates a value of the required members; the others are absent.
-        pub fn new(#(#idents: impl ::std::convert::Into<#types>),*) -> Self {
-            Self {
-                #(#idents: #idents.into(),)*
-                #(#rest: ::std::default::Default::default(),)*
-            }
-        }
-    })
-}
-
-/// Returns true for the attributes of a field that its setter shares.
-fn is_kept(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("doc") || attribute.path().is_ident("deprecated")
 }

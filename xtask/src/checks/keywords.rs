@@ -1,85 +1,70 @@
 //! Keywords: what OpenAPI 3.0 does not know, and what no typed client can express.
 
-use serde_json::Value;
-use similar::TextDiff;
+use serde_json::{Map, Value};
 
-use crate::document::{Defect, Located, child, locate_schemas};
+use crate::document::{Defect, Located, OTHER_NAMES, child, locate_schemas, members};
 
 /// The keywords that may accompany a `$ref`; the others would be ignored.
 const BESIDE_REFERENCE: [&str; 9] =
     ["$ref", "summary", "description", "nullable", "deprecated", "readOnly", "writeOnly", "title", "example"];
 
-/// The keywords of which one is suggested for an unknown one.
-const KEYWORDS: &str = "additionalProperties allOf content default deprecated description enum example format \
-                        headers in items maximum maxItems maxLength minimum minItems minLength name nullable \
-                        operationId parameters pattern properties readOnly requestBody required responses schema \
-                        summary title type uniqueItems writeOnly";
-
 /// The types of values.
 const TYPES: [&str; 6] = ["string", "number", "integer", "boolean", "array", "object"];
 
-/// How alike an unknown keyword and a known one must be to be suggested.
-const SIMILARITY: f32 = 0.6;
-
-/// Refuses schemas that become no single type.
-pub(crate) fn check_schemas(json: &Value) -> Result<(), Defect> {
-    let mut located = locate_schemas(json).into_iter();
-    located.try_for_each(|Located { place, pointer }| {
-        json.pointer(&pointer).map_or(Ok(()), |schema| check_schema(&place, schema))
-    })
+/// Finds the schemas that become no single type.
+pub(super) fn find_unsupported_schemas(json: &Value) -> Vec<Defect> {
+    let located = locate_schemas(json).into_iter();
+    let check = |Located { place, pointer }| check_schema(&place, &pointer, json.pointer(&pointer)?).err();
+    located.filter_map(check).collect()
 }
 
-/// Refuses what the `typed` form of the document has forgotten, at and below `place`.
-pub(crate) fn check_names(json: &Value, typed: &Value, place: &str) -> Result<(), Defect> {
-    match (json, typed) {
-        (Value::Object(members), _) => {
-            let is_reference = members.contains_key("$ref");
-            for (key, member) in members.iter().filter(|(key, _)| !key.starts_with("x-")) {
-                let place = child(place, key);
-                match typed.get(key) {
-                    Some(typed) => check_names(member, typed, &place)?,
-                    None if is_reference && !BESIDE_REFERENCE.contains(&key.as_str()) => {
-                        return Err(Defect::new(place, "is ignored beside $ref; move it to the target"));
-                    }
-                    None if is_reference || is_empty(member) || key == "xml" => {}
-                    None => return Err(Defect::new(place, unknown(key))),
-                }
+/// Finds what the `typed` form of the document has forgotten, at and below `place`.
+pub(crate) fn find_unknown(json: &Value, typed: &Value, place: &str) -> Vec<Defect> {
+    let is_reference = json.get("$ref").is_some();
+    let mut defects = Vec::new();
+    for (index, (place, key, member)) in members(json, place).into_iter().enumerate() {
+        let typed = if json.is_array() { typed.get(index) } else { typed.get(key) };
+        match typed {
+            _ if key.starts_with("x-") => {}
+            Some(typed) => defects.extend(find_unknown(member, typed, &place)),
+            None if is_reference && !BESIDE_REFERENCE.contains(&key) => {
+                defects.push(Defect::new(place, "is ignored beside $ref; move it to the target"));
             }
-            Ok(())
+            None if is_reference || is_empty(member) || key == "xml" || json.is_array() => {}
+            None => defects.push(Defect::new(
+                place,
+                "is no keyword of OpenAPI 3.0; correct it, remove it or name it x-…",
+            )),
         }
-        (Value::Array(items), Value::Array(typed)) => {
-            let mut items = items.iter().zip(typed).enumerate();
-            items
-                .try_for_each(|(index, (item, typed))| check_names(item, typed, &format!("{place}[{index}]")))
-        }
-        _ => Ok(()),
     }
+    defects
 }
 
 /// Returns true for a value that says as much as its absence.
 fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        _ => false,
-    }
+    let is_empty_list = value.as_array().is_some_and(Vec::is_empty);
+    value.is_null() || *value == false || is_empty_list || value.as_object().is_some_and(Map::is_empty)
 }
 
-fn unknown(key: &str) -> String {
-    let ratio = |keyword: &str| {
-        TextDiff::from_chars(key.to_ascii_lowercase().as_str(), keyword.to_ascii_lowercase().as_str()).ratio()
-    };
-    let nearest =
-        KEYWORDS.split(' ').map(|keyword| (ratio(keyword), keyword)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest.filter(|(ratio, _)| *ratio >= SIMILARITY) {
-        Some((_, keyword)) => format!("is no keyword of OpenAPI 3.0; is {keyword:?} meant?"),
-        None => "is no keyword of OpenAPI 3.0; remove it or name it x-…".to_owned(),
-    }
-}
-
-fn check_schema(place: &str, schema: &Value) -> Result<(), Defect> {
+fn check_schema(place: &str, pointer: &str, schema: &Value) -> Result<(), Defect> {
     let refuse = |key: &str, reason: &str| Err(Defect::new(child(place, key), reason));
+    let keys: Vec<&str> = pointer.split('/').skip(1).collect();
+    match keys.as_slice() {
+        ["components", "schemas", "String"] => {
+            return Err(Defect::new(place, "has a name that generated code uses for text; rename it"));
+        }
+        ["components", "schemas", _] if schema["nullable"] == true => {
+            return refuse("nullable", "is set on a component; set it where the component is used");
+        }
+        ["components", "schemas", _, "properties", _] => {}
+        _ if schema.get(OTHER_NAMES).is_some() => {
+            return refuse(OTHER_NAMES, "works only on the properties of a component; move it to one");
+        }
+        _ => {}
+    }
+    if schema["enum"].as_array().is_some_and(|values| values.contains(&Value::Null)) {
+        return refuse("enum", "holds null; remove it, and set \"nullable\": true where the enum is used");
+    }
     let untyped =
         ["oneOf", "anyOf", "not", "discriminator"].into_iter().find(|key| schema.get(key).is_some());
     if let Some(key) = untyped {
@@ -98,9 +83,12 @@ fn check_schema(place: &str, schema: &Value) -> Result<(), Defect> {
     match &schema["type"] {
         Value::Null => Ok(()),
         Value::String(name) if TYPES.contains(&name.as_str()) => Ok(()),
-        Value::Array(_) => {
-            refuse("type", "is a list, as in OpenAPI 3.1; use a single type and \"nullable\": true")
+        other => {
+            let types = TYPES.join(", ");
+            refuse(
+                "type",
+                &format!("is {other}; use one of {types}, and \"nullable\": true beside it for null"),
+            )
         }
-        other => refuse("type", &format!("is {other}; use one of {}", TYPES.join(", "))),
     }
 }

@@ -7,20 +7,14 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::document::{Defect, SCHEMA_REFERENCE, SCHEMAS, child, descendant, resolve};
+use crate::document::{Defect, SCHEMA_REFERENCE, SCHEMAS, members, resolve};
 
-pub(crate) use keywords::check_names;
-pub(crate) use operations::{check as check_operations, is_left_to_client, is_success};
+pub(crate) use keywords::find_unknown;
+use keywords::find_unsupported_schemas;
+pub(crate) use operations::{find_unsupported, is_left_to_client, is_success};
 
-/// Refuses a document that is not OpenAPI 3.0, or whose parts do not fit together.
-pub(crate) fn check_document(json: &Value) -> Result<(), Defect> {
-    check_versions(json)?;
-    check_references(json, json, "")?;
-    keywords::check_schemas(json)?;
-    check_circles(json)
-}
-
-fn check_versions(json: &Value) -> Result<(), Defect> {
+/// Refuses a document that is not OpenAPI 3.0.
+pub(crate) fn check_versions(json: &Value) -> Result<(), Defect> {
     match json["openapi"].as_str() {
         Some(version) if version.starts_with("3.0.") => {}
         Some(version) => {
@@ -37,54 +31,53 @@ fn check_versions(json: &Value) -> Result<(), Defect> {
     }
 }
 
-/// Refuses a `$ref` without a target in the file.
-fn check_references(json: &Value, part: &Value, place: &str) -> Result<(), Defect> {
-    match part {
-        Value::Object(members) => members.iter().try_for_each(|(key, member)| {
-            let place = child(place, key);
-            match member.as_str().filter(|_| key == "$ref") {
-                Some(target) if !target.starts_with('#') => {
-                    Err(Defect::new(place, format!("is {target:?}; only references within this file work")))
-                }
-                Some(target) if resolve(json, target).is_none() => {
-                    Err(Defect::new(place, format!("leads nowhere: there is no {target:?}")))
-                }
-                Some(target)
-                    if target.strip_prefix(SCHEMA_REFERENCE).is_some_and(|name| name.contains('/')) =>
-                {
-                    let reason = format!("leads into a component; move what is at {target:?} to {SCHEMAS}");
-                    Err(Defect::new(place, reason))
-                }
-                _ => check_references(json, member, &place),
-            }
-        }),
-        Value::Array(items) => {
-            let mut items = items.iter().enumerate();
-            items.try_for_each(|(index, item)| check_references(json, item, &format!("{place}[{index}]")))
-        }
-        _ => Ok(()),
+/// Finds parts that do not fit together, or that become no single type.
+pub(crate) fn find_defects(json: &Value) -> Vec<Defect> {
+    let mut defects = Vec::new();
+    check_references(json, json, "", &mut defects);
+    defects.extend(find_unsupported_schemas(json));
+    defects.extend(find_circles(json));
+    defects
+}
+
+/// Finds every `$ref` without a target in the file.
+fn check_references(json: &Value, part: &Value, place: &str, defects: &mut Vec<Defect>) {
+    for (place, key, member) in members(part, place) {
+        let target = member.as_str().filter(|_| key == "$ref");
+        defects.extend(
+            target.and_then(|target| misleading(json, target)).map(|reason| Defect::new(&place, reason)),
+        );
+        check_references(json, member, &place, defects);
     }
 }
 
-/// Refuses a component whose references lead back to itself.
-fn check_circles(json: &Value) -> Result<(), Defect> {
-    for (section, components) in json["components"].as_object().into_iter().flatten() {
-        for (name, component) in components.as_object().into_iter().flatten() {
+/// Explains why a reference gives no type.
+fn misleading(json: &Value, target: &str) -> Option<String> {
+    if !target.starts_with('#') {
+        return Some(format!("is {target:?}; only references within this file work"));
+    }
+    if resolve(json, target).is_none() {
+        return Some(format!("leads nowhere: there is no {target:?}"));
+    }
+    let is_inside = target.strip_prefix(SCHEMA_REFERENCE).is_some_and(|name| name.contains('/'));
+    is_inside.then(|| format!("leads into a component; move what is at {target:?} to {SCHEMAS}"))
+}
+
+/// Finds every component whose references lead back to itself.
+fn find_circles(json: &Value) -> Vec<Defect> {
+    let mut defects = Vec::new();
+    for (place, _, components) in members(&json["components"], ".components") {
+        for (place, _, component) in members(components, &place) {
             let mut visited = HashSet::new();
             let mut next = direct_reference(component);
-            while let Some(reference) = next {
-                if !visited.insert(reference) {
-                    let place = descendant(".components", &[section, name]);
-                    return Err(Defect::new(
-                        place,
-                        "refers to itself without an object in between; describe one",
-                    ));
-                }
+            while let Some(reference) = next.filter(|reference| visited.insert(*reference)) {
                 next = resolve(json, reference).and_then(direct_reference);
             }
+            let reason = "refers to itself without an object in between; describe one";
+            defects.extend(next.map(|_| Defect::new(&place, reason)));
         }
     }
-    Ok(())
+    defects
 }
 
 /// The schema that `schema` stands for, as opposed to those of its members.

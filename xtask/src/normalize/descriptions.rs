@@ -1,4 +1,4 @@
-//! Descriptions that rustdoc shows as they are meant: no tag, link or code block by accident.
+//! Descriptions that rustdoc shows as they are meant: no tag and no code block by accident.
 
 use serde_json::{Map, Value};
 
@@ -8,10 +8,16 @@ const DOCS: [&str; 3] = ["description", "summary", "title"];
 /// Escapes every text for docs at and below `part`.
 pub(super) fn escape(part: &mut Value) {
     match part {
-        Value::Object(members) => members.iter_mut().for_each(|(key, member)| match member {
-            Value::String(text) if DOCS.contains(&key.as_str()) => *text = escape_text(text),
-            member => escape(member),
-        }),
+        Value::Object(members) => {
+            // An empty text would be an empty line of docs.
+            members.retain(|key, text| {
+                !DOCS.contains(&key.as_str()) || text.as_str().is_none_or(|text| !text.trim().is_empty())
+            });
+            members.iter_mut().for_each(|(key, member)| match member {
+                Value::String(text) if DOCS.contains(&key.as_str()) => *text = escape_text(text),
+                member => escape(member),
+            });
+        }
         Value::Array(items) => items.iter_mut().for_each(escape),
         _ => {}
     }
@@ -48,15 +54,10 @@ fn escape_prose(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find('`') {
         let (before, from_run) = rest.split_at(start);
-        escaped.push_str(&escape_plain(before));
-        if before.ends_with('\\') {
-            escaped.push('`');
-            rest = &from_run[1..];
-            continue;
-        }
+        escaped.push_str(&escape_tags(before));
         let length = from_run.len() - from_run.trim_start_matches('`').len();
         let (run, after) = from_run.split_at(length);
-        match find_run(after, length) {
+        match after.find(run) {
             Some(end) => {
                 // A block without a language would be compiled as a test, too.
                 let code = match after[..end].split_once('\n') {
@@ -67,64 +68,21 @@ fn escape_prose(text: &str) -> String {
                 rest = &after[end + length..];
             }
             None => {
-                run.chars().for_each(|_| escaped.push_str("\\`"));
+                escaped.push_str(&run.replace('`', "&#96;"));
                 rest = after;
             }
         }
     }
-    escaped.push_str(&escape_plain(rest));
+    escaped.push_str(&escape_tags(rest));
     escaped
 }
 
-/// Finds the next run of exactly `length` backticks.
-fn find_run(text: &str, length: usize) -> Option<usize> {
-    let mut from = 0;
-    while let Some(start) = text[from..].find('`').map(|start| from + start) {
-        let run = text[start..].len() - text[start..].trim_start_matches('`').len();
-        if run == length {
-            return Some(start);
-        }
-        from = start + run;
-    }
-    None
-}
-
-/// Escapes tags and links to items; keeps links with a target, and makes bare addresses links.
-fn escape_plain(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        if let Some(length) = link_length(rest) {
-            escaped.push_str(&rest[..length]);
-            rest = &rest[length..];
-        } else if rest.starts_with("http://") || rest.starts_with("https://") {
-            let is_end = |c: char| c.is_whitespace() || "<>[]()\"'".contains(c);
-            let length = rest.find(is_end).unwrap_or(rest.len());
-            let address = rest[..length].trim_end_matches(['.', ',', ';', ':', '!', '?']);
-            escaped.push_str(&format!("<{address}>"));
-            rest = &rest[address.len()..];
-        } else {
-            if matches!(next, '<' | '[' | ']') && !escaped.ends_with('\\') {
-                escaped.push('\\');
-            }
-            escaped.push(next);
-            rest = &rest[next.len_utf8()..];
-        }
-    }
-    escaped
-}
-
-/// The length of a link with its target, or of an address in angle brackets, at the start of `text`.
-fn link_length(text: &str) -> Option<usize> {
-    if text.starts_with("<http://") || text.starts_with("<https://") {
-        return text.find('>').filter(|end| !text[..*end].contains(char::is_whitespace)).map(|end| end + 1);
-    }
-    let label = text.strip_prefix('[')?.find("](")? + 1;
-    let target = &text[label + 2..];
-    let is_address = target.starts_with("http://") || target.starts_with("https://");
-    let is_plain = !text[1..label].contains(['[', ']', '<', '`', '\n']);
-    let end = target.find(')').filter(|end| !target[..*end].contains(char::is_whitespace))?;
-    (is_address && is_plain).then_some(label + 2 + end + 1)
+/// Escapes tags, but no address in angle brackets.
+fn escape_tags(text: &str) -> String {
+    let text = text.replace('<', "\\<").replace("\\\\<", "\\<");
+    ["http://", "https://"]
+        .iter()
+        .fold(text, |text, scheme| text.replace(&format!("\\<{scheme}"), &format!("<{scheme}")))
 }
 
 #[cfg(test)]
@@ -134,18 +92,16 @@ mod tests {
     #[test]
     fn accidental_markup_is_escaped() {
         for (text, expected) in [
-            ("a Vec<T> of [Foo]", "a Vec\\<T> of \\[Foo\\]"),
+            ("a Vec<T> of [Foo]", "a Vec\\<T> of [Foo]"),
             ("`Vec<T>` and ``a`b``", "`Vec<T>` and ``a`b``"),
-            ("an odd ` and <b>", "an odd \\` and \\<b>"),
-            ("see [docs](https://a.b/c) or https://a.b.", "see [docs](https://a.b/c) or <https://a.b>."),
+            ("an odd ` and <b>", "an odd &#96; and \\<b>"),
             ("see <https://a.b>", "see <https://a.b>"),
-            ("a [b](other.md)", "a \\[b\\](other.md)"),
             ("one\r\ntwo\rthree\u{202e}", "one\ntwo\nthree"),
             ("a\n\n    let x = 1;", "a\n\n   let x = 1;"),
             ("a\n```\nlet <x>;\n```\nb", "a\n```text\nlet <x>;\n```\nb"),
             ("```json\n{}\n```", "```text\n{}\n```"),
             ("~~~\n{}\n~~~", "```text\n{}\n```"),
-            ("```json\n{}", "\\`\\`\\`json\n{}"),
+            ("```json\n{}", "&#96;&#96;&#96;json\n{}"),
             ("end */ of", "end */ of"),
         ] {
             assert_eq!(escape_text(text), expected);

@@ -11,32 +11,24 @@ mod schemas;
 
 use serde_json::Value;
 
-use crate::document::Defect;
-use crate::names::value_name;
+use crate::document::{self, Defects, SCHEMAS, child};
+use crate::names::{type_name, value_name};
 use crate::places::Places;
 
-pub(crate) use operations::Method;
 pub(crate) use requests::components_sent;
 
-/// What the normalized document no longer says.
-pub(crate) struct Lost {
-    pub(crate) methods: Vec<Method>,
-    pub(crate) places: Places,
-}
-
-/// Makes the checked document safe for the generator.
-pub(crate) fn normalize(json: &mut Value) -> Result<Lost, Defect> {
+/// Makes the checked document safe for the generator, and returns the places of types and methods.
+pub(crate) fn normalize(json: &mut Value) -> Result<Places, Defects> {
     descriptions::escape(json);
-    schemas::loosen(json)?;
-    let methods = operations::simplify(json);
-    let mut places = parts::name(json)?;
-    schemas::wrap_references(json);
+    schemas::loosen(json);
+    operations::simplify(json);
+    parts::check(json)?;
     requests::open(json);
-    for method in &methods {
-        let others = method.other_rows.iter().filter_map(|rows| rows["operationId"].as_str());
-        for name in others.map(value_name).chain([method.name.clone()]) {
-            places.add(&name, &method.place);
-        }
+    schemas::wrap_references(json);
+    let mut places = Places::default();
+    for operation in document::operations(json) {
+        places.add(&value_name(operation.json["operationId"].as_str().unwrap_or_default()), &operation.place);
     }
-    Ok(Lost { methods, places })
+    document::schemas(json).for_each(|(name, _)| places.add(&type_name(name), &child(SCHEMAS, name)));
+    Ok(places)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::descriptions;
-use crate::document::{Defect, Located, OTHER_NAMES, SCHEMAS, child, locate_schemas};
+use crate::document::{DEPRECATED, Located, OTHER_NAMES, SCHEMAS, locate_schemas};
 
 /// The keywords that limit values. They are kept in the docs.
 const LIMITING: &str = "minLength maxLength pattern minimum exclusiveMinimum maximum exclusiveMaximum multipleOf \
@@ -13,41 +13,25 @@ const LIMITING: &str = "minLength maxLength pattern minimum exclusiveMinimum max
 const ANNOTATIONS: &str = "title example xml externalDocs default";
 
 /// Removes constraints, unknown formats, defaults and titles, and writes them into the docs.
-pub(super) fn loosen(json: &mut Value) -> Result<(), Defect> {
+pub(super) fn loosen(json: &mut Value) {
     // Outer schemas come first: their docs tell the limits of what is within.
     for Located { place, pointer } in locate_schemas(json) {
         let schema = json.pointer_mut(&pointer).and_then(Value::as_object_mut);
-        let Some(limits) = schema.map(|schema| loosen_schema(&place, schema)).transpose()?.flatten() else {
-            continue;
-        };
+        let Some(limits) = schema.and_then(loosen_schema) else { continue };
         // The schema of a parameter has no docs of its own in the client.
         let is_parameter = pointer.contains("/parameters/") && !place.starts_with(SCHEMAS);
         let parameter = pointer.strip_suffix("/schema").filter(|_| is_parameter);
         let documented = json.pointer_mut(parameter.unwrap_or(&pointer)).and_then(Value::as_object_mut);
         documented.into_iter().for_each(|documented| descriptions::append(documented, &limits));
     }
-    Ok(())
-}
-
-/// Refuses null among the values of an enum, and as the whole of a component.
-fn check_null(place: &str, schema: &Map<String, Value>) -> Result<(), Defect> {
-    let refuse = |key: &str, reason: &str| Err(Defect::new(child(place, key), reason));
-    let is_component = place.strip_prefix(SCHEMAS).is_some_and(|name| !name[1..].contains(['.', '[']));
-    match (schema.get("enum"), schema.get("nullable")) {
-        (Some(Value::Array(values)), _) if values.contains(&Value::Null) => {
-            refuse("enum", "holds null; remove it, and set \"nullable\": true where the enum is used")
-        }
-        (_, Some(Value::Bool(true))) if is_component => {
-            refuse("nullable", "is set on a component; set it where the component is used")
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Removes what would make a client refuse values, and returns it in words.
-fn loosen_schema(place: &str, schema: &mut Map<String, Value>) -> Result<Option<String>, Defect> {
-    check_null(place, schema)?;
+fn loosen_schema(schema: &mut Map<String, Value>) -> Option<String> {
     let limits = limits(schema);
+    if schema.remove("deprecated").is_some_and(|deprecated| deprecated == true) {
+        descriptions::append(schema, DEPRECATED);
+    }
     if closed_values(schema).is_some() {
         schema.remove("enum");
     }
@@ -69,7 +53,7 @@ fn loosen_schema(place: &str, schema: &mut Map<String, Value>) -> Result<Option<
         let is_foreign = key.starts_with("x-") && key != OTHER_NAMES;
         !is_foreign && !LIMITING.split(' ').chain(ANNOTATIONS.split(' ')).any(|dropped| dropped == key)
     });
-    Ok((!limits.is_empty()).then(|| format!("Limits: {}.", limits.join(", "))))
+    (!limits.is_empty()).then(|| format!("Limits: {}.", limits.join(", ")))
 }
 
 /// The values of an `enum` other than text, which would become a closed set.
@@ -82,20 +66,15 @@ fn closed_values(schema: &Map<String, Value>) -> Option<&Vec<Value>> {
 
 /// What the client does not check of a value.
 fn limits(schema: &Map<String, Value>) -> Vec<String> {
-    // An exclusive limit of false means the same as none.
-    let limiting =
-        LIMITING.split(' ').filter_map(|key| Some((key, schema.get(key).filter(|value| **value != false)?)));
-    let mut limits: Vec<String> = limiting.map(|(key, value)| format!("`{key}` {}", code(value))).collect();
-    limits.extend(schema.get("default").map(|value| format!("default {}", code(value))));
-    if let Some(format) = schema.get("format").filter(|_| !is_known_format(schema)) {
-        limits.push(format!("format {}", code(format)));
-    }
-    if let Some(values) = closed_values(schema) {
-        limits.push(format!("one of {}", values.iter().map(code).collect::<Vec<_>>().join(", ")));
-    }
-    if schema.get("additionalProperties").is_some_and(|values| *values == false) {
-        limits.push("no other members".to_owned());
-    }
+    let is_dropped = |key: &str, value: &Value| match key {
+        "format" => !is_known_format(schema),
+        "enum" => closed_values(schema).is_some(),
+        "additionalProperties" => *value == false,
+        // An exclusive limit of false means the same as none.
+        key => *value != false && (key == "default" || LIMITING.split(' ').any(|limiting| limiting == key)),
+    };
+    let dropped = schema.iter().filter(|(key, value)| is_dropped(key, value));
+    let mut limits: Vec<String> = dropped.map(|(key, value)| format!("`{key}` {}", code(value))).collect();
     for (key, title) in [("items", "each item"), ("additionalProperties", "each value")] {
         let inner = schema.get(key).and_then(Value::as_object).map(self::limits).unwrap_or_default();
         if !inner.is_empty() {

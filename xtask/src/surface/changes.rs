@@ -1,13 +1,17 @@
 //! The changes between two clients, and what each means for users.
 
-use serde::Serialize;
-
 use super::items::{PublicItem, Surface};
+use crate::document::{DEPRECATED, REQUIRED};
 use crate::places::Places;
 
+/// What the docs say of an item, and what it means that they begin to.
+const NOTES: [(&str, Class, &str); 2] = [
+    (REQUIRED, Class::Behaviour, "is required: requests without it are refused"),
+    (DEPRECATED, Class::Additive, "is deprecated"),
+];
+
 /// The meaning of a change for users.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Class {
     /// Code that compiled no longer does.
     Breaking,
@@ -17,38 +21,39 @@ pub(crate) enum Class {
     Additive,
     /// A value is no longer, or not yet, of a type of its own.
     Untyped,
+    /// A type that no operation sends or returns.
+    Unused,
     /// The same code, described in other words.
     Docs,
 }
 
 impl Class {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Breaking => "breaking",
-            Self::Behaviour => "behaviour",
-            Self::Additive => "additive",
-            Self::Untyped => "untyped",
-            Self::Docs => "docs",
-        }
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 
 /// A change of one item.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Change {
     pub(crate) class: Class,
     /// The item, such as `JobResponse.status`.
     pub(crate) item: String,
     /// The change in words, after the item; empty for a new one.
-    #[serde(rename = "change")]
     pub(crate) text: String,
     /// The place in the spec.
     pub(crate) place: String,
-    #[serde(skip)]
     pub(crate) is_gone: bool,
 }
 
 impl Change {
+    /// What changed, for the steps by hand: an operation, with its arguments, is called one. None if there is nothing to do.
+    pub(crate) fn subject(&self) -> Option<String> {
+        let is_operation = self.item.starts_with(char::is_lowercase) && !self.item.contains('-');
+        let subject = if is_operation { format!("operation {}", self.item) } else { self.item.clone() };
+        (self.class <= Class::Additive).then_some(subject)
+    }
+
     /// The change as a line tells it.
     pub(crate) fn sentence(&self) -> String {
         format!("{} {}", self.item, self.text).trim_end().to_owned()
@@ -74,15 +79,35 @@ pub(crate) fn compare(before: &Surface, after: &Surface, places: &Places) -> Vec
     for (name, new) in after.items.iter().filter(|(name, _)| !before.items.contains_key(*name)) {
         if owner_of(name).is_none_or(|owner| before.items.contains_key(owner)) {
             add(name, Class::Additive, String::new(), false);
+            notes("", &new.docs).for_each(|(class, text)| add(name, class, text.to_owned(), false));
         }
         if let Some(reason) = untyped(new) {
             add(name, Class::Untyped, reason.to_owned(), false);
+        }
+        if new.is_type() && !after.names_type(name) {
+            add(name, Class::Unused, "is neither sent nor returned".to_owned(), false);
+        }
+    }
+    for (name, old) in &before.variants {
+        let new = after.variants.get(name).map(Vec::as_slice).unwrap_or_default();
+        let kept = old.iter().filter(|variant| new.contains(variant));
+        if !kept.eq(new.iter().filter(|variant| old.contains(variant))) {
+            let text = "has its values in another order, which `Ord` and `KNOWN` follow";
+            add(name, Class::Behaviour, text.to_owned(), false);
         }
     }
     let named = changes.clone();
     changes.retain(|change| !is_setter_of(change, &named));
     changes.sort();
     changes
+}
+
+/// Returns true if the new words are those before and others in between, such as an optional header; but no path and
+/// no media type.
+fn is_extension(old: &str, new: &str) -> bool {
+    let mut old = old.split(' ').filter(|word| !word.is_empty()).peekable();
+    let is_allowed = |word: &str| old.next_if_eq(&word).is_some() || !word.contains('/');
+    new.split(' ').all(is_allowed) && old.next().is_none()
 }
 
 /// The type that an item belongs to.
@@ -106,13 +131,11 @@ fn differences(old: &PublicItem, new: &PublicItem) -> Vec<(Class, String)> {
         found.push((Class::Breaking, format!("is {} instead of {}", new.code, old.code)));
     }
     if old.wire != new.wire {
-        found.push((Class::Behaviour, format!("is {} on the wire instead of {}", new.wire, old.wire)));
+        let class = if is_extension(&old.wire, &new.wire) { Class::Additive } else { Class::Behaviour };
+        let before = if old.wire.is_empty() { "" } else { " instead of " };
+        found.push((class, format!("is {} on the wire{before}{}", new.wire, old.wire)));
     }
-    match (old.is_deprecated, new.is_deprecated) {
-        (false, true) => found.push((Class::Additive, "is deprecated".to_owned())),
-        (true, false) => found.push((Class::Additive, "is no longer deprecated".to_owned())),
-        _ => {}
-    }
+    found.extend(notes(&old.docs, &new.docs).map(|(class, text)| (class, text.to_owned())));
     if let Some(reason) = untyped(new).filter(|_| untyped(old).is_none()) {
         found.push((Class::Untyped, reason.to_owned()));
     }
@@ -120,6 +143,12 @@ fn differences(old: &PublicItem, new: &PublicItem) -> Vec<(Class, String)> {
         found.push((Class::Docs, "is described differently".to_owned()));
     }
     found
+}
+
+/// The notes that the new docs have and the old ones lack.
+fn notes<'a>(old: &'a str, new: &'a str) -> impl Iterator<Item = (Class, &'static str)> + 'a {
+    let added = NOTES.into_iter().filter(move |(note, ..)| new.contains(note) && !old.contains(note));
+    added.map(|(_, class, text)| (class, text))
 }
 
 /// Explains an item of no type of its own; none if it has one.

@@ -5,7 +5,7 @@ mod items;
 mod layer;
 mod report;
 
-pub(crate) use changes::compare;
+pub(crate) use changes::{Change, compare};
 pub(crate) use items::Surface;
-pub(crate) use layer::HandWritten;
+pub(crate) use layer::{HandWritten, Task};
 pub(crate) use report::Report;

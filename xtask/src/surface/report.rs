@@ -1,27 +1,27 @@
 //! The consequences of an update, as text and as JSON.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Value, json};
-
 use super::changes::{Change, Class};
-use super::layer::Use;
+use super::layer::Task;
 
 /// The width up to which the places of changes are aligned.
 const WIDTH: usize = 60;
 
-/// The changes for users, and where the hand-written code is concerned.
+/// The changes for users, and what a person must look at because of them.
+#[derive(Default)]
 pub(crate) struct Report {
+    /// The reason why the previous client cannot be read, and the changes are not known.
+    pub(crate) unknown: Option<String>,
     pub(crate) changes: Vec<Change>,
-    pub(crate) uses: Vec<Use>,
+    pub(crate) tasks: Vec<Task>,
     /// The version of the workspace.
     pub(crate) version: String,
 }
 
 impl Report {
     /// The version that the changes ask for; none if nothing changes.
-    pub(crate) fn next_version(&self) -> Option<String> {
+    fn next_version(&self) -> Option<String> {
         let class = self.changes.iter().map(|change| change.class).min()?;
         let numbers: Vec<u64> = self.version.split('.').filter_map(|number| number.parse().ok()).collect();
         let &[major, minor, patch] = numbers.as_slice() else { return None };
@@ -35,7 +35,7 @@ impl Report {
     }
 
     /// The entry of the changelog: a heading for each kind of change, a line for each item.
-    pub(crate) fn changelog(&self) -> String {
+    fn changelog(&self) -> String {
         let mut entry: Vec<String> = Vec::new();
         for heading in ["Removed", "Changed", "Added"] {
             let changes = self.changes.iter().filter(|change| change.heading() == Some(heading));
@@ -44,16 +44,6 @@ impl Report {
             entry.extend(lines);
         }
         entry.join("\n")
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
-            "version": self.version,
-            "next_version": self.next_version(),
-            "changes": self.changes,
-            "hand_written": self.uses,
-            "changelog": self.changelog(),
-        })
     }
 }
 
@@ -64,7 +54,7 @@ impl Change {
             _ if self.is_gone => Some("Removed"),
             Class::Breaking | Class::Behaviour => Some("Changed"),
             Class::Additive => Some("Added"),
-            Class::Untyped | Class::Docs => None,
+            Class::Untyped | Class::Unused | Class::Docs => None,
         }
     }
 
@@ -77,25 +67,41 @@ impl Change {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reason) = &self.unknown {
+            let remedy = "`--against HEAD` compares with a revision";
+            return write!(
+                f,
+                "what changes for users is unknown: the previous client cannot be read: {reason}; {remedy}"
+            );
+        }
         let Some(version) = self.next_version() else { return f.write_str("nothing changes for users") };
         for change in self.changes.iter().filter(|change| change.class != Class::Docs) {
-            writeln!(f, "{:<10} {:<WIDTH$} {}", change.class.as_str(), change.sentence(), change.place)?;
-            let mut files: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-            for place in self.uses.iter().filter(|place| place.item == change.item) {
-                files.entry((&place.file, place.reason)).or_default().push(place.line.to_string());
-            }
-            for ((file, text), lines) in files {
-                writeln!(f, "{:<10}   {file}:{} {text}", "", lines.join(", "))?;
-            }
+            writeln!(f, "{:<10} {:<WIDTH$} {}", change.class.name(), change.sentence(), change.place)?;
         }
         let docs = self.changes.iter().filter(|change| change.class == Class::Docs).count();
         if docs > 0 {
             writeln!(f, "{:<10} {docs} of the descriptions", "docs")?;
         }
         let entry = self.changelog();
-        if entry.is_empty() {
-            return write!(f, "→ {version:<8} no CHANGELOG entry");
+        let heading = if entry.is_empty() { "no CHANGELOG entry" } else { "next CHANGELOG entry:\n" };
+        write!(f, "→ {version:<8} {heading}{entry}")?;
+        if !self.tasks.is_empty() {
+            f.write_str("\n→ by hand:")?;
         }
-        write!(f, "→ {version:<8} next CHANGELOG entry:\n{entry}")
+        self.fmt_tasks(f)
+    }
+}
+
+impl Report {
+    /// Lists the places by hand, one line for all items of one reason.
+    fn fmt_tasks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups = self.tasks.chunk_by(|one, other| {
+            (&one.file, one.line, &one.reason) == (&other.file, other.line, &other.reason)
+        });
+        groups.into_iter().try_for_each(|group| {
+            let Task { file, line, reason, .. } = &group[0];
+            let items: Vec<&str> = group.iter().map(|task| task.item.as_str()).collect();
+            write!(f, "\n{file}:{line} {reason} ({})", items.join(", "))
+        })
     }
 }

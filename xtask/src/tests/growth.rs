@@ -1,9 +1,10 @@
 //! Growth of the spec, and a user of every type from before it.
 
-use quote::{format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote};
 use serde_json::{Value, json};
-use syn::{Fields, Ident, ImplItem, ImplItemFn, Item, ItemStruct, Type};
+use syn::{Fields, FnArg, Ident, ImplItem, ImplItemFn, Item, ItemStruct, Type};
 
+use crate::names::type_name;
 use crate::syntax::{optional, types_module};
 
 /// Adds what a later version of the service may add.
@@ -14,18 +15,29 @@ pub(super) fn grow(spec: &mut Value) {
         "approvedTime": { "type": "string", "format": "date-time" },
         "labels": { "type": "array", "items": { "type": "string" } },
         "phase": { "$ref": "#/components/schemas/JobPhase" },
-        "owner": { "type": "object", "properties": { "name": { "type": "string" } } },
+        "owner": { "$ref": "#/components/schemas/JobOwner" },
         "anything": {},
     });
     for schema in ["JobRequest", "JobResponse", "Twin", "DeviceJob"] {
         let properties = schemas[schema]["properties"].as_object_mut().unwrap();
         properties.extend(additions.as_object().unwrap().clone());
     }
+    for (path, method) in [("/jobs/v2/{id}", "get"), ("/jobs/v2/{id}", "put"), ("/jobs/v2/query", "get")] {
+        let operation = &mut spec["paths"][path][method];
+        let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        for place in ["query", "header"] {
+            let name = format!("{place}-more");
+            parameters.push(json!({ "name": name, "in": place, "schema": { "type": "string" } }));
+        }
+        operation["parameters"] = parameters.into();
+    }
+    let schemas = &mut spec["components"]["schemas"];
+    schemas["JobOwner"] = json!({ "type": "object", "properties": { "name": { "type": "string" } } });
     schemas["JobPhase"] = json!({ "type": "string", "enum": ["first", "last"] });
-    schemas["JobStatus"]["enum"].as_array_mut().unwrap().push(json!("paused"));
+    schemas["JobStatus"]["enum"].as_array_mut().unwrap().push(json!("notListed"));
 }
 
-/// Writes a user's crate that constructs, reads and matches every public type of `client`.
+/// Writes a user's crate that constructs, reads and matches every public type of `client`, and calls every operation.
 pub(super) fn user_of(client: &str) -> String {
     let mut file = syn::parse_file(client).unwrap();
     let types = types_module(&mut file).unwrap();
@@ -49,11 +61,48 @@ pub(super) fn user_of(client: &str) -> String {
         }
         _ => None,
     });
+    let calls = calls_of(&syn::parse_file(client).unwrap());
     let source = quote! {
         use jobs_api::types;
         #(#functions)*
+        #(#calls)*
     };
     prettyplease::unparse(&syn::parse2(source).unwrap())
+}
+
+/// Writes a function for each operation, which calls it with every argument that it may have.
+fn calls_of(client: &syn::File) -> Vec<proc_macro2::TokenStream> {
+    let calls = client.items.iter().find_map(|item| match item {
+        Item::Mod(module) if module.ident == "calls" => Some(&module.content.as_ref().unwrap().1),
+        _ => None,
+    });
+    let operations = methods_of(&client.items, &format_ident!("Operations")).into_iter();
+    let functions = operations.map(|operation| {
+        let name = &operation.sig.ident;
+        let given: Vec<_> = operation.sig.inputs.iter().skip(1).collect();
+        let names = given.iter().map(|argument| match argument {
+            FnArg::Typed(argument) => &argument.pat,
+            FnArg::Receiver(_) => panic!("{name} has two receivers"),
+        });
+        let call = format_ident!("{}", type_name(&name.to_string()));
+        let setters =
+            methods_of(calls.unwrap(), &call).into_iter().filter(|method| method.sig.inputs.len() == 2);
+        let setters = setters.map(|setter| {
+            let FnArg::Typed(value) = &setter.sig.inputs[1] else {
+                panic!("{} has no value", setter.sig.ident)
+            };
+            let text = value.ty.to_token_stream().to_string().replace(' ', "").replace("'a", "'a ");
+            let ty = text.split_once("Option<").unwrap().1.strip_suffix(">>").unwrap();
+            let (setter, ty): (_, Type) = (&setter.sig.ident, syn::parse_str(ty).unwrap());
+            quote!(.#setter(None::<#ty>))
+        });
+        quote! {
+            pub async fn #name<'a>(api: &'a jobs_api::Operations, #(#given),*) -> bool {
+                api.#name(#(#names),*)#(#setters)*.await.is_ok()
+            }
+        }
+    });
+    functions.collect()
 }
 
 fn use_of_struct(item: &ItemStruct, index: usize, methods: &[&ImplItemFn]) -> proc_macro2::TokenStream {
@@ -82,10 +131,12 @@ fn use_of_struct(item: &ItemStruct, index: usize, methods: &[&ImplItemFn]) -> pr
 }
 
 /// The inherent methods of the type `ident`.
-fn methods_of<'a>(items: &'a [Item], ident: &Ident) -> Vec<&'a ImplItemFn> {
+pub(super) fn methods_of<'a>(items: &'a [Item], ident: &Ident) -> Vec<&'a ImplItemFn> {
     let blocks = items.iter().filter_map(|item| match item {
         Item::Impl(block) if block.trait_.is_none() => match &*block.self_ty {
-            Type::Path(path) if path.path.is_ident(ident) => Some(&block.items),
+            Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == *ident) => {
+                Some(&block.items)
+            }
             _ => None,
         },
         _ => None,

@@ -1,4 +1,4 @@
-//! The whole hub: our operations with those of the other areas of the service, 42 in all.
+//! The whole hub: our operations with those of the other areas of the service.
 
 use std::fs;
 
@@ -63,20 +63,11 @@ async fn main() {
     let credential = Credential::shared_access_key("service", "MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
     let client = Client::builder("hub.azure-devices.net", credential).endpoint(&endpoint).build().unwrap();
 
-    let delete = client.call(|api| async move { api.devices_delete_identity("d1", Some("*")).await });
+    let delete = client.call(|api| async move { api.devices_delete_identity("d1").with_if_match("*").await });
     let (request, deleted) = tokio::join!(serve(&listener, NO_CONTENT), delete);
     assert_eq!(deleted.unwrap().status().as_u16(), 204);
-    assert!(request.starts_with("DELETE /devices/d1?api-version=2021-04-12 HTTP/1.1\r\n"), "{request}");
+    assert!(request.starts_with("DELETE /devices/d1?api-version=VERSION HTTP/1.1\r\n"), "{request}");
     assert_eq!(request.matches("api-version").count(), 1, "{request}");
-
-    let patch = vec![serde_json::Map::new()];
-    let update = client.call(|api| {
-        let patch = &patch;
-        async move { api.digital_twin_update_digital_twin("t1", None, patch).await }
-    });
-    let (request, updated) = tokio::join!(serve(&listener, ACCEPTED), update);
-    assert_eq!(updated.unwrap().status().as_u16(), 202);
-    assert!(request.to_lowercase().contains("content-type: application/json-patch+json\r\n"), "{request}");
 
     let cancel = || client.call(|api| async move { api.jobs_cancel_import_export_job("j1").await });
     let (_, cancelled) = tokio::join!(serve(&listener, NO_CONTENT), cancel());
@@ -87,7 +78,7 @@ async fn main() {
     let payload = serde_json::json!({ "speed": 5 });
     let command = client.call(|api| {
         let payload = &payload;
-        async move { api.digital_twin_invoke_component_command("t1", "c", "run", None, None, payload).await }
+        async move { api.digital_twin_invoke_component_command("t1", "c", "run", payload).await }
     });
     let (request, commanded) = tokio::join!(async { serve(&listener, &ok("{\"a\":1}")).await }, command);
     assert_eq!(commanded.unwrap().into_inner(), serde_json::json!({ "a": 1 }));
@@ -95,11 +86,11 @@ async fn main() {
     assert!(request.ends_with("{\"speed\":5}"), "{request}");
 
     let read = client.call(|api| async move { api.devices_get_identity("d1").await });
-    let body = ok("{\"deviceId\":\"d1\",\"parentScopes\":null,\"status\":\"paused\"}");
+    let body = ok("{\"deviceId\":\"d1\",\"parentScopes\":null,\"status\":\"notListed\"}");
     let (_, device) = tokio::join!(serve(&listener, &body), read);
     let device: types::Device = device.unwrap().into_inner();
     assert_eq!(device.device_id.as_deref(), Some("d1"));
-    assert_eq!(device.status.unwrap().as_str(), "paused");
+    assert_eq!(device.status.unwrap().as_str(), "notListed");
     println!("every call behaved");
 }
 "#;

@@ -4,9 +4,10 @@ mod cases;
 mod growth;
 mod hub;
 mod legal;
-mod other_rows;
+mod rehearsal;
 mod scratch;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::LazyLock;
 
@@ -16,7 +17,6 @@ use crate::amend::HAND_WRITTEN;
 use crate::document::operations;
 use crate::render::{Rendered, render};
 use crate::spec::Spec;
-use crate::surface::HandWritten;
 use crate::workspace::{CLIENT, SPEC, repository};
 use scratch::{Built, Scratch, sections, sources};
 
@@ -31,15 +31,15 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
 /// The file that names each member of a request, to compare it: a new one does not compile until it is named.
 const COMPARISON: &str = "jobs/compare.rs";
 
-/// Adds our crate with the client of a grown spec, before and after its new members are compared; a user of today's
-/// types, and a program that calls it.
+/// Adds our crate with the client of an update, as it is before anything is done by hand; with that of a grown spec, whose
+/// new members are compared; a user of today's types, and a program that calls it.
 fn add_grown_hub(scratch: &mut Scratch) {
     let grown = client_of(&grown_hub()).source;
     let patterns = |text: String| {
         text.replace("\n    } = ", "\n        ..\n    } = ")
             .replace("reported: _ } = ", "reported: _, .. } = ")
     };
-    add_client(scratch, "undecided", &grown, |text| text);
+    add_client(scratch, "undecided", &client_of(&rehearsal::updated_spec()).source, |text| text);
     add_client(scratch, "grown", &grown, patterns);
 
     let spec = fs::read_to_string(repository().join(SPEC)).unwrap();
@@ -49,7 +49,10 @@ fn add_grown_hub(scratch: &mut Scratch) {
                         jobs-api = { path = \"../grown\", package = \"grown\", features = [\"entra\", \"schemars\"] }\n\
                         serde_json.workspace = true\n\
                         tokio = { workspace = true, features = [\"io-util\", \"macros\", \"net\", \"rt\"] }";
-    let files = [("src/lib.rs", growth::user_of(&today)), ("src/bin/hub.rs", hub::USER.to_owned())];
+    let version =
+        serde_json::from_str::<Value>(&spec).unwrap()["info"]["version"].as_str().unwrap().to_owned();
+    let program = hub::USER.replace("VERSION", &version);
+    let files = [("src/lib.rs", growth::user_of(&today)), ("src/bin/hub.rs", program)];
     scratch.add_crate("user", dependencies, files.map(|(name, text)| (name.to_owned(), text)));
 }
 
@@ -78,8 +81,9 @@ fn client_of(document: &Value) -> Rendered {
 
 #[test]
 fn whole_hub_has_a_method_for_each_operation() {
-    assert_eq!(operations(&grown_hub()).count(), 42);
-    assert_eq!(client_of(&grown_hub()).operations, 42);
+    let count = operations(&grown_hub()).count();
+    assert!(count > 40);
+    assert_eq!(client_of(&grown_hub()).operations, count);
 }
 
 #[test]
@@ -90,13 +94,17 @@ fn grown_spec_leaves_users_compiling() {
 }
 
 #[test]
-fn new_member_of_a_request_does_not_compile_until_it_is_compared() {
-    let errors = BUILT.errors.get("undecided").unwrap();
-    assert!(
-        errors.iter().all(|error| error.contains(COMPARISON) || error.contains("aborting")),
-        "{errors:#?}"
-    );
-    assert!(errors.iter().any(|error| error.contains("pattern does not mention field")), "{errors:#?}");
+fn update_breaks_the_compiler_only_where_the_report_lists_the_members() {
+    let errors = &BUILT.errors["undecided"];
+    let places: BTreeSet<String> = errors
+        .iter()
+        .filter_map(|error| {
+            let (_, rest) = error.split_once("--> undecided/")?;
+            let mut parts = rest.split(':');
+            Some(format!("jobs-api/{}:{}", parts.next()?, parts.next()?))
+        })
+        .collect();
+    assert_eq!(places, rehearsal::listed("lists the members"), "{errors:#?}");
 }
 
 #[test]
@@ -112,8 +120,13 @@ fn clients_compile_and_breaking_changes_break_their_users() {
 
 #[test]
 fn hand_written_methods_are_defined_by_hand() {
-    let layer = HandWritten::read(&repository(), CLIENT);
-    for (owner, method, reason) in HAND_WRITTEN {
-        assert!(layer.defines(method), "{owner}::{method} is generated no more, and not written: {reason}");
+    let sources = sources("jobs-api/src").into_iter().filter(|(name, _)| !CLIENT.ends_with(name));
+    let items = sources.flat_map(|(_, text)| syn::parse_file(&text).unwrap().items);
+    let items: Vec<syn::Item> = items.collect();
+    for (owner, member, path) in HAND_WRITTEN {
+        let (of, method) = path.split_once("::").unwrap();
+        let methods = growth::methods_of(&items, &quote::format_ident!("{of}"));
+        let is_defined = methods.iter().any(|other| other.sig.ident == method);
+        assert!(is_defined, "{path}, which is to set {owner}.{member}, is not written by hand");
     }
 }

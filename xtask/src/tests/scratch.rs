@@ -178,7 +178,8 @@ pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
     files_below(&folder).into_iter().map(with_text).collect()
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+/// Returns the files in a folder and below it.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }

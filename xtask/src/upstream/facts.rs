@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::swagger;
-use crate::document::{Defect, OTHER_NAMES, OTHER_ROWS, Operation, follow, operations, resolve, schemas};
+use crate::document::{Defect, OTHER_NAMES, Operation, follow, operations, resolve, schemas};
+
+/// The members of a schema, and of a parameter of Swagger, that are told otherwise or are for readers.
+const NO_KEYWORDS: &str = "$ref additionalProperties allOf description enum example externalDocs format in items name \
+                           properties required title type";
 
 /// The statements of a document by subject, such as `PUT /jobs/{id} body` and `Job.status`.
 pub(super) type Facts = BTreeMap<String, String>;
@@ -42,11 +46,9 @@ fn add_operation(json: &Value, operation: &Operation<'_>, facts: &mut Facts) {
         let parameter = follow(json, parameter);
         let text = |key: &str| parameter[key].as_str().unwrap_or_default();
         let fact = format!("{}{}", type_text(json, &parameter["schema"]), required(parameter));
-        add(&format!(" {} {}", text("in"), text("name")), fact);
-    }
-    for rows in operation.json[OTHER_ROWS].as_array().into_iter().flatten() {
-        let id = rows["operationId"].as_str().unwrap_or_default();
-        add(&format!(" {OTHER_ROWS} {id}"), format!("[{}]", type_text(json, &rows["items"])));
+        let part = format!(" {} {}", text("in"), text("name"));
+        keywords(&parameter["schema"]).for_each(|(key, fact)| drop(add(&format!("{part} {key}"), fact)));
+        add(&part, fact);
     }
     if let Some(body) = operation.json.get("requestBody").map(|body| follow(json, body)) {
         add(" body", format!("{}{}", content_text(json, body), required(body)));
@@ -66,24 +68,27 @@ fn add_schema(json: &Value, name: &str, schema: &Value, facts: &mut Facts) {
         schema["properties"].as_object().map_or_else(|| type_text(json, schema), |_| "object".to_owned());
     facts.insert(name.to_owned(), kind);
     for (property, part) in schema["properties"].as_object().into_iter().flatten() {
-        let mut add =
-            |aspect: &str, fact: &str| facts.insert(format!("{name}.{property}{aspect}"), fact.to_owned());
-        add("", &type_text(json, part));
+        let mut add = |aspect: &str, fact: String| facts.insert(format!("{name}.{property}{aspect}"), fact);
+        add("", type_text(json, part));
         if let Some(component) = enum_name(json, part) {
-            add(" name", component);
-        }
-        for flag in
-            ["nullable", "readOnly", "writeOnly", "deprecated"].iter().filter(|flag| part[**flag] == true)
-        {
-            add(&format!(" {flag}"), "yes");
+            add(" name", component.to_owned());
         }
         if schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == property)) {
-            add(" required", "yes");
+            add(" required", "yes".to_owned());
         }
-        if !part[OTHER_NAMES].is_null() {
-            add(&format!(" {OTHER_NAMES}"), &part[OTHER_NAMES].to_string());
-        }
+        keywords(part).for_each(|(key, fact)| drop(add(&format!(" {key}"), fact)));
     }
+}
+
+/// The keywords of a schema that are neither its type nor a text for readers: flags, limits and defaults.
+fn keywords(schema: &Value) -> impl Iterator<Item = (&str, String)> {
+    let members = schema.as_object().into_iter().flatten();
+    let members = members.filter(|(key, value)| {
+        let is_own = key.starts_with("x-") && *key != OTHER_NAMES;
+        !is_own && **value != false && !NO_KEYWORDS.split(' ').any(|other| other == *key)
+    });
+    members
+        .map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
 }
 
 fn required(part: &Value) -> &'static str {

@@ -14,8 +14,9 @@ use serde_json::Value;
 
 use crate::document::Defect;
 use crate::json;
+use crate::open_enums;
 use crate::outcome::Outcome;
-
+use crate::patterns::matches;
 use crate::workspace::SPEC;
 use deviations::Deviation;
 use facts::Facts;
@@ -31,37 +32,38 @@ pub(crate) fn run(root: &Path, file: &Path) -> Result<Outcome, Box<dyn Error>> {
 fn read(path: &Path, name: &Path) -> Result<Facts, String> {
     let text = fs::read_to_string(path).map_err(|error| Defect::new("", format!("cannot be read: {error}")));
     let json = text.and_then(|text| json::parse(&text));
-    json.and_then(|json: Value| facts::read(&json)).map_err(|defect| format!("{}{defect}", name.display()))
+    let json = json.map(|mut json: Value| {
+        open_enums::simplify(&mut json);
+        json
+    });
+    json.and_then(|json| facts::read(&json)).map_err(|defect| format!("{}{defect}", name.display()))
 }
 
 /// Lists the differences that no deviation explains, and the deviations that explain none.
 fn compare(published: &Facts, ours: &Facts, deviations: &[Deviation]) -> Outcome {
-    let intended =
+    let facts =
         deviations.iter().flat_map(|deviation| deviation.facts.iter().map(move |fact| (deviation, fact)));
-    let intended: Vec<_> = intended.collect();
+    let mut intended: Vec<_> = facts.map(|(deviation, fact)| (deviation, fact, false)).collect();
     let names: BTreeSet<&String> = published.keys().chain(ours.keys()).collect();
-    let (mut report, mut applied) = (String::new(), BTreeSet::new());
+    let mut report = String::new();
     for name in names.into_iter().filter(|name| published.get(*name) != ours.get(*name)) {
-        let (theirs, own) = (published.get(name), ours.get(name));
-        let text = |fact: Option<&String>| fact.map_or("none", String::as_str).to_owned();
-        let change = format!("{} → {}", text(theirs), text(own));
-        let explaining = intended.iter().enumerate().filter(|(_, (_, (fact, how)))| {
-            deviations::matches(fact, name) && deviations::matches(how, &change)
-        });
-        let explaining: Vec<usize> = explaining.map(|(index, _)| index).collect();
-        if explaining.is_empty() {
-            let _ = match (theirs, own) {
-                (Some(theirs), None) => writeln!(report, "new        {name}: {theirs}"),
-                (None, Some(own)) => writeln!(report, "gone       {name}: {own}"),
-                _ => writeln!(report, "changed    {name}: {change}"),
-            };
+        let [theirs, own] = [published, ours].map(|facts| facts.get(name).map_or("none", String::as_str));
+        let change = format!("{theirs} → {own}");
+        let mut is_intended = false;
+        for (_, (fact, how), applies) in &mut intended {
+            if matches(fact, name) && matches(how, &change) {
+                (is_intended, *applies) = (true, true);
+            }
         }
-        applied.extend(explaining);
+        let _ = match (published.contains_key(name), ours.contains_key(name)) {
+            _ if is_intended => Ok(()),
+            (true, false) => writeln!(report, "new        {name}: {theirs}"),
+            (false, true) => writeln!(report, "gone       {name}: {own}"),
+            _ => writeln!(report, "changed    {name}: {change}"),
+        };
     }
-    for (index, (deviation, (fact, how))) in intended.iter().enumerate() {
-        if !applied.contains(&index) {
-            let _ = writeln!(report, "obsolete   {}: no difference {fact}: {how}", deviation.place);
-        }
+    for (deviation, (fact, how), _) in intended.iter().filter(|(.., applies)| !applies) {
+        let _ = writeln!(report, "obsolete   {}: no difference {fact}: {how}", deviation.place);
     }
     let summary =
         format!("{} facts published, {} here, {} deviations", published.len(), ours.len(), deviations.len());

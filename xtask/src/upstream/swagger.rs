@@ -62,8 +62,7 @@ fn operation(swagger: &Value, operation: &Value) -> Value {
 
 /// The parameters outside of the body, each with a schema.
 fn parameters(swagger: &Value, parameters: &Value) -> Value {
-    let parameters = parameters.as_array().into_iter().flatten();
-    let parameters = parameters.map(|parameter| follow(swagger, parameter));
+    let parameters = parameters.as_array().into_iter().flatten().map(|parameter| follow(swagger, parameter));
     let parameters = parameters.filter(|parameter| parameter["in"] != "body").map(|parameter| {
         json!({
             "name": parameter["name"],

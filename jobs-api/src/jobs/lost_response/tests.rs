@@ -126,7 +126,7 @@ fn cancel_is_settled_by_a_status_that_does_not_change() {
         ("queued", "none yet"),
         ("scheduled", "none yet"),
         ("enqueued", "none yet"),
-        ("paused", "none yet"),
+        ("notListed", "none yet"),
     ] {
         assert_eq!(cancel(&json!({ "jobId": "job", "status": status })), conclusion, "{status}");
     }

@@ -17,7 +17,7 @@ fn outcome_follows_from_status_and_statistics() {
     for status in ["cancelled", "canceled"] {
         assert_eq!(job(json!({ "status": status })), JobOutcome::Cancelled);
     }
-    for status in ["queued", "enqueued", "scheduled", "running", "paused"] {
+    for status in ["queued", "enqueued", "scheduled", "running", "notListed"] {
         assert_eq!(job(json!({ "status": status })), JobOutcome::Pending);
     }
     for unknown in [json!({}), json!({ "status": "unknown" })] {
@@ -91,7 +91,7 @@ fn failed_row_has_a_reason() {
         row(json!({ "status": "canceled" })).is_cancelled()
             && row(json!({ "status": "Cancelled" })).is_cancelled()
     );
-    for status in [json!("completed"), json!("failed"), json!("paused"), json!(null)] {
+    for status in [json!("completed"), json!("failed"), json!("notListed"), json!(null)] {
         assert!(!row(json!({ "status": status })).is_cancelled(), "{status}");
     }
 }

@@ -58,7 +58,7 @@ async fn connect(hub: &Hub, id: &str, method: &Method) -> DirectCall {
     }
 }
 
-/// Calls a handler on a thread of its own, since it may block; returns `None` if it takes too long.
+/// Calls a handler, which may block, on a separate thread; returns `None` if it takes too long.
 async fn call_handler(
     hub: &Hub,
     handler: Handler,

@@ -105,10 +105,10 @@ forms! {
 
     /// Clock on which a token has not expired.
     TokenClock {
-        /// The machine's or the hub's: by the machine's time most clients sign, and some by the hub's `Date`.
+        /// The machine's or the hub's: most clients sign by the machine's time, some by the hub's `Date`.
         #[default]
         Either = "either",
-        /// The hub's, as on a hub whose clock and the client's differ.
+        /// The hub's: a hub whose clock differs from the client's.
         Hub = "hub",
     }
 

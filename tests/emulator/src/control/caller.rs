@@ -37,7 +37,7 @@ pub(crate) fn refuse(caller: IpAddr, head: &Parts, control_key: Option<&str>) ->
     }
 }
 
-/// Returns the password of basic authentication; the name of the user is of no account.
+/// Returns the password of basic authentication; any user name is accepted.
 fn password(headers: &HeaderMap) -> Option<Vec<u8>> {
     let credentials = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let credentials = BASE64.decode(credentials).ok()?;

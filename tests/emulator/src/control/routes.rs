@@ -94,7 +94,7 @@ async fn dispatch(hub: &Hub, head: &Parts, body: &Bytes) -> Result<Response, Ref
 
 /// Answers the page that shows the state of the hub. It loads nothing from elsewhere.
 fn page() -> Response {
-    const POLICY: &str = "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; \
+    const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; script-src 'unsafe-inline'; \
                           style-src 'unsafe-inline'; frame-ancestors 'none'";
     let mut response = response(StatusCode::OK, "text/html; charset=utf-8", PAGE);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

@@ -40,7 +40,8 @@ impl Merges {
         })
     }
 
-    /// Does the same to properties, whose metadata get the time of the change to the millisecond.
+    /// Merges the part of a patch for desired or reported properties. Their metadata get the time to the millisecond,
+    /// so that devices that are updated within one can share them.
     pub(super) fn update(
         &mut self,
         part: &'static str,

@@ -24,7 +24,7 @@ struct Stamp {
 }
 
 impl Stamps {
-    /// Notes the members that a merge patch changes.
+    /// Records the members that a merge patch changes.
     pub(super) fn update(&mut self, patch: &Map<String, Value>, change: Change) {
         for (key, value) in patch {
             let found = self.position(key);

@@ -47,14 +47,14 @@ impl Service {
     ) -> Result<Response, Reset> {
         let start = Instant::now();
         let (head, body) = request.into_parts();
-        let mut response = match head.uri.path().starts_with(control::PREFIX) {
-            true => self.control(&head, body, peer).await,
-            false if self.is_control_only => {
-                let error =
-                    ServiceError::bad_request("The hub is served over TLS: use https, or start with --http");
-                error.to_response(&self.hub.settings.behavior, self.hub.now())
-            }
-            false => self.misbehave(&head, body).await?,
+        let mut response = if head.uri.path().starts_with(control::PREFIX) {
+            self.control(&head, body, peer).await
+        } else if self.is_control_only {
+            let error =
+                ServiceError::bad_request("The hub is served over TLS: use https, or start with --http");
+            error.to_response(&self.hub.settings.behavior, self.hub.now())
+        } else {
+            self.misbehave(&head, body).await?
         };
         let now = self.hub.now();
         if let Ok(date) = HeaderValue::try_from(http_date(now)) {

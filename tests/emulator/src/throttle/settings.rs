@@ -129,7 +129,7 @@ impl Metered {
     }
 }
 
-/// The meters of a hub, as far as there are limits.
+/// The meters of a hub; none for what has no limit.
 #[derive(Debug)]
 pub(crate) struct Meters {
     counts_reads: bool,

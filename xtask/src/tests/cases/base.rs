@@ -35,7 +35,7 @@ pub(super) fn document() -> Value {
                     "id": { "description": "The id.", "type": "string" },
                     "state": { "description": "The state.", "allOf": [reference("JobState")] },
                     "created": { "type": "string", "format": "date-time" },
-                    "tags": { "type": "array", "items": { "type": "string" } },
+                    "tags": { "type": "array", "items": { "type": "string" }, "x-other-names": ["tagList"] },
                     "counts": reference("Counts"),
                 },
             },

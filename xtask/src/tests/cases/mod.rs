@@ -25,7 +25,9 @@ fn without_space(text: &str) -> String {
 
 /// Returns the module of a client, in which methods that nobody calls need no machine code.
 fn module(source: &str) -> String {
-    let source = source.replace("pub async fn", "#[inline]\npub async fn");
+    let source = source
+        .replace("async fn", "#[inline]\nasync fn")
+        .replace("fn into_future", "#[inline]\nfn into_future");
     format!("{source}\nimpl ::progenitor_client::ClientHooks<crate::runtime::Attempt> for Client {{}}\n")
 }
 
@@ -74,7 +76,7 @@ fn changed_specs_have_the_client_and_the_consequences_they_should() {
         let changes = compare(&base.surface, &rendered.surface, &rendered.places);
         let lines = changes
             .iter()
-            .map(|change| format!("{} {} {}", change.class.as_str(), change.sentence(), change.place));
+            .map(|change| format!("{} {} {}", change.class.name(), change.sentence(), change.place));
         let (mild, severe): (Vec<String>, Vec<String>) =
             lines.partition(|line| line.starts_with("additive") || line.starts_with("docs"));
         if severe != case.severe {
@@ -99,7 +101,8 @@ fn changed_specs_have_the_client_and_the_consequences_they_should() {
 /// Adds a crate of all clients, and one of the users: a module for each client before its change, which
 /// compiles, and a program for each after it, which does not.
 pub(super) fn add_crates(scratch: &mut Scratch) {
-    let mut root = String::from("#![allow(dead_code, private_interfaces, unused_imports)]\nmod runtime;\n");
+    let mut root =
+        String::from("#![allow(dead_code, private_interfaces, unused_imports)]\npub mod runtime;\n");
     let mut clients = Vec::new();
     for (name, source) in sources_of_clients() {
         writeln!(root, "pub mod {name};").unwrap();
@@ -115,8 +118,9 @@ pub(super) fn add_crates(scratch: &mut Scratch) {
         let user = |module: &str| {
             let body = case.breaks;
             format!(
-                "use clients::{module}::{{Client, types}};\n\
-                 pub async fn user(client: Client) {{\n    let _ = &client;\n    {body}\n}}\n"
+                "use clients::runtime::Reply;\n\
+                 use clients::{module}::{{Operations, types}};\n\
+                 pub async fn user(client: Operations) {{\n    let _ = &client;\n    {body}\n}}\n"
             )
         };
         writeln!(root, "pub mod {} {{\n{}}}", case.name, user("base")).unwrap();
@@ -158,7 +162,9 @@ fn docs_of_clients_give_no_warning_of_rustdoc() {
         let items = documented_items(&source);
         format!("pub mod {name} {{\n{items}}}\n")
     });
-    fs::write(&file, modules.collect::<String>()).unwrap();
+    // As the crate allows it for its generated module.
+    let allowed = "#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links)]\n".to_owned();
+    fs::write(&file, modules.fold(allowed, |file, module| file + &module)).unwrap();
     let program = Path::new(env!("CARGO")).with_file_name(format!("rustdoc{}", std::env::consts::EXE_SUFFIX));
     let mut rustdoc = Command::new(program);
     rustdoc.args(["--edition", "2024", "--deny", "warnings", "--out-dir"]).args([folder.path(), &file]);

@@ -19,7 +19,7 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "keyword with a typing error",
         change: |spec| job(spec, "id")["nulable"] = json!(true),
-        message: " at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; is \"nullable\" meant?",
+        message: " at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; correct it, remove it or name it x-…",
     },
     Refused {
         name: "keyword of JSON Schema",
@@ -80,7 +80,7 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "list of types",
         change: |spec| job(spec, "id")["type"] = json!(["string", "null"]),
-        message: " at .components.schemas.Job.properties.id.type: is a list, as in OpenAPI 3.1; use a single type and \"nullable\": true",
+        message: " at .components.schemas.Job.properties.id.type: is [\"string\",\"null\"]; use one of string, number, integer, boolean, array, object, and \"nullable\": true",
     },
     Refused {
         name: "unknown type",
@@ -116,14 +116,14 @@ pub(super) const CASES: &[Refused] = &[
         message: " at .paths[\"/jobs/{id}\"].put.operationId: \"create_job\" is in use at .paths[\"/jobs/{id}\"].get",
     },
     Refused {
-        name: "operationId of the constructor",
-        change: |spec| by_id(spec, "put")["operationId"] = json!("New"),
-        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"New\" names a method that every client has",
+        name: "operationId of the client",
+        change: |spec| by_id(spec, "put")["operationId"] = json!("Client"),
+        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"Client\" gives a call the name of another type",
     },
     Refused {
-        name: "operationId of a hook",
-        change: |spec| by_id(spec, "put")["operationId"] = json!("post"),
-        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"post\" names a method that every client has",
+        name: "operationId of what a call gives",
+        change: |spec| by_id(spec, "put")["operationId"] = json!("reply"),
+        message: " at .paths[\"/jobs/{id}\"].put.operationId: \"reply\" gives a call the name of another type",
     },
     Refused {
         name: "path parameter that is not declared",
@@ -162,7 +162,7 @@ pub(super) const CASES: &[Refused] = &[
             by_id(spec, "put")["parameters"] =
                 json!([{ "name": "body", "in": "query", "schema": { "type": "string" } }]);
         },
-        message: " at .paths[\"/jobs/{id}\"].put.parameters[0]: \"body\" gives an argument that the client uses itself",
+        message: " at .paths[\"/jobs/{id}\"].put.parameters[0]: \"body\" gives an argument that the client uses itself; leave it out",
     },
     Refused {
         name: "header that is a list",
@@ -170,7 +170,7 @@ pub(super) const CASES: &[Refused] = &[
             let list = json!({ "type": "array", "items": { "type": "string" } });
             by_id(spec, "get")["parameters"] = json!([{ "name": "x-list", "in": "header", "schema": list }]);
         },
-        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: must be a string, a number or a boolean there",
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: needs the schema of a string, a number or a boolean",
     },
     Refused {
         name: "header with a space in its name",
@@ -195,7 +195,7 @@ pub(super) const CASES: &[Refused] = &[
             by_id(spec, "get")["parameters"] =
                 json!([{ "name": "a", "in": "query", "explode": false, "schema": list }]);
         },
-        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: has a style that is not supported",
+        message: " at .paths[\"/jobs/{id}\"].get.parameters[0]: needs the schema of a string, a number or a boolean",
     },
     Refused {
         name: "two media types of a response",
@@ -213,7 +213,15 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "multipart",
         change: |spec| by_id(spec, "put")["requestBody"]["content"] = json!({ "multipart/form-data": {} }),
-        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"multipart/form-data\"]: is not JSON, which alone the client sends and reads",
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"multipart/form-data\"]: is not application/json, which alone the client sends and reads",
+    },
+    Refused {
+        name: "merge patch",
+        change: |spec| {
+            by_id(spec, "put")["requestBody"]["content"] =
+                json!({ "application/merge-patch+json": { "schema": reference("JobRequest") } });
+        },
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"application/merge-patch+json\"]: is not application/json, which alone",
     },
     Refused {
         name: "two bodies of success",
@@ -257,12 +265,12 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "bytes",
         change: |spec| by_id(spec, "put")["requestBody"]["content"] = json!({ "image/png": {} }),
-        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"image/png\"]: is not JSON",
+        message: " at .paths[\"/jobs/{id}\"].put.requestBody.content[\"image/png\"]: is not application/json",
     },
     Refused {
         name: "response of text",
         change: |spec| by_id(spec, "get")["responses"]["200"]["content"] = json!({ "text/csv": {} }),
-        message: " at .paths[\"/jobs/{id}\"].get.responses[\"200\"].content[\"text/csv\"]: is not JSON",
+        message: " at .paths[\"/jobs/{id}\"].get.responses[\"200\"].content[\"text/csv\"]: is not application/json",
     },
     Refused {
         name: "null in an enum",
@@ -306,7 +314,35 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "path with a query",
         change: |spec| spec["paths"]["/jobs?a=b"] = json!({}),
-        message: " at .paths[\"/jobs?a=b\"]: must hold neither",
+        message: " at .paths[\"/jobs?a=b\"]: must begin with a slash, and hold no empty segment and no query",
+    },
+    Refused {
+        name: "type of the name of text",
+        change: |spec| *schema(spec, "String") = json!({ "type": "object", "properties": { "a": {} } }),
+        message: " at .components.schemas.String: has a name that generated code uses for text; rename it",
+    },
+    Refused {
+        name: "defects that are found at once",
+        change: |spec| {
+            job(spec, "id")["nulable"] = json!(true);
+            job(spec, "created")["type"] = json!("date");
+            *job(spec, "counts") = reference("Count");
+            by_id(spec, "get")["operationId"] = json!("createJob");
+            by_id(spec, "put")["requestBody"]["required"] = json!(false);
+        },
+        message: " at .components.schemas.Job.properties.counts[\"$ref\"]: leads nowhere: there is no \"#/components/schemas/Count\"\n \
+                  at .components.schemas.Job.properties.created.type: is \"date\"; use one of string, number, integer, boolean, array, object, and \"nullable\": true beside it for null\n \
+                  at .components.schemas.Job.properties.id.nulable: is no keyword of OpenAPI 3.0; correct it, remove it or name it x-…\n \
+                  at .paths[\"/jobs/{id}\"].put.operationId: \"create_job\" is in use at .paths[\"/jobs/{id}\"].get; choose another\n \
+                  at .paths[\"/jobs/{id}\"].put.requestBody: is optional",
+    },
+    Refused {
+        name: "other name on a type of small letters",
+        change: |spec| {
+            *schema(spec, "count") = json!({ "type": "string", "x-other-names": ["a"] });
+            *job(spec, "counts") = reference("count");
+        },
+        message: " at .components.schemas.count[\"x-other-names\"]: works only on the properties of a component",
     },
     Refused {
         name: "fields that collide",
@@ -326,15 +362,22 @@ pub(super) const CASES: &[Refused] = &[
     Refused {
         name: "variants that collide",
         change: |spec| schema(spec, "JobState")["enum"] = json!(["done", "Done"]),
-        message: " at .components.schemas.JobState.enum: holds \"Done\", whose variant is that of \"done\"",
+        message: " at .components.schemas.JobState.enum: holds \"Done\", whose variant is that of \"done\"; leave it out",
     },
     Refused {
-        name: "inline enum whose name is in use",
+        name: "enum and object that are written inline",
         change: |spec| {
             *job(spec, "kind") = json!({ "type": "string", "enum": ["a"] });
-            *schema(spec, "JobKind") = json!({ "type": "object", "properties": { "a": {} } });
+            *job(spec, "parts") = json!({ "type": "array", "items": { "properties": { "a": {} } } });
+            let order =
+                json!({ "name": "order", "in": "query", "schema": { "type": "string", "enum": ["up"] } });
+            spec["paths"]["/jobs"]["get"]["parameters"].as_array_mut().unwrap().push(order);
         },
-        message: " at .components.schemas.Job.properties.kind: would be named JobKind, as is .components.schemas.JobKind",
+        message: " at .components.schemas.Job.properties.kind: is an enum or an object without a name; \
+                  move it to .components.schemas, and refer to it\n \
+                  at .components.schemas.Job.properties.parts.items: is an enum or an object without a name; \
+                  move it to .components.schemas, and refer to it\n \
+                  at .paths[\"/jobs\"].get.parameters[1].schema: is an enum or an object without a name",
     },
     Refused {
         name: "other names that are no list",

@@ -112,7 +112,7 @@ fn remove_stale(ready_file: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Waits until the standard input is closed, on a thread of its own: a blocked read does not keep the program.
+/// Waits until the standard input is closed. A separate thread reads it: a blocked read does not delay the exit.
 async fn end_of_stdin() {
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     std::thread::spawn(move || {

@@ -142,7 +142,8 @@ impl Driver<'_> {
         Ok(devices.map(|devices| Job { id, devices, is_certain: true }))
     }
 
-    /// Creates a job once the plan allows it and the hub has a slot. Returns `None` if the roll-out stops before.
+    /// Creates a job once the plan allows it and the hub has a slot. If the roll-out stops before, it returns the job
+    /// that another run created, or `None`.
     async fn create<'a>(
         &self,
         id: String,
@@ -160,7 +161,8 @@ impl Driver<'_> {
                 }
             }
         }
-        Ok(may_exist.then_some(Job { id, devices, is_certain: false }))
+        let is_certain = self.find(&id).await?.is_some_and(|job| job.check_request(&request).is_ok());
+        Ok((is_certain || may_exist).then_some(Job { id, devices, is_certain }))
     }
 
     /// Follows a job to its end and adds its results.

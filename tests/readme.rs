@@ -1,10 +1,12 @@
 //! README.md of the crate and of the workspace: quoted messages, shared opening, links.
 
 use std::path::Path;
+use std::process::Command;
 
 use chrono::TimeDelta;
 use jobs_api::{ClientBuilder, Credential};
-use jobs_emulator::{Certificate, Emulator, Fault, Route, When};
+use jobs_emulator::{Certificate, Device, Emulator, Fault, MethodAnswer, Policy, Route, When};
+use serde_json::json;
 
 use crate::support::{builder_with, fast_retry_client, quick_hub, reboot};
 
@@ -85,6 +87,38 @@ fn both_readmes_have_the_same_opening() {
     let [workspace, package] = [&workspace, &package].map(|text| text.split_once("\n## ").unwrap().0);
     assert!(package.contains("```rust") && package.contains("```toml"));
     assert_eq!(workspace, package);
+}
+
+/// The second run finds the job of the first one. `SSL_CERT_FILE` names the authorities on Linux alone.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn first_program_can_be_run_twice() {
+    let readme = read("README.md");
+    let (_, program) = readme.split_once("```rust,no_run\n").unwrap();
+    let (program, _) = program.split_once("```").unwrap();
+    assert_eq!(program, read("tests/programs/first_program.rs"), "the file is not the program of the README");
+
+    let device = Device::new("pump-1").with_tags(json!({ "building": "43" }));
+    let device = device.answering(|_| MethodAnswer { status: 200, payload: json!(null) });
+    let hub = Emulator::builder().tls(Certificate::Good).device(device).start().await;
+    for _ in 0..2 {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child
+            .args(["--exact", "readme::child_process_runs_the_first_program", "--ignored", "--nocapture"])
+            .env("IOTHUB_CONNECTION_STRING", hub.local_connection_string(Policy::Owner))
+            .env("SSL_CERT_FILE", hub.authority_path().unwrap());
+        let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
+        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success() && out.contains(": succeeded, 1 devices"), "{out}{err}");
+    }
+    let created = hub.requests().into_iter().filter(|request| request.method == "PUT");
+    assert_eq!(created.filter_map(|request| request.status).collect::<Vec<_>>(), [200, 409]);
+}
+
+#[test]
+#[ignore = "runs in the child processes of the test above"]
+fn child_process_runs_the_first_program() {
+    crate::programs::first_program::run();
 }
 
 #[test]

@@ -149,9 +149,8 @@ fn is_open(outcome: &DeviceOutcome, device: &Device, run: &Ended, hub: &Hub) -> 
         job.author != *author && job.created + UNDER_WAY > *time
     };
     match &outcome.last_word {
-        LastWord::Failed { reason, .. } => reason == "whether its job exists is not known",
-        LastWord::NotCalled => device.calls.first().is_some_and(is_late),
-        _ => false,
+        LastWord::Failed { reason, .. } if reason == "whether its job exists is not known" => true,
+        _ => device.calls.last().is_some_and(is_late),
     }
 }
 

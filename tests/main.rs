@@ -37,6 +37,7 @@ mod reports;
 mod request_files;
 mod requests;
 mod retries;
+mod roll_outs;
 mod rotation;
 mod runtimes;
 mod schema;

@@ -32,6 +32,7 @@
 //! - [`Client::wait_for_job`] follows a job to its end; [`Client::job_report`] names the devices on which it
 //!   failed; [`Pager`] streams jobs and rows over all pages. [`Client::run_jobs`] runs a batch, and resumes it;
 //!   [`JobRequest::for_devices`](types::JobRequest::for_devices) takes a list of devices of any length.
+//! - [`RollOut`] plans a request in waves, and [`Client::roll_out`] runs the plan, or resumes it.
 //! - [`Condition`] builds query conditions with every name and literal quoted; [`Client::count_devices`] estimates
 //!   how many devices one selects.
 //! - [`types`] has the requests and responses, generated from the spec of API version 2021-04-12. Members
@@ -74,6 +75,7 @@
 //! | `jobs_api::attempt` | a child span for each request, at INFO; its start and end, at DEBUG |
 //! | `jobs_api::wait` | a span for each wait, around its polls, at INFO |
 //! | `jobs_api::batch` | a span for each batch and for each of its jobs, and the start and end of each, at INFO |
+//! | `jobs_api::roll_out` | a span for each run, and the end of each wave, at INFO; a stop, at WARN |
 //! | `jobs_api::pacing` | throttling, the begin and the end of an outage, at WARN; waits for a job slot, at INFO |
 //! | `jobs_api::token` | refreshes of Entra ID tokens, at DEBUG; failed ones, at WARN |
 //! | `jobs_api::metrics` | the metrics of each operation, at TRACE |
@@ -96,6 +98,7 @@
 //! | metric | kind |
 //! |---|---|
 //! | `iothub.client.operations` | counter of operations |
+//! | `iothub.client.roll_out.succeeded`, `.failed` | counters of devices of waves that ended, by `iothub.hub` alone |
 //! | `iothub.client.retries` | counter of repeated attempts |
 //! | `iothub.client.throttles` | counter of attempts that the hub throttled |
 //! | `iothub.client.operation.duration` | histogram in seconds: attempts and waits |
@@ -152,6 +155,7 @@ mod generated;
 mod limits;
 mod pace;
 mod pipeline;
+mod roll_out;
 mod runtime;
 mod targets;
 
@@ -221,6 +225,17 @@ pub use pace::snapshot::{MeterState, Pacing, SlotState};
 pub use pipeline::Response;
 pub use pipeline::retry::RetryPolicy;
 pub use reqwest;
+pub use roll_out::builder::RollOut;
+pub use roll_out::control::RollOutControl;
+pub use roll_out::error::RollOutError;
+pub use roll_out::event::RollOutEvent;
+pub use roll_out::outcome::{DeviceOutcome, LastWord, WaveCounts};
+pub use roll_out::plan::RollOutPlan;
+pub use roll_out::report::RollOutReport;
+pub use roll_out::run::RollOutRun;
+pub use roll_out::schedule::Estimate;
+pub use roll_out::stop::{Stop, StopReason};
+pub use roll_out::wave::Wave;
 pub use runtime::{RequestId, Rows, Timestamp, UnreadableRow};
 
 /// The examples of the README.

@@ -9,6 +9,8 @@ pub(crate) const ATTEMPT: &str = "jobs_api::attempt";
 pub(crate) const WAIT: &str = "jobs_api::wait";
 /// Batches: a span for each and for each of its jobs, and events as a batch starts, as a job ends, and as a batch ends.
 pub(crate) const BATCH: &str = "jobs_api::batch";
+/// Roll-outs: a span for each run, and an event as a wave ends or the roll-out stops.
+pub(crate) const ROLL_OUT: &str = "jobs_api::roll_out";
 /// The pace: events when the hub throttles, when an outage begins or ends, and when a create waits for a slot.
 pub(crate) const PACING: &str = "jobs_api::pacing";
 /// Tokens: an event for each refresh.

@@ -22,6 +22,7 @@ const JOBS_API: &[Direction<'_>] = &[
     ("jobs", &["limits", "runtime", "targets", "generated", "auth", "error", "pipeline"]),
     ("client", &["limits", "runtime", "generated", "auth", "error", "pace", "pipeline", "jobs"]),
     ("follow", &["limits", "runtime", "targets", "generated", "error", "jobs", "client"]),
+    ("roll_out", &["limits", "targets", "generated", "error", "jobs", "client", "follow"]),
 ];
 
 /// The modules of `jobs-emulator` from the bottom up, and the ones that each may import from.

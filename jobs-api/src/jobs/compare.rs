@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{SubsecRound as _, TimeDelta};
 use serde_json::{Map, Value};
 
+use super::validate::complete_request;
 use crate::error::Error;
 use crate::generated::types::{CloudToDeviceMethod, JobRequest, JobResponse, Twin};
 use crate::limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_EXECUTION_TIME, DEFAULT_RESPONSE_TIMEOUT};
@@ -49,6 +50,22 @@ impl Likeness {
             Self::Differs(members) | Self::Unclear(members) => members,
         };
         Error::JobConflict { job_id: id.to_owned(), differences, is_certain }
+    }
+}
+
+impl JobResponse {
+    /// Checks that this is the job that `request` describes: same type, condition, work, start and time limit, in
+    /// whatever form the hub writes them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::JobConflict`] if it is not, or if the hub shows it in a form that cannot be compared:
+    /// [`Error::is_outcome_unknown`] tells the two apart.
+    pub fn check_request(&self, request: &JobRequest) -> Result<(), Error> {
+        match compare(self, &complete_request(self.id(), request)) {
+            Likeness::Same => Ok(()),
+            likeness => Err(likeness.conflict(self.id())),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub struct DeviceFailure {
 }
 
 /// The kind of a failure on a device.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -48,7 +48,7 @@ pub enum FailureKind {
 
 impl DeviceFailure {
     /// Returns the failure that a row shows; `None` if the job succeeded or has not ended on the device.
-    pub(super) fn of_row(row: &DeviceJob) -> Option<Self> {
+    pub fn of_row(row: &DeviceJob) -> Option<Self> {
         Some(Self::new(row.id(), kind(row), &row.failure()?))
     }
 

@@ -1,0 +1,192 @@
+//! Making a plan.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+use futures_util::stream::TryStreamExt as _;
+
+use super::error::RollOutError;
+use super::plan::RollOutPlan;
+use super::schedule::{Hours, Policy};
+use super::stop::Stop;
+use super::wave::{Size, Wave, check_waves, order, take_wave};
+use crate::client::Client;
+use crate::generated::types::JobRequest;
+use crate::limits::LATEST_START;
+
+/// Seconds of a time limit that the request leaves out, which the hub would fill in.
+const EXECUTION_TIME: i64 = 3600;
+/// The longest time limit of a job, in seconds: as long as the history of a hub.
+const LONGEST_EXECUTION_TIME: u32 = 30 * 24 * 60 * 60;
+/// The retries that a plan may have.
+const RETRIES: u32 = 10;
+
+/// A roll-out to plan: a request, the fleet that its condition selects, and the rules.
+///
+/// The [plan](Self::plan) is a value that can be saved; [`Client::roll_out`] runs it, and resumes it after a crash, on
+/// another machine too.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::RollOutError> {
+/// use std::time::Duration;
+/// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+/// use jobs_api::{RollOut, Stop, Wave};
+///
+/// let update = CloudToDeviceMethod::new("update");
+/// let request = JobRequest::device_method(update, "tags.building = '43'")
+///     .with_max_execution_time(Duration::from_secs(900));
+/// let plan = RollOut::new("firmware-2-1", request)
+///     .waves([Wave::percent(5.0), Wave::percent(25.0), Wave::rest()])
+///     .soak(Duration::from_secs(1800))
+///     .stop_when(Stop::failed_percent_of_wave_above(2.0).of_at_least(20))
+///     .retry(2, Duration::from_secs(600))
+///     .plan(&client)
+///     .await?;
+/// let report = client.roll_out(&plan).report().await?;
+/// println!("{} of {} devices", report.succeeded(), report.devices.len());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a roll-out does nothing until it is planned and run"]
+pub struct RollOut {
+    name: String,
+    request: JobRequest,
+    waves: Vec<Wave>,
+    policy: Policy,
+}
+
+impl RollOut {
+    /// Describes a roll-out of this name: lower-case ASCII letters, digits and `-`, short enough for the ids of its
+    /// jobs, such as `firmware-2-1-w3-p12-t1`: wave, part and try. By default it is a single wave.
+    ///
+    /// The condition of the request selects the devices once, as the plan is made. A request without a time limit gets
+    /// one of an hour.
+    pub fn new(name: impl Into<String>, request: JobRequest) -> Self {
+        let limit = request.max_execution_time_in_seconds.unwrap_or(EXECUTION_TIME);
+        let policy = Policy { limit_seconds: u32::try_from(limit).unwrap_or_default(), ..Policy::default() };
+        Self { name: name.into(), request, waves: vec![Wave::rest()], policy }
+    }
+
+    /// Sets the waves, which together take every device.
+    pub fn waves(mut self, waves: impl IntoIterator<Item = Wave>) -> Self {
+        self.waves = waves.into_iter().collect();
+        self
+    }
+
+    /// Waits this long between the end of a wave and the next one; not at all by default. In whole seconds.
+    pub fn soak(mut self, time: Duration) -> Self {
+        self.policy.soak_seconds = whole_seconds(time);
+        self
+    }
+
+    /// Adds a rule that stops the roll-out. Without any, a single failed device stops it.
+    pub fn stop_when(mut self, stop: Stop) -> Self {
+        self.policy.stops.push(stop);
+        self
+    }
+
+    /// Tries a device that failed up to this many times more, at most 10, each time this long after the end of the
+    /// previous job. None by default. In whole seconds.
+    ///
+    /// A device without a result is not tried again: it may have done the work.
+    pub fn retry(mut self, times: u32, after: Duration) -> Self {
+        (self.policy.retries, self.policy.retry_after_seconds) = (times, whole_seconds(after));
+        self
+    }
+
+    /// Creates jobs only between these hours of the day in UTC, by the hub's clock, and only if they end before the
+    /// closing at the latest. `hours(22, 4)` includes midnight.
+    pub fn hours(mut self, from: u32, to: u32) -> Self {
+        self.policy.hours = Some(Hours { from, to });
+        self
+    }
+
+    /// Creates no job before this time, at most 168 hours ahead by the hub's clock.
+    pub fn not_before(mut self, start: DateTime<Utc>) -> Self {
+        self.policy.not_before = Some(start);
+        self
+    }
+
+    /// Reads the ids of the devices and distributes them over the waves, in the order of a hash that spreads
+    /// neighbours: SHA-256 of the name, a line feed and the id. Creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RollOutError::Invalid`] if a rule is broken or no device is selected; [`RollOutError::Hub`] with the errors of
+    /// [`Client::devices`].
+    pub async fn plan(mut self, client: &Client) -> Result<RollOutPlan, RollOutError> {
+        self.check()?;
+        let condition = self.request.query_condition.clone().unwrap_or_default();
+        let mut left = order(&self.name, client.devices(condition).try_collect().await?);
+        let total = left.len();
+        let mut waves = Vec::new();
+        for wave in &self.waves {
+            let matching: HashSet<String> = match &wave.0 {
+                Size::Matching(condition) => client.devices(condition).try_collect().await?,
+                _ => HashSet::new(),
+            };
+            waves.push(take_wave(wave, &mut left, total, &matching));
+        }
+        let mut sizes = self.waves.iter().zip(&waves);
+        let is_empty = |(wave, devices): (&Wave, &Vec<String>)| {
+            matches!(wave.0, Size::Matching(_)) && devices.is_empty()
+        };
+        let created = client.hub_time().trunc_subsecs(0);
+        let start = self.policy.not_before.unwrap_or(created);
+        keep_rules([
+            (total > 0, "the request's condition", "must select a device"),
+            (
+                !sizes.any(is_empty),
+                "waves",
+                "must each select a device that is left, if they have a condition",
+            ),
+            (left.is_empty(), "waves", "must take all devices: end with Wave::rest()"),
+            (start <= created + LATEST_START, "not_before", "must be at most 168 hours ahead"),
+        ])?;
+        if self.policy.stops.is_empty() {
+            self.policy.stops.push(Stop::failed_percent_of_wave_above(0.0));
+        }
+        RollOutPlan::new(self.name, created, self.request, self.policy, waves)
+    }
+
+    fn check(&self) -> Result<(), RollOutError> {
+        let Self { name, request, waves, policy } = self;
+        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let is_name = !name.is_empty() && name.chars().all(is_allowed);
+        let condition = request.query_condition.as_deref().unwrap_or_default();
+        let first_word = condition.split_whitespace().next().unwrap_or_default();
+        let has_limit = (1..=LONGEST_EXECUTION_TIME).contains(&policy.limit_seconds);
+        let has_hours = policy.hours.is_none_or(|hours| hours.are_of_a_day());
+        let limit = i64::from(policy.limit_seconds);
+        let has_room = policy.hours.is_none_or(|hours| limit <= hours.length().num_seconds());
+        keep_rules([
+            (is_name, "the name", "must have lower-case ASCII letters, digits and `-`"),
+            (request.start_time.is_none(), "the request", "must have no start: use RollOut::not_before"),
+            (
+                !first_word.eq_ignore_ascii_case("FROM"),
+                "the request's condition",
+                "must select devices, not modules",
+            ),
+            (has_limit, "the request's time limit", "must be of 1 second to 30 days"),
+            (policy.retries <= RETRIES, "retry", "must be at most 10 times"),
+            (policy.stops.iter().all(Stop::is_possible), "stop_when", "must be below 100 %"),
+            (has_hours, "hours", "must be from 0 to 24"),
+            (has_room, "hours", "must be as long as the time limit of a job"),
+        ])?;
+        check_waves(waves)
+    }
+}
+
+/// Returns the first rule that is not kept: if it is, what it is about, and the rule.
+fn keep_rules<const N: usize>(rules: [(bool, &'static str, &'static str); N]) -> Result<(), RollOutError> {
+    match rules.into_iter().find(|(is_kept, ..)| !is_kept) {
+        Some((_, setting, rule)) => Err(RollOutError::invalid(setting, rule)),
+        None => Ok(()),
+    }
+}
+
+fn whole_seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
+}

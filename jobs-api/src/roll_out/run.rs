@@ -1,0 +1,167 @@
+//! A run of a plan: a stream of what happens, and the report.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::Stream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::control::RollOutControl;
+use super::driver::Driver;
+use super::error::RollOutError;
+use super::event::RollOutEvent;
+use super::plan::RollOutPlan;
+use super::report::RollOutReport;
+use crate::client::Client;
+
+/// How long a run goes on without progress by default.
+const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
+/// How long rows that lag behind their job are waited for by default.
+const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a creation waits for a slot before it asks again whether the roll-out has stopped.
+const SLOT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A run of a roll-out: a stream of [events](RollOutEvent), and its [report](Self::report).
+///
+/// Each job is created once: what exists is followed, and what became of it is read from the hub. The same call therefore
+/// resumes a run that ended, crashed or was dropped, and two runs of a plan at once call no device once more than the
+/// plan says. A wave starts once the previous one is over, was not stopped, and has soaked.
+///
+/// Of a wave 10 parts are in progress at a time. A run that resumes reads what has ended, and judges it, before it
+/// creates anything.
+///
+/// The run proceeds only while it is polled. Dropping it creates nothing more; jobs that exist go on.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client, plan: jobs_api::RollOutPlan) -> Result<(), jobs_api::RollOutError> {
+/// use futures_util::StreamExt;
+/// use jobs_api::RollOutEvent;
+///
+/// let mut run = client.roll_out(&plan);
+/// while let Some(event) = run.next().await {
+///     if let RollOutEvent::WaveEnded { wave, counts, .. } = event {
+///         println!("wave {wave}: {} of {} devices", counts.succeeded, counts.devices);
+///     }
+/// }
+/// let report = run.report().await?;
+/// for device in report.failed() {
+///     println!("{device}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a run does nothing until it is polled"]
+pub struct RollOutRun<'a> {
+    state: State<'a>,
+    events: mpsc::UnboundedReceiver<RollOutEvent>,
+    control: RollOutControl,
+}
+
+enum State<'a> {
+    New(Box<Driver<'a>>),
+    Running(BoxFuture<'a, Result<RollOutReport, RollOutError>>),
+    Ended(Result<RollOutReport, RollOutError>),
+}
+
+impl<'a> RollOutRun<'a> {
+    fn new(client: Client, plan: &'a RollOutPlan) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        let control = RollOutControl::new();
+        let creator = client.with_retry(client.retry_policy().with_slot_deadline(SLOT_DEADLINE));
+        let driver = Driver {
+            client,
+            creator,
+            plan,
+            control: control.clone(),
+            events: sender,
+            approve: None,
+            patience: PATIENCE,
+            rows_timeout: ROWS_TIMEOUT,
+            progress: Arc::new(watch::Sender::new(Instant::now())),
+        };
+        Self { state: State::New(Box::new(driver)), events, control }
+    }
+
+    /// Asks this before each wave that has no job yet, with its number from 1, after the soak time. False stops the
+    /// roll-out.
+    pub fn approve<F, Fut>(self, approve: F) -> Self
+    where
+        F: Fn(usize) -> Fut + Send + Sync + 'a,
+        Fut: Future<Output = bool> + Send + 'a,
+    {
+        self.with(|driver| driver.approve = Some(Arc::new(move |wave| approve(wave).boxed())))
+    }
+
+    /// Sets how long the run goes on without progress, 4 hours by default, beyond the time limit of a job: while the hub
+    /// is unreachable, has no slot, or does not end a job. After that it ends with an error.
+    pub fn patience(self, patience: Duration) -> Self {
+        self.with(|driver| driver.patience = patience)
+    }
+
+    /// Sets how long after the end of a job its rows may come, 30 seconds by default. Devices without a result by then
+    /// count as [without a row](crate::FailureKind::NoRow).
+    pub fn rows_timeout(self, timeout: Duration) -> Self {
+        self.with(|driver| driver.rows_timeout = timeout)
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Driver<'a>)) -> Self {
+        if let State::New(driver) = &mut self.state {
+            set(driver);
+        }
+        self
+    }
+
+    /// Returns a handle that pauses, hurries or stops the run.
+    pub fn control(&self) -> RollOutControl {
+        self.control.clone()
+    }
+
+    /// Runs the plan to its end, or to a stop, which is no error. Returns the report of all waves, earlier runs
+    /// included.
+    ///
+    /// # Errors
+    ///
+    /// See [`RollOutError`]. Run the plan again to go on.
+    pub async fn report(self) -> Result<RollOutReport, RollOutError> {
+        match self.state {
+            State::New(driver) => driver.start().await,
+            State::Running(run) => run.await,
+            State::Ended(result) => result,
+        }
+    }
+}
+
+impl Client {
+    /// Runs the plan of a roll-out, or resumes it: see [`RollOutRun`].
+    pub fn roll_out<'a>(&self, plan: &'a RollOutPlan) -> RollOutRun<'a> {
+        RollOutRun::new(self.clone(), plan)
+    }
+}
+
+impl Stream for RollOutRun<'_> {
+    type Item = RollOutEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let State::New(driver) = &self.state {
+            self.state = State::Running(driver.clone().start());
+        }
+        if let State::Running(run) = &mut self.state
+            && let Poll::Ready(result) = run.as_mut().poll(context)
+        {
+            self.state = State::Ended(result);
+        }
+        self.events.poll_recv(context)
+    }
+}
+
+impl fmt::Debug for RollOutRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RollOutRun").field("control", &self.control).finish_non_exhaustive()
+    }
+}

@@ -8,9 +8,15 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use jobs_api::{ConnectionString, Credential, CredentialError, Error, RetryPolicy, RotatingCredential};
 use jobs_emulator::{Fault, Issuer, Route, When};
 
+use crate::support::capture::Captured;
 use crate::support::clock::FrozenClock;
 use crate::support::identity::{Identity, client_of};
 use crate::support::{HOUR, MINUTE, builder_with, quick_hub, reboot, received_methods};
+
+/// The end of the error of a call that lost its token after an attempt.
+const NO_TOKEN: &str = "; the outcome is unknown: read the job before you repeat the call; then no request could be sent: the \
+                        credential returned no token: the identity is not assigned; hint: check the identity and its token \
+                        endpoint";
 
 #[tokio::test]
 async fn call_carries_a_bearer_token_for_the_iot_hub_scope() {
@@ -31,8 +37,10 @@ async fn failed_credential_is_an_error_before_anything_is_sent() {
     let identity = Identity::of(&hub);
     identity.fails.store(true, Ordering::Relaxed);
     let error = client_of(&hub, &identity).create_scheduled_job("job", &reboot()).await.unwrap_err();
-    let expected = "create_scheduled_job of job was not sent: the credential returned no token: the identity is not assigned";
-    assert_eq!(error.to_string(), expected);
+    let text = error.to_string();
+    let expected = "create_scheduled_job of job was not sent: the credential returned no token: the identity is not assigned; \
+                    hint: check the identity and its token endpoint";
+    assert_eq!(text, expected);
     assert!(format!("{error:?}").contains("the identity is not assigned"), "{error:?}");
     assert!(error.is_retryable() && !error.is_unauthorized(), "the hub rejected nothing");
     assert!(hub.requests().is_empty());
@@ -55,12 +63,42 @@ async fn lost_response_is_reported_when_no_token_is_available_for_a_retry() {
     clock.advance_until(|| call.is_finished()).await;
     let error = call.await.unwrap().unwrap_err();
     let text = error.to_string();
-    let expected = "not sent again: the credential returned no token: the identity is not assigned; the outcome is unknown";
-    assert!(text.starts_with(expected) && error.is_outcome_unknown() && error.is_retryable(), "{text}");
+    assert!(
+        text.starts_with("create_scheduled_job (PUT /jobs/v2/job): the connection ended before"),
+        "{text}"
+    );
+    assert!(text.ends_with(NO_TOKEN) && error.is_outcome_unknown() && error.is_retryable(), "{text}");
     let earlier = std::error::Error::source(&error).unwrap().downcast_ref::<Error>();
     assert!(matches!(earlier, Some(Error::Transport(_))), "{error:?}");
     assert!(identity.token_requests() > 1);
     assert_eq!(hub.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_outcome_names_the_token_that_its_reading_lacked() {
+    let clock = FrozenClock::new();
+    let hub = quick_hub().await;
+    let identity = Identity::of(&hub);
+    *identity.lifetime.lock().unwrap() = MINUTE;
+    let builder = builder_with(&hub, Credential::token(identity.clone()));
+    let policy = RetryPolicy::default().with_attempts(2).with_deadline(4 * MINUTE);
+    let client = builder.retry(policy).build().unwrap();
+    // Each token has expired before the next request.
+    hub.inject(Route::Create, When::Next(2), Fault::status(503).with_header("retry-after", "70"));
+    let captured = Captured::start();
+    let call = tokio::spawn(async move { client.create_scheduled_job("job", &reboot()).await });
+    clock.advance_until(|| hub.requests().len() == 2).await;
+    identity.fails.store(true, Ordering::Relaxed);
+    clock.advance_until(|| call.is_finished()).await;
+    let error = call.await.unwrap().unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("create_scheduled_job (PUT /jobs/v2/job): 503 Service Unavailable"), "{text}");
+    assert!(text.ends_with(NO_TOKEN) && error.is_outcome_unknown(), "{text}");
+    assert_eq!(text.matches("the outcome is unknown").count(), 1, "{text}");
+    let diary = captured.diary();
+    let line = format!("ERROR jobs_api: outcome unknown error={text} error.type=credential job_id=\"job\"");
+    assert!(diary.contains(&line) && !diary.contains("a reading shows"), "{diary}");
+    assert_eq!(received_methods(&hub), "PUT PUT");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ mod conditions;
 mod deserialization;
 mod device_lists;
 mod devices;
+mod diary;
 mod entra;
 mod enums;
 mod execution;

@@ -8,7 +8,7 @@ use opentelemetry::trace::Status;
 use tokio::time::timeout;
 
 use crate::support::capture::{Captured, subscribe};
-use crate::support::meter::{Metrics, metrics_of};
+use crate::support::meter::{Metrics, metrics_of, units};
 use crate::support::span::{attribute, failures, find_span};
 use crate::support::{builder, client, fast_retries, reboot};
 
@@ -104,4 +104,16 @@ async fn dropped_call_is_counted_as_such() {
     let operation = find_span(&spans, "get_scheduled_job");
     assert_eq!(attribute(operation, "iothub.dropped").as_deref(), Some("true"));
     assert_eq!((&operation.status, failures(operation)), (&Status::Unset, vec![]));
+}
+
+#[tokio::test]
+async fn durations_are_in_seconds_with_the_view_of_the_crate_page() {
+    let hub = named_hub("units.example").await;
+    client(&hub).create_scheduled_job("job", &reboot()).await.unwrap();
+    let units = units();
+    let seconds = ("s".to_owned(), Some((0.005, 120.0)));
+    for name in ["iothub.client.operation.duration", "iothub.client.hold.duration"] {
+        assert_eq!(units[name], seconds, "{name}");
+    }
+    assert_eq!(units["iothub.client.operations"], (String::new(), None));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use jobs_api::RetryPolicy;
+use jobs_api::{JobFilter, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
 
 use crate::support::capture::Captured;
@@ -128,17 +128,36 @@ async fn targets_are_public_names() {
 }
 
 #[tokio::test]
+async fn change_that_succeeded_is_one_line_and_a_read_is_none() {
+    let hub = quick_hub().await;
+    let client = builder(&hub).build().unwrap();
+    let captured = Captured::start();
+    let call = |api: jobs_api::Operations| async move { api.create_scheduled_job("b", &reboot()).await };
+    client.create_scheduled_job("a", &reboot()).await.unwrap();
+    client.call(call).await.unwrap();
+    client.get_scheduled_job("a").await.unwrap();
+    client.query_scheduled_jobs(JobFilter::default()).count().await;
+    client.count_devices("*").await.unwrap();
+    let diary = captured.diary();
+    let sent: Vec<_> =
+        hub.requests()[..2].iter().map(|sent| sent.header("request-id").unwrap().to_owned()).collect();
+    let lines: Vec<_> = diary.lines().map(|line| line.split_once("INFO ").unwrap().1).collect();
+    let expected = [
+        format!("jobs_api: create_scheduled_job succeeded job_id=\"a\" attempts=1 request_id={}", sent[0]),
+        format!("jobs_api: create_scheduled_job succeeded attempts=1 request_id={}", sent[1]),
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test]
 async fn failed_operation_is_one_line() {
     let hub = quick_hub().await;
     let client = builder(&hub).build().unwrap();
     let captured = Captured::start();
     let error = client.get_scheduled_job("none").await.unwrap_err();
     let text = captured.text();
-    assert_eq!(
-        text.matches(&format!("jobs_api: error={error} error.type=job_not_found\n")).count(),
-        1,
-        "{text}"
-    );
+    let line = format!("jobs_api: refused error={error} error.type=job_not_found job_id=\"none\"\n");
+    assert_eq!(text.matches(&line).count(), 1, "{text}");
 }
 
 #[tokio::test]
@@ -149,7 +168,8 @@ async fn create_call_resolved_by_reading_the_job_is_no_error() {
     let policy = RetryPolicy::default().with_base(Duration::from_millis(1));
     builder(&hub).retry(policy).build().unwrap().create_scheduled_job("job", &reboot()).await.unwrap();
     let text = captured.text();
-    assert!(!text.contains(" ERROR ") && text.contains("outcome=\"applied\""), "{text}");
+    let line = "create_scheduled_job succeeded: its response was lost, and a reading shows the change job_id=\"job\"";
+    assert!(!text.contains(" ERROR ") && text.matches(line).count() == 1, "{text}");
 }
 
 #[tokio::test]
@@ -163,5 +183,10 @@ async fn each_connect_retry_is_an_event_with_its_cause() {
     let client = builder(&hub).endpoint(endpoint).retry(policy).build().unwrap();
     client.get_scheduled_job("job").await.unwrap_err();
     let text = captured.text();
-    assert_eq!(text.matches("retrying reason=\"connect\" cause=Connection refused").count(), 2, "{text}");
+    assert_eq!(
+        text.matches("retrying get_scheduled_job job_id=\"job\" reason=\"connect\" cause=Connection refused")
+            .count(),
+        2,
+        "{text}"
+    );
 }

@@ -55,23 +55,24 @@
 //! # Logs, traces and metrics
 //!
 //! The crate reports through [`tracing`](https://docs.rs/tracing), under targets that filters may rely on.
-//! Without a subscriber that costs next to nothing. This logs operations, retries and the pace, and nothing of
-//! single requests:
+//! Without a subscriber that costs next to nothing. This set-up prints a diary: what was created and cancelled, what was
+//! waited for and why, and what failed, each on a line that names the job. `OPERATING.md` shows a night of it.
 //!
 //! ```
-//! use tracing_subscriber::filter::{LevelFilter, Targets};
+//! use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 //! use tracing_subscriber::fmt;
 //! use tracing_subscriber::prelude::*;
 //!
-//! let levels = Targets::new()
-//!     .with_target("jobs_api", LevelFilter::INFO)
-//!     .with_target("jobs_api::attempt", LevelFilter::OFF);
-//! tracing_subscriber::registry().with(fmt::layer().with_filter(levels)).init();
+//! let levels = Targets::new().with_target("jobs_api", LevelFilter::INFO);
+//! // The fields of spans are for OpenTelemetry: each line would begin with all of them.
+//! let events = filter_fn(|of| of.is_event()).with_max_level_hint(LevelFilter::INFO);
+//! let diary = fmt::layer().with_filter(levels.and(events));
+//! tracing_subscriber::registry().with(diary).init();
 //! ```
 //!
 //! | target | reports |
 //! |---|---|
-//! | `jobs_api` | a span for each operation, at INFO; each retry, at WARN; one event for a failure |
+//! | `jobs_api` | a span for each operation, and each create and cancel that succeeded, at INFO; each retry, at WARN; one event for a failure |
 //! | `jobs_api::attempt` | a child span for each request, at INFO; its start and end, at DEBUG |
 //! | `jobs_api::wait` | a span for each wait, around its polls, at INFO |
 //! | `jobs_api::batch` | a span for each batch and for each of its jobs, and the start and end of each, at INFO |
@@ -103,6 +104,27 @@
 //! | `iothub.client.throttles` | counter of attempts that the hub throttled |
 //! | `iothub.client.operation.duration` | histogram in seconds: attempts and waits |
 //! | `iothub.client.hold.duration` | histogram in seconds: waits for the rate limit, a slot or a probe |
+//!
+//! A `MetricsLayer` sets no units, and the default buckets are for milliseconds. This view gives the durations their unit
+//! and the buckets that OpenTelemetry's conventions have for HTTP clients, with three more up to the default deadline of
+//! an operation:
+//!
+//! ```
+//! use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
+//!
+//! fn seconds(instrument: &Instrument) -> Option<Stream> {
+//!     let name = instrument.name();
+//!     let is_duration = name.starts_with("iothub.client.") && name.ends_with(".duration");
+//!     let boundaries = vec![
+//!         0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 120.0,
+//!     ];
+//!     let buckets = Aggregation::ExplicitBucketHistogram { boundaries, record_min_max: true };
+//!     let stream = Stream::builder().with_unit("s").with_aggregation(buckets);
+//!     is_duration.then(|| stream.build().ok()).flatten()
+//! }
+//!
+//! let meters = SdkMeterProvider::builder().with_view(seconds); // with the reader and exporter of the program
+//! ```
 //!
 //! # Limits of the service
 //!

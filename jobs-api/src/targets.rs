@@ -1,7 +1,7 @@
 //! The targets of spans and events, and the fields that all spans share. Targets are public names: filters of users
 //! depend on them.
 
-/// Operations: a span for each, and an event for each failure, retry and resolved lost response.
+/// Operations: a span for each, and an event for each change that succeeded, each failure and each retry.
 pub(crate) const OPERATION: &str = "jobs_api";
 /// Attempts: a span for each request, and events with its size and that of the response.
 pub(crate) const ATTEMPT: &str = "jobs_api::attempt";

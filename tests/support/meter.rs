@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
-use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::{
+    Aggregation, InMemoryMetricExporter, Instrument, PeriodicReader, SdkMeterProvider, Stream,
+};
 
 /// The metrics of one hub: name and attributes, with the sum of a counter, or the count and the sum of a
 /// histogram.
@@ -21,8 +23,38 @@ pub(crate) fn meter_provider() -> &'static SdkMeterProvider {
     static PROVIDER: OnceLock<SdkMeterProvider> = OnceLock::new();
     PROVIDER.get_or_init(|| {
         let reader = PeriodicReader::builder(exporter().clone()).with_interval(Duration::from_secs(3600));
-        SdkMeterProvider::builder().with_reader(reader.build()).build()
+        SdkMeterProvider::builder().with_reader(reader.build()).with_view(seconds).build()
     })
+}
+
+/// The view of the crate page.
+fn seconds(instrument: &Instrument) -> Option<Stream> {
+    let name = instrument.name();
+    let is_duration = name.starts_with("iothub.client.") && name.ends_with(".duration");
+    let boundaries = vec![
+        0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 120.0,
+    ];
+    let buckets = Aggregation::ExplicitBucketHistogram { boundaries, record_min_max: true };
+    let stream = Stream::builder().with_unit("s").with_aggregation(buckets);
+    is_duration.then(|| stream.build().ok()).flatten()
+}
+
+/// Returns the units of all metrics recorded so far, with the least and the greatest boundary of a histogram.
+pub(crate) fn units() -> BTreeMap<String, (String, Option<(f64, f64)>)> {
+    meter_provider().force_flush().unwrap();
+    let exported = exporter().get_finished_metrics().unwrap();
+    let metrics = exported.last().into_iter().flat_map(|metrics| metrics.scope_metrics());
+    let units = metrics.flat_map(|scope| scope.metrics()).map(|metric| {
+        let bounds = match metric.data() {
+            AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
+                let bounds: Vec<f64> = histogram.data_points().next().unwrap().bounds().collect();
+                Some((bounds[0], bounds[bounds.len() - 1]))
+            }
+            _ => None,
+        };
+        (metric.name().to_owned(), (metric.unit().to_owned(), bounds))
+    });
+    units.collect()
 }
 
 /// Returns the metrics that were recorded for `hub` so far.

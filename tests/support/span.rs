@@ -41,8 +41,8 @@ pub(crate) fn failures(span: &SpanData) -> Vec<(String, String)> {
         let found = event.attributes.iter().find(|attribute| attribute.key.as_str() == name);
         found.map(|attribute| attribute.value.to_string()).unwrap_or_default()
     };
-    let events = span.events.iter().filter(|event| event.name == "exception");
-    events.map(|event| (value(event, "level"), value(event, "exception.message"))).collect()
+    let failures = span.events.iter().map(|event| (value(event, "level"), value(event, "error")));
+    failures.filter(|(_, error)| !error.is_empty()).collect()
 }
 
 /// Returns the description of a failed span's status.

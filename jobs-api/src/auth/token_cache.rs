@@ -153,7 +153,7 @@ impl TokenCache {
                 Ok(issued) => {
                     debug!(target: TOKEN, lifetime_s = issued.lifetime.as_secs(), "token refreshed")
                 }
-                Err(error) => warn!(target: TOKEN, ?error, "token refresh failed"),
+                Err(error) => warn!(target: TOKEN, reason = error.to_string(), "token refresh failed"),
             }
             cache.state().store(outcome, Instant::now());
             drop(open);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Error;
 use super::text::one_line;
+use crate::auth::CredentialError;
 
 /// Characters of an unreadable row that a message repeats.
 const SHOWN_ROW: usize = 120;
@@ -11,9 +12,9 @@ const SHOWN_ROW: usize = 120;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Credential { error, target: None } => f.write_str(&one_line(&error.to_string())),
-            Self::Credential { error, target: Some(target) } => {
-                write!(f, "{target} was not sent: {}", one_line(&error.to_string()))
+            Self::Credential { error, target: None } => f.write_str(&credential_reason(error)),
+            Self::Credential { error, target } => {
+                write!(f, "{}: {}", not_sent(target.as_deref()), credential_reason(error))
             }
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
             Self::InvalidRequest { field, rule, target } => {
@@ -32,8 +33,13 @@ impl fmt::Display for Error {
                 "get_scheduled_job of {job_id}: the hub does not know the job, or does not show it yet (request id \
                  {request_id}); hint: import and export jobs read the same"
             ),
-            Self::MissingToken { credential, .. } => {
-                write!(f, "not sent again: {}", one_line(&credential.to_string()))
+            Self::MissingToken { credential, earlier } => {
+                // The line of the earlier attempt says that the outcome is unknown, if it is.
+                return write!(
+                    f,
+                    "{earlier}; then no request could be sent: {}",
+                    credential_reason(credential)
+                );
             }
             Self::ListNotCompared { job_id, .. } => {
                 write!(
@@ -59,6 +65,13 @@ impl fmt::Display for Error {
         }
         Ok(())
     }
+}
+
+/// Returns why there is no token, and the advice for an operator.
+fn credential_reason(error: &CredentialError) -> String {
+    let hint = "; hint: check the identity and its token endpoint";
+    let hint = if matches!(error, CredentialError::NoToken(_)) { hint } else { "" };
+    format!("{}{hint}", one_line(&error.to_string()))
 }
 
 /// Returns that a call of this operation and job, if they are known, was not sent.

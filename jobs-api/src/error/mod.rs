@@ -126,8 +126,9 @@ pub enum Error {
         /// The operation and the job's id, if they are known.
         target: Option<String>,
     },
-    /// An attempt failed, and no token was available for the next one. The source is the failure of the earlier
-    /// attempt, on which [`is_outcome_unknown`](Self::is_outcome_unknown) depends.
+    /// An attempt failed, and no token was available for the next one, or for reading the job after a lost response. The
+    /// message names both failures. The source is that of the earlier attempt, on which
+    /// [`is_outcome_unknown`](Self::is_outcome_unknown) depends.
     #[non_exhaustive]
     MissingToken {
         /// The error of the credential.

@@ -12,6 +12,7 @@
 //! | `job_conflict`, `job_not_found`, `list_not_compared` | the job is another one, is not shown, or was not compared |
 //! | `invalid_request` | not sent: it breaks a rule of the service |
 
+use std::error::Error as _;
 use std::fmt;
 
 use tracing::Span;
@@ -105,13 +106,18 @@ impl fmt::Display for ErrorType<'_> {
     }
 }
 
-/// An error and its causes on one line.
+/// An error and its causes on one line, each once.
 pub(crate) struct Description<'a>(pub(crate) &'a Error);
 
 impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers: Vec<String> = causes(Some(self.0)).map(ToString::to_string).collect();
-        f.write_str(&layers.join(": "))
+        let mut line = self.0.to_string();
+        for cause in causes(self.0.source()).map(ToString::to_string) {
+            if !line.contains(&cause) {
+                line = format!("{line}: {cause}");
+            }
+        }
+        f.write_str(&line)
     }
 }
 

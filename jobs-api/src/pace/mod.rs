@@ -300,8 +300,9 @@ impl Call<'_> {
             self.pace.changed.notify_waiters();
         }
         if let Some((pause, rate)) = pause {
-            let pause_ms = pause.as_millis() as u64;
-            warn!(target: PACING, is_query, pause_ms, rate, "throttled: pausing all calls");
+            let calls = if is_query { "queries" } else { "operations" };
+            let (pause_ms, rate_per_minute) = (pause.as_millis() as u64, (rate * 10.0).round() / 10.0);
+            warn!(target: PACING, pause_ms, rate_per_minute, "throttled: pausing all {calls}");
         }
         if let Some(begins) = outage {
             let began = "the hub or the token endpoint is unreachable: sending one probe at a time";
@@ -314,11 +315,12 @@ impl Call<'_> {
         if self.waits_in != Some(SLOT) || std::mem::replace(&mut self.has_reported_slot_wait, true) {
             return;
         }
+        let job_id = self.subject.creates.map(|(id, _)| id);
         let SlotState { limit, running, waiting, is_full } = self.pace.snapshot().slots;
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         // A batch waits without a limit by default, which is a year: in a log it would look like an estimate.
         let longest_s = longest.filter(|longest| *longest < LONGEST_SHOWN).map(|longest| longest.as_secs());
-        info!(target: PACING, slots = limit, running, is_full, waiting, longest_s, "waiting for a job slot");
+        info!(target: PACING, job_id, slots = limit, running, is_full, waiting, longest_s, "waiting for a job slot");
     }
 }
 

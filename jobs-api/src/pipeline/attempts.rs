@@ -107,7 +107,7 @@ impl Attempts<'_, '_> {
 
     /// Returns the error of a call of which nothing was sent, with the operation and the job's id in it.
     fn unsent(&self, error: Error) -> Error {
-        self.trace.name(error, self.scope.job_id)
+        self.trace.name(error)
     }
 
     /// Returns the wait before a missing token is requested again, if the operation outlasts that.
@@ -177,7 +177,7 @@ impl Attempts<'_, '_> {
         let elapsed = end - start;
         let mut exchange = std::mem::take(&mut *attempt.exchange());
         let span = exchange.span.take();
-        self.trace.record_attempt(exchange.request.as_ref().map(|request| request.operation));
+        self.trace.record_attempt(exchange.request.as_ref());
         if let Some(date) = exchange.response.as_ref().and_then(|response| response.headers.get(DATE)) {
             pipeline.authorizer.clock().observe_header(date, elapsed);
         }

@@ -106,7 +106,7 @@ impl Pipeline {
             // An invalid id may be anything, such as a key by mistake.
             let job_id = scope.job_id.filter(|id| is_job_id(id));
             let trace = Trace::start(&self.host_name, scope.operation, job_id);
-            let error = trace.name(error, job_id);
+            let error = trace.name(error);
             trace.end(Some(&error));
             error
         })

@@ -19,6 +19,7 @@ use super::generated_call::GeneratedCall;
 use super::retry_state::{RetryState, Role};
 use super::telemetry::Trace;
 use super::{Pipeline, Response, Scope};
+use crate::auth::CredentialError;
 use crate::error::Error;
 
 /// The first pause between two readings, and the longest: the hub shows a change some seconds later.
@@ -33,6 +34,8 @@ pub(crate) struct Operation<'a> {
     scope: Scope<'a>,
     trace: Trace<'a>,
     state: RetryState,
+    /// The reason why the last reading was not sent, if that was a missing token.
+    missing_token: Option<CredentialError>,
 }
 
 /// The conclusion from a reading about a change whose outcome is not known.
@@ -51,7 +54,7 @@ impl Pipeline {
     /// Starts an operation.
     pub(crate) fn start<'a>(&'a self, scope: Scope<'a>) -> Operation<'a> {
         let trace = Trace::start(&self.host_name, scope.operation, scope.job_id);
-        Operation { pipeline: self, scope, trace, state: RetryState::start(self.retry) }
+        Operation { pipeline: self, scope, trace, state: RetryState::start(self.retry), missing_token: None }
     }
 }
 
@@ -66,7 +69,7 @@ impl Operation<'_> {
     pub(super) async fn run<T>(&mut self, operation: impl GeneratedCall<T>) -> Result<Response<T>, Error> {
         let span = self.trace.span();
         // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
-        let Self { pipeline, scope, trace, state } = &mut *self;
+        let Self { pipeline, scope, trace, state, .. } = &mut *self;
         let attempts = Attempts { pipeline, scope: *scope, state, trace };
         let result = { pin!(attempts.run(operation)).instrument(span).await };
         result.map_err(|error| error.with_outcome_unknown(self.state.is_outcome_unknown))
@@ -148,14 +151,21 @@ impl Operation<'_> {
         conclude: &impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
     ) -> Result<Conclusion<T>, Duration> {
         sleep(pause).await;
+        self.missing_token = None;
         // One attempt: whatever it meets, the next reading follows.
         let mut state = self.state.restart(self.pipeline.retry.single(), Role::Reading);
         let scope = Scope { job_id: self.scope.job_id, is_read: true, ..Scope::default() };
         let span = self.trace.span();
         let attempts = Attempts { pipeline: self.pipeline, scope, state: &mut state, trace: &mut self.trace };
         let found = pin!(attempts.run(read)).instrument(span).await;
-        let found = found.map_err(|error| asked_pause(&error))?.into_boxed();
-        conclude(found, self.earliest_sent()).ok_or(Duration::ZERO)
+        match found {
+            Ok(found) => conclude(found.into_boxed(), self.earliest_sent()).ok_or(Duration::ZERO),
+            Err(Error::Credential { error, .. }) => {
+                self.missing_token = Some(error);
+                Err(Duration::ZERO)
+            }
+            Err(error) => Err(asked_pause(&error)),
+        }
     }
 
     /// Returns the earliest time by the hub's clock at which the first attempt was sent, if it is known.
@@ -164,19 +174,28 @@ impl Operation<'_> {
         now.checked_sub_signed(TimeDelta::from_std(self.state.since_first_attempt()?).ok()?)
     }
 
+    /// Adds to the error of a change that its outcome could not be read, if no token was available.
+    fn without_token(&mut self, error: Error) -> Error {
+        match (self.missing_token.take(), error) {
+            (
+                Some(credential),
+                earlier @ (Error::Transport(_) | Error::Service(_) | Error::UnreadableResponse(_)),
+            ) => Error::MissingToken { credential, earlier: Box::new(earlier) },
+            (_, error) => error,
+        }
+    }
+
     /// Returns the result of a change by the conclusion from its readings, and reports it.
     fn close<T>(&mut self, error: Error, conclusion: Option<Conclusion<T>>) -> Result<Box<T>, Error> {
         let result = match conclusion {
             Some(Conclusion::Applied(found)) => Ok(found),
             Some(Conclusion::NotApplied) => Err(error.with_outcome_unknown(false)),
             Some(Conclusion::Refused(refusal)) => Err(refusal),
-            Some(Conclusion::Unknown) | None => Err(error.with_outcome_unknown(true)),
+            Some(Conclusion::Unknown) | None => Err(self.without_token(error).with_outcome_unknown(true)),
         };
-        self.trace.record_resolution(match &result {
-            Ok(_) => "applied",
-            Err(error) if error.is_outcome_unknown() => "unknown",
-            Err(_) => "not applied",
-        });
+        if result.is_ok() {
+            self.trace.record_found(self.state.is_outcome_unknown);
+        }
         result
     }
 }

@@ -1,5 +1,8 @@
 //! Traces, logs and metrics: a span for an operation, a child for each attempt, one event for a failure.
 //!
+//! A change that succeeded is an event at INFO, since it acts on devices; a read that succeeded is none. An event names
+//! what it is about, so that a log is readable without the fields of the spans around it.
+//!
 //! Names follow OpenTelemetry's conventions, for attempts those of HTTP clients; those of the hub begin with `iothub`.
 //! Bodies and tokens are never recorded. Without a subscriber nothing is formatted, measured or allocated.
 
@@ -17,6 +20,7 @@ use crate::error::telemetry::{
     Description, ErrorType, is_refused, kind, record_error_type, record_failure, root_cause,
 };
 use crate::runtime::RequestId;
+use crate::runtime::attempt::RequestInfo;
 use crate::targets::{ATTEMPT, METRICS, OPERATION, otel_span};
 
 /// The shortest wait for the pace that a span shows; a call that does not wait takes less.
@@ -29,8 +33,13 @@ pub(super) struct Trace<'a> {
     start: Option<Instant>,
     has_ended: bool,
     hub: &'a str,
+    job_id: Option<&'a str>,
     /// `None` until the first request names it.
     operation: Option<&'static str>,
+    /// The id of the last request that was to change something.
+    change: Option<RequestId>,
+    /// How a change is known to have succeeded.
+    success: &'static str,
     attempts: u32,
     retries: u32,
     throttles: u32,
@@ -42,7 +51,7 @@ impl<'a> Trace<'a> {
     /// Starts the trace of an operation on a job. Its span is a child of the current one.
     ///
     /// An operation that is unknown until its first request is a `call`.
-    pub(super) fn start(hub: &'a str, operation: Option<&'static str>, job_id: Option<&str>) -> Self {
+    pub(super) fn start(hub: &'a str, operation: Option<&'static str>, job_id: Option<&'a str>) -> Self {
         let span = otel_span!(
             OPERATION,
             "iothub_operation",
@@ -63,7 +72,10 @@ impl<'a> Trace<'a> {
             start: read_clock(),
             has_ended: false,
             hub,
+            job_id,
             operation,
+            change: None,
+            success: "succeeded",
             attempts: 0,
             retries: 0,
             throttles: 0,
@@ -77,9 +89,9 @@ impl<'a> Trace<'a> {
     }
 
     /// Returns the error of a call that was not sent with the operation in it, if that is known.
-    pub(super) fn name(&self, error: Error, job_id: Option<&str>) -> Error {
+    pub(super) fn name(&self, error: Error) -> Error {
         match self.operation {
-            Some(operation) => error.in_operation(operation, job_id),
+            Some(operation) => error.in_operation(operation, self.job_id),
             None => error,
         }
     }
@@ -93,11 +105,15 @@ impl<'a> Trace<'a> {
     }
 
     /// Records an attempt, and its operation.
-    pub(super) fn record_attempt(&mut self, operation: Option<&'static str>) {
+    pub(super) fn record_attempt(&mut self, request: Option<&RequestInfo>) {
         self.attempts += 1;
+        let Some(request) = request else { return };
         if self.operation.is_none() {
-            self.operation = operation;
-            self.span.record("iothub.operation", operation);
+            self.operation = Some(request.operation);
+            self.span.record("iothub.operation", request.operation);
+        }
+        if !request.is_read() {
+            self.change = Some(request.request_id);
         }
     }
 
@@ -109,28 +125,30 @@ impl<'a> Trace<'a> {
             // The pace reports an outage and a wait for a slot, once for all calls or tries.
             Decision::GiveUp | Decision::Outlast(_) => {}
             Decision::AwaitPace if error.is_job_slot_busy() => {}
-            Decision::AwaitPace => report_retry(error, attempt, None),
-            Decision::RefreshToken => report_retry(error, attempt, Some(Duration::ZERO)),
-            Decision::Wait(wait) => report_retry(error, attempt, Some(wait)),
+            Decision::AwaitPace => self.report_retry(error, attempt, None),
+            Decision::RefreshToken => self.report_retry(error, attempt, Some(Duration::ZERO)),
+            Decision::Wait(wait) => self.report_retry(error, attempt, Some(wait)),
             Decision::WaitForSlot(wait) => {
                 let tracking_id = error.service().and_then(|service| service.tracking_id());
-                let wait_ms = to_millis(wait);
-                info!(target: OPERATION, tracking_id, attempt, wait_ms, "waiting for a job slot");
+                let (job_id, wait_ms) = (self.job_id, to_millis(wait));
+                info!(target: OPERATION, job_id, attempt, wait_ms, tracking_id, "waiting for a job slot");
             }
         }
     }
 
-    /// Reports the conclusion after a lost response.
-    pub(super) fn record_resolution(&self, outcome: &'static str) {
-        info!(target: OPERATION, outcome, "the job was read after a lost response");
+    /// Records that a reading shows a change as made, whose response was lost, or that was made before.
+    pub(super) fn record_found(&mut self, is_lost: bool) {
+        let lost = "succeeded: its response was lost, and a reading shows the change";
+        self.success = if is_lost { lost } else { "succeeded: a reading shows that it was done before" };
     }
 
     /// Ends the trace: the status of the span, one event for a failure, and the metrics.
     pub(super) fn end(mut self, error: Option<&Error>) {
         self.has_ended = true;
         self.record_sums();
-        if let Some(error) = error {
-            self.record_error(error);
+        match error {
+            Some(error) => self.record_error(error),
+            None => self.report_success(),
         }
         let outcome = match error {
             None => "success",
@@ -156,16 +174,59 @@ impl<'a> Trace<'a> {
         if error.is_outcome_unknown() {
             self.span.record("iothub.outcome_unknown", true);
         }
-        // Without a message an event with an error is an exception to OpenTelemetry.
+        let (job_id, text, error_type) = (self.job_id, Description(error), ErrorType(error));
         self.span.in_scope(|| {
             if is_refused(error) {
-                warn!(target: OPERATION, error = %Description(error), "error.type" = %ErrorType(error));
+                warn!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "refused");
+            } else if error.is_outcome_unknown() {
+                error!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "outcome unknown");
             } else {
-                error!(target: OPERATION, error = %Description(error), "error.type" = %ErrorType(error));
+                error!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "failed");
             }
         });
         // After the event: a log shows the fields of the span too, and would have the text twice.
         record_failure(&self.span, error);
+    }
+
+    /// Reports a change that succeeded.
+    fn report_success(&self) {
+        let Some(request_id) = self.change else { return };
+        let Self { job_id, attempts, success, .. } = *self;
+        let operation = self.name_or_call();
+        self.span
+            .in_scope(|| info!(target: OPERATION, job_id, attempts, %request_id, "{operation} {success}"));
+    }
+
+    /// Reports that another attempt follows after a wait; `None` if it waits for the rate limit, however long that is.
+    fn report_retry(&self, error: &Error, attempt: u32, wait: Option<Duration>) {
+        let (operation, job_id, wait_ms) = (self.name_or_call(), self.job_id, wait.map(to_millis));
+        match error.service() {
+            Some(service) => warn!(
+                target: OPERATION,
+                job_id,
+                reason = service.status().as_str(),
+                code = service.code().map(|code| code.as_str()),
+                attempt,
+                wait_ms,
+                tracking_id = service.tracking_id(),
+                "retrying {operation}"
+            ),
+            // An error of the transport has no words of the hub in it.
+            None => warn!(
+                target: OPERATION,
+                job_id,
+                reason = kind(error),
+                cause = root_cause(error).map(tracing::field::display),
+                attempt,
+                wait_ms,
+                "retrying {operation}"
+            ),
+        }
+    }
+
+    /// Returns the name of the operation; one whose first request was not made yet is a `call`.
+    fn name_or_call(&self) -> &'static str {
+        self.operation.unwrap_or("call")
     }
 
     /// Emits the metrics in the form that `tracing_opentelemetry::MetricsLayer` reads. The event belongs to no
@@ -181,7 +242,7 @@ impl<'a> Trace<'a> {
             histogram.iothub.client.operation.duration = elapsed(self.start).as_secs_f64(),
             histogram.iothub.client.hold.duration = self.hold.as_secs_f64(),
             iothub.hub = self.hub,
-            iothub.operation = self.operation.unwrap_or("call"),
+            iothub.operation = self.name_or_call(),
             iothub.outcome = outcome,
             "error.type" = error.map(|error| tracing::field::display(ErrorType(error))),
         );
@@ -196,31 +257,6 @@ impl Drop for Trace<'_> {
             self.span.record("iothub.dropped", true);
             self.record_metrics("dropped", None);
         }
-    }
-}
-
-/// Reports that another attempt follows after a wait; `None` if it waits for the rate limit, however long that is.
-fn report_retry(error: &Error, attempt: u32, wait: Option<Duration>) {
-    let wait_ms = wait.map(to_millis);
-    match error.service() {
-        Some(service) => warn!(
-            target: OPERATION,
-            reason = service.status().as_str(),
-            code = service.code().map(|code| code.as_str()),
-            tracking_id = service.tracking_id(),
-            attempt,
-            wait_ms,
-            "retrying"
-        ),
-        // An error of the transport has no words of the hub in it.
-        None => warn!(
-            target: OPERATION,
-            reason = kind(error),
-            cause = root_cause(error).map(tracing::field::display),
-            attempt,
-            wait_ms,
-            "retrying"
-        ),
     }
 }
 

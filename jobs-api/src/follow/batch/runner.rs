@@ -55,7 +55,7 @@ impl Runner {
         let span = self.trace.job_span(&failure.job_id);
         span.in_scope(|| report_refusal(&failure.error));
         self.trace.record_jobs(&failure.job_id, 1, 0);
-        self.trace.record_job(&span, Err(&failure.error));
+        self.trace.record_job(&span, &failure.job_id, Err(&failure.error));
         BatchError::check(1, BTreeMap::from([(0, failure)]), JobReport::default())
     }
 
@@ -82,7 +82,7 @@ impl Runner {
         let span = self.trace.job_span(&job.id);
         let run = async { self.follow(&job, start.inspect_err(report_refusal)?).await };
         let result = run.instrument(span.clone()).await;
-        self.trace.record_job(&span, result.as_ref());
+        self.trace.record_job(&span, &job.id, result.as_ref());
         result.map_err(|error| job.failure(error))
     }
 

@@ -81,27 +81,36 @@ impl BatchTrace {
     }
 
     /// Records the end of a job, and reports it in its span with the progress of the batch.
-    pub(super) fn record_job(&self, span: &Span, result: Result<&JobReport, &Error>) {
+    pub(super) fn record_job(&self, span: &Span, job_id: &str, result: Result<&JobReport, &Error>) {
         self.state.send_modify(|state| state.add_job(result));
         let BatchProgress { jobs, jobs_ended, jobs_failed, .. } = self.state.borrow().progress;
-        let message = match result {
-            Ok(report) => record_report(span, report),
+        match result {
+            Ok(report) => {
+                record_report(span, report);
+                let is_final = report.outcome().is_final();
+                let message = if is_final { "a job ended" } else { "stopped waiting for a job" };
+                let (outcome, devices, devices_failed) = (report.outcome(), report.devices, report.failed);
+                span.in_scope(|| {
+                    info!(target: BATCH, job_id, %outcome, devices, devices_failed, jobs, jobs_ended, jobs_failed, "{message}");
+                });
+            }
             Err(error) => {
                 record_failure(span, error);
-                "a job has no report"
+                let job_id = Some(job_id).filter(|id| !id.is_empty());
+                span.in_scope(|| {
+                    info!(target: BATCH, job_id, reason = %ErrorType(error), jobs, jobs_ended, jobs_failed, "a job has no report");
+                });
             }
-        };
-        span.in_scope(|| info!(target: BATCH, jobs, jobs_ended, jobs_failed, "{message}"));
+        }
     }
 }
 
-/// Records a report on the span of its job. Returns what happened to the job.
-fn record_report(span: &Span, report: &JobReport) -> &'static str {
+/// Records a report on the span of its job.
+fn record_report(span: &Span, report: &JobReport) {
     span.record("iothub.job_outcome", display(report.outcome()));
     span.record("iothub.devices", report.devices);
     span.record("iothub.devices_failed", report.failed);
     span.record("iothub.devices_without_result", report.without_result);
-    if report.outcome().is_final() { "a job ended" } else { "stopped waiting for a job" }
 }
 
 impl Drop for BatchEnd {
@@ -122,12 +131,15 @@ impl Drop for BatchEnd {
         ] {
             span.record(field, count);
         }
-        if *has_ended {
-            span.in_scope(|| info!(target: BATCH, "a batch ended"));
-        } else {
+        if !has_ended {
             span.record("iothub.dropped", true);
-            span.in_scope(|| info!(target: BATCH, "a batch was dropped"));
         }
+        let message = if *has_ended { "a batch ended" } else { "a batch was dropped" };
+        let BatchProgress { requests, jobs, jobs_found, jobs_failed, devices, devices_failed, .. } =
+            *progress;
+        span.in_scope(|| {
+            info!(target: BATCH, requests, jobs, jobs_found, jobs_failed, devices, devices_failed, "{message}");
+        });
         if let Some(failure) = first_failure {
             failure.record(span);
         }

@@ -112,7 +112,7 @@ async fn response_reports_status_request_id_and_attempts() {
     let response = client.call(|api| async move { api.get_scheduled_job("job").await }).await.unwrap();
     let last = hub.requests().pop().unwrap();
     assert_eq!(response.request_id().to_string(), last.header("request-id").unwrap());
-    assert_eq!((response.status().as_u16(), response.attempts(), response.id()), (200, 2, "job"));
+    assert_eq!((response.status().as_u16(), response.attempts(), response.value().id()), (200, 2, "job"));
     assert!(response.elapsed() > Duration::ZERO);
 }
 
@@ -145,7 +145,7 @@ async fn last_operation_of_a_closure_decides() {
         };
         client.call(both).await
     };
-    assert_eq!(get_both("late", "job").await.unwrap().id(), "job");
+    assert_eq!(get_both("late", "job").await.unwrap().value().id(), "job");
     let error = get_both("job", "late").await.unwrap_err();
     assert!(
         matches!(&error, Error::Transport(late) if late.is_timeout()) && error.status().is_none(),

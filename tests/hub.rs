@@ -167,7 +167,7 @@ async fn both_queries_are_paged() {
             .await
             .unwrap();
         assert_eq!(page.headers()["x-ms-item-type"], "DeviceJob");
-        devices.extend(page.readable.iter().map(|row| row.device_id.clone().unwrap()));
+        devices.extend(page.value().readable.iter().map(|row| row.device_id.clone().unwrap()));
         token = page.headers().get("x-ms-continuation").map(|token| token.to_str().unwrap().to_owned());
         if token.is_none() {
             break;
@@ -180,7 +180,7 @@ async fn both_queries_are_paged() {
         .call(|api| async move { api.query_scheduled_jobs().with_x_ms_max_item_count(size).await })
         .await
         .unwrap();
-    assert_eq!(first.readable.len(), 2);
+    assert_eq!(first.value().readable.len(), 2);
     let token = first.headers()["x-ms-continuation"].to_str().unwrap();
     let foreign = client
         .call(|api| async move {

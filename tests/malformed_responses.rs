@@ -245,7 +245,7 @@ async fn connection_that_went_silent_is_left_after_a_timeout() {
     let client = builder(endpoint).retry(retry).attempt_timeout(Duration::from_secs(1)).build().unwrap();
     client.get_scheduled_job("job").await.unwrap();
     let response = client.call(|api| async move { api.get_scheduled_job("job").await }).await.unwrap();
-    assert_eq!((response.id(), response.attempts()), ("job", 2));
+    assert_eq!((response.value().id(), response.attempts()), ("job", 2));
     server.await.unwrap();
 }
 

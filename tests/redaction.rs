@@ -147,9 +147,9 @@ async fn unreadable_rows(hub: &Emulator, client: &Client) -> String {
             async move { page.await.unwrap() }
         });
         let page = call.await.unwrap();
-        assert_eq!((page.readable.len(), page.unreadable.len()), (1, 2));
+        assert_eq!((page.value().readable.len(), page.value().unreadable.len()), (1, 2));
         text += &format!("{page:?} {page:#?}");
-        for row in &page.unreadable {
+        for row in &page.value().unreadable {
             text += &format!("{row} {row:?} {} {}", row.text, row.reason);
         }
     }

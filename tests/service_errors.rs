@@ -54,7 +54,7 @@ async fn unknown_job_is_not_found() {
         );
     }
     let raw = client.call(|api| async move { api.get_scheduled_job("none").await }).await.unwrap();
-    assert_eq!(raw.status, Some(JobStatus::Unknown));
+    assert_eq!(raw.value().status, Some(JobStatus::Unknown));
 }
 
 #[tokio::test]

@@ -34,12 +34,26 @@ struct Arguments {
 }
 
 fn command_line() -> OptionParser<Arguments> {
-    let status = long("status").help("Only jobs in this status").argument::<JobStatus>("STATUS").optional();
-    let job_type = long("type").help("Only jobs of this type").argument::<JobType>("TYPE").optional();
+    let status = long("status")
+        .help("Only jobs in this status")
+        .argument::<String>("STATUS")
+        .parse(|text| known(&text, JobStatus::from_known, JobStatus::KNOWN))
+        .optional();
+    let job_type = long("type")
+        .help("Only jobs of this type")
+        .argument::<String>("TYPE")
+        .parse(|text| known(&text, JobType::from_known, JobType::KNOWN))
+        .optional();
     let filter = construct!(status, job_type)
         .map(|(status, job_type)| JobFilter::default().status(status).job_type(job_type));
     let hub = hub::hub();
     construct!(Arguments { hub, filter }).to_options().descr("Lists the jobs of a hub.")
+}
+
+/// Returns the value of a text, or the mistake in it with all values that the spec lists.
+fn known<T: ToString>(text: &str, read: fn(&str) -> Option<T>, known: &[T]) -> Result<T, String> {
+    let known = || known.iter().map(T::to_string).collect::<Vec<_>>().join(", ");
+    read(text).ok_or_else(|| format!("is none of {}", known()))
 }
 
 #[tokio::main]

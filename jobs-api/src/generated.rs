@@ -601,6 +601,10 @@ pub mod types {
         pub fn is_known(&self) -> bool {
             !::std::matches!(self, Self::UnknownValue(_))
         }
+        /// Returns the value of this text in any case, `None` if the spec does not list it.
+        pub fn from_known(text: &str) -> ::std::option::Option<Self> {
+            ::std::option::Option::Some(Self::from(text)).filter(Self::is_known)
+        }
         /// Returns the text that the service writes for this value.
         pub fn as_str(&self) -> &str {
             match self {
@@ -696,6 +700,10 @@ pub mod types {
         /// Returns true if the spec lists this value.
         pub fn is_known(&self) -> bool {
             !::std::matches!(self, Self::UnknownValue(_))
+        }
+        /// Returns the value of this text in any case, `None` if the spec does not list it.
+        pub fn from_known(text: &str) -> ::std::option::Option<Self> {
+            ::std::option::Option::Some(Self::from(text)).filter(Self::is_known)
         }
         /// Returns the text that the service writes for this value.
         pub fn as_str(&self) -> &str {
@@ -798,6 +806,10 @@ pub mod types {
         /// Returns true if the spec lists this value.
         pub fn is_known(&self) -> bool {
             !::std::matches!(self, Self::UnknownValue(_))
+        }
+        /// Returns the value of this text in any case, `None` if the spec does not list it.
+        pub fn from_known(text: &str) -> ::std::option::Option<Self> {
+            ::std::option::Option::Some(Self::from(text)).filter(Self::is_known)
         }
         /// Returns the text that the service writes for this value.
         pub fn as_str(&self) -> &str {
@@ -903,6 +915,10 @@ pub mod types {
         /// Returns true if the spec lists this value.
         pub fn is_known(&self) -> bool {
             !::std::matches!(self, Self::UnknownValue(_))
+        }
+        /// Returns the value of this text in any case, `None` if the spec does not list it.
+        pub fn from_known(text: &str) -> ::std::option::Option<Self> {
+            ::std::option::Option::Some(Self::from(text)).filter(Self::is_known)
         }
         /// Returns the text that the service writes for this value.
         pub fn as_str(&self) -> &str {
@@ -1011,6 +1027,10 @@ pub mod types {
         /// Returns true if the spec lists this value.
         pub fn is_known(&self) -> bool {
             !::std::matches!(self, Self::UnknownValue(_))
+        }
+        /// Returns the value of this text in any case, `None` if the spec does not list it.
+        pub fn from_known(text: &str) -> ::std::option::Option<Self> {
+            ::std::option::Option::Some(Self::from(text)).filter(Self::is_known)
         }
         /// Returns the text that the service writes for this value.
         pub fn as_str(&self) -> &str {
@@ -1163,6 +1183,10 @@ pub mod types {
         /// Returns true if the spec lists this value.
         pub fn is_known(&self) -> bool {
             !::std::matches!(self, Self::UnknownValue(_))
+        }
+        /// Returns the value of this text in any case, `None` if the spec does not list it.
+        pub fn from_known(text: &str) -> ::std::option::Option<Self> {
+            ::std::option::Option::Some(Self::from(text)).filter(Self::is_known)
         }
         /// Returns the text that the service writes for this value.
         pub fn as_str(&self) -> &str {

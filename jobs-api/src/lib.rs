@@ -199,7 +199,7 @@ pub use follow::wait::WaitForJob;
 ///
 /// let read = |api: Operations| async move { api.get_scheduled_job("reboot-43").await };
 /// let job = client.call(read).await?;
-/// println!("{} in {:?}", job.outcome(), job.elapsed());
+/// println!("{} in {:?}", job.value().outcome(), job.elapsed());
 /// # Ok(())
 /// # }
 /// ```

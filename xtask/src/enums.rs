@@ -105,6 +105,11 @@ impl Enum {
                     !::std::matches!(self, Self::#open(_))
                 }
 
+                /// Returns the value of this text in any case, `None` if the spec does not list it.
+                pub fn from_known(text: &str) -> ::std::option::Option<Self> {
+                    ::std::option::Option::Some(Self::from(text)).filter(Self::is_known)
+                }
+
                 /// Returns the text that the service writes for this value.
                 pub fn as_str(&self) -> &str {
                     match self {

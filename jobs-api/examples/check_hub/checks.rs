@@ -75,17 +75,22 @@ impl Checks<'_> {
         id: &str,
         limit: Duration,
         is_as_wanted: impl Fn(&JobResponse) -> bool,
-    ) -> Result<Seen<Response<JobResponse>>, Error> {
-        self.repeat(limit, async || self.jobs.read(id).await, |job| is_as_wanted(job)).await
+    ) -> Result<Seen<JobResponse>, Error> {
+        self.repeat(
+            limit,
+            async || self.jobs.read(id).await.map(Response::into_inner),
+            |job| is_as_wanted(job),
+        )
+        .await
     }
 
     /// Reads a job until it is known.
-    pub(crate) async fn read_known(&self, id: &str) -> Result<Seen<Response<JobResponse>>, Error> {
+    pub(crate) async fn read_known(&self, id: &str) -> Result<Seen<JobResponse>, Error> {
         self.read_until(id, self.patience.lag, |job| !is_unknown(job)).await
     }
 
     /// Reads a job that starts at once until it has ended.
-    pub(crate) async fn read_to_end(&self, id: &str) -> Result<Response<JobResponse>, Untested> {
+    pub(crate) async fn read_to_end(&self, id: &str) -> Result<JobResponse, Untested> {
         self.read_known(id).await?.in_time()?;
         let job = self.read_until(id, self.patience.run, |job| job.outcome().is_final()).await?.in_time()?;
         self.jobs.close(id);

@@ -14,7 +14,7 @@ pub(crate) async fn check_unknown_job(hub: &Checks<'_>, findings: &mut Findings)
     let id = hub.jobs.id("unknown");
     let cancel = hub.jobs.cancel(&id).await;
     findings.record("cancel-unknown-id", Verdict::of_refusal(&cancel, 404, Some(&ErrorCode::JOB_NOT_FOUND)));
-    let job = hub.jobs.read(&id).await?;
+    let job = hub.jobs.read(&id).await?.into_inner();
     findings.check("read-unknown-id", is_unknown(&job), status(&job));
     findings.check("read-unknown-id-bare", job.job_id.is_none(), "");
     Ok(())

@@ -11,10 +11,14 @@ pub(crate) async fn check_queries(jobs: &Jobs, findings: &mut Findings) -> Resul
     let query = &QuerySpecification::default().with_query(text);
     let query = |api: Operations| async move { api.query_device_jobs(query).await };
     let rows = jobs.client.call(query).await?;
-    findings.check("rows-query", rows.readable.is_empty(), format!("{} rows", rows.readable.len()));
+    findings.check(
+        "rows-query",
+        rows.value().readable.is_empty(),
+        format!("{} rows", rows.value().readable.len()),
+    );
 
     let count = jobs.query_devices("COUNT() AS numberOfDevices").await?;
-    let counts: Vec<_> = count.readable.iter().map(|row| row.number_of_devices).collect();
+    let counts: Vec<_> = count.value().readable.iter().map(|row| row.number_of_devices).collect();
     findings.check("query-count-empty", counts == [Some(0)], format!("{counts:?}"));
     let item_types = [rows.headers(), count.headers()].map(|headers| headers.get("x-ms-item-type"));
     let item_types = item_types.map(|value| value.and_then(|value| value.to_str().ok()).unwrap_or("absent"));

@@ -18,8 +18,9 @@ pub(crate) async fn check_scheduled_job(
     let (jobs, id) = (hub.jobs, &hub.jobs.id("later"));
     let request = later(jobs.twin_update());
     let answer = hub.create(id, &request).await?;
-    let is_minimal = answer.status == Some(JobStatus::Queued) && answer.created_time.is_none();
-    findings.check("create-answer", is_minimal, status(&answer));
+    let job = answer.value();
+    let is_minimal = job.status == Some(JobStatus::Queued) && job.created_time.is_none();
+    findings.check("create-answer", is_minimal, status(job));
     check_headers(&answer, findings);
     let known = hub.read_known(id).await?;
     findings.record("read-lag", known.verdict());
@@ -40,7 +41,7 @@ pub(crate) async fn check_scheduled_job(
     findings.record("list-filter", is_listed.verdict());
 
     let is_cancelled = |job: &JobResponse| job.status == Some(JobStatus::Cancelled);
-    let answer = jobs.cancel(id).await?;
+    let answer = jobs.cancel(id).await?.into_inner();
     findings.check("cancel-answer", is_cancelled(&answer), status(&answer));
     findings.record("cancel-lag", hub.read_until(id, hub.patience.lag, is_cancelled).await?.verdict());
     let code = Some(&ErrorCode::OPERATION_NOT_ALLOWED_IN_CURRENT_STATE);

@@ -197,7 +197,7 @@ async fn interrupted_check_leaves_no_job_scheduled() {
     emulator.clear_faults();
     assert_eq!(jobs.open(), [""; 0]);
     let job = jobs.read(&jobs.id("later")).await.unwrap();
-    assert_eq!(checks::status(&job), "cancelled");
+    assert_eq!(checks::status(job.value()), "cancelled");
 }
 
 #[tokio::test]

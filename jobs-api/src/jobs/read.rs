@@ -11,7 +11,7 @@ use crate::pipeline::{Pipeline, Response, Scope};
 
 /// Reads the job of this id, which is checked before.
 pub(crate) async fn read_job(pipeline: &Pipeline, id: &str) -> Result<JobResponse, Error> {
-    execute(pipeline, id, |response| match response.status {
+    execute(pipeline, id, |response| match response.value().status {
         Some(JobStatus::Unknown) => {
             Err(Error::JobNotFound { job_id: id.to_owned(), request_id: response.request_id() })
         }

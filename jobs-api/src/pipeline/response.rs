@@ -1,7 +1,6 @@
 //! A successful response.
 
 use std::fmt;
-use std::ops::Deref;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
@@ -9,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use crate::runtime::attempt::Exchange;
 use crate::runtime::{Reply, RequestId};
 
-/// The value of a successful response, with the facts around it. Dereferences to the value.
+/// The value of a successful response, with the facts around it.
 ///
 /// ```
 /// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
@@ -47,6 +46,11 @@ impl<T> Response<T> {
         Self { value: Box::new(response.into_inner()), status, headers, request_id, attempts, elapsed }
     }
 
+    /// Returns the value.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
     /// Returns the value alone.
     pub fn into_inner(self) -> T {
         *self.value
@@ -79,14 +83,6 @@ impl<T> Response<T> {
     /// Returns how long the operation took, attempts and waits included.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
-    }
-}
-
-impl<T> Deref for Response<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
     }
 }
 

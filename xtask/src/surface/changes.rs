@@ -47,11 +47,16 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// What changed, for the steps by hand: an operation, with its arguments, is called one. None if there is nothing to do.
+    /// What changed, for the steps by hand: an operation, with its arguments, and a new type are called so. None if there
+    /// is nothing to do.
     pub(crate) fn subject(&self) -> Option<String> {
-        let is_operation = self.item.starts_with(char::is_lowercase) && !self.item.contains('-');
-        let subject = if is_operation { format!("operation {}", self.item) } else { self.item.clone() };
-        (self.class <= Class::Additive).then_some(subject)
+        let item = &self.item;
+        let kind = match item.find(['.', ':', '-']) {
+            _ if item.starts_with(char::is_lowercase) && item != "api-version" => "operation ",
+            None => "type ",
+            Some(_) => "",
+        };
+        (self.class <= Class::Additive).then(|| format!("{kind}{item}"))
     }
 
     /// The change as a line tells it.

@@ -1,5 +1,5 @@
 //! A rehearsal of an update as the service may publish one: a version, a status, a member of requests with a type of its
-//! own, a count, and two operations.
+//! own, a count, and two operations, of names that the service will not choose.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,16 +16,16 @@ use crate::workspace::{SPEC, repository};
 pub(super) fn updated_spec() -> Value {
     let mut spec: Value =
         serde_json::from_str(&fs::read_to_string(repository().join(SPEC)).unwrap()).unwrap();
-    spec["info"]["version"] = json!("2027-03-31");
+    spec["info"]["version"] = json!("2099-12-31");
     let schemas = &mut spec["components"]["schemas"];
     schemas["JobStatus"]["enum"].as_array_mut().unwrap().push(json!("rehearsed"));
-    schemas["RetryPolicy"] =
+    schemas["RehearsedPolicy"] =
         json!({ "type": "object", "properties": { "maxAttempts": { "type": "integer" } } });
-    schemas["JobRequest"]["properties"]["retryPolicy"] =
-        json!({ "$ref": "#/components/schemas/RetryPolicy" });
-    schemas["DeviceJobStatistics"]["properties"]["skippedCount"] =
+    schemas["JobRequest"]["properties"]["rehearsedPolicy"] =
+        json!({ "$ref": "#/components/schemas/RehearsedPolicy" });
+    schemas["DeviceJobStatistics"]["properties"]["rehearsedCount"] =
         json!({ "type": "integer", "format": "int32" });
-    for verb in ["pause", "resume"] {
+    for verb in ["rehearse", "perform"] {
         let mut path = spec["paths"]["/jobs/v2/{id}/cancel"].clone();
         path["post"]["operationId"] = json!(format!("{verb}_scheduled_job"));
         spec["paths"][format!("/jobs/v2/{{id}}/{verb}")] = path;
@@ -79,6 +79,7 @@ fn update_leaves_these_files_to_a_person_in_this_order() {
             "tests/emulator/src/jobs/request.rs",
             "tests/emulator/src/jobs/job.rs",
             "xtask/fixtures/published.json",
+            "tests/schema.rs",
             "tests/surface/listing.txt",
             "spec/facts.json",
         ],

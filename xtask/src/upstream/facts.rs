@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::swagger;
 use crate::document::{Defect, OTHER_NAMES, Operation, follow, operations, resolve, schemas};
+use crate::open_enums;
 
 /// The members of a schema, and of a parameter of Swagger, that are told otherwise or are for readers.
 const NO_KEYWORDS: &str = "$ref additionalProperties allOf description enum example externalDocs format in items name \
@@ -17,13 +18,15 @@ pub(super) type Facts = BTreeMap<String, String>;
 /// Reads the facts of a Swagger 2.0 or OpenAPI 3 document.
 pub(super) fn read(json: &Value) -> Result<Facts, Defect> {
     match (json["swagger"].as_str(), json["openapi"].as_str()) {
-        (Some("2.0"), _) => Ok(reduce(&swagger::convert(json))),
-        (None, Some(version)) if version.starts_with("3.") => Ok(reduce(json)),
+        (Some("2.0"), _) => Ok(reduce(swagger::convert(json))),
+        (None, Some(version)) if version.starts_with("3.") => Ok(reduce(json.clone())),
         _ => Err(Defect::new("", "is neither Swagger 2.0 nor OpenAPI 3")),
     }
 }
 
-fn reduce(json: &Value) -> Facts {
+fn reduce(mut json: Value) -> Facts {
+    open_enums::simplify(&mut json);
+    let json = &json;
     let mut facts = Facts::new();
     let version = json["info"]["version"].as_str().unwrap_or_default();
     facts.insert("api-version".to_owned(), version.to_owned());

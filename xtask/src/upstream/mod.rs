@@ -10,11 +10,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::document::Defect;
 use crate::json;
-use crate::open_enums;
 use crate::outcome::Outcome;
 use crate::patterns::matches;
 use crate::workspace::SPEC;
@@ -31,12 +28,8 @@ pub(crate) fn run(root: &Path, file: &Path) -> Result<Outcome, Box<dyn Error>> {
 
 fn read(path: &Path, name: &Path) -> Result<Facts, String> {
     let text = fs::read_to_string(path).map_err(|error| Defect::new("", format!("cannot be read: {error}")));
-    let json = text.and_then(|text| json::parse(&text));
-    let json = json.map(|mut json: Value| {
-        open_enums::simplify(&mut json);
-        json
-    });
-    json.and_then(|json| facts::read(&json)).map_err(|defect| format!("{}{defect}", name.display()))
+    let facts = text.and_then(|text| facts::read(&json::parse(&text)?));
+    facts.map_err(|defect| format!("{}{defect}", name.display()))
 }
 
 /// Lists the differences that no deviation explains, and the deviations that explain none.

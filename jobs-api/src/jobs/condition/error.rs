@@ -10,6 +10,7 @@ use crate::limits::CONDITION_LENGTH;
 #[non_exhaustive]
 pub enum ConditionError {
     /// It has more than 8,192 characters.
+    #[non_exhaustive]
     TooLong {
         /// Its length.
         length: usize,

@@ -59,7 +59,7 @@ fn record_type(span: &Span, error_type: &impl fmt::Display) {
 }
 
 /// Returns the kind of an error that is no response of the hub.
-pub(crate) fn kind(error: &Error) -> &'static str {
+fn kind(error: &Error) -> &'static str {
     match error {
         Error::Transport(transport) if transport.tls_failure().is_some() => "tls",
         Error::Transport(transport) if transport.is_timeout() => "timeout",

@@ -1,18 +1,17 @@
 //! Changes of a job: it is created or cancelled, and read if a response is lost.
 //!
 //! Each function checks what it is given, starts an operation, and hands it three functions: the call, the reading of
-//! the job, and the conclusion from that.
+//! the job, and the conclusion from that. A successful answer that says nothing of the job counts as a lost response.
 
 use tokio::time::Instant;
 
-use super::answer::check_change;
 use super::lost_response::{conclude_cancel, conclude_create, conclude_ensure};
-use super::read::{reading, record_state};
+use super::read::{Answer, check_reading, reading, record_state, unusable};
 use super::validate::{check_job_id, check_request, check_start, complete_request};
 use crate::error::Error;
 use crate::generated::Operations as Api;
-use crate::generated::types::{JobRequest, JobResponse};
-use crate::pipeline::generated_call::GeneratedCall;
+use crate::generated::types::{JobRequest, JobResponse, JobStatus};
+use crate::pipeline::call::GeneratedCall;
 use crate::pipeline::operation::Conclusion;
 use crate::pipeline::{Pipeline, Scope};
 use crate::runtime::Timestamp;
@@ -88,5 +87,18 @@ fn record_holder(pipeline: &Pipeline, scope: &Scope<'_>) -> impl Fn(&Conclusion<
         {
             pace.record_job_start(job.id(), start);
         }
+    }
+}
+
+/// Returns the answer to a change of the job `id`, unless it is about another job, or names neither the job nor its
+/// state.
+pub(super) async fn check_change(id: &str, answer: impl IntoFuture<Output = Answer>) -> Answer {
+    let answer = check_reading(id, answer).await?;
+    match (&answer.value().job_id, &answer.value().status) {
+        (_, Some(JobStatus::Unknown)) => {
+            Err(unusable("it does not show the job: its status is `unknown`".into()))
+        }
+        (None, None) => Err(unusable("it names neither the job nor its status".into())),
+        _ => Ok(answer),
     }
 }

@@ -7,7 +7,6 @@
 
 mod request;
 
-mod answer;
 pub(crate) mod change;
 pub(crate) mod compare;
 pub(crate) mod condition;

@@ -1,13 +1,17 @@
 //! Reading a job.
+//!
+//! A successful answer must not be believed if it is about another job: it is unreadable.
 
-use super::answer::check_reading;
+use progenitor_client::Error as Unread;
+
 use super::outcome::JobOutcome;
 use super::validate::check_job_id;
 use crate::error::Error;
 use crate::generated::Operations as Api;
 use crate::generated::types::{JobResponse, JobStatus};
-use crate::pipeline::generated_call::GeneratedCall;
+use crate::pipeline::call::GeneratedCall;
 use crate::pipeline::{Pipeline, Response, Scope};
+use crate::runtime::{Failure, Reply};
 
 /// Reads the job of this id, which is checked before.
 pub(crate) async fn read_job(pipeline: &Pipeline, id: &str) -> Result<JobResponse, Error> {
@@ -55,4 +59,24 @@ pub(super) fn record_state(pipeline: &Pipeline, id: &str, job: &JobResponse) {
     if let Some(pace) = pipeline.pace.as_ref().filter(|_| job.outcome().is_final()) {
         pace.record_job_end(id);
     }
+}
+
+/// The answer of the hub to a call about one job.
+pub(super) type Answer = Result<Reply<JobResponse>, Failure>;
+
+/// Returns the answer to a reading of the job `id`, unless it is about another job.
+pub(super) async fn check_reading(id: &str, answer: impl IntoFuture<Output = Answer>) -> Answer {
+    let answer = answer.await?;
+    match &answer.value().job_id {
+        // Older hubs accept upper case: whether they keep it is not known.
+        Some(other) if !other.eq_ignore_ascii_case(id) => {
+            Err(unusable(format!("it is about the job {other:?}")))
+        }
+        _ => Ok(answer),
+    }
+}
+
+/// Returns the failure of an answer that must not be believed.
+pub(super) fn unusable(reason: String) -> Failure {
+    Failure(Box::new(Unread::Custom(reason)))
 }

@@ -9,7 +9,6 @@
 //! Nothing here knows HTTP or jobs: the pipeline translates.
 
 mod breaker;
-mod line;
 mod meter;
 mod slots;
 pub(crate) mod snapshot;
@@ -23,7 +22,7 @@ use tracing::{info, warn};
 
 use self::breaker::Breaker;
 pub(crate) use self::breaker::BreakerSettings;
-pub(crate) use self::line::Class;
+pub(crate) use self::meter::Class;
 use self::meter::{Meter, Sent};
 use self::slots::Slots;
 use self::snapshot::{Pacing, SlotState};

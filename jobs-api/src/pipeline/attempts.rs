@@ -14,8 +14,8 @@ use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::call::GeneratedCall;
 use super::decision::{Decision, Paced};
-use super::generated_call::GeneratedCall;
 use super::retry_state::RetryState;
 use super::telemetry::{Trace, record_attempt_end};
 use super::{Pipeline, Response, Scope};

@@ -10,11 +10,10 @@
 //! among them a change, which is resolved by functions that read it and conclude from that.
 
 mod attempts;
+pub(crate) mod call;
 mod decision;
-pub(crate) mod generated_call;
 pub(crate) mod hooks;
 pub(crate) mod operation;
-mod response;
 pub(crate) mod retry;
 mod retry_state;
 mod telemetry;
@@ -28,8 +27,8 @@ use reqwest::Url;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use self::generated_call::GeneratedCall;
-pub use self::response::Response;
+use self::call::GeneratedCall;
+pub use self::call::Response;
 use self::retry::RetryPolicy;
 use self::telemetry::Trace;
 use crate::auth::Authorizer;

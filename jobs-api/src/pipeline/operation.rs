@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::attempts::Attempts;
+use super::call::GeneratedCall;
 use super::decision::{MIN_ATTEMPT, exponential};
-use super::generated_call::GeneratedCall;
 use super::retry_state::{RetryState, Role};
 use super::telemetry::Trace;
 use super::{Pipeline, Response, Scope};

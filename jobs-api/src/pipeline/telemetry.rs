@@ -17,7 +17,7 @@ use tracing::{Level, Span, debug, error, event, info, warn};
 use super::decision::Decision;
 use crate::error::Error;
 use crate::error::telemetry::{
-    Description, ErrorType, is_refused, kind, record_error_type, record_failure, root_cause,
+    Description, ErrorType, is_refused, record_error_type, record_failure, root_cause,
 };
 use crate::runtime::RequestId;
 use crate::runtime::attempt::RequestInfo;
@@ -178,10 +178,9 @@ impl<'a> Trace<'a> {
         self.span.in_scope(|| {
             if is_refused(error) {
                 warn!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "refused");
-            } else if error.is_outcome_unknown() {
-                error!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "outcome unknown");
             } else {
-                error!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "failed");
+                let end = if error.is_outcome_unknown() { "outcome unknown" } else { "failed" };
+                error!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "{end}");
             }
         });
         // After the event: a log shows the fields of the span too, and would have the text twice.
@@ -199,29 +198,20 @@ impl<'a> Trace<'a> {
 
     /// Reports that another attempt follows after a wait; `None` if it waits for the rate limit, however long that is.
     fn report_retry(&self, error: &Error, attempt: u32, wait: Option<Duration>) {
-        let (operation, job_id, wait_ms) = (self.name_or_call(), self.job_id, wait.map(to_millis));
-        match error.service() {
-            Some(service) => warn!(
-                target: OPERATION,
-                job_id,
-                reason = service.status().as_str(),
-                code = service.code().map(|code| code.as_str()),
-                attempt,
-                wait_ms,
-                tracking_id = service.tracking_id(),
-                "retrying {operation}"
-            ),
-            // An error of the transport has no words of the hub in it.
-            None => warn!(
-                target: OPERATION,
-                job_id,
-                reason = kind(error),
-                cause = root_cause(error).map(tracing::field::display),
-                attempt,
-                wait_ms,
-                "retrying {operation}"
-            ),
-        }
+        let (operation, service) = (self.name_or_call(), error.service());
+        // An error of the transport has no words of the hub in it.
+        let cause = root_cause(error).filter(|_| service.is_none());
+        warn!(
+            target: OPERATION,
+            job_id = self.job_id,
+            reason = ErrorType(error).to_string(),
+            code = service.and_then(|service| service.code()).map(|code| code.as_str()),
+            cause = cause.map(tracing::field::display),
+            attempt,
+            wait_ms = wait.map(to_millis),
+            tracking_id = service.and_then(|service| service.tracking_id()),
+            "retrying {operation}"
+        );
     }
 
     /// Returns the name of the operation; one whose first request was not made yet is a `call`.

@@ -1,12 +1,26 @@
-//! A successful response.
+//! The call of a generated operation, and its successful response.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::generated::Operations;
 use crate::runtime::attempt::Exchange;
-use crate::runtime::{Reply, RequestId};
+use crate::runtime::{Failure, Reply, RequestId};
+
+/// A generated operation, called once for each attempt with the operations for it.
+pub(crate) trait GeneratedCall<T>: Fn(Operations) -> Self::Sending {
+    type Sending: Future<Output = Result<Reply<T>, Failure>>;
+}
+
+impl<T, F, S> GeneratedCall<T> for F
+where
+    F: Fn(Operations) -> S,
+    S: Future<Output = Result<Reply<T>, Failure>>,
+{
+    type Sending = S;
+}
 
 /// The value of a successful response, with the facts around it.
 ///

@@ -50,7 +50,8 @@ fn draw(text: &str) -> String {
 
 #[test]
 fn picture_shows_what_the_examples_print() {
-    let drawn = draw(&(run("schedule_job", &["--job-id", "demo"]) + &run("watch_job", &[])));
+    let watching = std::thread::spawn(|| run("watch_job", &[]));
+    let drawn = draw(&(run("schedule_job", &["--job-id", "demo"]) + &watching.join().unwrap()));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("run.svg");
     if std::env::var_os("UPDATE_PICTURE").is_some() {
         std::fs::write(&path, &drawn).unwrap();

@@ -12,7 +12,7 @@ use std::iter::Sum;
 use super::play_all;
 
 /// Scenarios of an ordinary test run.
-const SCENARIOS: u64 = 100;
+const SCENARIOS: u64 = 50;
 
 /// What happened in a scenario.
 #[derive(Clone, Copy, Debug, Default)]

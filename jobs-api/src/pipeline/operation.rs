@@ -151,6 +151,10 @@ impl Operation<'_> {
         conclude: &impl Fn(Box<T>, Option<DateTime<Utc>>) -> Option<Conclusion<T>>,
     ) -> Result<Conclusion<T>, Duration> {
         sleep(pause).await;
+        if self.state.remaining().is_zero() {
+            // No credential could answer in no time: the error of an earlier reading says more.
+            return Err(Duration::ZERO);
+        }
         self.missing_token = None;
         // One attempt: whatever it meets, the next reading follows.
         let mut state = self.state.restart(self.pipeline.retry.single(), Role::Reading);

@@ -43,7 +43,7 @@ const TOLERATED_SKEW: TimeDelta = TimeDelta::minutes(5);
 #[derive(Clone, Debug)]
 pub struct ServiceError {
     pub(super) attempt: FailedAttempt,
-    status: StatusCode,
+    pub(super) status: StatusCode,
     code: Option<ErrorCode>,
     message: String,
     tracking_id: Option<String>,

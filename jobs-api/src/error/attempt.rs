@@ -3,11 +3,9 @@
 //! Redaction happens here, once: a response may echo the token that it answers, and what an error keeps of a response
 //! comes from this record.
 
-use std::fmt;
-
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::text::{KEPT_BODY, body_text, one_line};
+use super::text::{KEPT_BODY, body_text};
 use crate::auth::{AccessToken, REDACTED};
 use crate::limits::CONTINUATION;
 use crate::runtime::RequestId;
@@ -80,22 +78,6 @@ impl FailedAttempt {
     /// Returns the part of the body that arrived: at most its first 64 KiB, bytes that are not UTF-8 replaced.
     pub fn body(&self) -> &str {
         &self.body
-    }
-
-    /// Writes the line of an error: the operation, the reason, the ids to quote to Azure support, and the hint.
-    pub(super) fn write_line(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        reason: &str,
-        tracking_id: Option<&str>,
-        hint: Option<&str>,
-    ) -> fmt::Result {
-        write!(f, "{}: {reason} (", self.request)?;
-        if let Some(id) = tracking_id {
-            write!(f, "tracking id {}, ", one_line(id))?;
-        }
-        write!(f, "{})", self.request.ids())?;
-        hint.map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::Error;
+use super::attempt::FailedAttempt;
+use super::service::ServiceError;
 use super::text::one_line;
 use crate::auth::CredentialError;
 
@@ -47,9 +49,13 @@ impl fmt::Display for Error {
                     "not created: {job_id} of the same list could not be read; hint: repeat the batch later"
                 )
             }
-            Self::Transport(error) => error.fmt(f),
-            Self::Service(error) => error.fmt(f),
-            Self::UnreadableResponse(error) => error.fmt(f),
+            Self::Transport(error) => self.write_line(f, &error.attempt, &error.reason(), error.hint()),
+            Self::UnreadableResponse(error) => {
+                self.write_line(f, &error.attempt, &error.reason(), error.hint())
+            }
+            Self::Service(error) => {
+                self.write_line(f, &error.attempt, &error.reason(), error.hint().as_deref())
+            }
             Self::UnreadableRow(row) => write!(
                 f,
                 "row {} of a page cannot be read: {}; it begins with {:?}",
@@ -64,6 +70,24 @@ impl fmt::Display for Error {
             f.write_str("; the outcome is unknown: read the job before you repeat the call")?;
         }
         Ok(())
+    }
+}
+
+impl Error {
+    /// Writes the line of a failed attempt: the operation, the reason, the ids to quote to Azure support, and the hint.
+    fn write_line(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        attempt: &FailedAttempt,
+        reason: &str,
+        hint: Option<&str>,
+    ) -> fmt::Result {
+        write!(f, "{}: {reason} (", attempt.request)?;
+        if let Some(id) = self.service().and_then(ServiceError::tracking_id) {
+            write!(f, "tracking id {}, ", one_line(id))?;
+        }
+        write!(f, "{})", attempt.request.ids())?;
+        hint.map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
     }
 }
 
@@ -83,8 +107,8 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::MissingToken { earlier, .. } => Some(&**earlier),
-            Self::Transport(error) => error.source(),
-            Self::UnreadableResponse(error) => error.source(),
+            Self::Transport(error) => error.source.as_ref().map(|source| source as _),
+            Self::UnreadableResponse(error) => error.source.as_ref().map(|source| source as _),
             Self::InvalidPayload(error) => Some(error),
             _ => None,
         }

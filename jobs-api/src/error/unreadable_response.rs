@@ -1,7 +1,5 @@
 //! Responses that report success but cannot be used.
 
-use std::fmt;
-
 use progenitor_client::Error as GeneratedError;
 use serde::de::Error as _;
 
@@ -33,7 +31,7 @@ pub struct UnreadableResponse {
     /// What is wrong with the body.
     reason: String,
     path: String,
-    source: Option<serde_json::Error>,
+    pub(super) source: Option<serde_json::Error>,
 }
 
 impl UnreadableResponse {
@@ -66,22 +64,18 @@ impl UnreadableResponse {
     pub fn path(&self) -> &str {
         &self.path
     }
-}
 
-impl fmt::Display for UnreadableResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn reason(&self) -> String {
         let reason = one_line(&self.reason);
-        if !self.path.is_empty() {
-            let reason = format!("the response cannot be read at {}: {reason}", one_line(&self.path));
-            return self.attempt.write_line(f, &reason, None, None);
+        if self.path.is_empty() {
+            return format!("the response cannot be read: {reason}");
         }
-        let hint = "check the endpoint, and any proxy or cache before the hub";
-        self.attempt.write_line(f, &format!("the response cannot be read: {reason}"), None, Some(hint))
+        format!("the response cannot be read at {}: {reason}", one_line(&self.path))
     }
-}
 
-impl std::error::Error for UnreadableResponse {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+    /// Returns the advice for an operator.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        let hint = "check the endpoint, and any proxy or cache before the hub";
+        self.path.is_empty().then_some(hint)
     }
 }

@@ -51,7 +51,9 @@ impl fmt::Display for Error {
             }
             Self::Transport(error) => self.write_line(f, &error.attempt, &error.reason(), error.hint()),
             Self::UnreadableResponse(error) => {
-                self.write_line(f, &error.attempt, &error.reason(), error.hint())
+                let reason = format!("the response cannot be read: {}", error.reason());
+                let hint = "check the endpoint, and any proxy or cache before the hub";
+                self.write_line(f, &error.attempt, &reason, Some(hint))
             }
             Self::Service(error) => {
                 self.write_line(f, &error.attempt, &error.reason(), error.hint().as_deref())
@@ -108,7 +110,6 @@ impl std::error::Error for Error {
         match self {
             Self::MissingToken { earlier, .. } => Some(&**earlier),
             Self::Transport(error) => error.source.as_ref().map(|source| source as _),
-            Self::UnreadableResponse(error) => error.source.as_ref().map(|source| source as _),
             Self::InvalidPayload(error) => Some(error),
             _ => None,
         }

@@ -19,7 +19,6 @@ mod code;
 mod deadline;
 mod display;
 mod from_attempt;
-mod json_path;
 mod service;
 pub(crate) mod telemetry;
 pub(crate) mod text;

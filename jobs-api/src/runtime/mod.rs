@@ -16,8 +16,8 @@ mod whole_number;
 
 pub(crate) use self::attempt::Attempt;
 pub(crate) use self::known::{escape, read_known, text_or_number};
-pub(crate) use self::reply::reply;
 pub use self::reply::{Failure, Reply, Sending};
+pub(crate) use self::reply::{read_value, reply};
 pub use self::request_id::RequestId;
 pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
 use super::attempt::Attempt;
+use super::reply::{add_path, truncate};
 
 /// The rows that are read before a list counts as malformed: the largest page of any version of the
 /// service. The hub is asked for 100 at most.
@@ -109,12 +110,6 @@ impl UnreadableRow {
     }
 }
 
-/// Returns the beginning of a text, at most this many bytes.
-fn truncate(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or_default()]
-}
-
 impl fmt::Display for UnreadableRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "row {} of a page cannot be read: {:?}", self.index, self.reason)
@@ -135,7 +130,10 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Rows<T> {
         for (index, text) in texts.into_iter().enumerate() {
             match serde_json::from_str(text.get()) {
                 Ok(row) => rows.readable.push(row),
-                Err(error) => rows.unreadable.push(UnreadableRow::new(index, text, &error)),
+                Err(error) => {
+                    let error = add_path::<T>(text.get().as_bytes(), error);
+                    rows.unreadable.push(UnreadableRow::new(index, text, &error));
+                }
             }
         }
         Ok(rows)

@@ -50,12 +50,15 @@ impl AccessToken {
 
     /// Returns the text without this or any other token, `None` if it contains none. Meant for errors only.
     pub(crate) fn redact_text(&self, text: &str) -> Option<String> {
-        self.0.redact(text)
+        let redacted = redact_token(text, self.header().to_str().unwrap_or_default());
+        let Some(previous) = &self.0.previous else { return redacted };
+        previous.redact_text(redacted.as_deref().unwrap_or(text)).or(redacted)
     }
 
-    /// Returns what redacts this token.
-    pub(crate) fn redactor(&self) -> Arc<dyn Redact> {
-        self.0.clone()
+    /// Returns [`redact_text`](Self::redact_text) as a function.
+    pub(crate) fn redactor(&self) -> Redact {
+        let token = self.clone();
+        Arc::new(move |text| token.redact_text(text))
     }
 
     /// Returns the body without this or any other token, unchanged if it contains none.
@@ -68,14 +71,6 @@ impl AccessToken {
     /// Returns true if both are clones of one token. Equal tokens may have been issued separately.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0.header, &other.0.header)
-    }
-}
-
-impl Redact for Token {
-    fn redact(&self, text: &str) -> Option<String> {
-        let redacted = redact_token(text, self.header.to_str().unwrap_or_default());
-        let Some(previous) = &self.previous else { return redacted };
-        previous.redact_text(redacted.as_deref().unwrap_or(text)).or(redacted)
     }
 }
 

@@ -8,9 +8,6 @@ use super::service::ServiceError;
 use super::text::one_line;
 use crate::auth::CredentialError;
 
-/// Characters of an unreadable row that a message repeats.
-const SHOWN_ROW: usize = 120;
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,13 +55,7 @@ impl fmt::Display for Error {
             Self::Service(error) => {
                 self.write_line(f, &error.attempt, &error.reason(), error.hint().as_deref())
             }
-            Self::UnreadableRow(row) => write!(
-                f,
-                "row {} of a page cannot be read: {}; it begins with {:?}",
-                row.index,
-                one_line(&row.reason),
-                row.text.chars().take(SHOWN_ROW).collect::<String>(),
-            ),
+            Self::UnreadableRow(row) => row.fmt(f),
             Self::MalformedPage(defect) => f.write_str(defect),
             Self::InvalidPayload(_) => f.write_str("the payload cannot be converted to or from JSON"),
         }?;

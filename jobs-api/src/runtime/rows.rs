@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Redact};
+use super::known::escape;
 use super::reply::{add_path, truncate};
 
 /// The rows that are read before a list counts as malformed: the largest page of any version of the
@@ -15,8 +16,8 @@ use super::reply::{add_path, truncate};
 const MAX_ROWS: usize = 1000;
 /// Bytes of an unreadable row that are kept.
 const KEPT_TEXT: usize = 64 * 1024;
-/// Bytes of the reason that are kept: it may quote a text of the row.
-const KEPT_REASON: usize = 1000;
+/// Characters of the row that a message repeats.
+const SHOWN_TEXT: usize = 120;
 
 /// The rows of a response.
 ///
@@ -74,7 +75,7 @@ pub struct UnreadableRow {
     pub index: usize,
     /// The row as the hub wrote it without tokens, at most its first 64 KiB.
     pub text: String,
-    /// Why the row could not be read, at most its first 1,000 bytes.
+    /// Why the row could not be read: on one line, at most its first 400 characters.
     pub reason: String,
 }
 
@@ -85,15 +86,16 @@ pub(crate) async fn read_rows<T: DeserializeOwned + fmt::Debug, E>(
 ) -> Result<ResponseValue<Rows<T>>, Error<E>> {
     let response = ResponseValue::<Rows<T>>::from_response(response).await?;
     response.map(|mut rows| {
-        rows.unreadable.iter_mut().for_each(|row| row.redact(attempt));
+        let redact = &attempt.settings().redact;
+        rows.unreadable.iter_mut().for_each(|row| row.redact(redact));
         rows
     })
 }
 
 impl UnreadableRow {
-    fn redact(&mut self, attempt: &Attempt) {
+    fn redact(&mut self, redact: &Redact) {
         for text in [&mut self.text, &mut self.reason] {
-            if let Some(redacted) = attempt.redact(text) {
+            if let Some(redacted) = redact(text) {
                 *text = redacted;
             }
         }
@@ -104,15 +106,17 @@ impl UnreadableRow {
         Self { index, text, reason: format!("it has no usable {member}") }
     }
 
-    fn new(index: usize, row: &RawValue, error: &serde_json::Error) -> Self {
+    fn new(index: usize, row: &RawValue, error: serde_json::Error) -> Self {
         let text = truncate(row.get(), KEPT_TEXT).to_owned();
-        Self { index, text, reason: truncate(&error.to_string(), KEPT_REASON).to_owned() }
+        Self { index, text, reason: escape(error).to_string() }
     }
 }
 
 impl fmt::Display for UnreadableRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {} of a page cannot be read: {:?}", self.index, self.reason)
+        let Self { index, reason, .. } = self;
+        let start: String = self.text.chars().take(SHOWN_TEXT).collect();
+        write!(f, "row {index} of a page cannot be read: {reason}; it begins with {start:?}")
     }
 }
 
@@ -132,7 +136,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Rows<T> {
                 Ok(row) => rows.readable.push(row),
                 Err(error) => {
                     let error = add_path::<T>(text.get().as_bytes(), error);
-                    rows.unreadable.push(UnreadableRow::new(index, text, &error));
+                    rows.unreadable.push(UnreadableRow::new(index, text, error));
                 }
             }
         }
@@ -203,6 +207,6 @@ mod tests {
     fn long_row_is_cut_at_a_character() {
         let rows = read(&format!("[\"{}\"]", "é".repeat(KEPT_TEXT))).unwrap();
         assert_eq!(rows.unreadable[0].text.len(), KEPT_TEXT - 1);
-        assert_eq!(rows.unreadable[0].reason.len(), KEPT_REASON);
+        assert_eq!(rows.unreadable[0].reason.chars().count(), 400);
     }
 }

@@ -6,16 +6,15 @@
 
 pub(crate) mod aliases;
 pub(crate) mod attempt;
-mod known;
+mod members;
 mod reply;
 mod request_id;
 mod rows;
 mod segment;
 mod timestamp;
-mod whole_number;
 
 pub(crate) use self::attempt::Attempt;
-pub(crate) use self::known::{escape, read_known, text_or_number};
+pub(crate) use self::members::{escape, read_known, read_whole_number, text_or_number};
 pub use self::reply::{Failure, Reply, Sending};
 pub(crate) use self::reply::{read_value, reply};
 pub use self::request_id::RequestId;
@@ -23,4 +22,3 @@ pub(crate) use self::rows::read_rows;
 pub use self::rows::{Rows, UnreadableRow};
 pub(crate) use self::segment::{RESERVED, encode_segment};
 pub use self::timestamp::Timestamp;
-pub(crate) use self::whole_number::read_whole_number;

@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
 use super::attempt::{Attempt, Redact};
-use super::known::escape;
+use super::members::escape;
 use super::reply::{add_path, truncate};
 
 /// The rows that are read before a list counts as malformed: the largest page of any version of the

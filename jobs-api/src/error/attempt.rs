@@ -5,11 +5,13 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::text::{KEPT_BODY, body_text};
 use crate::auth::{AccessToken, REDACTED};
 use crate::limits::CONTINUATION;
 use crate::runtime::RequestId;
 use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
+
+/// Bytes of a body that an error keeps.
+const KEPT_BODY: usize = 64 * 1024;
 
 /// The request and the response of a failed attempt, as far as they came.
 ///
@@ -50,8 +52,8 @@ impl FailedAttempt {
                 *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(REDACTED));
             }
         }
-        response.body.truncate(KEPT_BODY);
-        let body = body_text(&token.redact_body(response.body));
+        let body = to_text(&response.body);
+        let body = token.redact_text(&body).unwrap_or(body);
         Self { request, status: Some(response.status), headers: response.headers, body }
     }
 
@@ -81,9 +83,27 @@ impl FailedAttempt {
     }
 }
 
+/// Returns the beginning of a body as text, without a byte order mark.
+fn to_text(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(KEPT_BODY)]);
+    text.trim_start_matches('\u{FEFF}').to_owned()
+}
+
 #[cfg(test)]
 impl FailedAttempt {
     pub(super) fn example(status: StatusCode, headers: HeaderMap, body: &str) -> Self {
         Self { request: RequestInfo::example(), status: Some(status), headers, body: body.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn body_is_kept_up_to_64_kib_without_its_byte_order_mark() {
+        assert_eq!(to_text(b"\xEF\xBB\xBF{}"), "{}");
+        assert_eq!(to_text(&[b'a'; 70_000]).len(), 65_536);
+        assert_eq!(to_text(b"a\xFF"), "a\u{FFFD}");
     }
 }

@@ -34,18 +34,13 @@ impl fmt::Display for Error {
             ),
             Self::MissingToken { credential, earlier } => {
                 // The line of the earlier attempt says that the outcome is unknown, if it is.
-                return write!(
-                    f,
-                    "{earlier}; then no request could be sent: {}",
-                    credential_reason(credential)
-                );
+                let reason = credential_reason(credential);
+                return write!(f, "{earlier}; then no request could be sent: {reason}");
             }
-            Self::ListNotCompared { job_id, .. } => {
-                write!(
-                    f,
-                    "not created: {job_id} of the same list could not be read; hint: repeat the batch later"
-                )
-            }
+            Self::ListNotCompared { job_id, .. } => write!(
+                f,
+                "not created: {job_id} of the same list could not be read; hint: repeat the batch later"
+            ),
             Self::Transport(error) => self.write_line(f, &error.attempt, &error.reason(), error.hint()),
             Self::UnreadableResponse(error) => {
                 let reason = format!("the response cannot be read: {}", error.reason());

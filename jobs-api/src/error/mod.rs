@@ -312,11 +312,11 @@ impl Error {
         attempt.request.is_outcome_unknown = is_unknown;
     }
 
-    /// Makes the error of a request whose member breaks a rule. The message reads `<field> <rule>`.
     pub(crate) fn invalid_setting(setting: &'static str, rule: impl Into<String>) -> Self {
         Self::InvalidConfiguration { setting, rule: rule.into() }
     }
 
+    /// Makes the error of a request whose member breaks a rule. The message reads `<field> <rule>`.
     pub(crate) fn invalid_request(field: &'static str, rule: impl Into<String>) -> Self {
         Self::InvalidRequest { field, rule: rule.into(), target: None }
     }

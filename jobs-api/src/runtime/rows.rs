@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
-use super::attempt::{Attempt, Redact};
+use super::attempt::Attempt;
 use super::members::escape;
 use super::reply::{add_path, truncate};
 
@@ -86,26 +86,16 @@ pub(crate) async fn read_rows<T: DeserializeOwned + fmt::Debug, E>(
 ) -> Result<ResponseValue<Rows<T>>, Error<E>> {
     let response = ResponseValue::<Rows<T>>::from_response(response).await?;
     response.map(|mut rows| {
-        let redact = &attempt.settings().redact;
-        rows.unreadable.iter_mut().for_each(|row| row.redact(redact));
+        for text in rows.unreadable.iter_mut().flat_map(|row| [&mut row.text, &mut row.reason]) {
+            if let Some(redacted) = (attempt.settings().redact)(text) {
+                *text = redacted;
+            }
+        }
         rows
     })
 }
 
 impl UnreadableRow {
-    fn redact(&mut self, redact: &Redact) {
-        for text in [&mut self.text, &mut self.reason] {
-            if let Some(redacted) = redact(text) {
-                *text = redacted;
-            }
-        }
-    }
-
-    /// Returns a row that lacks a member which the query selects.
-    pub(crate) fn lacking(index: usize, member: &str, text: String) -> Self {
-        Self { index, text, reason: format!("it has no usable {member}") }
-    }
-
     fn new(index: usize, row: &RawValue, error: serde_json::Error) -> Self {
         let text = truncate(row.get(), KEPT_TEXT).to_owned();
         Self { index, text, reason: escape(error).to_string() }

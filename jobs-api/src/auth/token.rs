@@ -1,4 +1,7 @@
 //! A token as requests carry it.
+//!
+//! An operation may send several tokens, one after a 401 or a rotation, and a late answer may echo any of them. A token
+//! therefore knows the previous one of its operation, and is redacted together with it.
 
 use std::sync::Arc;
 

@@ -1,5 +1,9 @@
 //! One attempt at an operation: the settings that its request is sent with, and the record of what
 //! passed. Plain data, carried by the generated client; the hooks of the pipeline fill it in.
+//!
+//! The settings are complete before the generated client exists, so that its hooks wait for nothing, and fail for no
+//! reason that an error of the generated client would have to carry. The record keeps what those errors forget: the
+//! status and the headers of a response whose body is unreadable or broke off.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,8 @@
 //! Members whose values are read more strictly, or more tolerantly, than their types.
+//!
+//! A response comes from the hub, which writes some values in more than one form: each form is read. A request that is
+//! read comes from a person: a member that no type knows is most likely misspelt, and a job without it would do
+//! something else on each of its devices.
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_ignored::Path;

@@ -1,5 +1,8 @@
 //! The part of the crate that generated code names: it reads what the hub really writes.
 //!
+//! It knows no single operation, so that one that a spec update adds needs nothing here. A name that begins with
+//! `query_` says that a POST changes nothing.
+//!
 //! Responses are read tolerantly. Members have aliases, a date may mean "never", a whole number may have a
 //! fraction of zero, and an unreadable row leaves the others readable. Requests are read strictly. The
 //! generated client carries an [`Attempt`], which records what passed.

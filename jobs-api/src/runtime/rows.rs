@@ -1,4 +1,8 @@
 //! Lists in responses, read row by row.
+//!
+//! A row repeats what a device answered, and a device may answer anything. The text of a list is therefore split into
+//! the texts of its rows first, and each is read by itself. A row that cannot be read is kept with its text and the
+//! reason, since a row that disappeared would look like a device that the job never reached.
 
 use std::fmt;
 

@@ -1,4 +1,7 @@
 //! The dates of the service, which may mean "never" or be no dates.
+//!
+//! One date that cannot be read would cost the whole job it is in. Every value is therefore kept, as an instant or as
+//! the text that it came as, and a program asks whether it is an instant.
 
 use std::fmt;
 

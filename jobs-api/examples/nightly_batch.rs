@@ -16,6 +16,7 @@
 mod program;
 mod consent;
 mod hub;
+mod spinner;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ use tokio::signal::ctrl_c;
 
 use hub::Hub;
 use program::{exit_code, start};
+use spinner::ask;
 
 struct Arguments {
     hub: bool,
@@ -88,7 +90,7 @@ async fn run_batch(
     });
     let mut batch = client.run_jobs(stream::iter(requests)).take(results);
     let mut unfinished = 0;
-    while let Some((id, result)) = batch.next().await {
+    while let Some((id, result)) = ask("waiting for a job", batch.next()).await {
         match result {
             Ok(report) => {
                 println!("{id}: {}, {} devices", report.outcome(), report.devices);

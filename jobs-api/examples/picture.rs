@@ -1,28 +1,22 @@
 //! `run.svg`, the picture of the README: what the examples print when they run.
 //!
 //! ```sh
-//! UPDATE_PICTURE=1 cargo test --package jobs-api-examples --test picture
+//! UPDATE_PICTURE=1 cargo test --package jobs-api-examples picture
 //! ```
-
-#![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
+
+use crate::program;
 
 /// The width of a character and the height of a line, in pixels.
 const WIDTH: usize = 8;
 const HEIGHT: usize = 20;
 const COLUMNS: usize = 118;
 
-/// Runs an example that was built beside this test, and returns its command and what it printed.
+/// Runs an example, and returns its command and what it printed.
 fn run(example: &str, arguments: &[&str]) -> String {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().with_file_name("examples").join(example);
-    let output = Command::new(program.with_extension(std::env::consts::EXE_EXTENSION))
-        .args(arguments)
-        .output()
-        .unwrap();
+    let output = program(example).args(arguments).output().unwrap();
     let arguments = if arguments.is_empty() { String::new() } else { format!(" -- {}", arguments.join(" ")) };
     format!("$ cargo run --example {example}{arguments}\n{}\n", String::from_utf8(output.stdout).unwrap())
 }

@@ -17,6 +17,8 @@
 #[macro_use]
 #[path = "../program/mod.rs"]
 mod program;
+#[path = "../spinner/mod.rs"]
+mod spinner;
 
 mod checks;
 mod doctor;
@@ -41,6 +43,7 @@ use checks::Patience;
 use jobs::Jobs;
 use program::{exit_code, start};
 use report::Report;
+use spinner::ask;
 use steps::check_facts;
 use target::Target;
 
@@ -84,12 +87,13 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
         return Err("nothing was created".into());
     }
     let mut report = Report::new(&target);
+    let check = check(&target, &jobs, arguments.slots, Patience::default(), &mut report);
     let interrupted = tokio::select! {
-        () = check(&target, &jobs, arguments.slots, Patience::default(), &mut report) => false,
+        () = ask("checking", check) => false,
         _ = ctrl_c() => true,
     };
     tokio::select! {
-        () = jobs.clean_up() => {}
+        () = ask("cancelling what is scheduled", jobs.clean_up()) => {}
         _ = ctrl_c() => {}
     }
     if arguments.json {

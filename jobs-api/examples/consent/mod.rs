@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Write as _};
 
 use crate::hub::Hub;
+use crate::spinner;
 
 /// Counts the devices of a real hub that a change will reach, says so, and asks unless `yes`.
 pub(crate) async fn obtain(
@@ -15,7 +16,7 @@ pub(crate) async fn obtain(
     if hub.emulator.is_some() {
         return Ok(());
     }
-    let devices = hub.client.count_devices(condition).await?;
+    let devices = spinner::ask("counting the devices", hub.client.count_devices(condition)).await?;
     println!("This will {change} on {devices} devices of {}: {condition}.", hub.client.host_name());
     if yes || ask()? { Ok(()) } else { Err("nothing was sent".into()) }
 }

@@ -117,6 +117,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn real_hub_is_changed_after_consent_alone() {
+        let emulated = Hub::emulate(12, false, Pace::default()).await.unwrap();
+        let real = Hub { client: emulated.client.clone(), emulator: None };
+        for (answer, yes, is_given) in
+            [("", false, false), ("n\n", false, false), ("y\n", false, true), ("", true, true)]
+        {
+            let consent = consent::obtain_from(answer.as_bytes(), &real, "call `reboot`", "*", yes).await;
+            assert_eq!(consent.is_ok(), is_given, "{answer} {yes}");
+        }
+        let received = emulated.emulator.unwrap().requests();
+        assert_eq!(received.iter().map(|request| &*request.path).collect::<Vec<_>>(), ["/devices/query"; 4]);
+    }
+
+    #[tokio::test]
     async fn batch_goes_on_after_a_crash() {
         let pace =
             Pace { queued: Duration::ZERO, scheduled: Duration::ZERO, running: Duration::from_millis(100) };

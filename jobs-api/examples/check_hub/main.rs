@@ -38,6 +38,7 @@ use std::process::ExitCode;
 
 use bpaf::{OptionParser, Parser, construct, long};
 use tokio::signal::ctrl_c;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use checks::Patience;
 use jobs::Jobs;
@@ -71,7 +72,10 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(start(command_line())).await {
+    let arguments = start(command_line());
+    // Refusals are what it looks for: the report has them, and warnings would bury it.
+    let _silence = tracing_subscriber::registry().set_default();
+    match run(arguments).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(3),
         Err(error) => exit_code(Err(error)),

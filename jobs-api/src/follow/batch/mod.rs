@@ -2,7 +2,6 @@
 
 mod comparison;
 mod error;
-mod list;
 mod progress;
 mod request;
 mod run;

@@ -101,7 +101,7 @@ impl Runner {
         }
         let mut wait = self.client.wait_for_job(&job.id).on_progress(|job| record(job.counts()));
         wait.settings = self.settings.clone();
-        let report = wait.report_on(&job.listed).await?;
+        let report = wait.report_on(&job.devices).await?;
         if report.outcome().is_final() {
             close();
         }

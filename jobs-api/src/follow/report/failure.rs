@@ -39,8 +39,7 @@ pub enum FailureKind {
     Answered(i32),
     /// The hub failed the job on the device with another error, or without one.
     Refused,
-    /// The job has no row for the device of a list: it is not registered, not selected by the condition, or not
-    /// reported yet.
+    /// The job has no row for the device of a list: it is not registered, or not reported yet.
     NoRow,
     /// The row is not as the spec describes it. Whether the job succeeded on the device is unknown.
     Unreadable,

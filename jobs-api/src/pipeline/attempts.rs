@@ -22,7 +22,7 @@ use super::{Pipeline, Response, Scope};
 use crate::auth::{AccessToken, CredentialError};
 use crate::error::{DeadlineExceeded, Error};
 use crate::generated::{Client, Operations};
-use crate::pace::{Answer, Call, Class, Reason, Subject};
+use crate::pace::{Call, Class, Failure, Reason, Subject};
 use crate::runtime::attempt::Settings;
 use crate::runtime::{Attempt, RequestId};
 
@@ -72,7 +72,7 @@ impl Attempts<'_, '_> {
             sent = Some(token.clone());
             let result = pin!(self.attempt(&token, &operation)).await;
             if let Some(call) = &mut call {
-                call.record(answer(&result));
+                call.record(result.as_ref().map(drop).map_err(Failure::from));
             }
             let error = match result {
                 Ok(response) => return Ok(response),
@@ -81,10 +81,7 @@ impl Attempts<'_, '_> {
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.pipeline.authorizer.reject(&token);
             let is_outage = pace.is_none_or(|pace| pace.snapshot().is_outage);
-            let decision = match self.state.record_failure(&error, scope.is_read, paced, is_outage) {
-                Decision::RefreshToken if !can_refresh => Decision::GiveUp,
-                decision => decision,
-            };
+            let decision = self.state.record_failure(&error, scope.is_read, can_refresh, paced, is_outage);
             self.trace.record_failure(&error, number, decision);
             match decision {
                 Decision::Wait(wait) | Decision::WaitForSlot(wait) | Decision::Outlast(wait) => {
@@ -113,7 +110,7 @@ impl Attempts<'_, '_> {
     /// Returns the wait before a missing token is requested again, if the operation outlasts that.
     fn outlast_missing_token(&mut self, call: Option<&mut Call<'_>>) -> Option<Duration> {
         if let Some(call) = call.filter(|_| !self.state.policy.patience.is_zero()) {
-            call.record(Answer::Failed);
+            call.record(Err(Failure::Transient(None)));
         }
         let now = Instant::now();
         self.state.record_outage(now);
@@ -202,17 +199,5 @@ fn subject<'a>(scope: Scope<'a>, state: &RetryState) -> Subject<'a> {
         creates: scope.job_id.zip(scope.job_start),
         goes_first: state.goes_first,
         breaker: state.policy.breaker,
-    }
-}
-
-/// Returns the part of the hub's answer that the pace needs.
-fn answer<T>(result: &Result<T, Error>) -> Answer {
-    let Err(error) = result else { return Answer::Success };
-    let retry_after = error.service().and_then(|service| service.retry_after());
-    match error {
-        _ if error.is_job_slot_busy() => Answer::SlotBusy(retry_after),
-        _ if error.is_throttled() => Answer::Throttled(retry_after),
-        _ if error.is_retryable() => Answer::Failed,
-        _ => Answer::Refused,
     }
 }

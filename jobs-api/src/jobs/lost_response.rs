@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::compare::{Likeness, compare};
+use super::compare::{Likeness, Verdict, compare};
 use super::outcome::JobOutcome;
 use super::read::is_shown;
 use crate::generated::types::{JobRequest, JobResponse, JobStatus};
@@ -23,14 +23,14 @@ pub(super) fn conclude_create(
     sent: Option<DateTime<Utc>>,
 ) -> Option<Conclusion<JobResponse>> {
     let likeness = compare_shown(id, request, &job)?;
-    if matches!(likeness, Likeness::Differs(_)) {
+    if likeness.verdict == Verdict::Differs {
         // Another job has the id: a pending attempt will be refused.
         return Some(Conclusion::NotApplied);
     }
     let (created, sent) = job.created_time.as_ref().and_then(Timestamp::to_utc).zip(sent)?;
-    Some(match likeness {
+    Some(match likeness.verdict {
         _ if sent - created > CLOCK_SPREAD => Conclusion::NotApplied,
-        Likeness::Same if created >= sent => Conclusion::Applied(job),
+        Verdict::Same if created >= sent => Conclusion::Applied(job),
         _ => Conclusion::Unknown,
     })
 }
@@ -41,11 +41,12 @@ pub(super) fn conclude_ensure(
     request: &JobRequest,
     job: Box<JobResponse>,
 ) -> Option<Conclusion<JobResponse>> {
-    match compare_shown(id, request, &job)? {
-        Likeness::Same => Some(Conclusion::Applied(job)),
+    let likeness = compare_shown(id, request, &job)?;
+    match likeness.verdict {
+        Verdict::Same => Some(Conclusion::Applied(job)),
         // The next answer may have the date by which an immediate start is known.
-        Likeness::Unclear(_) if job.created_time.is_none() => None,
-        likeness => Some(Conclusion::Refused(likeness.conflict(id))),
+        Verdict::Unclear if job.created_time.is_none() => None,
+        _ => Some(Conclusion::Refused(likeness.conflict(id))),
     }
 }
 

@@ -157,7 +157,7 @@ fn add_own_headers(headers: &mut HeaderMap, settings: &Settings, span: &Span) {
 /// Reads the body up to the limit of the attempt, and records it.
 async fn read_body(attempt: &Attempt, response: &mut Response) -> reqwest::Result<Bytes> {
     let limit = attempt.settings().body_limit;
-    let mut body = PartialBody { attempt, first: Bytes::new(), rest: BytesMut::new() };
+    let mut body = PartialBody { attempt, bytes: Bytes::new() };
     while let Some(chunk) = response.chunk().await? {
         if !body.add(chunk, limit) {
             body.record(BodyExtent::OverLimit(limit));
@@ -170,29 +170,28 @@ async fn read_body(attempt: &Attempt, response: &mut Response) -> reqwest::Resul
 /// The part of a body that was read. Dropped, as at a timeout, it is recorded as interrupted.
 struct PartialBody<'a> {
     attempt: &'a Attempt,
-    /// The only chunk, as most bodies have: it is not copied.
-    first: Bytes,
-    /// All chunks, if there are several.
-    rest: BytesMut,
+    bytes: Bytes,
 }
 
 impl PartialBody<'_> {
     /// Adds a chunk, or as much of it as the limit allows. Returns true if it was all.
     fn add(&mut self, chunk: Bytes, limit: usize) -> bool {
-        if self.first.is_empty() && self.rest.is_empty() && chunk.len() <= limit {
-            self.first = chunk;
-            return true;
+        let room = limit - self.bytes.len();
+        let added = chunk.slice(..chunk.len().min(room));
+        if self.bytes.is_empty() {
+            // The only one of most bodies: it is not copied.
+            self.bytes = added;
+        } else {
+            let mut bytes = BytesMut::from(mem::take(&mut self.bytes));
+            bytes.extend_from_slice(&added);
+            self.bytes = bytes.freeze();
         }
-        self.rest.extend_from_slice(&mem::take(&mut self.first));
-        let room = limit - self.rest.len();
-        self.rest.extend_from_slice(&chunk[..chunk.len().min(room)]);
         chunk.len() <= room
     }
 
     /// Records the body, and returns it.
     fn record(&mut self, extent: BodyExtent) -> Bytes {
-        let first = mem::take(&mut self.first);
-        let body = if self.rest.is_empty() { first } else { mem::take(&mut self.rest).freeze() };
+        let body = mem::take(&mut self.bytes);
         if let Some(response) = &mut self.attempt.exchange().response
             && response.extent == BodyExtent::Interrupted
         {

@@ -6,7 +6,7 @@ use super::error::JobFailure;
 use super::request::Job;
 use crate::client::Client;
 use crate::error::Error;
-use crate::jobs::compare::Likeness;
+use crate::jobs::compare::{Likeness, Verdict};
 
 /// How a job begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,12 +35,12 @@ pub(super) async fn compare_jobs(
 
 fn begin_all(jobs: &[Job], found: Vec<Option<Likeness>>) -> Vec<Result<Start, Error>> {
     let conflict = |(job, likeness): (&Job, &Option<Likeness>)| {
-        let likeness = likeness.clone().filter(|likeness| *likeness != Likeness::Same)?;
+        let likeness = likeness.clone().filter(|likeness| likeness.verdict != Verdict::Same)?;
         Some((job.id.clone(), likeness))
     };
     let first_conflict = jobs.iter().zip(&found).find_map(conflict);
     let begin = |(job, likeness): (&Job, Option<Likeness>)| match (likeness, &first_conflict) {
-        (Some(Likeness::Same), _) => Ok(Start::Follow),
+        (Some(likeness), _) if likeness.verdict == Verdict::Same => Ok(Start::Follow),
         (Some(likeness), _) => Err(likeness.conflict(&job.id)),
         (None, Some((id, likeness))) => Err(likeness.clone().conflict(id)),
         (None, None) => Ok(Start::Create),

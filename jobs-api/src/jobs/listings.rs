@@ -7,9 +7,9 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::TryStreamExt as _;
 
+use super::job::record_state;
 use super::pager::{Listing, Page, PageRequest, Pager};
 use super::query::{JobFilter, Query};
-use super::read::record_state;
 use crate::error::Error;
 use crate::generated::Operations as Api;
 use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse};

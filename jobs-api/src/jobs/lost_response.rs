@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::compare::{Likeness, Verdict, compare};
 use super::outcome::JobOutcome;
-use super::read::is_shown;
 use crate::generated::types::{JobRequest, JobResponse, JobStatus};
 use crate::pipeline::operation::Conclusion;
 use crate::runtime::Timestamp;
@@ -65,7 +64,7 @@ pub(super) fn conclude_cancel(id: &str, job: Box<JobResponse>) -> Option<Conclus
 
 /// Compares the job, unless the answer is not about it, whoever gave it, or does not show it.
 fn compare_shown(id: &str, request: &JobRequest, job: &JobResponse) -> Option<Likeness> {
-    (job.id() == id && is_shown(job)).then(|| compare(job, request))
+    (job.id() == id && job.is_shown()).then(|| compare(job, request))
 }
 
 #[cfg(test)]

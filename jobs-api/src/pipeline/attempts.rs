@@ -14,11 +14,10 @@ use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::call::GeneratedCall;
 use super::decision::{Decision, Paced};
-use super::retry_state::RetryState;
+use super::retry::RetryState;
 use super::telemetry::{Trace, record_attempt_end};
-use super::{Pipeline, Response, Scope};
+use super::{GeneratedCall, Pipeline, Response, Scope};
 use crate::auth::{AccessToken, CredentialError};
 use crate::error::{DeadlineExceeded, Error};
 use crate::generated::{Client, Operations};

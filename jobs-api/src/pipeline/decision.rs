@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::retry_state::{RetryState, Role};
+use super::retry::{RetryState, Role};
 use crate::error::Error;
 use crate::pace::Failure;
 

@@ -14,11 +14,10 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::attempts::Attempts;
-use super::call::GeneratedCall;
 use super::decision::{MIN_ATTEMPT, exponential};
-use super::retry_state::{RetryState, Role};
+use super::retry::{RetryState, Role};
 use super::telemetry::Trace;
-use super::{Pipeline, Response, Scope};
+use super::{GeneratedCall, Pipeline, Response, Scope};
 use crate::auth::CredentialError;
 use crate::error::Error;
 

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 
 use super::Client;
 use super::builder::ClientBuilder;
+#[cfg(feature = "entra")]
+use super::require;
 use crate::auth::ConnectionString;
 #[cfg(feature = "entra")]
 use crate::auth::{HOST_NAME_RULE, is_host_name};
@@ -12,6 +14,7 @@ use crate::error::Error;
 
 const CONNECTION_STRING: &str = "IOTHUB_CONNECTION_STRING";
 const HOST_NAME: &str = "IOTHUB_HOSTNAME";
+const FROM_ENV: &str = "ClientBuilder::from_env";
 
 impl Client {
     /// Creates a client from a hub's connection string, as the portal shows it for a shared access policy.
@@ -112,14 +115,12 @@ fn with_entra(_: &str, _: Read<'_>) -> Result<ClientBuilder, Error> {
 
 #[cfg(feature = "entra")]
 fn with_entra(host_name: &str, variable: Read<'_>) -> Result<ClientBuilder, Error> {
-    if !is_host_name(host_name) {
-        return Err(invalid(format!("{HOST_NAME} {HOST_NAME_RULE}")));
-    }
+    require(is_host_name(host_name), FROM_ENV, format!("{HOST_NAME} {HOST_NAME_RULE}"))?;
     Ok(Client::builder(host_name, entra::credential(variable)?))
 }
 
 fn invalid(rule: String) -> Error {
-    Error::invalid_setting("ClientBuilder::from_env", rule)
+    Error::invalid_setting(FROM_ENV, rule)
 }
 
 #[cfg(feature = "entra")]
@@ -132,7 +133,7 @@ mod entra {
         ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     };
 
-    use super::{Read, invalid};
+    use super::{FROM_ENV, Read, invalid, require};
     use crate::auth::{Credential, has_only, messages, redact_tokens};
     use crate::error::Error;
 
@@ -155,9 +156,8 @@ mod entra {
             id(name)?.ok_or_else(|| invalid(format!("{by} is set, but {name}, which it requires, is not")))
         };
         let kind = variable(KIND)?.unwrap_or_default().to_lowercase();
-        if !["", "dev", "prod"].contains(&kind.as_str()) {
-            return Err(invalid(format!("{KIND} must be `dev` or `prod`")));
-        }
+        let is_known = ["", "dev", "prod"].contains(&kind.as_str());
+        require(is_known, FROM_ENV, format!("{KIND} must be `dev` or `prod`"))?;
         let credential: Arc<dyn TokenCredential> = if kind == "dev" {
             DeveloperToolsCredential::new(None).map_err(not_created)?
         } else if variable(TOKEN_FILE)?.is_some() {

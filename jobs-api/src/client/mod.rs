@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::error::Error;
 use crate::pipeline::Pipeline;
 
 /// A client for the scheduled jobs of one hub. Clones are cheap and share connections, token and pace.
@@ -59,6 +60,11 @@ impl Client {
     pub fn hub_time(&self) -> DateTime<Utc> {
         self.0.hub_time()
     }
+}
+
+/// Returns the error of a setting that breaks a rule.
+fn require(is_kept: bool, setting: &'static str, rule: impl Into<String>) -> Result<(), Error> {
+    if is_kept { Ok(()) } else { Err(Error::invalid_setting(setting, rule)) }
 }
 
 impl fmt::Debug for Client {

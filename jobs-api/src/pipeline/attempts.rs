@@ -160,7 +160,6 @@ impl Attempts<'_, '_> {
             request_id,
             number,
             timeout: self.state.attempt_timeout(start, pipeline.attempt_timeout),
-            exposes_headers: self.scope.exposes_headers,
             body_limit: body_limit.min(pipeline.body_limit),
             headers: pipeline.headers.clone(),
             on_request: pipeline.on_request.clone(),

@@ -119,11 +119,6 @@ fn send<'a>(
         record_response(span, response.status(), body.len());
         let mut read = http::Response::builder().url(requested).body(body).unwrap_or_default();
         *read.status_mut() = response.status();
-        if let Some(recorded) = &attempt.exchange().response
-            && attempt.settings().exposes_headers
-        {
-            *read.headers_mut() = recorded.headers.clone();
-        }
         Ok(read.into())
     }
 }

@@ -70,8 +70,6 @@ pub(crate) struct Scope<'a> {
     pub(crate) is_query: bool,
     /// The start of the job that the operation creates, which takes a slot at once.
     pub(crate) job_start: Option<Instant>,
-    /// The operation is a user's, which may read the headers of its response.
-    pub(crate) exposes_headers: bool,
     /// Bytes of a response body that are read, if fewer than the client's limit.
     pub(crate) body_limit: Option<usize>,
 }
@@ -108,11 +106,6 @@ impl Pipeline {
             trace.end(Some(&error));
             error
         })
-    }
-
-    /// Returns the time until a job with this many devices left is expected to end.
-    pub(crate) fn time_to_end(&self, id: &str, devices_left: u32) -> Option<Duration> {
-        self.pace.as_ref()?.time_to_end(id, devices_left)
     }
 
     /// Returns the hub's time, or the local time while no answer has shown that.

@@ -179,12 +179,9 @@ impl Operation<'_> {
 
     /// Adds to the error of a change that its outcome could not be read, if no token was available.
     fn without_token(&mut self, error: Error) -> Error {
-        match (self.missing_token.take(), error) {
-            (
-                Some(credential),
-                earlier @ (Error::Transport(_) | Error::Service(_) | Error::UnreadableResponse(_)),
-            ) => Error::MissingToken { credential, earlier: Box::new(earlier) },
-            (_, error) => error,
+        match self.missing_token.take().filter(|_| error.attempt().is_some()) {
+            Some(credential) => Error::MissingToken { credential, earlier: Box::new(error) },
+            None => error,
         }
     }
 

@@ -117,7 +117,7 @@ async fn response_reports_status_request_id_and_attempts() {
 }
 
 #[tokio::test]
-async fn operation_of_a_user_reads_its_response_and_returns_it_with_its_headers() {
+async fn operation_of_a_user_returns_the_headers_of_its_response() {
     let hub = quick_hub().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();

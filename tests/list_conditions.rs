@@ -35,7 +35,7 @@ async fn sent(hub: &Emulator, client: &Client, ids: &BTreeSet<String>) -> String
 }
 
 #[test]
-fn list_selects_its_devices_and_no_other() {
+fn list_never_reaches_beyond_itself() {
     let runtime = Runtime::new().unwrap();
     let hub = runtime.block_on(Emulator::start());
     hub.inject(Route::Create, When::Every(1), Fault::refusal(403, "IotHubQuotaExceeded"));

@@ -198,7 +198,7 @@ impl ClientBuilder {
         let host_name = without_port(&self.host_name).to_owned();
         let has_time = !self.attempt_timeout.is_zero();
         require(has_time, "ClientBuilder::attempt_timeout", "it must be longer than zero")?;
-        Ok(Client::new(Pipeline {
+        Ok(Client(Arc::new(Pipeline {
             authorizer: Arc::new(Authorizer::new(self.credential, host_name.clone())?),
             http: self.http.build(&endpoint)?,
             host_name,
@@ -209,7 +209,7 @@ impl ClientBuilder {
             body_limit: self.body_limit,
             headers: Arc::default(),
             on_request: self.on_request,
-        }))
+        })))
     }
 
     fn limits(&self) -> Result<Limits, Error> {

@@ -3,13 +3,11 @@
 use std::env;
 use std::ffi::OsString;
 
+#[cfg(feature = "entra")]
+use self::entra::with_entra;
 use super::Client;
 use super::builder::ClientBuilder;
-#[cfg(feature = "entra")]
-use super::require;
 use crate::auth::ConnectionString;
-#[cfg(feature = "entra")]
-use crate::auth::{HOST_NAME_RULE, is_host_name};
 use crate::error::Error;
 
 const CONNECTION_STRING: &str = "IOTHUB_CONNECTION_STRING";
@@ -113,12 +111,6 @@ fn with_entra(_: &str, _: Read<'_>) -> Result<ClientBuilder, Error> {
     )))
 }
 
-#[cfg(feature = "entra")]
-fn with_entra(host_name: &str, variable: Read<'_>) -> Result<ClientBuilder, Error> {
-    require(is_host_name(host_name), FROM_ENV, format!("{HOST_NAME} {HOST_NAME_RULE}"))?;
-    Ok(Client::builder(host_name, entra::credential(variable)?))
-}
-
 fn invalid(rule: String) -> Error {
     Error::invalid_setting(FROM_ENV, rule)
 }
@@ -133,8 +125,10 @@ mod entra {
         ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     };
 
-    use super::{FROM_ENV, Read, invalid, require};
-    use crate::auth::{Credential, has_only, messages, redact_tokens};
+    use super::{FROM_ENV, HOST_NAME, Read, invalid};
+    use crate::auth::{Credential, HOST_NAME_RULE, has_only, is_host_name, messages, redact_tokens};
+    use crate::client::builder::ClientBuilder;
+    use crate::client::{Client, require};
     use crate::error::Error;
 
     const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
@@ -143,8 +137,9 @@ mod entra {
     const CLIENT_ID: &str = "AZURE_CLIENT_ID";
     const TENANT_ID: &str = "AZURE_TENANT_ID";
 
-    /// Creates the credential that the variables select.
-    pub(super) fn credential(variable: Read<'_>) -> Result<Credential, Error> {
+    /// Builds for this hub with the credential that the variables select.
+    pub(super) fn with_entra(host_name: &str, variable: Read<'_>) -> Result<ClientBuilder, Error> {
+        require(is_host_name(host_name), FROM_ENV, format!("{HOST_NAME} {HOST_NAME_RULE}"))?;
         // Errors repeat an invalid id, which may be a secret by mistake.
         let id = |name| match variable(name)? {
             Some(id) if !has_only(&id, "-.") => {
@@ -173,7 +168,7 @@ mod entra {
             let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
             ManagedIdentityCredential::new(Some(options)).map_err(not_created)?
         };
-        Ok(Credential::token(credential))
+        Ok(Client::builder(host_name, Credential::token(credential)))
     }
 
     fn not_created(error: azure_core::Error) -> Error {

@@ -47,10 +47,6 @@ use crate::pipeline::Pipeline;
 pub struct Client(Arc<Pipeline>);
 
 impl Client {
-    pub(crate) fn new(pipeline: Pipeline) -> Self {
-        Self(Arc::new(pipeline))
-    }
-
     /// Returns the hub's host name.
     pub fn host_name(&self) -> &str {
         &self.0.host_name

@@ -30,14 +30,14 @@ impl Client {
     /// ```
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
-        Self::new(Pipeline { retry: policy, ..(*self.0).clone() })
+        Self(Arc::new(Pipeline { retry: policy, ..(*self.0).clone() }))
     }
 
     /// Returns a client that shares everything with this one except the duration of an attempt: see
     /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout). With zero no request is sent.
     #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
-        Self::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() })
+        Self(Arc::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() }))
     }
 
     /// Returns a client that shares everything with this one and sends a header with every request.
@@ -57,6 +57,6 @@ impl Client {
             .map_err(|_| invalid(&format!("the value of {name} is not valid for a header")))?;
         let mut headers = HeaderMap::clone(&self.0.headers);
         headers.insert(name, value);
-        Ok(Self::new(Pipeline { headers: Arc::new(headers), ..(*self.0).clone() }))
+        Ok(Self(Arc::new(Pipeline { headers: Arc::new(headers), ..(*self.0).clone() })))
     }
 }

@@ -18,7 +18,7 @@ use crate::runtime::Timestamp;
 const IMMEDIATE_START: TimeDelta = TimeDelta::minutes(1);
 
 /// The comparison of a job that exists with a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Likeness {
     pub(crate) verdict: Verdict,
     /// The members that have this verdict, unless the job is the one requested.
@@ -40,9 +40,9 @@ use Verdict::{Differs, Same, Unclear};
 
 impl Likeness {
     /// Returns the conflict with the job of this id, which is not known to be the one requested.
-    pub(crate) fn conflict(self, id: &str) -> Error {
+    pub(crate) fn conflict(&self, id: &str) -> Error {
         let is_certain = self.verdict == Differs;
-        Error::JobConflict { job_id: id.to_owned(), differences: self.members, is_certain }
+        Error::JobConflict { job_id: id.to_owned(), differences: self.members.clone(), is_certain }
     }
 }
 

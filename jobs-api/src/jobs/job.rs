@@ -59,7 +59,8 @@ pub(crate) async fn create_job(
 ) -> Result<JobResponse, Error> {
     let (scope, body) = &prepare(pipeline, "create_scheduled_job", id, request)?;
     let mut operation = pipeline.start(*scope);
-    let conclude = |job, sent| conclude_create(id, body, job, sent).inspect(record_holder(pipeline, scope));
+    let record = |conclusion: &_| record_holder(pipeline, scope, conclusion);
+    let conclude = |job, sent| conclude_create(id, body, job, sent).inspect(record);
     let result = operation.change(creation(id, body), reading(id), conclude).await;
     operation.end(result).map(|job| *job)
 }
@@ -72,7 +73,8 @@ pub(crate) async fn ensure_job(
 ) -> Result<JobResponse, Error> {
     let (scope, body) = &prepare(pipeline, "ensure_scheduled_job", id, request)?;
     let mut operation = pipeline.start(*scope);
-    let conclude = |job, _| conclude_ensure(id, body, job).inspect(record_holder(pipeline, scope));
+    let record = |conclusion: &_| record_holder(pipeline, scope, conclusion);
+    let conclude = |job, _| conclude_ensure(id, body, job).inspect(record);
     let result = match operation.change(creation(id, body), reading(id), conclude).await {
         // The hub refused it: whether the job is the one requested is not known yet.
         Err(error)
@@ -115,13 +117,11 @@ fn creation<'a>(id: &'a str, body: &'a JobRequest) -> impl GeneratedCall<JobResp
 }
 
 /// Records that a created job holds a slot, although the response was lost, unless it has ended.
-fn record_holder(pipeline: &Pipeline, scope: &Scope<'_>) -> impl Fn(&Conclusion<JobResponse>) {
-    move |conclusion| {
-        if let (Conclusion::Applied(job), Some(pace)) = (conclusion, &pipeline.pace)
-            && let Some(start) = scope.job_start.filter(|_| !job.outcome().is_final())
-        {
-            pace.record_job_start(job.id(), start);
-        }
+fn record_holder(pipeline: &Pipeline, scope: &Scope<'_>, conclusion: &Conclusion<JobResponse>) {
+    if let (Conclusion::Applied(job), Some(pace)) = (conclusion, &pipeline.pace)
+        && let Some(start) = scope.job_start.filter(|_| !job.outcome().is_final())
+    {
+        pace.record_job_start(job.id(), start);
     }
 }
 

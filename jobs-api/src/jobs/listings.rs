@@ -82,10 +82,8 @@ fn read_rows<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'a, 
     async move {
         let PageRequest { continuation, size, query } = &request;
         let read = |api: Api| async move {
-            api.query_device_jobs(query)
-                .with_x_ms_continuation(*continuation)
-                .with_x_ms_max_item_count(&**size)
-                .await
+            let call = api.query_device_jobs(query).with_x_ms_continuation(*continuation);
+            call.with_x_ms_max_item_count(&**size).await
         };
         listing.read(read).await
     }
@@ -96,10 +94,8 @@ fn read_devices<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'
     async move {
         let PageRequest { continuation, size, query } = &request;
         let read = |api: Api| async move {
-            api.query_devices(query)
-                .with_x_ms_continuation(*continuation)
-                .with_x_ms_max_item_count(&**size)
-                .await
+            let call = api.query_devices(query).with_x_ms_continuation(*continuation);
+            call.with_x_ms_max_item_count(&**size).await
         };
         listing.read(read).await
     }

@@ -151,10 +151,11 @@ impl Meter {
         self.accepted += 1.0;
         let is_used = self.lines.iter().any(|line| line.backlog() > 0.0);
         let Some(rate) = self.rate.filter(|_| is_used) else { return false };
-        let growth = match self.is_searching {
+        let growth = if self.is_searching {
             // Slower at a high rate, at which many calls are sent before the first is answered.
-            true => 2_f64.powf(1.0 / (0.5 + rate / 5.0)),
-            false => 1.0 + 2.0 * DECREASE * self.accepted / (RECOVERY * RECOVERY),
+            2_f64.powf(1.0 / (0.5 + rate / 5.0))
+        } else {
+            1.0 + 2.0 * DECREASE * self.accepted / (RECOVERY * RECOVERY)
         };
         self.rate = Some((rate * growth).min(self.configured.unwrap_or(f64::INFINITY)));
         self.is_searching

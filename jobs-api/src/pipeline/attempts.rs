@@ -9,7 +9,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
@@ -23,7 +22,7 @@ use crate::error::{DeadlineExceeded, Error};
 use crate::generated::{Client, Operations};
 use crate::pace::{Call, Class, Failure, Reason, Subject};
 use crate::runtime::attempt::Settings;
-use crate::runtime::{Attempt, RequestId};
+use crate::runtime::{Attempt, Reply, RequestId};
 
 /// The attempts at an operation, or at a step of one.
 pub(super) struct Attempts<'a, 't> {
@@ -39,7 +38,7 @@ impl Attempts<'_, '_> {
     /// Makes attempts until one succeeds or none may follow.
     pub(super) async fn run<T>(mut self, operation: impl GeneratedCall<T>) -> Result<Response<T>, Error> {
         // Timers and sockets panic without a runtime.
-        Handle::try_current().map_err(|_| self.unsent(CredentialError::NoRuntime.into()))?;
+        Handle::try_current().map_err(|_| self.trace.name(CredentialError::NoRuntime.into()))?;
         let (pace, scope) = (self.pipeline.pace.as_ref(), self.scope);
         let mut call = pace.map(|pace| pace.call(subject(scope, self.state)));
         let paced = Paced { calls: call.is_some(), slots: call.is_some() && scope.job_start.is_some() };
@@ -47,7 +46,7 @@ impl Attempts<'_, '_> {
         loop {
             let number = self.state.next_attempt();
             if let Err(error) = self.admit(call.as_mut()).await {
-                return Err(previous.unwrap_or_else(|| self.unsent(error)));
+                return Err(previous.unwrap_or_else(|| self.trace.name(error)));
             }
             let token = match self.token(rejected.as_ref()).await {
                 Ok(token) => token,
@@ -57,7 +56,7 @@ impl Attempts<'_, '_> {
                         continue;
                     }
                     return Err(match previous {
-                        None => self.unsent(no_token.into()),
+                        None => self.trace.name(no_token.into()),
                         Some(earlier) => {
                             Error::MissingToken { credential: no_token, earlier: Box::new(earlier) }
                         }
@@ -80,7 +79,7 @@ impl Attempts<'_, '_> {
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.pipeline.authorizer.reject(&token);
             let is_outage = pace.is_none_or(|pace| pace.snapshot().is_outage);
-            let decision = self.state.record_failure(&error, scope.is_read, can_refresh, paced, is_outage);
+            let decision = self.state.record_failure(&error, can_refresh, paced, is_outage);
             self.trace.record_failure(&error, number, decision);
             match decision {
                 Decision::Wait(wait) | Decision::WaitForSlot(wait) | Decision::Outlast(wait) => {
@@ -99,11 +98,6 @@ impl Attempts<'_, '_> {
             }
             previous = Some(error);
         }
-    }
-
-    /// Returns the error of a call of which nothing was sent, with the operation and the job's id in it.
-    fn unsent(&self, error: Error) -> Error {
-        self.trace.name(error)
     }
 
     /// Returns the wait before a missing token is requested again, if the operation outlasts that.
@@ -135,14 +129,9 @@ impl Attempts<'_, '_> {
 
     /// Returns the token for the next attempt, waiting no longer than the remaining attempts may take.
     async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
-        let mut token = pin!(self.pipeline.authorizer.token(rejected));
-        if let Some(token) = token.as_mut().now_or_never() {
-            // A key signs at once: no timer is needed.
-            return token;
-        }
         let limit = self.state.token_timeout(self.pipeline.attempt_timeout);
-        let token = timeout(limit, token).await;
-        token.unwrap_or_else(|_| Err(CredentialError::no_token_within(limit)))
+        let token = timeout(limit, self.pipeline.authorizer.token(rejected));
+        token.await.unwrap_or_else(|_| Err(CredentialError::no_token_within(limit)))
     }
 
     /// Makes one attempt.
@@ -177,9 +166,14 @@ impl Attempts<'_, '_> {
             pipeline.authorizer.clock().observe_header(date, elapsed);
         }
         let result = match result {
-            Ok(response) if !exchange.is_unusable() => {
-                Ok(Response::new(response, exchange, request_id, number, self.state.elapsed(end)))
-            }
+            Ok(Reply(response)) if !exchange.is_unusable() => Ok(Response {
+                status: response.status(),
+                value: Box::new(response.into_inner()),
+                headers: exchange.response.map(|received| received.headers).unwrap_or_default(),
+                request_id,
+                attempts: number,
+                elapsed: self.state.elapsed(end),
+            }),
             result => Err(Error::from_attempt(result.err(), exchange, token)),
         };
         record_attempt_end(span.as_ref(), result.as_ref().err(), elapsed);

@@ -57,17 +57,15 @@ impl From<&Error> for Failure {
 }
 
 impl RetryState {
-    /// Records the failure of an attempt and decides about the next one. A failure to read leaves no outcome
-    /// unknown. `can_refresh` is true if another token may be accepted where this one was rejected.
+    /// Records the failure of an attempt and decides about the next one. `can_refresh` is true if another token may be accepted where this one was rejected.
     pub(super) fn record_failure(
         &mut self,
         error: &Error,
-        is_read: bool,
         can_refresh: bool,
         paced: Paced,
         is_outage: bool,
     ) -> Decision {
-        if !is_read && error.is_response_lost() {
+        if error.is_response_lost() {
             self.is_outcome_unknown = true;
         }
         if !self.is_outcome_unknown {

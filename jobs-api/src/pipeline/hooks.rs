@@ -137,14 +137,10 @@ fn record_head(attempt: &Attempt, response: &mut Response, requested: &Url) {
 
 /// Adds the headers of the user, except those that the client or its HTTP client sets.
 fn add_own_headers(headers: &mut HeaderMap, settings: &Settings, span: &Span) {
-    let Some(on_request) = &settings.on_request else {
-        headers.extend(settings.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        return;
-    };
     let mut own = HeaderMap::clone(&settings.headers);
-    span.in_scope(|| on_request(&mut own));
-    for name in RESERVED_HEADERS {
-        own.remove(name);
+    if let Some(on_request) = &settings.on_request {
+        span.in_scope(|| on_request(&mut own));
+        RESERVED_HEADERS.iter().for_each(|name| drop(own.remove(*name)));
     }
     headers.extend(own);
 }

@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::generated::Operations;
 use crate::limits::is_job_id;
 use crate::pace::Pace;
-use crate::runtime::attempt::{Exchange, OnRequest};
+use crate::runtime::attempt::OnRequest;
 use crate::runtime::{Failure, Reply, RequestId};
 
 /// Sends every call of a client to its hub. A clone shares connections, token and pace.
@@ -152,19 +152,6 @@ pub struct Response<T> {
 }
 
 impl<T> Response<T> {
-    fn new(
-        reply: Reply<T>,
-        exchange: Exchange,
-        request_id: RequestId,
-        attempts: u32,
-        elapsed: Duration,
-    ) -> Self {
-        let Reply(response) = reply;
-        let status = response.status();
-        let headers = exchange.response.map(|received| received.headers).unwrap_or_default();
-        Self { value: Box::new(response.into_inner()), status, headers, request_id, attempts, elapsed }
-    }
-
     /// Returns the value.
     pub fn value(&self) -> &T {
         &self.value
@@ -173,10 +160,6 @@ impl<T> Response<T> {
     /// Returns the value alone.
     pub fn into_inner(self) -> T {
         *self.value
-    }
-
-    pub(crate) fn into_boxed(self) -> Box<T> {
-        self.value
     }
 
     /// Returns the HTTP status.

@@ -66,7 +66,7 @@ impl Operation<'_> {
 
     /// Makes attempts until one succeeds or none may follow.
     pub(super) async fn run<T>(&mut self, operation: impl GeneratedCall<T>) -> Result<Response<T>, Error> {
-        let span = self.trace.span();
+        let span = self.trace.span.clone();
         // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
         let Self { pipeline, scope, trace, state, .. } = &mut *self;
         let attempts = Attempts { pipeline, scope: *scope, state, trace };
@@ -87,7 +87,7 @@ impl Operation<'_> {
         loop {
             let result = { pin!(self.run(&operation)).await };
             let error = match result {
-                Ok(response) => return Ok(response.into_boxed()),
+                Ok(response) => return Ok(response.value),
                 Err(error) if !self.state.is_outcome_unknown => return Err(error),
                 // An error without a request cannot report that an earlier one may have taken effect.
                 Err(error) if error.request().is_some() => error,
@@ -158,11 +158,11 @@ impl Operation<'_> {
         // One attempt: whatever it meets, the next reading follows.
         let mut state = self.state.restart(self.pipeline.retry.single(), Role::Reading);
         let scope = Scope { job_id: self.scope.job_id, is_read: true, ..Scope::default() };
-        let span = self.trace.span();
+        let span = self.trace.span.clone();
         let attempts = Attempts { pipeline: self.pipeline, scope, state: &mut state, trace: &mut self.trace };
         let found = pin!(attempts.run(read)).instrument(span).await;
         match found {
-            Ok(found) => conclude(found.into_boxed(), self.earliest_sent()).ok_or(Duration::ZERO),
+            Ok(found) => conclude(found.value, self.earliest_sent()).ok_or(Duration::ZERO),
             Err(Error::Credential { error, .. }) => {
                 self.missing_token = Some(error);
                 Err(Duration::ZERO)

@@ -28,7 +28,8 @@ const SHORTEST_HOLD: Duration = Duration::from_millis(1);
 
 /// The trace of an operation under way.
 pub(super) struct Trace<'a> {
-    span: Span,
+    /// The span in which the operation runs.
+    pub(super) span: Span,
     /// `None` without a subscriber.
     start: Option<Instant>,
     has_ended: bool,
@@ -81,11 +82,6 @@ impl<'a> Trace<'a> {
             throttles: 0,
             hold: Duration::ZERO,
         }
-    }
-
-    /// Returns the span in which the operation runs.
-    pub(super) fn span(&self) -> Span {
-        self.span.clone()
     }
 
     /// Returns the error of a call that was not sent with the operation in it, if that is known.

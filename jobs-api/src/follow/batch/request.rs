@@ -110,13 +110,18 @@ impl BatchRequest {
         let Self { mut request, devices } = self;
         // Each job has its own id.
         let named = request.job_id.take();
-        let parts = match devices {
-            Some(devices) => split_for_list(id, &request, devices)?,
-            None => vec![(id.to_owned(), Vec::new())],
-        };
         let request = Arc::new(request);
-        let to_job = |(id, devices)| Job { id, devices, request: request.clone() };
-        let jobs: Vec<Job> = parts.into_iter().map(to_job).collect();
+        let job = |id, devices| Job { id, devices, request: request.clone() };
+        let jobs = match devices {
+            Some(devices) => {
+                check_list(&request, &devices)?;
+                let devices = Vec::from_iter(devices);
+                // Not how many there are: a longer list would change every id, and its devices be called again.
+                let parts = (1..).zip(chunk_device_ids(&devices));
+                parts.map(|(number, part)| job(format!("{id}-part-{number}"), part.to_vec())).collect()
+            }
+            None => vec![job(id.to_owned(), Vec::new())],
+        };
         let first = jobs.first().map(Job::to_request).unwrap_or_default();
         check_request(id, &JobRequest { job_id: named, ..first })?;
         check_length(id, &jobs)?;
@@ -134,27 +139,11 @@ pub(super) struct Job {
     request: Arc<JobRequest>,
 }
 
-/// Splits a list into as few jobs as fit into conditions, and returns their ids and devices.
-///
-/// The id of a job has the number of its part, but not how many there are: a list that changes would otherwise change
-/// every id, and its devices would be called again.
-fn split_for_list(
-    id: &str,
-    request: &JobRequest,
-    devices: BTreeSet<String>,
-) -> Result<Vec<(String, Vec<String>)>, Error> {
-    let is_all = request.query_condition.as_deref().is_some_and(|condition| condition.trim() == "*");
-    if !is_all {
+fn check_list(request: &JobRequest, devices: &BTreeSet<String>) -> Result<(), Error> {
+    if request.query_condition.as_deref().is_none_or(|condition| condition.trim() != "*") {
         let rule = "must be `*` for a list of devices, which takes its place";
         return Err(Error::invalid_request("queryCondition", rule));
     }
-    check_devices(&devices)?;
-    let devices = Vec::from_iter(devices);
-    let name = |(number, part): (u32, &[String])| (format!("{id}-part-{number}"), part.to_vec());
-    Ok((1..).zip(chunk_device_ids(&devices)).map(name).collect())
-}
-
-fn check_devices(devices: &BTreeSet<String>) -> Result<(), Error> {
     if devices.is_empty() {
         let rule = "must not be for an empty list of devices; `*` without a list selects every device";
         return Err(Error::invalid_request("queryCondition", rule));

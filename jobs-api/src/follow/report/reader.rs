@@ -28,7 +28,7 @@ pub(in crate::follow) async fn read_report(
 ) -> Result<JobReport, Error> {
     let mut timer = PollTimer::start(Some(settings.rows_timeout), &settings.intervals);
     let mut latest = read_once(client, job, listed).await;
-    while may_improve(&latest) && job.outcome().is_final() && !timer.is_expired() {
+    while may_improve(&latest) && job.outcome().is_final() && !timer.remaining().is_zero() {
         timer.sleep(Duration::ZERO, None).await;
         let next = read_once(client, job, listed).await;
         // If it fails, the previous report says what is missing.

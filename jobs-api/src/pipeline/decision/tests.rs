@@ -88,7 +88,7 @@ fn unauthorized_call_refreshes_its_token_once() {
     let decide = |policy, can_refresh| {
         let mut state = RetryState::start(policy);
         let error = Error::from_status(401, "");
-        [(); 2].map(|()| state.record_failure(&error, false, can_refresh, Paced::default(), false))
+        [(); 2].map(|()| state.record_failure(&error, can_refresh, Paced::default(), false))
     };
     assert_eq!(decide(policy(), true), [Decision::RefreshToken, Decision::GiveUp]);
     assert_eq!(decide(policy(), false), [Decision::GiveUp; 2]);
@@ -126,7 +126,7 @@ fn state() -> RetryState {
 
 fn fail(state: &mut RetryState, status: u16, body: &str) -> Decision {
     state.record_start(Instant::now());
-    state.record_failure(&Error::from_status(status, body), false, status == 401, Paced::default(), false)
+    state.record_failure(&Error::from_status(status, body), status == 401, Paced::default(), false)
 }
 
 #[test]
@@ -175,20 +175,13 @@ fn throttled_change_is_read_before_the_next_attempt_if_its_outcome_is_unknown() 
         let mut state = state().restart(RetryPolicy::default(), role);
         let mut throttle = || {
             let error = Error::from_status(429, "");
-            let decision =
-                state.record_failure(&error, false, false, Paced { calls: true, slots: true }, false);
+            let decision = state.record_failure(&error, false, Paced { calls: true, slots: true }, false);
             assert_eq!(decision, Decision::AwaitPace);
             state.is_interrupted
         };
         assert!(!throttle());
         fail(&mut state, 504, "");
-        state.record_failure(
-            &Error::from_status(429, ""),
-            false,
-            false,
-            Paced { calls: true, slots: true },
-            false,
-        );
+        state.record_failure(&Error::from_status(429, ""), false, Paced { calls: true, slots: true }, false);
         assert_eq!(state.is_interrupted, is_interrupted);
     }
 }
@@ -213,7 +206,7 @@ async fn failures_in_an_outage_do_not_count_until_the_patience_is_exhausted() {
     let mut state = RetryState::start(policy.with_deadline(None));
     let mut fail = |is_outage| {
         let paced = Paced { calls: true, slots: true };
-        let decision = state.record_failure(&Error::from_status(503, ""), false, false, paced, is_outage);
+        let decision = state.record_failure(&Error::from_status(503, ""), false, paced, is_outage);
         (decision == Decision::Outlast(Duration::ZERO), decision == Decision::GiveUp)
     };
     assert_eq!(fail(false), (false, false));
@@ -230,7 +223,7 @@ fn throttled_attempts_of_a_paced_call_do_not_count() {
     fail(&mut state, 503, "");
     for throttles in 1..4 {
         let error = Error::from_status(429, "");
-        let decision = state.record_failure(&error, false, false, Paced { calls: true, slots: true }, false);
+        let decision = state.record_failure(&error, false, Paced { calls: true, slots: true }, false);
         assert_eq!(decision, Decision::AwaitPace);
         assert_eq!((state.attempts, state.next_attempt()), (1, 2 + throttles));
     }

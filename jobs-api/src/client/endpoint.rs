@@ -10,6 +10,8 @@ use crate::error::Error;
 const ENDPOINT: &str = "ClientBuilder::endpoint";
 
 /// Reads the URL of an endpoint and checks that it shows no secret and does not expose the token.
+///
+/// The URL appears in spans, so that it must not have a password; the operations add their paths and queries to it.
 pub(super) fn parse_endpoint(url: &str) -> Result<Url, Error> {
     let invalid = |rule: &str| Error::invalid_setting(ENDPOINT, rule);
     let url = Url::parse(url).map_err(|error| invalid(&format!("it is not a URL: {error}")))?;

@@ -1,4 +1,7 @@
 //! The HTTP client: the default one, which a user may change, or one of the user's.
+//!
+//! The default one sends a token to the endpoint alone: it follows no redirect, and uses no proxy for this machine. It
+//! speaks HTTP/1.1, which closes a connection on which a response timed out; one of HTTP/2 would carry the retries too.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,16 @@
 //!
 //! A hub may write what it was sent in another form: the payload of a method as its bytes, a date with other digits,
 //! a number as 1 or 1.0. It may fill in what was not sent, and leave out what was.
+//!
+//! | member | comparison |
+//! |---|---|
+//! | type, condition, name of a method | exactly; unclear if the hub leaves it out |
+//! | timeouts, time limit | exactly; none is the service's default, and unclear beside another value |
+//! | payload of a method | as JSON, also if it is shown as bytes, text or base64; never different for certain |
+//! | patch of a twin | the members that a job writes; those that begin with `$` are the hub's |
+//! | start | to the millisecond or the second; without one, within a minute of the creation |
+//!
+//! A difference that is certain makes the job another one, however alike the rest; one that is not leaves it open.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

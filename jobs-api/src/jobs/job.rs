@@ -1,8 +1,8 @@
 //! The operations on one job: it is read, created or cancelled, and read again if a response is lost.
 //!
-//! Each function checks what it is given. One that changes the job hands three functions to its operation: the call, the
-//! reading of the job, and the conclusion from that. A successful answer must not be believed if it is about another job,
-//! or names neither the job nor its status: that of a reading is unreadable, that of a change counts as lost.
+//! Each function checks what it is given. One that changes the job hands three functions to its operation: the call,
+//! the reading of the job, and the conclusion from that. A successful answer must not be believed if it is about another
+//! job, or names neither the job nor its status: that of a reading is unreadable, that of a change counts as lost.
 
 use progenitor_client::Error as Unread;
 use tokio::time::Instant;

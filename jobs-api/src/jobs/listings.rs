@@ -1,6 +1,10 @@
 //! The listings: jobs, rows of a job, and devices.
 //!
-//! Each is a [`Pager`] with a query and a function that reads one page by the generated operation of its items.
+//! Each is a [`Pager`] with a query and a function that reads one page by the generated operation of its items. The
+//! function is a pointer, so that the item is the only parameter of a `Pager` in a program's signatures.
+//!
+//! Jobs are listed by an operation of their own, with parameters for the filter; rows and devices by a query in the
+//! hub's language. What a listing learns of jobs that have ended goes to the pace, as after a reading of one.
 
 use std::sync::Arc;
 

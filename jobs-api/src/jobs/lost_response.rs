@@ -1,6 +1,19 @@
 //! Lost responses: conclusions from a reading of the job about a change whose outcome is unknown.
 //!
 //! A hub does not show a job, or what was done to it, at once: `unknown` and an earlier status are no evidence.
+//!
+//! | the hub shows | create | ensure | cancel |
+//! |---|---|---|---|
+//! | no job, or that of another id | none yet | none yet | none yet |
+//! | a job that differs | not made | refused: a conflict | |
+//! | the job, created well before the first attempt | not made | made | |
+//! | the job, created since | made | made | |
+//! | the job, without the date of its creation | none yet | made | |
+//! | a job that cannot be compared | unknown, or not made if it was created before | refused: not certain | |
+//! | a cancelled job | | | made |
+//! | a job that runs or has ended otherwise | | | not made |
+//!
+//! A create compares the dates, since another program may have created the same job: to `ensure` that is no difference.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

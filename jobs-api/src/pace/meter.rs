@@ -3,6 +3,15 @@
 //! A configured rate is kept from the first call on. Otherwise no rate is known until the hub rejects a call. From
 //! then on the rate grows additively with each accepted call and shrinks multiplicatively with a rejection, but
 //! never above a configured one.
+//!
+//! The first rejection sets the lowest rate that is documented, from which the rate doubles every few accepted calls
+//! until the next one. A rejection then measures: at the previous one the hub's meter was exhausted as it is now, so
+//! that the calls in between, and the time that they took, show its rate. The new rate lies between half of the old one
+//! and 15/16 of it. The next 200 accepted calls make up for about 1/16; each adds more than the previous one, so that a
+//! rate that was measured too low does not stay so.
+//!
+//! Changes and reads wait in two lines over one rate. A call that is sent costs the other line a place, but a change
+//! only 9/10 of one: reads wait behind changes, and yet get a tenth of the rate.
 
 use std::time::Duration;
 

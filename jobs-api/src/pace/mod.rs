@@ -6,6 +6,19 @@
 //! at most the one place that it had. What becomes free by an event, a slot or the end of an outage, wakes all that
 //! wait; whichever runs takes it.
 //!
+//! The life of a call:
+//!
+//! 1. [`Pace::call`] takes note of what it is: a change or a read, a query or not, the creation of a job or not.
+//! 2. [`Call::admit`] asks the state, under the lock, whether it may be sent now. A create needs a slot first, if it
+//!    waits for one. In an outage the call takes the probe that is due, otherwise its place in the line of its meter
+//!    must have come up. If it may not be sent, it sleeps until the time that the state names, or until something
+//!    changes, and asks again.
+//! 3. [`Call::record`] reports the answer. A rejection reduces the rate, begins a pause for all calls of the meter, and
+//!    puts the rejected one at the head of its line. Failures in a row begin an outage; any other answer ends it.
+//! 4. A call that is dropped gives back its slot, and its place if no other was taken since.
+//!
+//! A call holds a place, not a time, because rates are learned: as the rate changes, so do the times of all places.
+//!
 //! Nothing here knows HTTP or jobs: the pipeline translates.
 
 mod breaker;

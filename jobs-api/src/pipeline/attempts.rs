@@ -36,6 +36,9 @@ pub(super) struct Attempts<'a, 't> {
 
 impl Attempts<'_, '_> {
     /// Makes attempts until one succeeds or none may follow.
+    ///
+    /// `previous` is the error of the last attempt that was sent, `rejected` the token that the hub rejected, and
+    /// `sent` the token of the last attempt: an answer may still repeat it, so that errors are redacted of both.
     pub(super) async fn run<T>(mut self, operation: impl GeneratedCall<T>) -> Result<Response<T>, Error> {
         // Timers and sockets panic without a runtime.
         Handle::try_current().map_err(|_| self.trace.name(CredentialError::NoRuntime.into()))?;

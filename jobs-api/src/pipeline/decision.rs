@@ -1,8 +1,19 @@
 //! The decision about a failed attempt: a pure function of the failure and of the operation so far.
 //!
-//! [`RetryState::record_failure`] classifies an error, asks [`RetryState::decide`], and counts. Only an attempt that the
-//! hub failed counts against the limit of the policy: one that the hub throttled, that found no slot or no valid token,
-//! or that was made in an outage which the operation outlasts, says nothing about the next one.
+//! [`RetryState::record_failure`] classifies an error, asks [`RetryState::decide`], and counts. Only an attempt that
+//! the hub failed counts against the limit of the policy: one that the hub throttled, that found no slot or no valid
+//! token, or that was made in an outage which the operation outlasts, says nothing about the next one.
+//!
+//! | failure | decision |
+//! |---|---|
+//! | transient | a random wait, up to twice as long each time, on top of one that the hub states |
+//! | transient, in an outage that the operation outlasts | a wait that does not count: the pace sends probes |
+//! | throttled | the pace delays the next attempt; without a pace, as if it were transient |
+//! | no job slot | the error; or, if the policy waits for slots, the next attempt when one may be free |
+//! | a rejected token | one more attempt with another token, if there may be a better one |
+//! | anything else | the error |
+//!
+//! No attempt is started for which the deadline leaves no time: its error would say less than the one that is known.
 
 use std::time::Duration;
 
@@ -57,7 +68,8 @@ impl From<&Error> for Failure {
 }
 
 impl RetryState {
-    /// Records the failure of an attempt and decides about the next one. `can_refresh` is true if another token may be accepted where this one was rejected.
+    /// Records the failure of an attempt and decides about the next one. `can_refresh` is true if another token may be
+    /// accepted where this one was rejected.
     pub(super) fn record_failure(
         &mut self,
         error: &Error,

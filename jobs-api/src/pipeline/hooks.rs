@@ -2,6 +2,13 @@
 //!
 //! Each attempt has a generated client with an [`Attempt`] inside. The record outlives the generated
 //! code's own errors, which forget the status of a response whose body they cannot read.
+//!
+//! The generated code calls `pre` before it sends a request, and `exec` in order to send it. `exec` reads the body too,
+//! and hands on a response that is complete: the time limit of an attempt then includes the body, the size limit holds
+//! before memory is taken, and the part that was read of an interrupted body is kept for the error.
+//!
+//! `exec` can fail with an error of reqwest only, which no other crate can make. An attempt that ran out of time
+//! therefore fails with the error of an invented 504, and `is_late` in the record says that no hub has sent it.
 
 use std::mem;
 use std::pin::pin;

@@ -8,6 +8,15 @@
 //!
 //! [`Pipeline::execute`] runs any operation. One that has several steps is an [`Operation`](operation::Operation):
 //! among them a change, which is resolved by functions that read it and conclude from that.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `operation.rs` | an operation, with the readings that resolve a change |
+//! | `attempts.rs` | its attempts, one after another: each paced, signed and sent |
+//! | `hooks.rs` | one attempt inside the generated client: headers, the bounded response, the record of both |
+//! | `decision.rs` | what follows a failed attempt |
+//! | `retry.rs` | the policy of the user, and the state of an operation under it |
+//! | `telemetry.rs` | spans, events and metrics |
 
 mod attempts;
 mod decision;

@@ -76,6 +76,9 @@ impl Operation<'_> {
 
     /// Makes attempts at a change. If a response is lost, `read` and `conclude` are to settle the outcome: see
     /// [`resolve`](Self::resolve).
+    ///
+    /// A change whose outcome is unknown and that the hub then throttles is read before its next attempt: a pause may
+    /// be long, and the change need not be sent again if it was made.
     pub(crate) async fn change<T>(
         &mut self,
         operation: impl GeneratedCall<T>,

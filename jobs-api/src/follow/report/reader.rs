@@ -1,4 +1,7 @@
 //! Reading the report of a job: again, while rows lag behind the job.
+//!
+//! The hub writes the rows of a job after it has counted its devices. A report that has fewer final rows than the hub
+//! counts devices is therefore read again, from the first page on, and the last reading that succeeded is the report.
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,8 +21,9 @@ use crate::jobs::pager::Page;
 /// Rows of a report of which a repetition is found, in some 20 MB.
 const DISTINCT_ROWS: usize = 1_000_000;
 
-/// Reads the report of a job, which may be for a list of devices. If the job has ended, it is read again until each device has a final row, or the
-/// time is over: once more at its end. Returns the error of the last read if none succeeded.
+/// Reads the report of a job, which may be for a list of devices. If the job has ended, it is read again until each
+/// device has a final row, or the time is over: once more at its end. Returns the error of the last read if none
+/// succeeded.
 pub(in crate::follow) async fn read_report(
     client: &Client,
     job: &JobResponse,

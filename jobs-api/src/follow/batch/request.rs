@@ -116,7 +116,7 @@ impl BatchRequest {
             Some(devices) => {
                 check_list(&request, &devices)?;
                 let devices = Vec::from_iter(devices);
-                // Not how many there are: a longer list would change every id, and its devices be called again.
+                // An id has no count of the parts: a longer list would change them all, and call its devices again.
                 let parts = (1..).zip(chunk_device_ids(&devices));
                 parts.map(|(number, part)| job(format!("{id}-part-{number}"), part.to_vec())).collect()
             }

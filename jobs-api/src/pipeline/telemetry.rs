@@ -3,6 +3,17 @@
 //! A change that succeeded is an event at INFO, since it acts on devices; a read that succeeded is none. An event names
 //! what it is about, so that a log is readable without the fields of the spans around it.
 //!
+//! | level | event |
+//! |---|---|
+//! | ERROR | an operation failed, or its outcome is unknown |
+//! | WARN | an operation was refused for what it asks, or is attempted again |
+//! | INFO | a change succeeded; a create without a pace waits for a job slot |
+//! | DEBUG | a request is sent; an attempt ended |
+//! | TRACE | the metrics of an operation, in the form that `tracing_opentelemetry::MetricsLayer` reads |
+//!
+//! An operation reports its end once, whatever its attempts met: a caller who handles an error does not find it in the
+//! log several times. A future that is dropped has no result to report, and sets `iothub.dropped` on its span.
+//!
 //! Names follow OpenTelemetry's conventions, for attempts those of HTTP clients; those of the hub begin with `iothub`.
 //! Bodies and tokens are never recorded. Without a subscriber nothing is formatted, measured or allocated.
 
@@ -28,7 +39,8 @@ const SHORTEST_HOLD: Duration = Duration::from_millis(1);
 
 /// The trace of an operation under way.
 pub(super) struct Trace<'a> {
-    span: Span,
+    /// The span in which the operation runs.
+    pub(super) span: Span,
     /// `None` without a subscriber.
     start: Option<Instant>,
     has_ended: bool,
@@ -81,11 +93,6 @@ impl<'a> Trace<'a> {
             throttles: 0,
             hold: Duration::ZERO,
         }
-    }
-
-    /// Returns the span in which the operation runs.
-    pub(super) fn span(&self) -> Span {
-        self.span.clone()
     }
 
     /// Returns the error of a call that was not sent with the operation in it, if that is known.

@@ -41,8 +41,6 @@ pub(crate) struct Settings {
     pub(crate) number: u32,
     /// How long the attempt may take.
     pub(crate) timeout: Duration,
-    /// The generated client's response has the headers too, for the operation of a user.
-    pub(crate) exposes_headers: bool,
     /// Bytes of a response body that are read.
     pub(crate) body_limit: usize,
     /// Headers of the user.

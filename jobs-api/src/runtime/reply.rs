@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use progenitor_client::{ByteStream, Error, ResponseValue};
 use serde::de::{DeserializeOwned, Error as _};
 
@@ -28,11 +28,6 @@ impl<T> Reply<T> {
     /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         self.0.status()
-    }
-
-    /// Returns the headers of the response.
-    pub fn headers(&self) -> &HeaderMap {
-        self.0.headers()
     }
 
     /// Returns the value that was read.

@@ -115,7 +115,6 @@ impl Sides {
             request_id: RequestId::random(),
             number: 1,
             timeout: Duration::MAX,
-            exposes_headers: true,
             body_limit: usize::MAX,
             headers: Arc::default(),
             on_request: None,

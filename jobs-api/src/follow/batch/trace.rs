@@ -1,5 +1,8 @@
 //! The trace of a batch: its span with a child for each job, and events at its start, at the end of each job and at its
 //! own end.
+//!
+//! The calls of a job are spans within that of the job. The status of the batch is set at its end only: a log shows the
+//! fields of a span in every line within it, and would repeat the first failure in the lines of all other jobs.
 
 use std::sync::Arc;
 

@@ -13,15 +13,11 @@ impl fmt::Display for Error {
         match self {
             Self::Credential { error, target: None } => f.write_str(&credential_reason(error)),
             Self::Credential { error, target } => {
-                write!(f, "{}: {}", not_sent(target.as_deref()), credential_reason(error))
+                write!(f, "{}: {}", not_sent(target), credential_reason(error))
             }
             Self::InvalidConfiguration { setting, rule } => write!(f, "{setting}: {rule}"),
-            Self::InvalidRequest { field, rule, target } => {
-                write!(f, "{}: {field} {rule}", not_sent(target.as_deref()))
-            }
-            Self::DeadlineExceeded { reason, target } => {
-                write!(f, "{}: {reason}", not_sent(target.as_deref()))
-            }
+            Self::InvalidRequest { field, rule, target } => write!(f, "{}: {field} {rule}", not_sent(target)),
+            Self::DeadlineExceeded { reason, target } => write!(f, "{}: {reason}", not_sent(target)),
             Self::JobConflict { job_id, differences, is_certain } => {
                 let relation = if *is_certain { "differs in" } else { "cannot be compared by" };
                 let hint = if *is_certain { "; hint: choose another id" } else { "" };
@@ -87,8 +83,8 @@ fn credential_reason(error: &CredentialError) -> String {
 }
 
 /// Returns that a call of this operation and job, if they are known, was not sent.
-fn not_sent(target: Option<&str>) -> String {
-    target.map_or_else(|| "not sent".into(), |target| format!("{target} was not sent"))
+fn not_sent(target: &Option<String>) -> String {
+    target.as_ref().map_or_else(|| "not sent".into(), |target| format!("{target} was not sent"))
 }
 
 impl std::error::Error for Error {

@@ -79,11 +79,6 @@ pub(crate) fn description(error: &Error) -> String {
     })
 }
 
-/// Returns the innermost cause, such as a refused connection.
-pub(crate) fn root_cause(error: &Error) -> Option<&(dyn std::error::Error + 'static)> {
-    causes(Some(error)).last()
-}
-
 /// Returns true if the operation was refused for what it asks: by a rule of the service, by a job that
 /// exists, or by the hub with a status of 4xx that a repetition would meet again.
 pub(crate) fn is_refused(error: &Error) -> bool {

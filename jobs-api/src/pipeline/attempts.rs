@@ -166,7 +166,7 @@ impl Attempts<'_, '_> {
         let span = exchange.span.take();
         self.trace.record_attempt(exchange.request.as_ref());
         if let Some(date) = exchange.response.as_ref().and_then(|response| response.headers.get(DATE)) {
-            pipeline.authorizer.clock().observe_header(date, elapsed);
+            pipeline.authorizer.clock.observe_header(date, elapsed);
         }
         let result = match result {
             Ok(Reply(response)) if !exchange.is_unusable() => Ok(Response {

@@ -119,7 +119,7 @@ impl Pipeline {
 
     /// Returns the hub's time, or the local time while no answer has shown that.
     pub(crate) fn hub_time(&self) -> DateTime<Utc> {
-        self.authorizer.clock().now()
+        self.authorizer.clock.now()
     }
 }
 

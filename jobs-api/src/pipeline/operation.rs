@@ -176,7 +176,7 @@ impl Operation<'_> {
 
     /// Returns the earliest time by the hub's clock at which the first attempt was sent, if it is known.
     fn earliest_sent(&self) -> Option<DateTime<Utc>> {
-        let now = self.pipeline.authorizer.clock().earliest_now()?;
+        let now = self.pipeline.authorizer.clock.earliest_now()?;
         now.checked_sub_signed(TimeDelta::from_std(self.state.since_first_attempt()?).ok()?)
     }
 

@@ -26,10 +26,9 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span, debug, error, event, info, warn};
 
 use super::decision::Decision;
+use crate::auth::causes;
 use crate::error::Error;
-use crate::error::telemetry::{
-    description, error_type, is_refused, record_error_type, record_failure, root_cause,
-};
+use crate::error::telemetry::{description, error_type, is_refused, record_error_type, record_failure};
 use crate::runtime::RequestId;
 use crate::runtime::attempt::RequestInfo;
 use crate::targets::{ATTEMPT, METRICS, OPERATION, otel_span};
@@ -207,7 +206,7 @@ impl<'a> Trace<'a> {
     fn report_retry(&self, error: &Error, attempt: u32, wait: Option<Duration>) {
         let (operation, service) = (self.name_or_call(), error.service());
         // An error of the transport has no words of the hub in it.
-        let cause = root_cause(error).filter(|_| service.is_none());
+        let cause = causes(Some(error)).last().filter(|_| service.is_none());
         warn!(
             target: OPERATION,
             job_id = self.job_id,

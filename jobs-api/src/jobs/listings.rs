@@ -122,5 +122,6 @@ fn into_ids(page: Page<DeviceRow>) -> Page<String> {
 }
 
 fn lacking(index: usize, row: &DeviceRow, member: &str) -> UnreadableRow {
-    UnreadableRow::lacking(index, member, serde_json::to_string(row).unwrap_or_default())
+    let text = serde_json::to_string(row).unwrap_or_default();
+    UnreadableRow { index, text, reason: format!("it has no usable {member}") }
 }

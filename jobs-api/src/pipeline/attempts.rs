@@ -148,7 +148,7 @@ impl Attempts<'_, '_> {
         let body_limit = self.scope.body_limit.unwrap_or(pipeline.body_limit);
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
-            redactor: token.redactor(),
+            redact: token.redactor(),
             request_id,
             number,
             timeout: self.state.attempt_timeout(start, pipeline.attempt_timeout),

@@ -28,7 +28,7 @@ use tracing::{Level, Span, debug, error, event, info, warn};
 use super::decision::Decision;
 use crate::error::Error;
 use crate::error::telemetry::{
-    Description, ErrorType, is_refused, record_error_type, record_failure, root_cause,
+    description, error_type, is_refused, record_error_type, record_failure, root_cause,
 };
 use crate::runtime::RequestId;
 use crate::runtime::attempt::RequestInfo;
@@ -181,13 +181,13 @@ impl<'a> Trace<'a> {
         if error.is_outcome_unknown() {
             self.span.record("iothub.outcome_unknown", true);
         }
-        let (job_id, text, error_type) = (self.job_id, Description(error), ErrorType(error));
+        let (job_id, error_type) = (self.job_id, error_type(error));
         self.span.in_scope(|| {
             if is_refused(error) {
-                warn!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "refused");
+                warn!(target: OPERATION, error = %description(error), "error.type" = %error_type, job_id, "refused");
             } else {
                 let end = if error.is_outcome_unknown() { "outcome unknown" } else { "failed" };
-                error!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "{end}");
+                error!(target: OPERATION, error = %description(error), "error.type" = %error_type, job_id, "{end}");
             }
         });
         // After the event: a log shows the fields of the span too, and would have the text twice.
@@ -211,7 +211,7 @@ impl<'a> Trace<'a> {
         warn!(
             target: OPERATION,
             job_id = self.job_id,
-            reason = ErrorType(error).to_string(),
+            reason = error_type(error),
             code = service.and_then(|service| service.code()).map(|code| code.as_str()),
             cause = cause.map(tracing::field::display),
             attempt,
@@ -241,7 +241,7 @@ impl<'a> Trace<'a> {
             iothub.hub = self.hub,
             iothub.operation = self.name_or_call(),
             iothub.outcome = outcome,
-            "error.type" = error.map(|error| tracing::field::display(ErrorType(error))),
+            "error.type" = error.map(|error| tracing::field::display(error_type(error))),
         );
     }
 }
@@ -305,7 +305,7 @@ pub(super) fn record_attempt_end(span: Option<&Span>, error: Option<&Error>, ela
     let Some(span) = span else { return };
     match error {
         // The convention: a status of HTTP needs no description.
-        Some(error) if error.service().is_some() => record_error_type(span, error),
+        Some(error) if error.service().is_some() => record_error_type(span, error_type(error)),
         Some(error) => record_failure(span, error),
         None => {}
     }

@@ -27,6 +27,6 @@ fn show(bar: &ProgressBar, counting: &ProgressStyle, job: &JobResponse) {
         bar.set_style(counting.clone());
     }
     bar.set_length(counts.total.into());
-    bar.set_position((counts.succeeded + counts.failed).into());
+    bar.set_position(counts.done().into());
     bar.set_message(job.status.as_ref().map(JobStatus::to_string).unwrap_or_default());
 }

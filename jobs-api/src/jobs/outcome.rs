@@ -104,6 +104,13 @@ pub struct DeviceCounts {
     pub failed: u32,
 }
 
+impl DeviceCounts {
+    /// Returns on how many devices the job is over, whatever came of it.
+    pub fn done(&self) -> u32 {
+        self.succeeded.saturating_add(self.failed)
+    }
+}
+
 impl JobResponse {
     /// Returns the job's id; empty if the hub left it out.
     pub fn id(&self) -> &str {

@@ -57,7 +57,7 @@ impl State {
     fn progress(&self) -> BatchProgress {
         let sum = |count: fn(&DeviceCounts) -> u32| self.open_jobs.values().map(count).map(u64::from).sum();
         let open_devices = sum(|counts| counts.total);
-        let open_devices_done = sum(|counts| counts.succeeded.saturating_add(counts.failed));
+        let open_devices_done = sum(DeviceCounts::done);
         BatchProgress { open_devices, open_devices_done, ..self.progress }
     }
 

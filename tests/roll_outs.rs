@@ -6,8 +6,8 @@ use chrono::{TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{
-    Client, Condition, Error, FailureKind, JobFilter, LastWord, RollOut, RollOutError, RollOutEvent,
-    RollOutPlan, RollOutReport, Stop, StopReason, Wave,
+    Client, Condition, Error, FailureKind, JobFilter, LastWord, RollOut, RollOutEvent, RollOutPlan,
+    RollOutReport, Stop, StopReason, Wave,
 };
 use jobs_emulator::{Device, Emulator, MethodAnswer, MethodCall};
 use serde_json::{Value, json};
@@ -68,6 +68,19 @@ async fn waves_follow_each_other_and_each_device_is_called_once() {
     }
     assert_eq!(creations(&hub), ["reboot-w1-p1-t1", "reboot-w2-p1-t1", "reboot-w3-p1-t1"]);
     assert_eq!(plan.job_ids().collect::<Vec<_>>(), creations(&hub));
+}
+
+#[tokio::test]
+async fn wave_of_a_condition_takes_the_devices_that_earlier_waves_left() {
+    let hub = hub_with(10, &[]).await;
+    let first = Condition::device_ids(["pump-003", "pump-007", "none"]).to_string();
+    let again = Condition::device_ids(["pump-003", "pump-005"]).to_string();
+    let waves = [Wave::matching(first), Wave::matching(again), Wave::devices(100)];
+    let plan = RollOut::new("reboot", reboot()).waves(waves).plan(&client(&hub)).await.unwrap();
+    let mut waves: Vec<Vec<&str>> = plan.devices().map(Iterator::collect).collect();
+    waves[0].sort_unstable();
+    assert_eq!(waves[..2], [vec!["pump-003", "pump-007"], vec!["pump-005"]]);
+    assert_eq!(waves[2].len(), 7);
 }
 
 #[tokio::test]
@@ -180,8 +193,8 @@ async fn device_that_joined_later_is_reported_and_not_called() {
     let client = client(&hub);
     let plan = RollOut::new("reboot", reboot()).plan(&client).await.unwrap();
     hub.add_device(Device::new("late"));
-    assert_eq!(report(&client, &plan).await.devices.len(), 3);
-    assert_eq!(plan.find_later_devices(&client).await.unwrap(), ["late"]);
+    let report = report(&client, &plan).await;
+    assert_eq!((report.devices.len(), report.joined_later), (3, vec!["late".to_owned()]));
 }
 
 #[tokio::test]
@@ -260,7 +273,7 @@ async fn job_of_other_work_is_a_conflict_before_the_first_wave() {
     let plan = three_waves().plan(&client).await.unwrap();
     client.create_scheduled_job("reboot-w3-p1-t1", &reboot()).await.unwrap();
     let error = client.roll_out(&plan).report().await.unwrap_err();
-    assert!(matches!(&error, RollOutError::Hub(Error::JobConflict { is_certain: true, .. })), "{error}");
+    assert!(matches!(&error, Error::JobConflict { is_certain: true, .. }), "{error}");
     assert_eq!(creations(&hub).len(), 1);
 }
 
@@ -272,7 +285,7 @@ async fn name_of_another_roll_out_is_a_conflict() {
     report(&client, &all).await;
     let again = RollOut::new("reboot", reboot()).plan(&client).await.unwrap();
     let error = client.roll_out(&again).report().await.unwrap_err();
-    assert!(matches!(&error, RollOutError::Hub(Error::JobConflict { .. })), "{error}");
+    assert!(matches!(&error, Error::JobConflict { .. }), "{error}");
     assert_eq!(creations(&hub).len(), 3);
 }
 
@@ -287,10 +300,10 @@ async fn plan_file_that_was_edited_or_is_of_another_version_is_refused_with_the_
     };
     for (pointer, value, place) in [
         ("/version", json!(2), "a plan of version 2; this crate reads 1"),
-        ("/waves/1/parts/0/3", json!("pump-900"), "the plan was edited: waves[1]"),
-        ("/policy/soakSeconds", json!(1), "the plan was edited: name, created, policy or waves"),
+        ("/waves/1/0/3", json!("pump-900"), "the plan was edited: waves[1]"),
+        ("/policy/soakSeconds", json!(1), "the plan was edited: name, created or policy"),
         ("/policy/soakSeconds", json!("1"), "invalid type: string \"1\", expected u32"),
-        ("/waves/2/parts", json!([]), "the plan was edited: waves[2]"),
+        ("/waves/2", json!([]), "the plan was edited: waves[2]"),
     ] {
         assert_eq!(edited(pointer, value), place);
     }
@@ -324,10 +337,16 @@ async fn roll_out_that_breaks_a_rule_is_refused() {
     let late = Utc::now() + TimeDelta::hours(200);
     for (roll_out, rule) in [
         (named("Reboot"), "the name must have lower-case ASCII letters, digits and `-`"),
-        (named(&"x".repeat(60)), "the name must be 5 characters shorter"),
+        (named(&"x".repeat(60)), "jobId must have 1 to 64 ASCII letters"),
         (RollOut::new("reboot", reboot().with_start_time(late)), "the request must have no start"),
-        (for_condition("deviceId = 'none'"), "the request's condition must select a device"),
+        (for_condition("deviceId = 'none'"), "the condition must select a device"),
         (for_condition("FROM devices.modules WHERE a = 1"), "must select devices, not modules"),
+        (named("reboot").waves([]), "waves must not be empty"),
+        (named("reboot").waves([Wave::percent(f64::NAN), Wave::rest()]), "waves must each take devices"),
+        (named("reboot").waves([Wave::devices(0), Wave::rest()]), "waves must each take devices"),
+        (named("reboot").waves([Wave::rest(), Wave::devices(1)]), "the rest in the last wave alone"),
+        (named("reboot").waves([60.0, 60.0].map(Wave::percent)), "waves must add up to at most 100 %"),
+        (named("reboot").waves([f64::INFINITY, 1.0].map(Wave::percent)), "must add up to at most 100 %"),
         (named("reboot").waves([Wave::devices(2)]), "waves must take all devices"),
         (
             named("reboot").waves([Wave::matching("deviceId = 'none'"), Wave::rest()]),
@@ -346,7 +365,7 @@ async fn roll_out_that_breaks_a_rule_is_refused() {
         ),
     ] {
         let error = roll_out.plan(&client).await.unwrap_err();
-        assert!(matches!(error, RollOutError::Invalid { .. }) && error.to_string().contains(rule), "{error}");
+        assert!(matches!(error, Error::InvalidRequest { .. }) && error.to_string().contains(rule), "{error}");
     }
     assert!(creations(&hub).is_empty());
 }

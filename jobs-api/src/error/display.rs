@@ -47,6 +47,9 @@ impl fmt::Display for Error {
                     "not created: {job_id} of the same list could not be read; hint: repeat the batch later"
                 )
             }
+            Self::JobOverdue { job_id } => {
+                write!(f, "{job_id} has not ended long after its time limit; hint: run the roll-out again")
+            }
             Self::Transport(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
             Self::UnreadableResponse(error) => error.fmt(f),

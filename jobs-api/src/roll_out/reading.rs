@@ -1,6 +1,6 @@
 //! What the hub shows of a plan: its jobs, the devices of a retry, and the results.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,11 +8,11 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
 
 use super::driver::Driver;
-use super::error::RollOutError;
 use super::outcome::LastWord;
 use crate::error::Error;
 use crate::follow::report::DeviceFailure;
 use crate::generated::types::{DeviceJob, JobResponse};
+use crate::jobs::condition::Literal;
 
 /// Reads at a time.
 pub(super) const CONCURRENT_READS: usize = 20;
@@ -22,14 +22,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Driver<'_> {
     /// Returns the wave and the number of each part whose first job exists: as the plan has it, or the ids are taken.
-    pub(super) async fn read_begun(&self) -> Result<HashSet<(usize, usize)>, RollOutError> {
+    pub(super) async fn read_begun(&self) -> Result<BTreeSet<(usize, usize)>, Error> {
         let mut reads = Vec::new();
-        for (wave, planned) in (1..).zip(self.plan.waves()) {
-            for (part, devices) in (1..).zip(&planned.parts) {
+        for (wave, parts) in (1..).zip(self.plan.waves()) {
+            for (part, devices) in (1..).zip(parts) {
                 reads.push(async move {
-                    let job = self.find(&self.plan.job_id(wave, part, 1)).await?;
+                    let job = self.client.find_scheduled_job(&self.plan.job_id(wave, part, 1)).await?;
                     job.iter().try_for_each(|job| job.check_request(&self.plan.request(devices)))?;
-                    Ok::<_, RollOutError>(job.map(|_| (wave, part)))
+                    Ok::<_, Error>(job.map(|_| (wave, part)))
                 });
             }
         }
@@ -38,30 +38,24 @@ impl Driver<'_> {
         Ok(begun.into_iter().flatten().collect())
     }
 
-    /// Reads a job; `None` if the hub does not show it.
-    pub(super) async fn find(&self, id: &str) -> Result<Option<JobResponse>, RollOutError> {
-        loop {
-            match self.client.find_scheduled_job(id).await {
-                Ok(job) => return Ok(job),
-                Err(error) => self.tolerate(error).await?,
-            }
-        }
-    }
-
-    /// Returns the devices of the job of a retry by its condition, which another run may have made: some of the part.
+    /// Returns the devices of a job of the plan by its condition, which another run may have made: some of the part.
     pub(super) fn devices_of<'a>(
         &self,
         job: &JobResponse,
         part: &'a [String],
     ) -> Result<Vec<&'a String>, Error> {
         let condition = job.query_condition.as_deref().unwrap_or_default();
-        let ids: HashSet<&str> = literals(condition).collect();
-        let is_named = |id: &&String| {
-            let single = self.plan.condition([*id]);
-            literals(&single).all(|literal| ids.contains(literal))
-        };
+        let is_named = |id: &&String| condition.contains(&Literal::from(*id).0);
         let devices: Vec<&String> = part.iter().filter(is_named).collect();
-        job.check_request(&self.plan.request(devices.iter().copied()))?;
+        job.check_request(&self.plan.request(&devices))?;
+        Ok(devices)
+    }
+
+    /// Lists the devices that the plan does not have, although its condition selects them now.
+    pub(super) async fn find_later_devices(&self) -> Result<Vec<String>, Error> {
+        let planned: HashSet<&str> = self.plan.devices().flatten().collect();
+        let mut devices: Vec<String> = self.client.devices(self.plan.condition()).try_collect().await?;
+        devices.retain(|id| !planned.contains(id.as_str()));
         Ok(devices)
     }
 
@@ -70,23 +64,19 @@ impl Driver<'_> {
         &self,
         job: &JobResponse,
         devices: usize,
-    ) -> Result<HashMap<String, LastWord>, RollOutError> {
+    ) -> Result<HashMap<String, LastWord>, Error> {
         let deadline = self.end_of(job) + TimeDelta::from_std(self.rows_timeout).unwrap_or_default();
         // The hub counts the devices that it found: the others have no row.
-        let counted = job.device_job_statistics.as_ref().and_then(|statistics| statistics.device_count);
-        let expected =
-            counted.and_then(|count| count.try_into().ok()).map_or(devices, |count| devices.min(count));
+        let expected = job.device_count().map_or(devices, |count| devices.min(count as usize));
         let (mut results, mut wait) = (HashMap::new(), FIRST_WAIT);
         loop {
             let is_last = self.client.hub_time() >= deadline;
             match self.read_rows(job, &mut results).await {
+                Err(error) if is_last => return Err(error),
                 Ok(()) if is_last || results.len() >= expected => return Ok(results),
-                Ok(()) => {
-                    sleep(wait).await;
-                    wait = (wait * 2).min(LONGEST_WAIT);
-                }
-                Err(error) => self.tolerate(error).await?,
+                _ => sleep(wait).await,
             }
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
@@ -115,12 +105,6 @@ impl Driver<'_> {
         let now = self.client.hub_time();
         job.end_time.as_ref().and_then(|end| end.to_utc()).map_or(now, |end| end.min(now))
     }
-}
-
-/// Returns the literals of a condition that lists ids.
-fn literals(condition: &str) -> impl Iterator<Item = &str> {
-    let list = condition.strip_prefix("deviceId IN [").and_then(|list| list.strip_suffix(']'));
-    list.unwrap_or_default().split(", ")
 }
 
 /// Returns the result of a row; `None` if it is not final, or says nothing.

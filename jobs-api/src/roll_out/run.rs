@@ -14,11 +14,11 @@ use tokio::time::Instant;
 
 use super::control::RollOutControl;
 use super::driver::Driver;
-use super::error::RollOutError;
 use super::event::RollOutEvent;
 use super::plan::RollOutPlan;
 use super::report::RollOutReport;
 use crate::client::Client;
+use crate::error::Error;
 
 /// How long a run goes on without progress by default.
 const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
@@ -39,7 +39,7 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(30);
 /// The run proceeds only while it is polled. Dropping it creates nothing more; jobs that exist go on.
 ///
 /// ```
-/// # async fn example(client: jobs_api::Client, plan: jobs_api::RollOutPlan) -> Result<(), jobs_api::RollOutError> {
+/// # async fn example(client: jobs_api::Client, plan: jobs_api::RollOutPlan) -> Result<(), jobs_api::Error> {
 /// use futures_util::StreamExt;
 /// use jobs_api::RollOutEvent;
 ///
@@ -65,8 +65,8 @@ pub struct RollOutRun<'a> {
 
 enum State<'a> {
     New(Box<Driver<'a>>),
-    Running(BoxFuture<'a, Result<RollOutReport, RollOutError>>),
-    Ended(Result<RollOutReport, RollOutError>),
+    Running(BoxFuture<'a, Result<RollOutReport, Error>>),
+    Ended(Result<RollOutReport, Error>),
 }
 
 impl<'a> RollOutRun<'a> {
@@ -74,7 +74,7 @@ impl<'a> RollOutRun<'a> {
         let (sender, events) = mpsc::unbounded_channel();
         let control = RollOutControl::new();
         let creator = client.with_retry(client.retry_policy().with_slot_deadline(SLOT_DEADLINE));
-        let driver = Driver {
+        let mut driver = Driver {
             client,
             creator,
             plan,
@@ -85,6 +85,7 @@ impl<'a> RollOutRun<'a> {
             rows_timeout: ROWS_TIMEOUT,
             progress: Arc::new(watch::Sender::new(Instant::now())),
         };
+        driver.set_patience(PATIENCE);
         Self { state: State::New(Box::new(driver)), events, control }
     }
 
@@ -101,7 +102,7 @@ impl<'a> RollOutRun<'a> {
     /// Sets how long the run goes on without progress, 4 hours by default, beyond the time limit of a job: while the hub
     /// is unreachable, has no slot, or does not end a job. After that it ends with an error.
     pub fn patience(self, patience: Duration) -> Self {
-        self.with(|driver| driver.patience = patience)
+        self.with(|driver| driver.set_patience(patience))
     }
 
     /// Sets how long after the end of a job its rows may come, 30 seconds by default. Devices without a result by then
@@ -127,8 +128,11 @@ impl<'a> RollOutRun<'a> {
     ///
     /// # Errors
     ///
-    /// See [`RollOutError`]. Run the plan again to go on.
-    pub async fn report(self) -> Result<RollOutReport, RollOutError> {
+    /// Those of the calls, if they go on for the [patience](Self::patience); [`Error::JobConflict`] if a job of the plan's
+    /// ids exists that is not of the plan; [`Error::JobOverdue`]; [`Error::InvalidRequest`] for a plan that is 30 days
+    /// old, since the hub may have forgotten its first jobs. After an error nothing more is created: run the plan again
+    /// to go on where it was.
+    pub async fn report(self) -> Result<RollOutReport, Error> {
         match self.state {
             State::New(driver) => driver.start().await,
             State::Running(run) => run.await,

@@ -108,6 +108,9 @@ fn check_report(
     }
     let planned: Vec<&str> = waves.iter().flatten().copied().collect();
     let reported: Vec<&str> = report.devices.iter().map(|device| device.device_id.as_str()).collect();
+    if !report.joined_later.is_empty() {
+        return Err(format!("{:?} did not join later", report.joined_later));
+    }
     if planned != reported {
         return Err(format!("{name} has {} devices, {} are reported", planned.len(), reported.len()));
     }

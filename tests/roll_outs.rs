@@ -350,7 +350,7 @@ async fn roll_out_that_breaks_a_rule_is_refused() {
         (named("reboot").waves([Wave::devices(2)]), "waves must take all devices"),
         (
             named("reboot").waves([Wave::matching("deviceId = 'none'"), Wave::rest()]),
-            "waves must each select a device",
+            "waves must select a device that is left",
         ),
         (named("reboot").retry(11, Duration::ZERO), "retry must be at most 10 times"),
         (named("reboot").not_before(late), "not_before must be at most 168 hours ahead"),

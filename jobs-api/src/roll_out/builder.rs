@@ -162,22 +162,17 @@ impl RollOut {
         let total = left.len();
         let mut waves = Vec::new();
         for wave in &self.waves {
-            waves.push(match &wave.0 {
-                Size::Matching(condition) => {
-                    let matching: HashSet<String> = client.devices(condition).try_collect().await?;
-                    left.extract_if(.., |id| matching.contains(id)).collect()
-                }
-                _ => left.drain(..wave.count(total).min(left.len())).collect(),
-            });
+            let Size::Matching(condition) = &wave.0 else {
+                waves.push(left.drain(..wave.count(total).min(left.len())).collect());
+                continue;
+            };
+            let matching: HashSet<String> = client.devices(condition).try_collect().await?;
+            let devices: Vec<String> = left.extract_if(.., |id| matching.contains(id)).collect();
+            let rule = "must select a device that is left, if they have a condition";
+            keep_rules([(!devices.is_empty(), "waves", rule)])?;
+            waves.push(devices);
         }
-        let has_devices = |(wave, devices): (&Wave, &Vec<String>)| {
-            !matches!(wave.0, Size::Matching(_)) || !devices.is_empty()
-        };
-        let have_devices = self.waves.iter().zip(&waves).all(has_devices);
-        keep_rules([
-            (have_devices, "waves", "must each select a device that is left, if they have a condition"),
-            (left.is_empty(), "waves", "must take all devices: end with Wave::rest()"),
-        ])?;
+        keep_rules([(left.is_empty(), "waves", "must take all devices: end with Wave::rest()")])?;
         Ok(waves)
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use super::driver::Driver;
 use super::event::RollOutEvent;
 use super::outcome::{DeviceOutcome, LastWord};
+use super::plan::RollOutPlan;
 use super::stop::StopReason;
 use crate::error::Error;
 use crate::follow::report::FailureKind;
@@ -33,9 +34,9 @@ const CREATION_LAG: Duration = Duration::from_secs(30);
 pub(super) struct Part<'a> {
     pub(super) wave: usize,
     pub(super) number: usize,
-    /// Its first job existed as the run started.
+    /// Its first job existed when the run started.
     pub(super) has_begun: bool,
-    devices: &'a [String],
+    pub(super) devices: &'a [String],
     /// In the order of the devices.
     pub(super) outcomes: Vec<DeviceOutcome>,
     /// The jobs that have ended.
@@ -51,9 +52,18 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(wave: usize, number: usize, has_begun: bool, devices: &'a [String]) -> Self {
+    /// Returns the parts of each wave of a plan.
+    pub(super) fn all_of(plan: &'a RollOutPlan) -> Vec<Vec<Self>> {
+        let waves = (1..).zip(plan.waves());
+        let parts_of = |(wave, parts): (usize, &'a Vec<Vec<String>>)| {
+            (1..).zip(parts).map(|(number, devices)| Self::new(wave, number, devices)).collect()
+        };
+        waves.map(parts_of).collect()
+    }
+
+    fn new(wave: usize, number: usize, devices: &'a [String]) -> Self {
         let outcomes = devices.iter().map(|id| DeviceOutcome::not_called(id)).collect();
-        Self { wave, number, has_begun, devices, outcomes, ..Self::default() }
+        Self { wave, number, devices, outcomes, ..Self::default() }
     }
 
     /// Returns the devices of the next try.

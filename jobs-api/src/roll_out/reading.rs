@@ -1,41 +1,30 @@
 //! What the hub shows of a plan: its jobs, the devices of a retry, and the results.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
 
 use super::driver::Driver;
 use super::outcome::LastWord;
+use super::part::Part;
 use crate::error::Error;
 use crate::follow::report::DeviceFailure;
 use crate::generated::types::{DeviceJob, JobResponse};
 use crate::jobs::condition::Literal;
 
-/// Reads at a time.
-pub(super) const CONCURRENT_READS: usize = 20;
 /// The first wait for rows that lag behind their job, and the longest; they double.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Driver<'_> {
-    /// Returns the wave and the number of each part whose first job exists: as the plan has it, or the ids are taken.
-    pub(super) async fn read_begun(&self) -> Result<BTreeSet<(usize, usize)>, Error> {
-        let mut reads = Vec::new();
-        for (wave, parts) in (1..).zip(self.plan.waves()) {
-            for (part, devices) in (1..).zip(parts) {
-                reads.push(async move {
-                    let job = self.client.find_scheduled_job(&self.plan.job_id(wave, part, 1)).await?;
-                    job.iter().try_for_each(|job| job.check_request(&self.plan.request(devices)))?;
-                    Ok::<_, Error>(job.map(|_| (wave, part)))
-                });
-            }
-        }
-        let reads = stream::iter(reads).buffer_unordered(CONCURRENT_READS);
-        let begun: Vec<_> = reads.try_collect().await?;
-        Ok(begun.into_iter().flatten().collect())
+    /// Finds out whether a part has begun: its first job exists as the plan has it, or the ids are taken.
+    pub(super) async fn find_start(&self, part: &mut Part<'_>) -> Result<(), Error> {
+        let job = self.client.find_scheduled_job(&self.plan.job_id(part.wave, part.number, 1)).await?;
+        part.has_begun = job.is_some();
+        job.iter().try_for_each(|job| job.check_request(&self.plan.request(part.devices)))
     }
 
     /// Returns the devices of a job of the plan by its condition, which another run may have made: some of the part.

@@ -58,27 +58,22 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(30);
 /// ```
 #[must_use = "a run does nothing until it is polled"]
 pub struct RollOutRun<'a> {
-    state: State<'a>,
+    /// Copied when the run is polled first.
+    driver: Driver<'a>,
+    run: Option<BoxFuture<'a, Result<RollOutReport, Error>>>,
+    result: Option<Result<RollOutReport, Error>>,
     events: mpsc::UnboundedReceiver<RollOutEvent>,
-    control: RollOutControl,
-}
-
-enum State<'a> {
-    New(Box<Driver<'a>>),
-    Running(BoxFuture<'a, Result<RollOutReport, Error>>),
-    Ended(Result<RollOutReport, Error>),
 }
 
 impl<'a> RollOutRun<'a> {
     fn new(client: Client, plan: &'a RollOutPlan) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
-        let control = RollOutControl::new();
         let creator = client.with_retry(client.retry_policy().with_slot_deadline(SLOT_DEADLINE));
         let mut driver = Driver {
             client,
             creator,
             plan,
-            control: control.clone(),
+            control: RollOutControl::new(),
             events: sender,
             approve: None,
             patience: PATIENCE,
@@ -86,41 +81,37 @@ impl<'a> RollOutRun<'a> {
             progress: Arc::new(watch::Sender::new(Instant::now())),
         };
         driver.set_patience(PATIENCE);
-        Self { state: State::New(Box::new(driver)), events, control }
+        Self { driver, run: None, result: None, events }
     }
 
     /// Asks this before each wave that has no job yet, with its number from 1, after the soak time. False stops the
     /// roll-out.
-    pub fn approve<F, Fut>(self, approve: F) -> Self
+    pub fn approve<F, Fut>(mut self, approve: F) -> Self
     where
         F: Fn(usize) -> Fut + Send + Sync + 'a,
         Fut: Future<Output = bool> + Send + 'a,
     {
-        self.with(|driver| driver.approve = Some(Arc::new(move |wave| approve(wave).boxed())))
+        self.driver.approve = Some(Arc::new(move |wave| approve(wave).boxed()));
+        self
     }
 
     /// Sets how long the run goes on without progress, 4 hours by default, beyond the time limit of a job: while the hub
     /// is unreachable, has no slot, or does not end a job. After that it ends with an error.
-    pub fn patience(self, patience: Duration) -> Self {
-        self.with(|driver| driver.set_patience(patience))
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.driver.set_patience(patience);
+        self
     }
 
     /// Sets how long after the end of a job its rows may come, 30 seconds by default. Devices without a result by then
     /// count as [without a row](crate::FailureKind::NoRow).
-    pub fn rows_timeout(self, timeout: Duration) -> Self {
-        self.with(|driver| driver.rows_timeout = timeout)
-    }
-
-    fn with(mut self, set: impl FnOnce(&mut Driver<'a>)) -> Self {
-        if let State::New(driver) = &mut self.state {
-            set(driver);
-        }
+    pub fn rows_timeout(mut self, timeout: Duration) -> Self {
+        self.driver.rows_timeout = timeout;
         self
     }
 
     /// Returns a handle that pauses, hurries or stops the run.
     pub fn control(&self) -> RollOutControl {
-        self.control.clone()
+        self.driver.control.clone()
     }
 
     /// Runs the plan to its end, or to a stop, which is no error. Returns the report of all waves, earlier runs
@@ -133,10 +124,9 @@ impl<'a> RollOutRun<'a> {
     /// old, since the hub may have forgotten its first jobs. After an error nothing more is created: run the plan again
     /// to go on where it was.
     pub async fn report(self) -> Result<RollOutReport, Error> {
-        match self.state {
-            State::New(driver) => driver.start().await,
-            State::Running(run) => run.await,
-            State::Ended(result) => result,
+        match self.result {
+            Some(result) => result,
+            None => self.run.unwrap_or_else(|| self.driver.start()).await,
         }
     }
 }
@@ -152,20 +142,21 @@ impl Stream for RollOutRun<'_> {
     type Item = RollOutEvent;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let State::New(driver) = &self.state {
-            self.state = State::Running(driver.clone().start());
+        let Self { driver, run, result, events } = &mut *self;
+        if result.is_some() {
+            return Poll::Ready(events.try_recv().ok());
         }
-        if let State::Running(run) = &mut self.state
-            && let Poll::Ready(result) = run.as_mut().poll(context)
-        {
-            self.state = State::Ended(result);
+        let run = run.get_or_insert_with(|| driver.clone().start());
+        if let Poll::Ready(report) = run.as_mut().poll(context) {
+            *result = Some(report);
+            return Poll::Ready(events.try_recv().ok());
         }
-        self.events.poll_recv(context)
+        events.poll_recv(context)
     }
 }
 
 impl fmt::Debug for RollOutRun<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RollOutRun").field("control", &self.control).finish_non_exhaustive()
+        f.debug_struct("RollOutRun").field("control", &self.driver.control).finish_non_exhaustive()
     }
 }

@@ -11,12 +11,14 @@ use super::driver::Driver;
 use super::event::{RollOutEvent, run_span};
 use super::outcome::WaveCounts;
 use super::part::Part;
-use super::reading::CONCURRENT_READS;
 use super::report::RollOutReport;
 use super::schedule::PARTS_IN_PROGRESS;
 use super::stop::{StopReason, find_exceeded};
 use crate::error::Error;
 use crate::error::telemetry::record_failure;
+
+/// Reads at a time.
+const CONCURRENT_READS: usize = 20;
 
 impl<'a> Driver<'a> {
     /// Runs the plan to its end or to a stop, in a span.
@@ -29,22 +31,20 @@ impl<'a> Driver<'a> {
 
     async fn run(self) -> Result<RollOutReport, Error> {
         self.plan.check_age(self.client.hub_time())?;
-        let begun = self.read_begun().await?;
+        let mut waves = Part::all_of(self.plan);
+        let starts: Vec<_> = waves.iter_mut().flatten().map(|part| self.find_start(part)).collect();
+        stream::iter(starts).buffer_unordered(CONCURRENT_READS).try_collect::<()>().await?;
         // The hub's clock is known only now.
         self.plan.check_age(self.client.hub_time())?;
-        let last_begun = begun.last().map(|(wave, _)| *wave);
+        let has_begun = |parts: &Vec<Part<'a>>| parts.iter().any(|part| part.has_begun);
+        let last_begun = waves.iter().rposition(has_begun);
         let mut report = RollOutReport::default();
         let mut ended = None;
-        for (wave, parts) in (1..).zip(self.plan.waves()) {
-            let has_begun = |part| begun.contains(&(wave, part));
-            let parts = (1..).zip(parts);
-            let parts = parts.map(|(number, devices)| Part::new(wave, number, has_begun(number), devices));
-            let mut parts: Vec<Part<'a>> = parts.collect();
-            let has_begun = parts.iter().any(|part| part.has_begun);
+        for (index, mut parts) in waves.into_iter().enumerate() {
             // A wave without a job before one that has some was left out.
-            let is_next = Some(wave) > last_begun && !parts.is_empty() && !self.is_stopped();
-            if has_begun || is_next && self.may_start(wave, ended).await {
-                parts = self.run_wave(wave, parts).await?;
+            let is_next = Some(index) > last_begun && !parts.is_empty() && !self.is_stopped();
+            if has_begun(&parts) || is_next && self.may_start(index + 1, ended).await {
+                parts = self.run_wave(index + 1, parts).await?;
                 ended = parts.iter().filter_map(|part| part.ended).max().or(ended);
             }
             report.add_wave(parts);

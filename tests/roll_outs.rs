@@ -9,7 +9,7 @@ use jobs_api::{
     Client, Condition, Error, FailureKind, JobFilter, LastWord, RollOut, RollOutEvent, RollOutPlan,
     RollOutReport, Stop, StopReason, Wave,
 };
-use jobs_emulator::{Device, Emulator, MethodAnswer, MethodCall};
+use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, MethodCall, Route, When};
 use serde_json::{Value, json};
 
 use crate::support::capture::Captured;
@@ -118,6 +118,20 @@ async fn failures_above_the_threshold_stop_before_the_next_wave() {
         );
     }
     assert_eq!(creations(&hub), ["reboot-w1-p1-t1"]);
+}
+
+#[tokio::test]
+async fn job_that_fails_as_a_whole_stops_the_roll_out() {
+    let hub = hub_with(50, &[]).await;
+    let stop = Stop::failed_percent_of_wave_above(99.0);
+    let plan = three_waves().stop_when(stop).retry(2, Duration::ZERO).plan(&client(&hub)).await.unwrap();
+    let failed = json!({ "jobId": "reboot-w1-p1-t1", "status": "failed", "failureReason": "no index" });
+    let answer = Fault::status(200).with_body(failed.to_string());
+    // The first reading, before its creation, does not find it.
+    hub.inject(Route::Get.of_job("reboot-w1-p1-t1"), When::Nth(2), answer);
+    let report = report(&client(&hub), &plan).await;
+    assert_eq!(report.stopped.as_ref().unwrap().to_string(), "the job reboot-w1-p1-t1 failed: no index");
+    assert_eq!((report.not_called().count(), creations(&hub)), (45, vec!["reboot-w1-p1-t1".to_owned()]));
 }
 
 #[tokio::test]
@@ -322,7 +336,9 @@ async fn run_has_a_span_an_event_for_each_wave_and_metrics() {
     let spans = captured.spans();
     let run = find_span(&spans, "roll_out");
     assert_eq!(attribute(run, "iothub.roll_out").as_deref(), Some("reboot"));
-    assert_eq!(events(run, "a wave ended").len(), 3);
+    let ends = events(run, "a wave ended");
+    assert_eq!(ends.len(), 3);
+    assert!(ends.iter().all(|end| end.contains(&"roll_out=reboot".to_owned())), "{ends:?}");
     assert!(captured.text().contains("monotonic_counter.iothub.client.roll_out.succeeded=25"));
 }
 

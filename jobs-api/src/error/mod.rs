@@ -145,8 +145,7 @@ pub enum Error {
         /// The reading of that job may succeed later.
         is_retryable: bool,
     },
-    /// A job of a roll-out did not end in its time limit and the [patience](crate::RollOutRun::patience) of the run
-    /// together.
+    /// A job of a roll-out did not end in its time limit and 4 hours.
     #[non_exhaustive]
     JobOverdue {
         /// The job's id.

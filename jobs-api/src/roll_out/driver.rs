@@ -15,6 +15,8 @@ use super::stop::StopReason;
 use crate::client::Client;
 use crate::error::Error;
 
+/// How long a run goes on without progress, beyond the time limit of a job.
+pub(super) const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// How long a wait lasts at most before the hub's clock is read again.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
@@ -24,7 +26,7 @@ pub(super) type Approve<'a> = Arc<dyn Fn(usize) -> BoxFuture<'a, bool> + Send + 
 /// A run of a plan.
 #[derive(Clone)]
 pub(super) struct Driver<'a> {
-    /// Its calls last as long as the patience.
+    /// Its calls last as long as the patience, whatever the number of attempts.
     pub(super) client: Client,
     /// Creates jobs. Its calls are short, so that none is repeated long after a stop.
     pub(super) creator: Client,
@@ -32,20 +34,12 @@ pub(super) struct Driver<'a> {
     pub(super) control: RollOutControl,
     pub(super) events: mpsc::UnboundedSender<RollOutEvent>,
     pub(super) approve: Option<Approve<'a>>,
-    pub(super) patience: Duration,
     pub(super) rows_timeout: Duration,
     /// When something happened, or a wait that the plan demands was over, most recently.
     pub(super) progress: Arc<watch::Sender<Instant>>,
 }
 
 impl Driver<'_> {
-    /// Sets the patience, which replaces the number of attempts of all calls but creations.
-    pub(super) fn set_patience(&mut self, patience: Duration) {
-        let policy = self.creator.retry_policy().with_attempts(u32::MAX);
-        self.client = self.creator.with_retry(policy.with_deadline(patience).with_patience(patience));
-        self.patience = patience;
-    }
-
     /// Waits until the plan and the program allow another job. Returns false if the roll-out has stopped.
     pub(super) async fn may_create(&self, not_before: Option<DateTime<Utc>>) -> bool {
         let mut signals = self.control.subscribe();
@@ -84,7 +78,7 @@ impl Driver<'_> {
 
     /// Returns how long a job may take, with the patience.
     pub(super) fn longest_job(&self) -> Duration {
-        self.plan.policy().limit().saturating_add(self.patience)
+        self.plan.policy().limit().saturating_add(PATIENCE)
     }
 
     fn record_progress(&self) {

@@ -13,15 +13,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::control::RollOutControl;
-use super::driver::Driver;
+use super::driver::{Driver, PATIENCE};
 use super::event::RollOutEvent;
 use super::plan::RollOutPlan;
 use super::report::RollOutReport;
 use crate::client::Client;
 use crate::error::Error;
 
-/// How long a run goes on without progress by default.
-const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// How long rows that lag behind their job are waited for by default.
 const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a creation waits for a slot before it asks again whether the roll-out has stopped.
@@ -35,6 +33,9 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// Of a wave 10 parts are in progress at a time. A run that resumes reads what has ended, and judges it, before it
 /// creates anything.
+///
+/// A run ends with an error after 4 hours without progress, beyond the time limit of a job: while the hub is
+/// unreachable, has no slot, or does not end a job.
 ///
 /// The run proceeds only while it is polled. Dropping it creates nothing more; jobs that exist go on.
 ///
@@ -68,19 +69,18 @@ pub struct RollOutRun<'a> {
 impl<'a> RollOutRun<'a> {
     fn new(client: Client, plan: &'a RollOutPlan) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
-        let creator = client.with_retry(client.retry_policy().with_slot_deadline(SLOT_DEADLINE));
-        let mut driver = Driver {
-            client,
-            creator,
+        let policy = client.retry_policy();
+        let patient = policy.with_attempts(u32::MAX).with_deadline(PATIENCE).with_patience(PATIENCE);
+        let driver = Driver {
+            client: client.with_retry(patient),
+            creator: client.with_retry(policy.with_slot_deadline(SLOT_DEADLINE)),
             plan,
             control: RollOutControl::new(),
             events: sender,
             approve: None,
-            patience: PATIENCE,
             rows_timeout: ROWS_TIMEOUT,
             progress: Arc::new(watch::Sender::new(Instant::now())),
         };
-        driver.set_patience(PATIENCE);
         Self { driver, run: None, result: None, events }
     }
 
@@ -92,13 +92,6 @@ impl<'a> RollOutRun<'a> {
         Fut: Future<Output = bool> + Send + 'a,
     {
         self.driver.approve = Some(Arc::new(move |wave| approve(wave).boxed()));
-        self
-    }
-
-    /// Sets how long the run goes on without progress, 4 hours by default, beyond the time limit of a job: while the hub
-    /// is unreachable, has no slot, or does not end a job. After that it ends with an error.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.driver.set_patience(patience);
         self
     }
 
@@ -119,7 +112,7 @@ impl<'a> RollOutRun<'a> {
     ///
     /// # Errors
     ///
-    /// Those of the calls, if they go on for the [patience](Self::patience); [`Error::JobConflict`] if a job of the plan's
+    /// Those of the calls, after 4 hours if they can be repeated; [`Error::JobConflict`] if a job of the plan's
     /// ids exists that is not of the plan; [`Error::JobOverdue`]; [`Error::InvalidRequest`] for a plan that is 30 days
     /// old, since the hub may have forgotten its first jobs. After an error nothing more is created: run the plan again
     /// to go on where it was.

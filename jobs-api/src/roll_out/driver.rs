@@ -73,7 +73,9 @@ impl Driver<'_> {
     /// Returns true if a creation that failed may succeed later, and the run has made progress within its patience.
     pub(super) fn is_passing(&self, error: &Error) -> bool {
         let is_transient = error.is_retryable() || error.is_outcome_unknown() || error.is_not_found();
-        is_transient && !error.is_already_exists() && self.progress.borrow().elapsed() < self.longest_job()
+        is_transient
+            && !matches!(error, Error::JobConflict { .. })
+            && self.progress.borrow().elapsed() < self.longest_job()
     }
 
     /// Returns how long a job may take, with the patience.

@@ -11,9 +11,10 @@ use jobs_api::{
 };
 use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, MethodCall, Route, When};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::capture::Captured;
-use crate::support::clock::TEST_TIMEOUT;
+use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
 use crate::support::span::{attribute, events, find_span};
 use crate::support::{AT_ONCE, HOUR, client, offline_fails_at_once, reboot, slow_hub};
 
@@ -132,6 +133,38 @@ async fn job_that_fails_as_a_whole_stops_the_roll_out() {
     let report = report(&client(&hub), &plan).await;
     assert_eq!(report.stopped.as_ref().unwrap().to_string(), "the job reboot-w1-p1-t1 failed: no index");
     assert_eq!((report.not_called().count(), creations(&hub)), (45, vec!["reboot-w1-p1-t1".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn job_that_does_not_end_ends_the_run_after_its_limit_and_four_hours() {
+    let clock = FrozenClock::new();
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    let plan = RollOut::new("reboot", reboot()).plan(&client).await.unwrap();
+    let run = tokio::spawn(async move { client.roll_out(&plan).report().await });
+    clock.run_until(|| !creations(&hub).is_empty()).await;
+    let running = json!({ "jobId": "reboot-w1-p1-t1", "status": "running" });
+    hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(running.to_string()));
+    let (start, limit) = (Instant::now(), 5 * HOUR);
+    while !run.is_finished() {
+        assert!(start.elapsed() < 2 * limit);
+        clock.advance(Duration::from_secs(300)).await;
+    }
+    let (ended, elapsed) = (run.await.unwrap(), start.elapsed());
+    assert!(matches!(ended, Err(Error::JobOverdue { .. })), "{ended:?}");
+    assert!(elapsed >= limit && elapsed < limit + Duration::from_secs(900), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn run_that_ends_with_an_error_fails_its_span() {
+    let hub = hub_with(50, &[]).await;
+    let client = client(&hub);
+    let plan = three_waves().plan(&client).await.unwrap();
+    hub.inject(Route::Create, When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let captured = Captured::start();
+    client.roll_out(&plan).report().await.unwrap_err();
+    let spans = captured.spans();
+    assert_eq!(attribute(find_span(&spans, "roll_out"), "error.type").as_deref(), Some("403"));
 }
 
 #[tokio::test]

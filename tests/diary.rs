@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt as _};
 use jobs_api::Credential;
 use jobs_emulator::{Device, Emulator, Fault, Route, When};
 
+use crate::facts::{sources, workspace};
 use crate::support::capture::Captured;
 use crate::support::clock::FrozenClock;
 use crate::support::identity::Identity;
@@ -31,6 +32,19 @@ fn documented() -> &'static str {
     let (_, rest) = include_str!("../jobs-api/OPERATING.md").split_once("## Read a log").unwrap();
     let (_, rest) = rest.split_once("```text\n").unwrap();
     rest.split_once("```").unwrap().0
+}
+
+#[test]
+fn each_line_that_the_guide_explains_is_one_of_the_crate() {
+    let guide = include_str!("../jobs-api/OPERATING.md");
+    let (_, table) = guide.split_once("| line | it means |").unwrap();
+    let rows = table.trim_start().lines().skip(1).take_while(|line| line.starts_with('|'));
+    let explained: Vec<&str> = rows.flat_map(|row| row.split('"').skip(1).step_by(2)).collect();
+    assert!(explained.len() > 15, "{explained:?}");
+    let sources = sources(&workspace().join("jobs-api/src")).concat();
+    for line in explained {
+        assert!(sources.contains(line.trim_matches(['…', ' '])), "no event is {line:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

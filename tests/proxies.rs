@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::support::reboot;
-use crate::tls::private_http_client;
+use crate::tls::authority;
 
 /// A proxy that connects every tunnel to the same hub until it is dropped.
 struct Proxy {
@@ -64,10 +64,10 @@ async fn host_name_of_any_cloud_is_used_verbatim() {
     ] {
         let hub = Emulator::builder().host_name(host).tls(Certificate::Good).start().await;
         let proxy = Proxy::start(&hub).await;
-        let http = private_http_client(&hub).proxy(reqwest::Proxy::https(&proxy.url).unwrap());
+        let (authority, https) = (authority(&hub), reqwest::Proxy::https(&proxy.url).unwrap());
         let connection: ConnectionString = hub.connection_string().parse().unwrap();
         let client = Client::builder(host, connection.credential.clone())
-            .http_client(http.build().unwrap())
+            .configure_http(move |http| http.tls_certs_only([authority.clone()]).proxy(https.clone()))
             .build()
             .unwrap();
         client.create_scheduled_job("job", &reboot()).await.unwrap();

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use jobs_api::{JobFilter, RetryPolicy};
+use jobs_api::{ErrorCode, JobFilter, RetryPolicy};
 use jobs_emulator::{Fault, Route, When};
+use serde_json::json;
 
 use crate::support::capture::Captured;
 use crate::support::{builder, fast_retry_client, quick_hub, reboot};
@@ -158,6 +159,42 @@ async fn failed_operation_is_one_line() {
     let text = captured.text();
     let line = format!("jobs_api: refused error={error} error.type=job_not_found job_id=\"none\"\n");
     assert_eq!(text.matches(&line).count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn events_in_json_have_a_message_and_typed_fields() {
+    let hub = quick_hub().await;
+    hub.inject(Route::Create, When::Next(1), Fault::status(503));
+    let client = fast_retry_client(&hub);
+    let captured = Captured::start();
+    client.create_scheduled_job("job", &reboot()).await.unwrap();
+    let conflict = client.create_scheduled_job("job", &reboot()).await.unwrap_err();
+    hub.inject(Route::Cancel, When::Next(8), Fault::status(503));
+    let failure = client.cancel_scheduled_job("job").await.unwrap_err();
+
+    let events = captured.events();
+    let event = |message: &str| {
+        let found = events.iter().find(|event| event["fields"]["message"] == message);
+        found.unwrap_or_else(|| panic!("no event {message}: {events:#?}"))
+    };
+    let retry = event("retrying create_scheduled_job");
+    assert_eq!(retry["fields"]["reason"], "503");
+    assert!(retry["fields"]["attempt"] == 1 && retry["fields"]["wait_ms"].is_u64(), "{retry}");
+    assert_eq!(event("create_scheduled_job succeeded")["fields"]["attempts"], 2);
+    for (message, level, error, error_type) in
+        [("refused", "WARN", conflict, "409"), ("failed", "ERROR", failure, "503")]
+    {
+        let event = event(message);
+        let expected = json!({
+            "message": message, "error": error.to_string(), "error.type": error_type, "job_id": "job",
+        });
+        assert_eq!((&event["level"], &event["fields"]), (&json!(level), &expected));
+        assert_eq!(
+            event["span"]["iothub.error_code"].as_str(),
+            error.service().unwrap().code().map(ErrorCode::as_str)
+        );
+        assert!(event["span"]["iothub.attempts"].is_u64(), "{event}");
+    }
 }
 
 #[tokio::test]

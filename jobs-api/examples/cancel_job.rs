@@ -14,6 +14,7 @@
 mod program;
 mod hub;
 mod progress;
+mod spinner;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -21,10 +22,12 @@ use std::process::ExitCode;
 use bpaf::{OptionParser, Parser, construct, positional};
 use chrono::{TimeDelta, Utc};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
+use tokio::signal::ctrl_c;
 
 use hub::Hub;
 use program::{exit_code, start};
-use progress::{ask, follow};
+use progress::follow;
+use spinner::ask;
 
 struct Arguments {
     hub: bool,
@@ -40,7 +43,12 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(start(command_line())).await)
+    let arguments = start(command_line());
+    exit_code(tokio::select! {
+        biased;
+        outcome = run(arguments) => outcome,
+        _ = ctrl_c() => Err("interrupted: a real hub goes on with what it was sent; list_jobs shows it".into()),
+    })
 }
 
 async fn run(Arguments { hub, job_id }: Arguments) -> Result<(), Box<dyn Error>> {

@@ -14,6 +14,7 @@
 mod program;
 mod hub;
 mod progress;
+mod spinner;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -26,7 +27,8 @@ use jobs_api::{Client, JobFilter, Timestamp};
 
 use hub::Hub;
 use program::{exit_code, start};
-use progress::{ask, follow};
+use progress::follow;
+use spinner::ask;
 
 struct Arguments {
     hub: bool,
@@ -66,7 +68,7 @@ async fn run(Arguments { hub, filter }: Arguments) -> Result<(), Box<dyn Error>>
     if emulator.is_some() {
         schedule_some(&client).await?;
     }
-    println!("{:<24} {:<22} {:<10} {:>8} {:>7}  start", "job", "type", "status", "devices", "failed");
+    println!("{:<17} {:<20} {:<9} {:>7} {:>6} start (UTC)", "job", "type", "status", "devices", "failed");
     let mut jobs = client.query_scheduled_jobs(filter);
     while let Some(job) = ask("reading the list", jobs.try_next()).await? {
         print(&job);
@@ -93,12 +95,12 @@ fn print(job: &JobResponse) {
     let counts = job.counts();
     let start = job.start_time.as_ref().and_then(Timestamp::to_utc);
     println!(
-        "{:<24} {:<22} {:<10} {:>8} {:>7}  {}",
+        "{:<17} {:<20} {:<9} {:>7} {:>6} {}",
         job.id(),
         text(job.type_.as_ref().map(JobType::as_str)),
         text(job.status.as_ref().map(JobStatus::as_str)),
         counts.total,
         counts.failed,
-        start.map_or("-".to_owned(), |start| start.format("%F %T UTC").to_string()),
+        start.map_or("-".to_owned(), |start| start.format("%F %R").to_string()),
     );
 }

@@ -16,6 +16,7 @@
 mod program;
 mod consent;
 mod hub;
+mod spinner;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ use tokio::signal::ctrl_c;
 
 use hub::Hub;
 use program::{exit_code, start};
+use spinner::ask;
 
 struct Arguments {
     hub: bool,
@@ -88,7 +90,7 @@ async fn run_batch(
     });
     let mut batch = client.run_jobs(stream::iter(requests)).take(results);
     let mut unfinished = 0;
-    while let Some((id, result)) = batch.next().await {
+    while let Some((id, result)) = ask("waiting for a job", batch.next()).await {
         match result {
             Ok(report) => {
                 println!("{id}: {}, {} devices", report.outcome(), report.devices);
@@ -113,6 +115,20 @@ mod tests {
     use jobs_emulator::Pace;
 
     use super::*;
+
+    #[tokio::test]
+    async fn real_hub_is_changed_after_consent_alone() {
+        let emulated = Hub::emulate(12, false, Pace::default()).await.unwrap();
+        let real = Hub { client: emulated.client.clone(), emulator: None };
+        for (answer, yes, is_given) in
+            [("", false, false), ("n\n", false, false), ("y\n", false, true), ("", true, true)]
+        {
+            let consent = consent::obtain_from(answer.as_bytes(), &real, "call `reboot`", "*", yes).await;
+            assert_eq!(consent.is_ok(), is_given, "{answer} {yes}");
+        }
+        let received = emulated.emulator.unwrap().requests();
+        assert_eq!(received.iter().map(|request| &*request.path).collect::<Vec<_>>(), ["/devices/query"; 4]);
+    }
 
     #[tokio::test]
     async fn batch_goes_on_after_a_crash() {

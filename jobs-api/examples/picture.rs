@@ -1,34 +1,37 @@
 //! `run.svg`, the picture of the README: what the examples print when they run.
 //!
 //! ```sh
-//! UPDATE_PICTURE=1 cargo test --package jobs-api-examples --test picture
+//! UPDATE_PICTURE=1 cargo test --package jobs-api-examples picture
 //! ```
-
-#![allow(clippy::unwrap_used, reason = "a panic names the failing line")]
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
+
+use crate::program;
 
 /// The width of a character and the height of a line, in pixels.
 const WIDTH: usize = 8;
 const HEIGHT: usize = 20;
-const COLUMNS: usize = 118;
+const COLUMNS: usize = 80;
 
-/// Runs an example that was built beside this test, and returns its command and what it printed.
+/// Runs an example, and returns its command and what it printed.
 fn run(example: &str, arguments: &[&str]) -> String {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().with_file_name("examples").join(example);
-    let output = Command::new(program.with_extension(std::env::consts::EXE_EXTENSION))
-        .args(arguments)
-        .output()
-        .unwrap();
+    let output = program(example).args(arguments).output().unwrap();
     let arguments = if arguments.is_empty() { String::new() } else { format!(" -- {}", arguments.join(" ")) };
     format!("$ cargo run --example {example}{arguments}\n{}\n", String::from_utf8(output.stdout).unwrap())
 }
 
+/// Wraps a line as a terminal does.
+fn wrap(line: &str) -> Vec<String> {
+    if line.is_empty() {
+        return vec![String::new()];
+    }
+    let chars: Vec<char> = line.chars().collect();
+    chars.chunks(COLUMNS).map(String::from_iter).collect()
+}
+
 fn draw(text: &str) -> String {
-    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let lines: Vec<String> = text.trim_end().lines().flat_map(wrap).collect();
     let (width, height) = ((COLUMNS + 4) * WIDTH, (lines.len() + 2) * HEIGHT);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"monospace\" \
@@ -36,10 +39,6 @@ fn draw(text: &str) -> String {
     );
     for (number, line) in lines.iter().enumerate() {
         let colour = if line.starts_with('$') { "#a6e3a1" } else { "#cdd6f4" };
-        let line = match line.char_indices().nth(COLUMNS) {
-            Some((end, _)) => format!("{}…", &line[..end]),
-            None => (*line).to_owned(),
-        };
         let line = line.replace('&', "&amp;").replace('<', "&lt;");
         let (x, y) = (2 * WIDTH, (number + 2) * HEIGHT - HEIGHT / 4);
         writeln!(svg, "<text x=\"{x}\" y=\"{y}\" fill=\"{colour}\" xml:space=\"preserve\">{line}</text>")

@@ -18,6 +18,7 @@
 mod program;
 mod consent;
 mod hub;
+mod spinner;
 
 use std::error::Error;
 use std::fs;
@@ -34,6 +35,7 @@ use tokio::signal::ctrl_c;
 
 use hub::Hub;
 use program::{exit_code, start};
+use spinner::ask;
 
 /// Devices that a hub of S1 updates in a second.
 const DEVICES_PER_SECOND: u32 = 10;
@@ -111,7 +113,7 @@ async fn load_or_make(client: &Client, arguments: &Arguments) -> Result<RollOutP
         .soak(Duration::from_secs(arguments.soak))
         .stop_when(Stop::failed_percent_of_wave_above(2.0))
         .retry(2, Duration::from_secs(1));
-    Ok(roll_out.plan(client).await?)
+    Ok(ask("reading the devices", roll_out.plan(client)).await?)
 }
 
 /// Saves the plan unless it is saved. A crash leaves a whole file or none.

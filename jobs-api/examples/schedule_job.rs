@@ -16,6 +16,7 @@ mod program;
 mod consent;
 mod hub;
 mod progress;
+mod spinner;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -27,10 +28,12 @@ use jobs_api::types::{CloudToDeviceMethod, JobRequest, Twin};
 use jobs_api::{Client, JobOutcome};
 use jobs_emulator::{Fault, Route, When};
 use serde_json::json;
+use tokio::signal::ctrl_c;
 
 use hub::Hub;
 use program::{exit_code, start};
-use progress::{ask, follow};
+use progress::follow;
+use spinner::ask;
 
 struct Arguments {
     hub: bool,
@@ -60,7 +63,12 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(start(command_line())).await)
+    let arguments = start(command_line());
+    exit_code(tokio::select! {
+        biased;
+        outcome = run(arguments) => outcome,
+        _ = ctrl_c() => Err("interrupted: a real hub goes on with what it was sent; list_jobs shows it".into()),
+    })
 }
 
 async fn run(Arguments { hub, yes, condition, job_id, flaky }: Arguments) -> Result<(), Box<dyn Error>> {

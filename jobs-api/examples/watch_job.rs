@@ -14,6 +14,7 @@
 mod program;
 mod hub;
 mod progress;
+mod spinner;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -24,7 +25,8 @@ use jobs_api::{Condition, JobReport};
 
 use hub::Hub;
 use program::{exit_code, start};
-use progress::{ask, follow};
+use progress::follow;
+use spinner::ask;
 
 struct Arguments {
     hub: bool,

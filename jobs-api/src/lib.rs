@@ -21,8 +21,7 @@
 //! ```
 //!
 //! The futures need a [tokio](https://docs.rs/tokio) runtime with its time and I/O drivers enabled. The crate
-//! `jobs-emulator` is an IoT Hub in your own process: it runs these examples, and your tests, without an
-//! Azure account.
+//! `jobs-emulator` emulates a hub in the process of your tests, without an Azure account.
 //!
 //! # Overview
 //!

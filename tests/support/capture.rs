@@ -1,4 +1,5 @@
-//! Capture of `tracing` output, per thread: text, the lines of the compact set-up, and spans as OpenTelemetry gets them.
+//! Capture of `tracing` output, per thread: text, the lines of the compact set-up, events as JSON, and spans as
+//! OpenTelemetry gets them.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -8,6 +9,7 @@ use std::sync::Once;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use serde_json::Value;
 use tokio::time::Instant;
 use tracing_opentelemetry::MetricsLayer;
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, dynamic_filter_fn, filter_fn};
@@ -26,6 +28,7 @@ struct Capture {
     start: Instant,
     text: Vec<u8>,
     diary: Vec<u8>,
+    json: Vec<u8>,
     spans: Vec<SpanData>,
 }
 
@@ -35,8 +38,8 @@ pub(crate) struct Captured;
 impl Captured {
     pub(crate) fn start() -> Self {
         subscribe();
-        let (start, text, diary, spans) = (Instant::now(), Vec::new(), Vec::new(), Vec::new());
-        CAPTURED.set(Some(Capture { start, text, diary, spans }));
+        let [text, diary, json] = [const { Vec::new() }; 3];
+        CAPTURED.set(Some(Capture { start: Instant::now(), text, diary, json, spans: Vec::new() }));
         Self
     }
 
@@ -49,6 +52,15 @@ impl Captured {
     pub(crate) fn diary(&self) -> String {
         let diary = CAPTURED.with_borrow(|captured| captured.as_ref().unwrap().diary.clone());
         String::from_utf8(diary).unwrap()
+    }
+
+    /// Returns the events of a log in JSON, of INFO and above.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let json = CAPTURED.with_borrow(|captured| captured.as_ref().unwrap().json.clone());
+        json.split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
     }
 
     /// Returns the spans that have ended, in the order of their ends. Each attribute appears once.
@@ -80,12 +92,14 @@ pub(crate) fn subscribe() {
             .with_ansi(false)
             .with_timer(Elapsed)
             .with_writer(|| Buffer(|captured| &mut captured.diary));
+        let json = layer().json().with_writer(|| Buffer(|captured| &mut captured.json));
         let levels = Targets::new().with_target("jobs_api", LevelFilter::INFO);
         let events = filter_fn(|of| of.is_event()).with_max_level_hint(LevelFilter::INFO);
         let tracer = SdkTracerProvider::builder().with_simple_exporter(Exporter).build().tracer("behaviour");
         let spans = tracing_opentelemetry::layer().with_tracer(tracer);
         tracing_subscriber::registry()
             .with(text.with_filter(dynamic_filter_fn(|_, _| is_capturing())))
+            .with(json.with_filter(levels.clone().and(dynamic_filter_fn(|_, _| is_capturing()))))
             .with(diary.with_filter(levels.and(events).and(dynamic_filter_fn(|_, _| is_capturing()))))
             .with(spans.with_filter(dynamic_filter_fn(|_, _| is_capturing())))
             .with(MetricsLayer::new(meter_provider().clone()))

@@ -74,9 +74,12 @@ impl Run<'_> {
     }
 
     fn to_text(&self) -> String {
-        let pages = self.stale_pages.iter().map(|StalePage { file, source, .. }| match self.options.check {
-            true => format!("{file} does not show {source}: {REMEDY}\n"),
-            false => format!("wrote the tables in {file}\n"),
+        let pages = self.stale_pages.iter().map(|StalePage { file, source, .. }| {
+            if self.options.check {
+                format!("{file} does not show {source}: {REMEDY}\n")
+            } else {
+                format!("wrote the tables in {file}\n")
+            }
         });
         format!("{}{}\n{}", pages.collect::<String>(), self.client(), self.report)
     }
@@ -98,16 +101,15 @@ impl Run<'_> {
 
 /// Compares the previous client with the new one, and lists what is left to do by hand.
 fn consequences(root: &Path, previous: &str, rendered: &Rendered) -> Result<Report, String> {
-    let version = env!("CARGO_PKG_VERSION").to_owned();
     let before = match Surface::read(previous) {
         Ok(before) => before,
         // Such as one with the marks of a merge conflict.
-        Err(reason) => return Ok(Report { unknown: Some(reason), version, ..Report::default() }),
+        Err(reason) => return Ok(Report { unknown: Some(reason), ..Report::default() }),
     };
     let changes = compare(&before, &rendered.surface, &rendered.places);
     let mut tasks = HandWritten::read(root, CLIENT).tasks(&changes, &rendered.surface);
     tasks.extend(by_hand::tasks(root, &changes)?);
-    Ok(Report { unknown: None, changes, tasks, version })
+    Ok(Report { unknown: None, changes, tasks, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
 /// Reads the client of a git revision.
@@ -124,9 +126,8 @@ fn read_revision(root: &Path, revision: &str) -> Result<String, Box<dyn Error>> 
 
 /// Compares two sources as a unified diff.
 fn diff(found: &str, expected: &str) -> String {
-    let diff = TextDiff::from_lines(found, expected);
-    let mut unified = diff.unified_diff();
-    unified.header("found in jobs-api/src/generated.rs", "rendered from spec/openapi.json").to_string()
+    let (before, after) = ("found in jobs-api/src/generated.rs", "rendered from spec/openapi.json");
+    TextDiff::from_lines(found, expected).unified_diff().header(before, after).to_string()
 }
 
 #[cfg(test)]

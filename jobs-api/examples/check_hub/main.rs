@@ -17,6 +17,8 @@
 #[macro_use]
 #[path = "../program/mod.rs"]
 mod program;
+#[path = "../spinner/mod.rs"]
+mod spinner;
 
 mod checks;
 mod doctor;
@@ -36,11 +38,13 @@ use std::process::ExitCode;
 
 use bpaf::{OptionParser, Parser, construct, long};
 use tokio::signal::ctrl_c;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use checks::Patience;
 use jobs::Jobs;
 use program::{exit_code, start};
 use report::Report;
+use spinner::ask;
 use steps::check_facts;
 use target::Target;
 
@@ -68,7 +72,10 @@ fn command_line() -> OptionParser<Arguments> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(start(command_line())).await {
+    let arguments = start(command_line());
+    // Refusals are what it looks for: the report has them, and warnings would bury it.
+    let _silence = tracing_subscriber::registry().set_default();
+    match run(arguments).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(3),
         Err(error) => exit_code(Err(error)),
@@ -84,12 +91,13 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
         return Err("nothing was created".into());
     }
     let mut report = Report::new(&target);
+    let check = check(&target, &jobs, arguments.slots, Patience::default(), &mut report);
     let interrupted = tokio::select! {
-        () = check(&target, &jobs, arguments.slots, Patience::default(), &mut report) => false,
+        () = ask("checking", check) => false,
         _ = ctrl_c() => true,
     };
     tokio::select! {
-        () = jobs.clean_up() => {}
+        () = ask("cancelling what is scheduled", jobs.clean_up()) => {}
         _ = ctrl_c() => {}
     }
     if arguments.json {

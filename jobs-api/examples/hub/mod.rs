@@ -34,7 +34,7 @@ impl Hub {
             return Ok(Self { client, emulator: None });
         }
         println!(
-            "Using an emulated hub with {pumps} devices, {} of them in building 43; --hub selects a real one.",
+            "An emulated hub with {pumps} devices, {} in building 43; --hub selects a real one.",
             in_building_43(pumps)
         );
         let pace = Pace { running: Duration::from_secs(2), ..Pace::default() };

@@ -25,13 +25,12 @@ impl Report {
         let class = self.changes.iter().map(|change| change.class).min()?;
         let numbers: Vec<u64> = self.version.split('.').filter_map(|number| number.parse().ok()).collect();
         let &[major, minor, patch] = numbers.as_slice() else { return None };
-        let next = match (class, major) {
+        Some(match (class, major) {
             (Class::Breaking | Class::Behaviour, 0) => format!("0.{}.0", minor + 1),
             (Class::Breaking | Class::Behaviour, _) => format!("{}.0.0", major + 1),
             (Class::Additive, 1..) => format!("{major}.{}.0", minor + 1),
             _ => format!("{major}.{minor}.{}", patch + 1),
-        };
-        Some(next)
+        })
     }
 
     /// The entry of the changelog: a heading for each kind of change, a line for each item.
@@ -44,6 +43,18 @@ impl Report {
             entry.extend(lines);
         }
         entry.join("\n")
+    }
+
+    /// Lists the places by hand, one line for all items of one reason.
+    fn fmt_tasks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups = self.tasks.chunk_by(|one, other| {
+            (&one.file, one.line, &one.reason) == (&other.file, other.line, &other.reason)
+        });
+        groups.into_iter().try_for_each(|group| {
+            let Task { file, line, reason, .. } = &group[0];
+            let items: Vec<&str> = group.iter().map(|task| task.item.as_str()).collect();
+            write!(f, "\n{file}:{line} {reason} ({})", items.join(", "))
+        })
     }
 }
 
@@ -68,11 +79,8 @@ impl Change {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(reason) = &self.unknown {
-            let remedy = "`--against HEAD` compares with a revision";
-            return write!(
-                f,
-                "what changes for users is unknown: the previous client cannot be read: {reason}; {remedy}"
-            );
+            let unknown = "what changes for users is unknown: the previous client cannot be read";
+            return write!(f, "{unknown}: {reason}; `--against HEAD` compares with a revision");
         }
         let Some(version) = self.next_version() else { return f.write_str("nothing changes for users") };
         for change in self.changes.iter().filter(|change| change.class != Class::Docs) {
@@ -89,19 +97,5 @@ impl fmt::Display for Report {
             f.write_str("\n→ by hand:")?;
         }
         self.fmt_tasks(f)
-    }
-}
-
-impl Report {
-    /// Lists the places by hand, one line for all items of one reason.
-    fn fmt_tasks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let groups = self.tasks.chunk_by(|one, other| {
-            (&one.file, one.line, &one.reason) == (&other.file, other.line, &other.reason)
-        });
-        groups.into_iter().try_for_each(|group| {
-            let Task { file, line, reason, .. } = &group[0];
-            let items: Vec<&str> = group.iter().map(|task| task.item.as_str()).collect();
-            write!(f, "\n{file}:{line} {reason} ({})", items.join(", "))
-        })
     }
 }

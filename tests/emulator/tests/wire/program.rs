@@ -261,6 +261,15 @@ fn exit_codes_tell_what_is_wrong() {
 }
 
 #[test]
+fn help_and_mistakes_fit_80_columns() {
+    for flag in ["--help", "--nonsense", "--tier=bogus"] {
+        let output = Command::new(PROGRAM).arg(flag).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!text.is_empty() && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+}
+
+#[test]
 fn help_for_a_reader_that_is_gone_ends_quietly() {
     for flag in ["--help", "--version", "--nonsense"] {
         let (reader, writer) = std::io::pipe().unwrap();

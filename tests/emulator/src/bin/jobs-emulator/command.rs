@@ -10,8 +10,9 @@ use bpaf::{Args, OptionParser, ParseFailure, Parser, construct, long};
 use crate::arguments::{Arguments, arguments};
 use crate::failure::BAD_FLAG;
 
-/// Columns of the help text.
-const HELP_WIDTH: usize = 100;
+/// Columns of the help text and of mistakes in flags.
+const COLUMNS: usize = 80;
+const PREFIX: &str = "jobs-emulator: ";
 
 /// The task of the program.
 #[derive(Clone)]
@@ -24,8 +25,8 @@ pub(crate) enum Command {
 /// Parses the command line; the error is the exit code, after help or a mistake was written.
 pub(crate) fn parse() -> Result<Command, ExitCode> {
     command().run_inner(Args::current_args()).map_err(|failure| match failure {
-        ParseFailure::Stdout(help, full) => {
-            write(io::stdout(), format_args!("{}\n", help.monochrome(full)));
+        ParseFailure::Stdout(help, _) => {
+            write(io::stdout(), format_args!("{help:COLUMNS$}\n"));
             ExitCode::SUCCESS
         }
         ParseFailure::Completion(text) => {
@@ -33,7 +34,8 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
             ExitCode::SUCCESS
         }
         ParseFailure::Stderr(mistake) => {
-            write(io::stderr(), format_args!("jobs-emulator: {}\n", mistake.monochrome(true)));
+            let columns = COLUMNS - PREFIX.len();
+            write(io::stderr(), format_args!("{PREFIX}{mistake:columns$}\n"));
             BAD_FLAG.into()
         }
     })
@@ -49,7 +51,6 @@ fn command() -> OptionParser<Command> {
         .to_options()
         .descr("An emulated Azure IoT Hub for its scheduled jobs")
         .version(env!("CARGO_PKG_VERSION"))
-        .max_width(HELP_WIDTH)
 }
 
 /// Writes a text as far as it is read: a reader such as `head` may be gone before its end.

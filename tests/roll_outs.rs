@@ -385,7 +385,10 @@ async fn roll_out_that_breaks_a_rule_is_refused() {
     };
     let late = Utc::now() + TimeDelta::hours(200);
     for (roll_out, rule) in [
-        (named("Reboot"), "the name must have lower-case ASCII letters, digits and `-`"),
+        (
+            named("Reboot"),
+            "the roll-out was not sent: the name must have lower-case ASCII letters, digits and `-`",
+        ),
         (named(&"x".repeat(60)), "jobId must have 1 to 64 ASCII letters"),
         (RollOut::new("reboot", reboot().with_start_time(late)), "the request must have no start"),
         (for_condition("deviceId = 'none'"), "the condition must select a device"),

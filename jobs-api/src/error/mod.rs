@@ -90,7 +90,8 @@ pub enum Error {
     /// The request breaks a rule of the service; it was not sent.
     #[non_exhaustive]
     InvalidRequest {
-        /// The member of the request, such as `cloudToDeviceMethod.methodName`.
+        /// The member of the request, such as `cloudToDeviceMethod.methodName`, or the setting of a roll-out, such as
+        /// `waves`.
         field: &'static str,
         /// The rule that it breaks.
         rule: String,

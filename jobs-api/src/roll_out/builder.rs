@@ -180,7 +180,9 @@ impl RollOut {
 /// Returns the first rule that is not kept: if it is, what it is about, and the rule.
 fn keep_rules<const N: usize>(rules: [(bool, &'static str, &'static str); N]) -> Result<(), Error> {
     match rules.into_iter().find(|(is_kept, ..)| !is_kept) {
-        Some((_, setting, rule)) => Err(Error::invalid_request(setting, rule)),
+        Some((_, setting, rule)) => {
+            Err(Error::invalid_request(setting, rule).with_target("the roll-out".to_owned()))
+        }
         None => Ok(()),
     }
 }

@@ -117,19 +117,19 @@ async fn response_reports_status_request_id_and_attempts() {
 }
 
 #[tokio::test]
-async fn operation_of_a_user_reads_the_headers_of_its_response() {
+async fn operation_of_a_user_returns_the_headers_of_its_response() {
     let hub = quick_hub().await;
     let client = client(&hub);
     client.create_scheduled_job("job", &reboot()).await.unwrap();
     let seen = &Mutex::new(None);
     let read = |api: Operations| async move {
         let result = api.get_scheduled_job("job").await;
-        *seen.lock().unwrap() = result.as_ref().ok().map(|job| job.headers().clone());
+        *seen.lock().unwrap() = result.as_ref().ok().map(|job| (job.status(), job.value().clone()));
         result
     };
     let response = client.call(read).await.unwrap();
     assert!(response.headers().contains_key("content-type"));
-    assert_eq!(seen.lock().unwrap().as_ref(), Some(response.headers()));
+    assert_eq!(*seen.lock().unwrap(), Some((response.status(), response.into_inner())));
 }
 
 #[tokio::test]

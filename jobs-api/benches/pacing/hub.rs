@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
-use crate::pace::Answer;
+use crate::pace::Failure;
 
 /// The time that a request or a response takes, on average.
 const WAY: Duration = Duration::from_millis(25);
@@ -87,12 +87,12 @@ impl Hub {
     }
 
     /// Returns what a reply means for the pace.
-    pub(crate) fn answer(&self, reply: Reply) -> Answer {
+    pub(crate) fn answer(&self, reply: Reply) -> Result<(), Failure> {
         match reply {
-            Reply::Accepted => Answer::Success,
-            Reply::Throttled => Answer::Throttled(self.settings.stated),
-            Reply::SlotBusy => Answer::SlotBusy(None),
-            Reply::Failed => Answer::Failed,
+            Reply::Accepted => Ok(()),
+            Reply::Throttled => Err(Failure::Throttled(self.settings.stated)),
+            Reply::SlotBusy => Err(Failure::SlotBusy(None)),
+            Reply::Failed => Err(Failure::Transient(None)),
         }
     }
 

@@ -14,7 +14,7 @@ pub(crate) struct Authorizer {
     pub(crate) credential: Credential,
     /// The host name that tokens are signed for.
     audience: String,
-    clock: HubClock,
+    pub(crate) clock: HubClock,
 }
 
 impl Authorizer {
@@ -59,11 +59,6 @@ impl Authorizer {
     /// is out of range, another token signed by the same key is no better.
     pub(crate) fn reject(&self, token: &AccessToken) -> bool {
         self.credential.issuer().reject(token, &self.clock)
-    }
-
-    /// Returns the hub's clock.
-    pub(crate) fn clock(&self) -> &HubClock {
-        &self.clock
     }
 }
 

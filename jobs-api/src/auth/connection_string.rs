@@ -1,4 +1,7 @@
 //! A hub's connection string, as the Azure portal shows it.
+//!
+//! One that cannot be used may have been cut by a shell, be in quotation marks, or belong to a device or an event hub.
+//! The errors distinguish these by keys and positions, and never show a value.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

@@ -110,7 +110,7 @@ impl Credential {
     /// A rotating credential reports the one it currently holds.
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         match &*self.issuer() {
-            Issuer::Signature(signature) => Some(signature.expires_at()),
+            Issuer::Signature(signature) => Some(signature.expires_at),
             _ => None,
         }
     }
@@ -219,8 +219,8 @@ impl Issuer {
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, name, value): (_, _, &dyn fmt::Debug) = match self {
-            Self::Key(key) => ("SharedAccessKey", "policy", &key.policy()),
-            Self::Signature(signature) => ("SharedAccessSignature", "expires_at", &signature.expires_at()),
+            Self::Key(key) => ("SharedAccessKey", "policy", &key.policy),
+            Self::Signature(signature) => ("SharedAccessSignature", "expires_at", &signature.expires_at),
             #[cfg(feature = "entra")]
             Self::Entra(_) => return f.write_str("Entra"),
         };

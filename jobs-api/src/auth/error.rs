@@ -1,4 +1,7 @@
 //! Errors of credentials.
+//!
+//! A malformed credential may be a key in the wrong place. The errors say what is wrong and where, and repeat nothing of
+//! a value that may be a secret.
 
 use std::error::Error;
 use std::fmt;

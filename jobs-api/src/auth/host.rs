@@ -1,4 +1,7 @@
 //! The host name of a hub.
+//!
+//! It is the target of requests, the resource that tokens are signed for, and a field of telemetry. A name that a URL
+//! takes for another host would send a token there, and is refused.
 
 use reqwest::Url;
 

@@ -22,12 +22,7 @@ const BACKSLASHES: usize = 8;
 /// Returns the text without any token, `None` if it contains none.
 #[cfg(any(feature = "entra", test))]
 pub(crate) fn redact_tokens(text: &str) -> Option<String> {
-    redact(text, "")
-}
-
-/// Returns the text without this or any other token, `None` if it contains none.
-pub(super) fn redact_token(text: &str, token: &str) -> Option<String> {
-    redact(text, &signature(token))
+    redact_token(text, "")
 }
 
 /// Returns the signature of a token, decoded. Without it the rest of a token is worthless.
@@ -40,12 +35,13 @@ fn signature(token: &str) -> String {
     percent_decode_str(signature.unwrap_or(token)).decode_utf8_lossy().into_owned()
 }
 
-/// Replaces each run of token characters that begins like the signature, or like any token.
+/// Returns the text without this or any other token, `None` if it contains none: replaces each run of token characters
+/// that begins like the signature, or like any token.
 ///
 /// A prefix suffices, and also finds a secret that is cut off.
-fn redact(text: &str, signature: &str) -> Option<String> {
+pub(super) fn redact_token(text: &str, token: &str) -> Option<String> {
     let is_token_char = |c: char| c.is_ascii_alphanumeric() || "+/=%-._~\\".contains(c);
-    let prefix: Vec<char> = signature.chars().take(PREFIX_LENGTH).collect();
+    let prefix: Vec<char> = signature(token).chars().take(PREFIX_LENGTH).collect();
     let (mut result, mut kept, mut rest) = (String::new(), text, text);
     while let Some(c) = rest.chars().next() {
         match strip_secret(rest, &prefix) {

@@ -32,7 +32,7 @@ const SCHEME: &str = "SharedAccessSignature ";
 
 /// A shared access policy, its key, which is overwritten when dropped, and the token signed last.
 pub(super) struct SharedAccessKey {
-    policy: String,
+    pub(super) policy: String,
     key: SecretBox<Vec<u8>>,
     signed: Mutex<Option<SignedToken>>,
 }
@@ -61,10 +61,6 @@ impl SharedAccessKey {
         }
         let key = SecretBox::new(Box::new(key));
         Ok(Self { policy: policy.to_owned(), key, signed: Mutex::default() })
-    }
-
-    pub(super) fn policy(&self) -> &str {
-        &self.policy
     }
 
     /// Returns a token for `audience`, other than the `rejected` one: the last one if it is valid for more
@@ -117,7 +113,7 @@ fn encode(text: &str) -> String {
 pub(super) struct SharedAccessSignature {
     token: AccessToken,
     resource: String,
-    expires_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 impl SharedAccessSignature {
@@ -153,16 +149,12 @@ impl SharedAccessSignature {
         Ok(Self { token: AccessToken::new(text.to_owned())?, resource, expires_at })
     }
 
-    pub(super) fn expires_at(&self) -> DateTime<Utc> {
-        self.expires_at
-    }
-
     /// Returns true if the token is this one.
     pub(super) fn is_source_of(&self, token: &AccessToken) -> bool {
         self.token.is_same(token)
     }
 
-    /// Returns the token.
+    /// Returns the token for a request to `audience` at `now`.
     ///
     /// # Errors
     ///

@@ -7,10 +7,10 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
-use super::Client;
 use super::endpoint::parse_endpoint;
 use super::http::HttpClient;
 use super::tier::Tier;
+use super::{Client, require};
 use crate::auth::{Authorizer, Credential, HOST_NAME_RULE, is_host_name, without_port};
 use crate::error::Error;
 use crate::pace::{Limits, Pace};
@@ -196,11 +196,9 @@ impl ClientBuilder {
         let endpoint = self.check_endpoint()?;
         let limits = self.limits()?;
         let host_name = without_port(&self.host_name).to_owned();
-        if self.attempt_timeout.is_zero() {
-            let rule = "it must be longer than zero";
-            return Err(Error::invalid_setting("ClientBuilder::attempt_timeout", rule));
-        }
-        Ok(Client::new(Pipeline {
+        let has_time = !self.attempt_timeout.is_zero();
+        require(has_time, "ClientBuilder::attempt_timeout", "it must be longer than zero")?;
+        Ok(Client(Arc::new(Pipeline {
             authorizer: Arc::new(Authorizer::new(self.credential, host_name.clone())?),
             http: self.http.build(&endpoint)?,
             host_name,
@@ -211,23 +209,19 @@ impl ClientBuilder {
             body_limit: self.body_limit,
             headers: Arc::default(),
             on_request: self.on_request,
-        }))
+        })))
     }
 
     fn limits(&self) -> Result<Limits, Error> {
         let limits = self.tier.map_or(Ok(Limits::default()), |(tier, units)| tier.limits(units));
         let limits = limits.map_err(|rule| Error::invalid_setting("ClientBuilder::tier", rule))?;
-        if self.operations_per_minute == Some(0) {
-            let rule = "it must be at least 1";
-            return Err(Error::invalid_setting("ClientBuilder::operations_per_minute", rule));
-        }
+        let has_rate = self.operations_per_minute != Some(0);
+        require(has_rate, "ClientBuilder::operations_per_minute", "it must be at least 1")?;
         Ok(Limits { operations: self.operations_per_minute.map(f64::from).or(limits.operations), ..limits })
     }
 
     fn check_endpoint(&self) -> Result<Url, Error> {
-        if !is_host_name(&self.host_name) {
-            return Err(Error::invalid_setting("Client::builder", format!("it {HOST_NAME_RULE}")));
-        }
+        require(is_host_name(&self.host_name), "Client::builder", format!("it {HOST_NAME_RULE}"))?;
         let url = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.host_name));
         parse_endpoint(&url)
     }

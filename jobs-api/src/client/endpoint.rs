@@ -4,18 +4,21 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+use super::require;
 use crate::error::Error;
 
+const ENDPOINT: &str = "ClientBuilder::endpoint";
+
 /// Reads the URL of an endpoint and checks that it shows no secret and does not expose the token.
+///
+/// The URL appears in spans, so that it must not have a password; the operations add their paths and queries to it.
 pub(super) fn parse_endpoint(url: &str) -> Result<Url, Error> {
-    let invalid = |rule: &str| Error::invalid_setting("ClientBuilder::endpoint", rule);
+    let invalid = |rule: &str| Error::invalid_setting(ENDPOINT, rule);
     let url = Url::parse(url).map_err(|error| invalid(&format!("it is not a URL: {error}")))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("it must not hold a user name or password"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("it must end with the host, the port or a path"));
-    }
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    require(!has_user, ENDPOINT, "it must not hold a user name or password")?;
+    let has_more = url.query().is_some() || url.fragment().is_some();
+    require(!has_more, ENDPOINT, "it must end with the host, the port or a path")?;
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),

@@ -3,15 +3,16 @@
 use std::env;
 use std::ffi::OsString;
 
+#[cfg(feature = "entra")]
+use self::entra::with_entra;
 use super::Client;
 use super::builder::ClientBuilder;
 use crate::auth::ConnectionString;
-#[cfg(feature = "entra")]
-use crate::auth::{HOST_NAME_RULE, is_host_name};
 use crate::error::Error;
 
 const CONNECTION_STRING: &str = "IOTHUB_CONNECTION_STRING";
 const HOST_NAME: &str = "IOTHUB_HOSTNAME";
+const FROM_ENV: &str = "ClientBuilder::from_env";
 
 impl Client {
     /// Creates a client from a hub's connection string, as the portal shows it for a shared access policy.
@@ -110,16 +111,8 @@ fn with_entra(_: &str, _: Read<'_>) -> Result<ClientBuilder, Error> {
     )))
 }
 
-#[cfg(feature = "entra")]
-fn with_entra(host_name: &str, variable: Read<'_>) -> Result<ClientBuilder, Error> {
-    if !is_host_name(host_name) {
-        return Err(invalid(format!("{HOST_NAME} {HOST_NAME_RULE}")));
-    }
-    Ok(Client::builder(host_name, entra::credential(variable)?))
-}
-
 fn invalid(rule: String) -> Error {
-    Error::invalid_setting("ClientBuilder::from_env", rule)
+    Error::invalid_setting(FROM_ENV, rule)
 }
 
 #[cfg(feature = "entra")]
@@ -132,8 +125,10 @@ mod entra {
         ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     };
 
-    use super::{Read, invalid};
-    use crate::auth::{Credential, has_only, messages, redact_tokens};
+    use super::{FROM_ENV, HOST_NAME, Read, invalid};
+    use crate::auth::{Credential, HOST_NAME_RULE, has_only, is_host_name, messages, redact_tokens};
+    use crate::client::builder::ClientBuilder;
+    use crate::client::{Client, require};
     use crate::error::Error;
 
     const KIND: &str = "AZURE_TOKEN_CREDENTIALS";
@@ -142,8 +137,9 @@ mod entra {
     const CLIENT_ID: &str = "AZURE_CLIENT_ID";
     const TENANT_ID: &str = "AZURE_TENANT_ID";
 
-    /// Creates the credential that the variables select.
-    pub(super) fn credential(variable: Read<'_>) -> Result<Credential, Error> {
+    /// Builds for this hub with the credential that the variables select.
+    pub(super) fn with_entra(host_name: &str, variable: Read<'_>) -> Result<ClientBuilder, Error> {
+        require(is_host_name(host_name), FROM_ENV, format!("{HOST_NAME} {HOST_NAME_RULE}"))?;
         // Errors repeat an invalid id, which may be a secret by mistake.
         let id = |name| match variable(name)? {
             Some(id) if !has_only(&id, "-.") => {
@@ -155,9 +151,8 @@ mod entra {
             id(name)?.ok_or_else(|| invalid(format!("{by} is set, but {name}, which it requires, is not")))
         };
         let kind = variable(KIND)?.unwrap_or_default().to_lowercase();
-        if !["", "dev", "prod"].contains(&kind.as_str()) {
-            return Err(invalid(format!("{KIND} must be `dev` or `prod`")));
-        }
+        let is_known = ["", "dev", "prod"].contains(&kind.as_str());
+        require(is_known, FROM_ENV, format!("{KIND} must be `dev` or `prod`"))?;
         let credential: Arc<dyn TokenCredential> = if kind == "dev" {
             DeveloperToolsCredential::new(None).map_err(not_created)?
         } else if variable(TOKEN_FILE)?.is_some() {
@@ -173,7 +168,7 @@ mod entra {
             let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
             ManagedIdentityCredential::new(Some(options)).map_err(not_created)?
         };
-        Ok(Credential::token(credential))
+        Ok(Client::builder(host_name, Credential::token(credential)))
     }
 
     fn not_created(error: azure_core::Error) -> Error {

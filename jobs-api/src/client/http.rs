@@ -1,4 +1,7 @@
 //! The HTTP client: the default one, which a user may change, or one of the user's.
+//!
+//! The default one sends a token to the endpoint alone: it follows no redirect, and uses no proxy for this machine. It
+//! speaks HTTP/1.1, which closes a connection on which a response timed out; one of HTTP/2 would carry the retries too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +10,7 @@ use reqwest::Url;
 use reqwest::redirect::Policy;
 
 use super::endpoint::is_loopback;
+use super::require;
 use crate::auth::messages;
 use crate::error::Error;
 
@@ -42,17 +46,12 @@ impl HttpClient {
 
 /// Refuses what reqwest cannot build, and an endpoint that needs TLS where there is none.
 fn check_tls(is_compiled: bool, has_cryptography: bool, endpoint: &Url) -> Result<(), Error> {
-    if !is_compiled && endpoint.scheme() == "https" {
-        let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
-        return Err(Error::invalid_setting(HTTP_CLIENT, rule));
-    }
-    if !has_cryptography {
-        // reqwest would panic, whatever the scheme.
-        let rule =
-            "rustls has no cryptography: install a `CryptoProvider` first, or enable the feature `rustls`";
-        return Err(Error::invalid_setting(HTTP_CLIENT, rule));
-    }
-    Ok(())
+    let has_tls = is_compiled || endpoint.scheme() != "https";
+    let rule = "this build has no TLS: enable the feature `rustls` or `native-tls`, or set a client";
+    require(has_tls, HTTP_CLIENT, rule)?;
+    // reqwest would panic without, whatever the scheme.
+    let rule = "rustls has no cryptography: install a `CryptoProvider` first, or enable the feature `rustls`";
+    require(has_cryptography, HTTP_CLIENT, rule)
 }
 
 fn default_builder(endpoint: &Url) -> Result<reqwest::ClientBuilder, Error> {

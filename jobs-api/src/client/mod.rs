@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::error::Error;
 use crate::pipeline::Pipeline;
 
 /// A client for the scheduled jobs of one hub. Clones are cheap and share connections, token and pace.
@@ -46,10 +47,6 @@ use crate::pipeline::Pipeline;
 pub struct Client(Arc<Pipeline>);
 
 impl Client {
-    pub(crate) fn new(pipeline: Pipeline) -> Self {
-        Self(Arc::new(pipeline))
-    }
-
     /// Returns the hub's host name.
     pub fn host_name(&self) -> &str {
         &self.0.host_name
@@ -59,6 +56,11 @@ impl Client {
     pub fn hub_time(&self) -> DateTime<Utc> {
         self.0.hub_time()
     }
+}
+
+/// Returns the error of a setting that breaks a rule.
+fn require(is_kept: bool, setting: &'static str, rule: impl Into<String>) -> Result<(), Error> {
+    if is_kept { Ok(()) } else { Err(Error::invalid_setting(setting, rule)) }
 }
 
 impl fmt::Debug for Client {

@@ -7,11 +7,10 @@ use super::Client;
 use crate::error::Error;
 use crate::generated::Operations;
 use crate::generated::types::{DeviceJob, JobRequest, JobResponse};
-use crate::jobs::change::{cancel_job, create_job, ensure_job};
+use crate::jobs::job::{cancel_job, create_job, ensure_job, find_job, read_job};
 use crate::jobs::listings::count_devices;
 use crate::jobs::pager::Pager;
 use crate::jobs::query::JobFilter;
-use crate::jobs::read::{find_job, read_job};
 use crate::pace::snapshot::Pacing;
 use crate::pipeline::{Response, Scope};
 use crate::runtime::{Failure, Reply};
@@ -183,7 +182,7 @@ impl Client {
     pub fn estimate_time_to_end(&self, job: &JobResponse) -> Option<Duration> {
         let counts = job.counts();
         let devices_left = counts.total.saturating_sub(counts.succeeded.saturating_add(counts.failed));
-        self.0.time_to_end(job.id(), devices_left)
+        self.0.pace.as_ref()?.time_to_end(job.id(), devices_left)
     }
 
     /// Runs any [operation](crate::Operations) of the spec with this client's credential, retries and
@@ -215,7 +214,6 @@ impl Client {
         F: Fn(Operations) -> Fut,
         Fut: Future<Output = Result<Reply<T>, Failure>>,
     {
-        let scope = Scope { exposes_headers: true, ..Scope::default() };
-        self.0.execute(scope, operation, Ok).await
+        self.0.execute(Scope::default(), operation, Ok).await
     }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Client;
+use super::{Client, require};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
 use crate::pipeline::hooks::RESERVED_HEADERS;
 use crate::pipeline::retry::RetryPolicy;
+
+const WITH_HEADER: &str = "Client::with_header";
 
 impl Client {
     /// Returns how calls are retried.
@@ -28,14 +30,14 @@ impl Client {
     /// ```
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
-        Self::new(Pipeline { retry: policy, ..(*self.0).clone() })
+        Self(Arc::new(Pipeline { retry: policy, ..(*self.0).clone() }))
     }
 
     /// Returns a client that shares everything with this one except the duration of an attempt: see
     /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout). With zero no request is sent.
     #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
-        Self::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() })
+        Self(Arc::new(Pipeline { attempt_timeout: timeout, ..(*self.0).clone() }))
     }
 
     /// Returns a client that shares everything with this one and sends a header with every request.
@@ -47,21 +49,14 @@ impl Client {
     /// [`Error::InvalidConfiguration`] if the name or the value is not valid for a header, or the header is
     /// one that the client sets itself.
     pub fn with_header(&self, name: &str, value: &str) -> Result<Self, Error> {
-        let headers = add_header(&self.0.headers, name, value)?;
-        Ok(Self::new(Pipeline { headers: Arc::new(headers), ..(*self.0).clone() }))
+        let invalid = |rule: &str| Error::invalid_setting(WITH_HEADER, rule);
+        let name: HeaderName = name.parse().map_err(|_| invalid("the name is not valid for a header"))?;
+        let is_free = !RESERVED_HEADERS.contains(&name.as_str());
+        require(is_free, WITH_HEADER, format!("the client sets {name} itself"))?;
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| invalid(&format!("the value of {name} is not valid for a header")))?;
+        let mut headers = HeaderMap::clone(&self.0.headers);
+        headers.insert(name, value);
+        Ok(Self(Arc::new(Pipeline { headers: Arc::new(headers), ..(*self.0).clone() })))
     }
-}
-
-/// Returns the headers with another one, unless the client sets that itself.
-fn add_header(headers: &HeaderMap, name: &str, value: &str) -> Result<HeaderMap, Error> {
-    let invalid = |rule: &str| Error::invalid_setting("Client::with_header", rule);
-    let name: HeaderName = name.parse().map_err(|_| invalid("the name is not valid for a header"))?;
-    if RESERVED_HEADERS.contains(&name.as_str()) {
-        return Err(invalid(&format!("the client sets {name} itself")));
-    }
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| invalid(&format!("the value of {name} is not valid for a header")))?;
-    let mut headers = headers.clone();
-    headers.insert(name, value);
-    Ok(headers)
 }

@@ -3,15 +3,15 @@
 //! Redaction happens here, once: a response may echo the token that it answers, and what an error keeps of a response
 //! comes from this record.
 
-use std::fmt;
-
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::text::{KEPT_BODY, body_text, one_line};
 use crate::auth::{AccessToken, REDACTED};
 use crate::limits::CONTINUATION;
 use crate::runtime::RequestId;
 use crate::runtime::attempt::{ReceivedResponse, RequestInfo};
+
+/// Bytes of a body that an error keeps.
+const KEPT_BODY: usize = 64 * 1024;
 
 /// The request and the response of a failed attempt, as far as they came.
 ///
@@ -52,8 +52,8 @@ impl FailedAttempt {
                 *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(REDACTED));
             }
         }
-        response.body.truncate(KEPT_BODY);
-        let body = body_text(&token.redact_body(response.body));
+        let body = to_text(&response.body);
+        let body = token.redact_text(&body).unwrap_or(body);
         Self { request, status: Some(response.status), headers: response.headers, body }
     }
 
@@ -81,27 +81,29 @@ impl FailedAttempt {
     pub fn body(&self) -> &str {
         &self.body
     }
+}
 
-    /// Writes the line of an error: the operation, the reason, the ids to quote to Azure support, and the hint.
-    pub(super) fn write_line(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        reason: &str,
-        tracking_id: Option<&str>,
-        hint: Option<&str>,
-    ) -> fmt::Result {
-        write!(f, "{}: {reason} (", self.request)?;
-        if let Some(id) = tracking_id {
-            write!(f, "tracking id {}, ", one_line(id))?;
-        }
-        write!(f, "{})", self.request.ids())?;
-        hint.map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
-    }
+/// Returns the beginning of a body as text, without a byte order mark.
+fn to_text(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(KEPT_BODY)]);
+    text.trim_start_matches('\u{FEFF}').to_owned()
 }
 
 #[cfg(test)]
 impl FailedAttempt {
     pub(super) fn example(status: StatusCode, headers: HeaderMap, body: &str) -> Self {
         Self { request: RequestInfo::example(), status: Some(status), headers, body: body.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn body_is_kept_up_to_64_kib_without_its_byte_order_mark() {
+        assert_eq!(to_text(b"\xEF\xBB\xBF{}"), "{}");
+        assert_eq!(to_text(&[b'a'; 70_000]).len(), 65_536);
+        assert_eq!(to_text(b"a\xFF"), "a\u{FFFD}");
     }
 }

@@ -40,11 +40,9 @@ impl fmt::Display for DeadlineExceeded {
             Self::Slot => f.write_str("no job ended before its deadline"),
             Self::Outage => f.write_str("the hub answered no other call before its deadline"),
             Self::RateLimit { wait, rate } => {
-                write!(f, "it would wait {:.1} s for the rate limit", wait.as_secs_f64())?;
-                if let Some(rate) = rate {
-                    write!(f, " of {rate:.0} calls a minute")?;
-                }
-                f.write_str(", longer than its deadline")
+                let rate = rate.map(|rate| format!(" of {rate:.0} calls a minute")).unwrap_or_default();
+                let wait = wait.as_secs_f64();
+                write!(f, "it would wait {wait:.1} s for the rate limit{rate}, longer than its deadline")
             }
         }
     }

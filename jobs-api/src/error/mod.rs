@@ -19,7 +19,6 @@ mod code;
 mod deadline;
 mod display;
 mod from_attempt;
-mod json_path;
 mod service;
 pub(crate) mod telemetry;
 pub(crate) mod text;
@@ -320,11 +319,11 @@ impl Error {
         attempt.request.is_outcome_unknown = is_unknown;
     }
 
-    /// Makes the error of a request whose member breaks a rule. The message reads `<field> <rule>`.
     pub(crate) fn invalid_setting(setting: &'static str, rule: impl Into<String>) -> Self {
         Self::InvalidConfiguration { setting, rule: rule.into() }
     }
 
+    /// Makes the error of a request whose member breaks a rule. The message reads `<field> <rule>`.
     pub(crate) fn invalid_request(field: &'static str, rule: impl Into<String>) -> Self {
         Self::InvalidRequest { field, rule: rule.into(), target: None }
     }

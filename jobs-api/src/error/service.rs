@@ -1,6 +1,5 @@
 //! Failures that the hub reports.
 
-use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,8 +16,8 @@ const TOLERATED_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// A response other than the success that the operation promises.
 ///
-/// `Display` is one line: the operation, the status, the code, the message, the ids to quote to Azure
-/// support, and a hint if there is one:
+/// The message of the [`Error`](crate::Error) is one line: the operation, the status, the code, the message, the ids to
+/// quote to Azure support, and a hint if there is one:
 ///
 /// | error | hint |
 /// |---|---|
@@ -43,7 +42,7 @@ const TOLERATED_SKEW: TimeDelta = TimeDelta::minutes(5);
 #[derive(Clone, Debug)]
 pub struct ServiceError {
     pub(super) attempt: FailedAttempt,
-    status: StatusCode,
+    pub(super) status: StatusCode,
     code: Option<ErrorCode>,
     message: String,
     tracking_id: Option<String>,
@@ -108,7 +107,7 @@ impl ServiceError {
     }
 
     /// Returns `409 JobAlreadyExists (409104): the job exists`, as far as it is known.
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         let name = self.code.as_ref().map(ErrorCode::as_str).or(self.status.canonical_reason());
         let mut reason = format!("{} {}", self.status.as_u16(), one_line(name.unwrap_or("an error")));
         if let Some(number) = self.code.as_ref().and_then(ErrorCode::number) {
@@ -125,44 +124,33 @@ impl ServiceError {
     }
 
     /// Returns the advice for an operator.
-    fn hint(&self) -> Option<String> {
-        let is_code = |code: ErrorCode| self.code.as_ref() == Some(&code);
-        Some(if is_code(ErrorCode::OPERATION_NOT_ALLOWED_IN_CURRENT_STATE) {
-            "a job that is running or has ended cannot be cancelled".into()
-        } else if is_code(ErrorCode::THROTTLING_MAX_ACTIVE_JOB_COUNT_EXCEEDED) {
-            format!(
+    pub(super) fn hint(&self) -> Option<String> {
+        let name = self.code.as_ref().map(ErrorCode::as_str).unwrap_or_default();
+        Some(match (name, self.status.as_u16()) {
+            ("OperationNotAllowedInCurrentState", _) => {
+                "a job that is running or has ended cannot be cancelled".into()
+            }
+            ("ThrottlingMaxActiveJobCountExceeded", _) => format!(
                 "every slot for jobs is taken ({CONCURRENT_JOBS}), and a scheduled job holds one until it has \
                  run: wait for a job to end, or cancel a scheduled one"
-            )
-        } else if is_code(ErrorCode::OPERATION_NOT_AVAILABLE_IN_CURRENT_TIER) {
-            "jobs need a hub of the free or a standard tier".into()
-        } else if is_code(ErrorCode::JOB_ALREADY_EXISTS) {
-            "every job needs its own id".into()
-        } else if self.status == StatusCode::UNAUTHORIZED {
-            format!(
+            ),
+            ("OperationNotAvailableInCurrentTier", _) => {
+                "jobs need a hub of the free or a standard tier".into()
+            }
+            ("JobAlreadyExists", _) => "every job needs its own id".into(),
+            (_, 401) => format!(
                 "check the host name, the credential, the clock and the network rules of the hub; a policy \
                  needs {PERMISSIONS}, an identity the role {ROLE}"
-            )
-        } else if self.status == StatusCode::PRECONDITION_FAILED {
-            format!(
+            ),
+            (_, 412) => format!(
                 "a twin update must carry the etag `*`; the hub also rejects a condition of more than \
                  {CONDITION_LENGTH} characters like this"
-            )
-        } else if self.status.is_redirection() {
-            "redirects are not followed: check the endpoint".into()
-        } else {
-            return None;
+            ),
+            (_, 300..=399) => "redirects are not followed: check the endpoint".into(),
+            _ => return None,
         })
     }
 }
-
-impl fmt::Display for ServiceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.attempt.write_line(f, &self.reason(), self.tracking_id(), self.hint().as_deref())
-    }
-}
-
-impl std::error::Error for ServiceError {}
 
 /// Returns how far the clocks are apart, in words.
 fn skew_text(skew: TimeDelta) -> String {

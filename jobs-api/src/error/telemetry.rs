@@ -14,25 +14,12 @@
 //! | `invalid_request` | not sent: it breaks a rule of the service |
 
 use std::error::Error as _;
-use std::fmt;
 
 use tracing::Span;
 use tracing::field::display;
 
 use super::Error;
 use crate::auth::causes;
-
-/// Sets the status of a span to that of a failed one, with type and description.
-pub(crate) fn record_failure(span: &Span, error: &Error) {
-    if !span.is_disabled() {
-        FailureStatus::of(error).record(span);
-    }
-}
-
-/// Sets the status of a span to that of a failed one, with the type alone.
-pub(crate) fn record_error_type(span: &Span, error: &Error) {
-    record_type(span, &ErrorType(error));
-}
 
 /// The status of a failed span, kept until it is recorded.
 #[derive(Debug)]
@@ -43,25 +30,34 @@ pub(crate) struct FailureStatus {
 
 impl FailureStatus {
     pub(crate) fn of(error: &Error) -> Self {
-        Self { error_type: ErrorType(error).to_string(), description: Description(error).to_string() }
+        Self { error_type: error_type(error).to_owned(), description: description(error) }
     }
 
     /// Sets the status of a span.
     pub(crate) fn record(&self, span: &Span) {
-        record_type(span, &self.error_type);
+        record_error_type(span, &self.error_type);
         // After the code: a status without a description would replace it.
         span.record("otel.status_description", display(&self.description));
     }
 }
 
-fn record_type(span: &Span, error_type: &impl fmt::Display) {
+/// Sets the status of a span to that of a failed one, with type and description.
+pub(crate) fn record_failure(span: &Span, error: &Error) {
+    if !span.is_disabled() {
+        FailureStatus::of(error).record(span);
+    }
+}
+
+/// Sets the status of a span to that of a failed one, with the type alone.
+pub(crate) fn record_error_type(span: &Span, error_type: &str) {
     span.record("error.type", display(error_type));
     span.record("otel.status_code", "ERROR");
 }
 
-/// Returns the kind of an error that is no response of the hub.
-fn kind(error: &Error) -> &'static str {
+/// Returns the HTTP status by which the hub refused or failed, else the kind of the error.
+pub(crate) fn error_type(error: &Error) -> &str {
     match error {
+        Error::Service(service) => service.status.as_str(),
         Error::Transport(transport) if transport.tls_failure().is_some() => "tls",
         Error::Transport(transport) if transport.is_timeout() => "timeout",
         Error::Transport(transport) if transport.is_connect() => "connect",
@@ -78,6 +74,13 @@ fn kind(error: &Error) -> &'static str {
     }
 }
 
+/// Returns an error and its causes on one line, each once.
+pub(crate) fn description(error: &Error) -> String {
+    causes(error.source()).map(ToString::to_string).fold(error.to_string(), |line, cause| {
+        if line.contains(&cause) { line } else { format!("{line}: {cause}") }
+    })
+}
+
 /// Returns true if the operation was refused for what it asks: by a rule of the service, by a job that
 /// exists, or by the hub with a status of 4xx that a repetition would meet again.
 pub(crate) fn is_refused(error: &Error) -> bool {
@@ -85,41 +88,9 @@ pub(crate) fn is_refused(error: &Error) -> bool {
         Error::InvalidRequest { .. } | Error::InvalidPayload(_) | Error::JobNotFound { .. } => true,
         Error::JobConflict { is_certain, .. } => *is_certain,
         Error::Service(service) => {
-            service.status().is_client_error() && !error.is_retryable() && !error.is_outcome_unknown()
+            service.status.is_client_error() && !error.is_retryable() && !error.is_outcome_unknown()
         }
         _ => false,
-    }
-}
-
-/// Returns the text of the innermost cause, such as a refused connection.
-pub(crate) fn root_cause(error: &Error) -> Option<&(dyn std::error::Error + 'static)> {
-    causes(Some(error)).last()
-}
-
-/// The HTTP status by which the hub refused or failed, else the kind of the error.
-pub(crate) struct ErrorType<'a>(pub(crate) &'a Error);
-
-impl fmt::Display for ErrorType<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.service() {
-            Some(service) => f.write_str(service.status().as_str()),
-            None => f.write_str(kind(self.0)),
-        }
-    }
-}
-
-/// An error and its causes on one line, each once.
-pub(crate) struct Description<'a>(pub(crate) &'a Error);
-
-impl fmt::Display for Description<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = self.0.to_string();
-        for cause in causes(self.0.source()).map(ToString::to_string) {
-            if !line.contains(&cause) {
-                line = format!("{line}: {cause}");
-            }
-        }
-        f.write_str(&line)
     }
 }
 
@@ -139,7 +110,7 @@ mod tests {
             (conflict(), "job_conflict", true),
             (Error::invalid_request("jobId", "must not be empty"), "invalid_request", true),
         ] {
-            assert_eq!(ErrorType(&error).to_string(), error_type);
+            assert_eq!(super::error_type(&error), error_type);
             assert_eq!(is_refused(&error), refused, "{error}");
         }
     }

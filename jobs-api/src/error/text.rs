@@ -4,18 +4,8 @@
 //! hide or reverse what follows, nor fill the disk. Accessors return them unchanged, up to the size that is kept;
 //! messages have them in this form only.
 
-use bytes::Bytes;
-
-/// Bytes of a body that an error keeps.
-pub(super) const KEPT_BODY: usize = 64 * 1024;
 /// Characters of a text that a message repeats.
 const SHOWN_TEXT: usize = 1000;
-
-/// Returns the beginning of a body as text, without a byte order mark.
-pub(super) fn body_text(body: &Bytes) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(KEPT_BODY)]);
-    text.trim_start_matches('\u{FEFF}').to_owned()
-}
 
 /// Returns a text of any shape and size as part of one line: without characters that would move the
 /// cursor, hide text or change its direction.
@@ -60,12 +50,5 @@ mod tests {
         assert_eq!(line.chars().count(), SHOWN_TEXT + 1);
         assert!(line.ends_with("\u{1F980}…"));
         assert_eq!(one_line(&"a".repeat(SHOWN_TEXT)).len(), SHOWN_TEXT);
-    }
-
-    #[test]
-    fn body_is_kept_up_to_64_kib_without_its_byte_order_mark() {
-        assert_eq!(body_text(&Bytes::from_static(b"\xEF\xBB\xBF{}")), "{}");
-        assert_eq!(body_text(&Bytes::from(vec![b'a'; 70_000])).len(), 65_536);
-        assert_eq!(body_text(&Bytes::from_static(b"a\xFF")), "a\u{FFFD}");
     }
 }

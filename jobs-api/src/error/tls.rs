@@ -16,26 +16,15 @@
 use super::text::one_line;
 use crate::auth::causes;
 
-/// A failure of TLS.
-#[derive(Debug)]
-pub(super) struct TlsFailure {
-    /// What the TLS library reports.
-    pub(super) reason: String,
-    /// The advice for an operator.
-    pub(super) hint: &'static str,
-}
-
-impl TlsFailure {
-    /// Finds the failure among the causes of a failed connection.
-    pub(super) fn find(error: &reqwest::Error) -> Option<Self> {
-        // The outermost message has the URL.
-        let mut causes = causes(Some(error)).skip(1).map(|cause| one_line(&cause.to_string()));
-        causes.find_map(|reason| Some(Self { hint: hint(&reason)?, reason })).filter(|_| error.is_connect())
-    }
+/// Returns what the TLS library reports about a failed connection.
+pub(super) fn find_failure(error: &reqwest::Error) -> Option<String> {
+    // The outermost message has the URL.
+    let mut reasons = causes(Some(error)).skip(1).map(|cause| one_line(&cause.to_string()));
+    reasons.find(|reason| error.is_connect() && hint(reason).is_some())
 }
 
 /// Returns the advice about what a TLS library reports; `None` if another attempt may succeed.
-fn hint(reason: &str) -> Option<&'static str> {
+pub(super) fn hint(reason: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|words| reason.contains(words));
     if has(&["InvalidContentType", "wrong version number", "packet length too long"]) {
         return Some("the server does not speak TLS: check the port and the scheme of the endpoint");

@@ -1,11 +1,12 @@
 //! Responses that never came, or not to their end.
-
-use std::fmt;
+//!
+//! Whether the hub may have acted on a request depends on one fact alone: whether the HTTP client had it when the
+//! attempt failed, and a connection to send it on.
 
 use reqwest::Url;
 
 use super::attempt::FailedAttempt;
-use super::tls::TlsFailure;
+use super::tls;
 
 /// No complete response came.
 ///
@@ -26,7 +27,7 @@ use super::tls::TlsFailure;
 ///     match error.tls_failure() {
 ///         Some(reason) => println!("TLS: {reason}"),
 ///         None if error.is_timeout() => println!("no answer in time"),
-///         None => println!("{error}"),
+///         None => println!("the connection failed"),
 ///     }
 /// }
 /// # }
@@ -35,8 +36,8 @@ use super::tls::TlsFailure;
 pub struct TransportError {
     pub(super) attempt: FailedAttempt,
     /// `None` if the time ran out.
-    source: Option<reqwest::Error>,
-    tls_failure: Option<TlsFailure>,
+    pub(super) source: Option<reqwest::Error>,
+    tls_failure: Option<String>,
     /// False if no connection was made, or no time was left to send the request.
     pub(super) is_sent: bool,
 }
@@ -44,7 +45,7 @@ pub struct TransportError {
 impl TransportError {
     pub(super) fn new(attempt: FailedAttempt, source: Option<reqwest::Error>, is_sent: bool) -> Self {
         let is_sent = is_sent && !source.as_ref().is_some_and(reqwest::Error::is_connect);
-        let tls_failure = source.as_ref().and_then(TlsFailure::find);
+        let tls_failure = source.as_ref().and_then(tls::find_failure);
         Self { attempt, source, tls_failure, is_sent }
     }
 
@@ -65,48 +66,32 @@ impl TransportError {
     ///
     /// Known with rustls and OpenSSL. On Windows and macOS, native-tls may report it like any other failure to connect.
     pub fn tls_failure(&self) -> Option<&str> {
-        self.tls_failure.as_ref().map(|failure| &*failure.reason)
+        self.tls_failure.as_deref()
     }
 
-    fn reason(&self) -> String {
-        let timeout = self.attempt.request.timeout;
-        match (self.attempt.status(), &self.source) {
-            (Some(status), _) => {
-                let end = if self.is_timeout() {
-                    "the response did not end in time"
-                } else {
-                    "the connection ended within the response"
-                };
-                format!("{end}; its status is {}", status.as_u16())
+    /// Returns what happened to the request, and to its response.
+    pub(super) fn reason(&self) -> String {
+        let status = self.attempt.status().map(|status| status.as_u16());
+        match (status, &self.source) {
+            (Some(status), _) if self.is_timeout() => {
+                format!("the response did not end in time; its status is {status}")
             }
+            (Some(status), _) => format!("the connection ended within the response; its status is {status}"),
             (None, Some(source)) if source.is_connect() => {
                 let host = source.url().map_or("the hub", Url::authority);
                 let reason = self.tls_failure().map(|reason| format!(": {reason}")).unwrap_or_default();
                 format!("no connection to {host}{reason}")
             }
             (None, None) if !self.is_sent => "not sent: no time was left".into(),
-            (None, None) => format!("no response within {timeout:.1?}"),
+            (None, None) => format!("no response within {:.1?}", self.attempt.request.timeout),
             (None, Some(source)) if source.is_timeout() => "no response in time".into(),
             (None, Some(_)) => "the connection ended before a response came".into(),
         }
     }
 
     /// Returns the advice for an operator.
-    fn hint(&self) -> Option<&'static str> {
+    pub(super) fn hint(&self) -> Option<&'static str> {
         let connect = "check the host name, the network and the proxy, if any";
-        let tls = self.tls_failure.as_ref().map(|failure| failure.hint);
-        tls.or_else(|| self.is_connect().then_some(connect))
-    }
-}
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.attempt.write_line(f, &self.reason(), None, self.hint())
-    }
-}
-
-impl std::error::Error for TransportError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        self.tls_failure().and_then(tls::hint).or(self.is_connect().then_some(connect))
     }
 }

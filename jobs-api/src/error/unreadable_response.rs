@@ -1,12 +1,8 @@
 //! Responses that report success but cannot be used.
 
-use std::fmt;
-
 use progenitor_client::Error as GeneratedError;
-use serde::de::Error as _;
 
 use super::attempt::FailedAttempt;
-use super::json_path::json_path;
 use super::text::one_line;
 use crate::auth::AccessToken;
 use crate::runtime::attempt::BodyExtent;
@@ -23,17 +19,14 @@ const SHOWN_BODY: usize = 120;
 /// # fn example(error: jobs_api::Error) {
 /// if let jobs_api::Error::UnreadableResponse(unreadable) = &error {
 ///     let body = error.attempt().map(|attempt| attempt.body());
-///     println!("cannot be read at {}: {body:?}", unreadable.path());
+///     println!("{}: {body:?}", unreadable.reason());
 /// }
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct UnreadableResponse {
     pub(crate) attempt: FailedAttempt,
-    /// What is wrong with the body.
     reason: String,
-    path: String,
-    source: Option<serde_json::Error>,
 }
 
 impl UnreadableResponse {
@@ -44,44 +37,22 @@ impl UnreadableResponse {
         error: Option<GeneratedError<E>>,
         token: &AccessToken,
     ) -> Self {
-        let redact = |text: String| token.redact_text(&text).unwrap_or(text);
-        let mut unreadable = Self { attempt, reason: String::new(), path: String::new(), source: None };
-        unreadable.reason = match (extent, error) {
+        let redact = |text: String| one_line(&token.redact_text(&text).unwrap_or(text));
+        let reason = match (extent, error) {
             (BodyExtent::OverLimit(limit), _) => format!("it is larger than {limit} bytes"),
             (_, Some(GeneratedError::Custom(reason))) => redact(reason),
-            (_, Some(GeneratedError::InvalidResponsePayload(body, cause))) => {
-                unreadable.path = redact(json_path(&body, cause.line(), cause.column()));
-                let cause = one_line(&redact(cause.to_string()));
-                unreadable.source = Some(serde_json::Error::custom(cause));
-                let start: String = unreadable.attempt.body().chars().take(SHOWN_BODY).collect();
-                format!("it begins with {start:?}")
+            (_, Some(GeneratedError::InvalidResponsePayload(_, cause))) => {
+                let start: String = attempt.body().chars().take(SHOWN_BODY).collect();
+                format!("{}; it begins with {start:?}", redact(cause.to_string()))
             }
             _ => "unexpected response body".into(),
         };
-        unreadable
+        Self { attempt, reason }
     }
 
-    /// Returns the path of the member at which reading stopped, such as
-    /// `[3].deviceJobStatistics.failedCount`; empty for the body as a whole.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-}
-
-impl fmt::Display for UnreadableResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = one_line(&self.reason);
-        if !self.path.is_empty() {
-            let reason = format!("the response cannot be read at {}: {reason}", one_line(&self.path));
-            return self.attempt.write_line(f, &reason, None, None);
-        }
-        let hint = "check the endpoint, and any proxy or cache before the hub";
-        self.attempt.write_line(f, &format!("the response cannot be read: {reason}"), None, Some(hint))
-    }
-}
-
-impl std::error::Error for UnreadableResponse {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+    /// Returns what is wrong with the body, on one line. The path of a member that cannot be read comes first, such as
+    /// `deviceJobStatistics.failedCount`.
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }

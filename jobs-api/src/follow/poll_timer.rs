@@ -34,11 +34,6 @@ impl PollTimer {
         self.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(self.start.elapsed()))
     }
 
-    /// Returns true if the timeout has passed.
-    pub(super) fn is_expired(&self) -> bool {
-        self.remaining().is_zero()
-    }
-
     /// Sleeps until the next poll, or until shortly before a start that is `time_to_start` away, at most 10 minutes.
     /// The next poll comes when the job is expected to end, if that is known. Returns false if the timeout comes first.
     pub(super) async fn sleep(&mut self, time_to_start: Duration, time_to_end: Option<Duration>) -> bool {
@@ -107,6 +102,6 @@ mod tests {
         let mut timer = PollTimer::start(Some(Duration::from_secs(1)), &INTERVALS);
         assert!(timer.sleep(Duration::ZERO, None).await);
         assert!(!timer.sleep(Duration::ZERO, None).await);
-        assert!(timer.is_expired());
+        assert!(timer.remaining().is_zero());
     }
 }

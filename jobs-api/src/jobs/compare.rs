@@ -2,6 +2,16 @@
 //!
 //! A hub may write what it was sent in another form: the payload of a method as its bytes, a date with other digits,
 //! a number as 1 or 1.0. It may fill in what was not sent, and leave out what was.
+//!
+//! | member | comparison |
+//! |---|---|
+//! | type, condition, name of a method | exactly; unclear if the hub leaves it out |
+//! | timeouts, time limit | exactly; none is the service's default, and unclear beside another value |
+//! | payload of a method | as JSON, also if it is shown as bytes, text or base64; never different for certain |
+//! | patch of a twin | the members that a job writes; those that begin with `$` are the hub's |
+//! | start | to the millisecond or the second; without one, within a minute of the creation |
+//!
+//! A difference that is certain makes the job another one, however alike the rest; one that is not leaves it open.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -18,19 +28,16 @@ use crate::runtime::Timestamp;
 const IMMEDIATE_START: TimeDelta = TimeDelta::minutes(1);
 
 /// The comparison of a job that exists with a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Likeness {
-    /// The job is the one requested.
-    Same,
-    /// The job is another one: it differs in these members.
-    Differs(Vec<&'static str>),
-    /// The hub does not show these members in a form that can be compared.
-    Unclear(Vec<&'static str>),
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Likeness {
+    pub(crate) verdict: Verdict,
+    /// The members that have this verdict, unless the job is the one requested.
+    members: Vec<&'static str>,
 }
 
-/// The comparison of a member, from the best to the worst.
+/// The comparison of a job, or of a member, from the best to the worst.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Verdict {
+pub(crate) enum Verdict {
     /// The hub shows what was sent.
     Same,
     /// The hub shows it in a form that cannot be compared, or not at all.
@@ -43,13 +50,9 @@ use Verdict::{Differs, Same, Unclear};
 
 impl Likeness {
     /// Returns the conflict with the job of this id, which is not known to be the one requested.
-    pub(crate) fn conflict(self, id: &str) -> Error {
-        let is_certain = matches!(self, Self::Differs(_));
-        let differences = match self {
-            Self::Same => Vec::new(),
-            Self::Differs(members) | Self::Unclear(members) => members,
-        };
-        Error::JobConflict { job_id: id.to_owned(), differences, is_certain }
+    pub(crate) fn conflict(&self, id: &str) -> Error {
+        let is_certain = self.verdict == Differs;
+        Error::JobConflict { job_id: id.to_owned(), differences: self.members.clone(), is_certain }
     }
 }
 
@@ -62,10 +65,8 @@ impl JobResponse {
     /// [`Error::JobConflict`] if it is not, or if the hub shows it in a form that cannot be compared:
     /// [`Error::is_outcome_unknown`] tells the two apart.
     pub fn check_request(&self, request: &JobRequest) -> Result<(), Error> {
-        match compare(self, &complete_request(self.id(), request)) {
-            Likeness::Same => Ok(()),
-            likeness => Err(likeness.conflict(self.id())),
-        }
+        let likeness = compare(self, &complete_request(self.id(), request));
+        if likeness.verdict == Same { Ok(()) } else { Err(likeness.conflict(self.id())) }
     }
 }
 
@@ -90,12 +91,9 @@ pub(crate) fn compare(job: &JobResponse, request: &JobRequest) -> Likeness {
         ("startTime", compare_starts(job, start_time.as_ref())),
         ("maxExecutionTimeInSeconds", compare_filled_in(found, *limit, DEFAULT_EXECUTION_TIME)),
     ];
-    let with = |verdict| members.iter().filter(move |member| member.1 == verdict).map(|member| member.0);
-    match members.iter().map(|member| member.1).max() {
-        Some(Differs) => Likeness::Differs(with(Differs).collect()),
-        Some(Unclear) => Likeness::Unclear(with(Unclear).collect()),
-        Some(Same) | None => Likeness::Same,
-    }
+    let verdict = worst(members.map(|(_, verdict)| verdict));
+    let differing = members.into_iter().filter(|(_, other)| verdict != Same && *other == verdict);
+    Likeness { verdict, members: differing.map(|(name, _)| name).collect() }
 }
 
 fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {

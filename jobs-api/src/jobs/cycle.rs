@@ -1,4 +1,4 @@
-//! Cycles of continuation tokens.
+//! Cycles of continuation tokens: a listing whose tokens repeat would never end, and look like a large one.
 
 /// Detects a cycle in a sequence of tokens, in constant memory (Brent's algorithm): each token is compared
 /// with one earlier token, which is replaced whenever the count reaches a power of two.

@@ -1,15 +1,19 @@
 //! The listings: jobs, rows of a job, and devices.
 //!
-//! Each is a [`Pager`] with a query and a function that reads one page by the generated operation of its items.
+//! Each is a [`Pager`] with a query and a function that reads one page by the generated operation of its items. The
+//! function is a pointer, so that the item is the only parameter of a `Pager` in a program's signatures.
+//!
+//! Jobs are listed by an operation of their own, with parameters for the filter; rows and devices by a query in the
+//! hub's language. What a listing learns of jobs that have ended goes to the pace, as after a reading of one.
 
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::TryStreamExt as _;
 
+use super::job::record_state;
 use super::pager::{Listing, Page, PageRequest, Pager};
 use super::query::{JobFilter, Query};
-use super::read::record_state;
 use crate::error::Error;
 use crate::generated::Operations as Api;
 use crate::generated::types::{DeviceJob, DeviceJobStatus, DeviceRow, JobResponse};
@@ -82,10 +86,8 @@ fn read_rows<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'a, 
     async move {
         let PageRequest { continuation, size, query } = &request;
         let read = |api: Api| async move {
-            api.query_device_jobs(query)
-                .with_x_ms_continuation(*continuation)
-                .with_x_ms_max_item_count(&**size)
-                .await
+            let call = api.query_device_jobs(query).with_x_ms_continuation(*continuation);
+            call.with_x_ms_max_item_count(&**size).await
         };
         listing.read(read).await
     }
@@ -96,10 +98,8 @@ fn read_devices<'a>(listing: &'a Listing, request: PageRequest<'a>) -> Reading<'
     async move {
         let PageRequest { continuation, size, query } = &request;
         let read = |api: Api| async move {
-            api.query_devices(query)
-                .with_x_ms_continuation(*continuation)
-                .with_x_ms_max_item_count(&**size)
-                .await
+            let call = api.query_devices(query).with_x_ms_continuation(*continuation);
+            call.with_x_ms_max_item_count(&**size).await
         };
         listing.read(read).await
     }
@@ -122,5 +122,6 @@ fn into_ids(page: Page<DeviceRow>) -> Page<String> {
 }
 
 fn lacking(index: usize, row: &DeviceRow, member: &str) -> UnreadableRow {
-    UnreadableRow::lacking(index, member, serde_json::to_string(row).unwrap_or_default())
+    let text = serde_json::to_string(row).unwrap_or_default();
+    UnreadableRow { index, text, reason: format!("it has no usable {member}") }
 }

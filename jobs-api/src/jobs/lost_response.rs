@@ -1,12 +1,24 @@
 //! Lost responses: conclusions from a reading of the job about a change whose outcome is unknown.
 //!
 //! A hub does not show a job, or what was done to it, at once: `unknown` and an earlier status are no evidence.
+//!
+//! | the hub shows | create | ensure | cancel |
+//! |---|---|---|---|
+//! | no job, or that of another id | none yet | none yet | none yet |
+//! | a job that differs | not made | refused: a conflict | |
+//! | the job, created well before the first attempt | not made | made | |
+//! | the job, created since | made | made | |
+//! | the job, without the date of its creation | none yet | made | |
+//! | a job that cannot be compared | unknown, or not made if it was created before | refused: not certain | |
+//! | a cancelled job | | | made |
+//! | a job that runs or has ended otherwise | | | not made |
+//!
+//! A create compares the dates, since another program may have created the same job: to `ensure` that is no difference.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::compare::{Likeness, compare};
+use super::compare::{Likeness, Verdict, compare};
 use super::outcome::JobOutcome;
-use super::read::is_shown;
 use crate::generated::types::{JobRequest, JobResponse, JobStatus};
 use crate::pipeline::operation::Conclusion;
 use crate::runtime::Timestamp;
@@ -23,14 +35,14 @@ pub(super) fn conclude_create(
     sent: Option<DateTime<Utc>>,
 ) -> Option<Conclusion<JobResponse>> {
     let likeness = compare_shown(id, request, &job)?;
-    if matches!(likeness, Likeness::Differs(_)) {
+    if likeness.verdict == Verdict::Differs {
         // Another job has the id: a pending attempt will be refused.
         return Some(Conclusion::NotApplied);
     }
     let (created, sent) = job.created_time.as_ref().and_then(Timestamp::to_utc).zip(sent)?;
-    Some(match likeness {
+    Some(match likeness.verdict {
         _ if sent - created > CLOCK_SPREAD => Conclusion::NotApplied,
-        Likeness::Same if created >= sent => Conclusion::Applied(job),
+        Verdict::Same if created >= sent => Conclusion::Applied(job),
         _ => Conclusion::Unknown,
     })
 }
@@ -41,11 +53,12 @@ pub(super) fn conclude_ensure(
     request: &JobRequest,
     job: Box<JobResponse>,
 ) -> Option<Conclusion<JobResponse>> {
-    match compare_shown(id, request, &job)? {
-        Likeness::Same => Some(Conclusion::Applied(job)),
+    let likeness = compare_shown(id, request, &job)?;
+    match likeness.verdict {
+        Verdict::Same => Some(Conclusion::Applied(job)),
         // The next answer may have the date by which an immediate start is known.
-        Likeness::Unclear(_) if job.created_time.is_none() => None,
-        likeness => Some(Conclusion::Refused(likeness.conflict(id))),
+        Verdict::Unclear if job.created_time.is_none() => None,
+        _ => Some(Conclusion::Refused(likeness.conflict(id))),
     }
 }
 
@@ -64,7 +77,7 @@ pub(super) fn conclude_cancel(id: &str, job: Box<JobResponse>) -> Option<Conclus
 
 /// Compares the job, unless the answer is not about it, whoever gave it, or does not show it.
 fn compare_shown(id: &str, request: &JobRequest, job: &JobResponse) -> Option<Likeness> {
-    (job.id() == id && is_shown(job)).then(|| compare(job, request))
+    (job.id() == id && job.is_shown()).then(|| compare(job, request))
 }
 
 #[cfg(test)]

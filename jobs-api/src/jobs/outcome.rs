@@ -147,6 +147,12 @@ impl JobResponse {
         }
     }
 
+    /// Returns true if the hub shows the state of the job: it answers `unknown` for an id that it does not know, for a
+    /// job that was just created, and for an import or export job.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.outcome() != JobOutcome::Unknown
+    }
+
     /// Returns how many devices the job selected; `None` if the hub does not report it.
     pub(crate) fn device_count(&self) -> Option<u32> {
         let statistics = self.device_job_statistics.as_ref()?;

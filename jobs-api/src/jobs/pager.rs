@@ -16,8 +16,7 @@ use super::query::Query;
 use crate::error::Error;
 use crate::generated::types::QuerySpecification;
 use crate::limits::{CONTINUATION, PAGE_SIZE, is_job_id};
-use crate::pipeline::call::GeneratedCall;
-use crate::pipeline::{Pipeline, Response, Scope};
+use crate::pipeline::{GeneratedCall, Pipeline, Response, Scope};
 use crate::runtime::{Rows, UnreadableRow};
 
 /// Bytes of the largest item: payload and answer of a method, condition, twin patch, and their escapes.

@@ -1,4 +1,7 @@
 //! The queries of listings: what they select, in the hub's query language where they are sent in it.
+//!
+//! The text is made as late as the request of a page, so that a listing can be built without a `Result`: the error of
+//! an id or a condition that is not valid is its first item.
 
 use super::condition::names_collection;
 use super::validate::{check_condition, check_job_id};

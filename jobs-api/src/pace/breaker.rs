@@ -1,4 +1,8 @@
 //! Outages: while a hub only fails, one probe is due at a time.
+//!
+//! Retries of many calls would keep a hub down that has just come up. The breaker therefore counts the failures of all
+//! calls of a client, and from some number on lets one call through at a time, with growing pauses. The first answer
+//! that is no such failure, even a refusal, ends the outage.
 
 use std::time::Duration;
 

@@ -3,6 +3,15 @@
 //! A configured rate is kept from the first call on. Otherwise no rate is known until the hub rejects a call. From
 //! then on the rate grows additively with each accepted call and shrinks multiplicatively with a rejection, but
 //! never above a configured one.
+//!
+//! The first rejection sets the lowest rate that is documented, from which the rate doubles every few accepted calls
+//! until the next one. A rejection then measures: at the previous one the hub's meter was exhausted as it is now, so
+//! that the calls in between, and the time that they took, show its rate. The new rate lies between half of the old one
+//! and 15/16 of it. The next 200 accepted calls make up for about 1/16; each adds more than the previous one, so that a
+//! rate that was measured too low does not stay so.
+//!
+//! Changes and reads wait in two lines over one rate. A call that is sent costs the other line a place, but a change
+//! only 9/10 of one: reads wait behind changes, and yet get a tenth of the rate.
 
 use std::time::Duration;
 
@@ -151,10 +160,11 @@ impl Meter {
         self.accepted += 1.0;
         let is_used = self.lines.iter().any(|line| line.backlog() > 0.0);
         let Some(rate) = self.rate.filter(|_| is_used) else { return false };
-        let growth = match self.is_searching {
+        let growth = if self.is_searching {
             // Slower at a high rate, at which many calls are sent before the first is answered.
-            true => 2_f64.powf(1.0 / (0.5 + rate / 5.0)),
-            false => 1.0 + 2.0 * DECREASE * self.accepted / (RECOVERY * RECOVERY),
+            2_f64.powf(1.0 / (0.5 + rate / 5.0))
+        } else {
+            1.0 + 2.0 * DECREASE * self.accepted / (RECOVERY * RECOVERY)
         };
         self.rate = Some((rate * growth).min(self.configured.unwrap_or(f64::INFINITY)));
         self.is_searching

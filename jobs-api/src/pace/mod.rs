@@ -6,6 +6,19 @@
 //! at most the one place that it had. What becomes free by an event, a slot or the end of an outage, wakes all that
 //! wait; whichever runs takes it.
 //!
+//! The life of a call:
+//!
+//! 1. [`Pace::call`] takes note of what it is: a change or a read, a query or not, the creation of a job or not.
+//! 2. [`Call::admit`] asks the state, under the lock, whether it may be sent now. A create needs a slot first, if it
+//!    waits for one. In an outage the call takes the probe that is due, otherwise its place in the line of its meter
+//!    must have come up. If it may not be sent, it sleeps until the time that the state names, or until something
+//!    changes, and asks again.
+//! 3. [`Call::record`] reports the answer. A rejection reduces the rate, begins a pause for all calls of the meter, and
+//!    puts the rejected one at the head of its line. Failures in a row begin an outage; any other answer ends it.
+//! 4. A call that is dropped gives back its slot, and its place if no other was taken since.
+//!
+//! A call holds a place, not a time, because rates are learned: as the rate changes, so do the times of all places.
+//!
 //! Nothing here knows HTTP or jobs: the pipeline translates.
 
 mod breaker;
@@ -75,16 +88,17 @@ pub(crate) struct Deadlines {
     pub(crate) slot: Option<Instant>,
 }
 
-/// The part of the hub's answer that the pace needs, with the wait that it states.
+/// The kind of a failure, which decides when the next call may be sent, with the wait that the hub states.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Answer {
-    Success,
-    /// A failure that has nothing to do with the pace.
-    Refused,
+pub(crate) enum Failure {
+    /// The hub failed, or could not be reached: a repetition may succeed.
+    Transient(Option<Duration>),
+    /// The hub had too many calls.
     Throttled(Option<Duration>),
+    /// The hub has as many jobs as its tier allows.
     SlotBusy(Option<Duration>),
-    /// The hub failed, or could not be reached.
-    Failed,
+    /// A repetition would fail in the same way.
+    Permanent,
 }
 
 /// The reason for which a call waits.
@@ -273,25 +287,26 @@ impl Call<'_> {
     }
 
     /// Records the hub's answer.
-    pub(crate) fn record(&mut self, answer: Answer) {
+    pub(crate) fn record(&mut self, answer: Result<(), Failure>) {
         let Some(sent) = self.sent.take() else { return };
         let Subject { is_query, creates, breaker, .. } = self.subject;
         let (now, mut state) = (Instant::now(), self.pace.lock());
-        let outage = state.breaker.record(answer == Answer::Failed, &breaker, now);
+        let is_transient = matches!(answer, Err(Failure::Transient(_)));
+        let outage = state.breaker.record(is_transient, &breaker, now);
         match (answer, creates) {
-            (Answer::Throttled(_), _) => {}
-            (Answer::Success, Some((id, start))) => state.slots.record_created(id, start.max(now), now),
-            (Answer::SlotBusy(stated), Some((id, _))) => state.slots.record_busy(id, stated, now),
+            (Err(Failure::Throttled(_)), _) => {}
+            (Ok(()), Some((id, start))) => state.slots.record_created(id, start.max(now), now),
+            (Err(Failure::SlotBusy(stated)), Some((id, _))) => state.slots.record_busy(id, stated, now),
             (_, Some((id, _))) if self.has_slot => state.slots.leave(id, now),
             _ => {}
         }
         let meter = &mut state.meters[usize::from(is_query)];
         let (mut pause, mut wakes) = (None, outage.is_some());
-        if let Answer::Throttled(stated) = answer {
+        if let Err(Failure::Throttled(stated)) = answer {
             let (place, new_pause) = meter.reject(sent, stated, now);
             (self.place, pause) = (Some(place), new_pause.zip(meter.rate()));
         } else {
-            wakes |= answer != Answer::Failed && meter.record_accepted(sent, now);
+            wakes |= !is_transient && meter.record_accepted(sent, now);
             wakes |= std::mem::take(&mut self.has_slot);
         }
         drop(state);

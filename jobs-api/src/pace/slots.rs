@@ -2,6 +2,10 @@
 //!
 //! The hub shows neither how many slots it has nor when one becomes free. While all are taken, creates try one at a
 //! time: when a job of this client was seen to end or is expected to, and otherwise rarely.
+//!
+//! How many slots there are is configured with the tier, or learned when the hub refuses a create: the smallest number
+//! of any tier that is not below the jobs of this client that hold one. A job is expected to run as long as the last
+//! one that has ended. A try comes a little before that, and each further one after a part of the time so far.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const BREAKER: BreakerSettings = BreakerSettings { failures: 2, longest_pause: Duration::from_secs(8) };
-const THROTTLED: Answer = Answer::Throttled(None);
+const THROTTLED: Result<(), Failure> = Err(Failure::Throttled(None));
 
 /// Returns a pace of one call a second on a hub with one slot.
 fn pace() -> Arc<Pace> {
@@ -45,7 +45,7 @@ async fn join(pace: &Arc<Pace>, class: Class) -> JoinHandle<f64> {
     let call = tokio::spawn(async move {
         let mut call = pace.call(subject(class, None));
         call.admit(Deadlines::default()).await.unwrap();
-        call.record(Answer::Success);
+        call.record(Ok(()));
         start.elapsed().as_secs_f64()
     });
     yield_now().await;
@@ -75,8 +75,8 @@ async fn nothing_is_delayed_until_a_rejection_and_then_everything() {
     let pace = unknown();
     let mut calls: Vec<_> = (0..100).map(|_| call(&pace, Class::Change)).collect();
     calls.iter_mut().for_each(send);
-    calls[0].record(Answer::Success);
-    calls[1].record(Answer::Throttled(Some(10 * SECOND)));
+    calls[0].record(Ok(()));
+    calls[1].record(Err(Failure::Throttled(Some(10 * SECOND))));
     let state = pace.snapshot().operations;
     assert_eq!((state.rate, state.is_configured), (Some(100.0), false));
     assert!((10 * SECOND..=11 * SECOND).contains(&state.pause.unwrap()), "{state:?}");
@@ -204,7 +204,7 @@ async fn outage_is_probed_by_the_clock_whichever_call_takes_the_probe() {
     for is_outage in [false, true] {
         let mut failed = call(&pace, Class::Change);
         send(&mut failed);
-        failed.record(Answer::Failed);
+        failed.record(Err(Failure::Transient(None)));
         assert_eq!(pace.snapshot().is_outage, is_outage);
     }
     let mut waiting = call(&pace, Class::Read);
@@ -218,7 +218,7 @@ async fn outage_is_probed_by_the_clock_whichever_call_takes_the_probe() {
     waiting.admit(Deadlines::default()).await.unwrap();
     assert!((SECOND * 3 / 4..=SECOND).contains(&start.elapsed()), "{:?}", start.elapsed());
     assert!(waits(&mut call(&pace, Class::Read)));
-    waiting.record(Answer::Refused);
+    waiting.record(Err(Failure::Permanent));
     assert!(!pace.snapshot().is_outage && !waits(&mut call(&pace, Class::Read)));
 }
 
@@ -228,14 +228,14 @@ async fn pauses_between_probes_grow_up_to_the_longest() {
     for _ in 0..2 {
         let mut failed = call(&pace, Class::Change);
         send(&mut failed);
-        failed.record(Answer::Failed);
+        failed.record(Err(Failure::Transient(None)));
     }
     let start = Instant::now();
     let mut times = Vec::new();
     for _ in 0..7 {
         let mut probe = call(&pace, Class::Change);
         probe.admit(Deadlines::default()).await.unwrap();
-        probe.record(Answer::Failed);
+        probe.record(Err(Failure::Transient(None)));
         times.push(start.elapsed().as_secs_f64());
     }
     for (pair, longest) in times.windows(2).zip([1.0, 2.0, 4.0, 8.0, 8.0, 8.0]) {
@@ -251,7 +251,7 @@ async fn call_in_an_outage_waits_until_its_deadline() {
     for breaker in [never, never, BREAKER] {
         let mut failed = pace.call(Subject { breaker, ..subject(Class::Change, None) });
         send(&mut failed);
-        failed.record(Answer::Failed);
+        failed.record(Err(Failure::Transient(None)));
         assert_eq!(pace.snapshot().is_outage, breaker == BREAKER);
     }
     let start = Instant::now();
@@ -268,7 +268,7 @@ async fn job_that_ended_frees_its_slot() {
     let create = |id: &'static str| pace.call(subject(Class::Change, Some(id)));
     let mut first = create("first");
     first.admit(deadlines).await.unwrap();
-    first.record(Answer::Success);
+    first.record(Ok(()));
     let (mut kept, mut second) = (create("kept"), create("second"));
     assert!(kept.admit(deadlines).now_or_never().is_none());
     let mut admitted = pin!(second.admit(deadlines));
@@ -302,7 +302,7 @@ async fn end_of_a_job_is_expected_by_its_devices_then_by_other_jobs() {
     for id in ["first", "second"] {
         let mut create = pace.call(subject(Class::Change, Some(id)));
         create.admit(Deadlines::default()).await.unwrap();
-        create.record(Answer::Success);
+        create.record(Ok(()));
         if id == "first" {
             advance(10 * SECOND).await;
             pace.record_job_end(id);

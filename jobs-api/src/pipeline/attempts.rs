@@ -9,22 +9,20 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use reqwest::header::DATE;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::call::GeneratedCall;
 use super::decision::{Decision, Paced};
-use super::retry_state::RetryState;
+use super::retry::RetryState;
 use super::telemetry::{Trace, record_attempt_end};
-use super::{Pipeline, Response, Scope};
+use super::{GeneratedCall, Pipeline, Response, Scope};
 use crate::auth::{AccessToken, CredentialError};
 use crate::error::{DeadlineExceeded, Error};
 use crate::generated::{Client, Operations};
-use crate::pace::{Answer, Call, Class, Reason, Subject};
+use crate::pace::{Call, Class, Failure, Reason, Subject};
 use crate::runtime::attempt::Settings;
-use crate::runtime::{Attempt, RequestId};
+use crate::runtime::{Attempt, Reply, RequestId};
 
 /// The attempts at an operation, or at a step of one.
 pub(super) struct Attempts<'a, 't> {
@@ -38,9 +36,12 @@ pub(super) struct Attempts<'a, 't> {
 
 impl Attempts<'_, '_> {
     /// Makes attempts until one succeeds or none may follow.
+    ///
+    /// `previous` is the error of the last attempt that was sent, `rejected` the token that the hub rejected, and
+    /// `sent` the token of the last attempt: an answer may still repeat it, so that errors are redacted of both.
     pub(super) async fn run<T>(mut self, operation: impl GeneratedCall<T>) -> Result<Response<T>, Error> {
         // Timers and sockets panic without a runtime.
-        Handle::try_current().map_err(|_| self.unsent(CredentialError::NoRuntime.into()))?;
+        Handle::try_current().map_err(|_| self.trace.name(CredentialError::NoRuntime.into()))?;
         let (pace, scope) = (self.pipeline.pace.as_ref(), self.scope);
         let mut call = pace.map(|pace| pace.call(subject(scope, self.state)));
         let paced = Paced { calls: call.is_some(), slots: call.is_some() && scope.job_start.is_some() };
@@ -48,7 +49,7 @@ impl Attempts<'_, '_> {
         loop {
             let number = self.state.next_attempt();
             if let Err(error) = self.admit(call.as_mut()).await {
-                return Err(previous.unwrap_or_else(|| self.unsent(error)));
+                return Err(previous.unwrap_or_else(|| self.trace.name(error)));
             }
             let token = match self.token(rejected.as_ref()).await {
                 Ok(token) => token,
@@ -58,7 +59,7 @@ impl Attempts<'_, '_> {
                         continue;
                     }
                     return Err(match previous {
-                        None => self.unsent(no_token.into()),
+                        None => self.trace.name(no_token.into()),
                         Some(earlier) => {
                             Error::MissingToken { credential: no_token, earlier: Box::new(earlier) }
                         }
@@ -72,7 +73,7 @@ impl Attempts<'_, '_> {
             sent = Some(token.clone());
             let result = pin!(self.attempt(&token, &operation)).await;
             if let Some(call) = &mut call {
-                call.record(answer(&result));
+                call.record(result.as_ref().map(drop).map_err(Failure::from));
             }
             let error = match result {
                 Ok(response) => return Ok(response),
@@ -81,10 +82,7 @@ impl Attempts<'_, '_> {
             // The authorizer learns of a rejected token even if this call is not repeated.
             let can_refresh = error.is_unauthorized() && self.pipeline.authorizer.reject(&token);
             let is_outage = pace.is_none_or(|pace| pace.snapshot().is_outage);
-            let decision = match self.state.record_failure(&error, scope.is_read, paced, is_outage) {
-                Decision::RefreshToken if !can_refresh => Decision::GiveUp,
-                decision => decision,
-            };
+            let decision = self.state.record_failure(&error, can_refresh, paced, is_outage);
             self.trace.record_failure(&error, number, decision);
             match decision {
                 Decision::Wait(wait) | Decision::WaitForSlot(wait) | Decision::Outlast(wait) => {
@@ -105,15 +103,10 @@ impl Attempts<'_, '_> {
         }
     }
 
-    /// Returns the error of a call of which nothing was sent, with the operation and the job's id in it.
-    fn unsent(&self, error: Error) -> Error {
-        self.trace.name(error)
-    }
-
     /// Returns the wait before a missing token is requested again, if the operation outlasts that.
     fn outlast_missing_token(&mut self, call: Option<&mut Call<'_>>) -> Option<Duration> {
         if let Some(call) = call.filter(|_| !self.state.policy.patience.is_zero()) {
-            call.record(Answer::Failed);
+            call.record(Err(Failure::Transient(None)));
         }
         let now = Instant::now();
         self.state.record_outage(now);
@@ -139,14 +132,9 @@ impl Attempts<'_, '_> {
 
     /// Returns the token for the next attempt, waiting no longer than the remaining attempts may take.
     async fn token(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, CredentialError> {
-        let mut token = pin!(self.pipeline.authorizer.token(rejected));
-        if let Some(token) = token.as_mut().now_or_never() {
-            // A key signs at once: no timer is needed.
-            return token;
-        }
         let limit = self.state.token_timeout(self.pipeline.attempt_timeout);
-        let token = timeout(limit, token).await;
-        token.unwrap_or_else(|_| Err(CredentialError::no_token_within(limit)))
+        let token = timeout(limit, self.pipeline.authorizer.token(rejected));
+        token.await.unwrap_or_else(|_| Err(CredentialError::no_token_within(limit)))
     }
 
     /// Makes one attempt.
@@ -160,11 +148,10 @@ impl Attempts<'_, '_> {
         let body_limit = self.scope.body_limit.unwrap_or(pipeline.body_limit);
         let attempt = Attempt::new(Settings {
             authorization: token.header().clone(),
-            redactor: token.redactor(),
+            redact: token.redactor(),
             request_id,
             number,
             timeout: self.state.attempt_timeout(start, pipeline.attempt_timeout),
-            exposes_headers: self.scope.exposes_headers,
             body_limit: body_limit.min(pipeline.body_limit),
             headers: pipeline.headers.clone(),
             on_request: pipeline.on_request.clone(),
@@ -179,12 +166,17 @@ impl Attempts<'_, '_> {
         let span = exchange.span.take();
         self.trace.record_attempt(exchange.request.as_ref());
         if let Some(date) = exchange.response.as_ref().and_then(|response| response.headers.get(DATE)) {
-            pipeline.authorizer.clock().observe_header(date, elapsed);
+            pipeline.authorizer.clock.observe_header(date, elapsed);
         }
         let result = match result {
-            Ok(response) if !exchange.is_unusable() => {
-                Ok(Response::new(response, exchange, request_id, number, self.state.elapsed(end)))
-            }
+            Ok(Reply(response)) if !exchange.is_unusable() => Ok(Response {
+                status: response.status(),
+                value: Box::new(response.into_inner()),
+                headers: exchange.response.map(|received| received.headers).unwrap_or_default(),
+                request_id,
+                attempts: number,
+                elapsed: self.state.elapsed(end),
+            }),
             result => Err(Error::from_attempt(result.err(), exchange, token)),
         };
         record_attempt_end(span.as_ref(), result.as_ref().err(), elapsed);
@@ -202,17 +194,5 @@ fn subject<'a>(scope: Scope<'a>, state: &RetryState) -> Subject<'a> {
         creates: scope.job_id.zip(scope.job_start),
         goes_first: state.goes_first,
         breaker: state.policy.breaker,
-    }
-}
-
-/// Returns the part of the hub's answer that the pace needs.
-fn answer<T>(result: &Result<T, Error>) -> Answer {
-    let Err(error) = result else { return Answer::Success };
-    let retry_after = error.service().and_then(|service| service.retry_after());
-    match error {
-        _ if error.is_job_slot_busy() => Answer::SlotBusy(retry_after),
-        _ if error.is_throttled() => Answer::Throttled(retry_after),
-        _ if error.is_retryable() => Answer::Failed,
-        _ => Answer::Refused,
     }
 }

@@ -2,6 +2,13 @@
 //!
 //! Each attempt has a generated client with an [`Attempt`] inside. The record outlives the generated
 //! code's own errors, which forget the status of a response whose body they cannot read.
+//!
+//! The generated code calls `pre` before it sends a request, and `exec` in order to send it. `exec` reads the body too,
+//! and hands on a response that is complete: the time limit of an attempt then includes the body, the size limit holds
+//! before memory is taken, and the part that was read of an interrupted body is kept for the error.
+//!
+//! `exec` can fail with an error of reqwest only, which no other crate can make. An attempt that ran out of time
+//! therefore fails with the error of an invented 504, and `is_late` in the record says that no hub has sent it.
 
 use std::mem;
 use std::pin::pin;
@@ -119,11 +126,6 @@ fn send<'a>(
         record_response(span, response.status(), body.len());
         let mut read = http::Response::builder().url(requested).body(body).unwrap_or_default();
         *read.status_mut() = response.status();
-        if let Some(recorded) = &attempt.exchange().response
-            && attempt.settings().exposes_headers
-        {
-            *read.headers_mut() = recorded.headers.clone();
-        }
         Ok(read.into())
     }
 }
@@ -142,14 +144,10 @@ fn record_head(attempt: &Attempt, response: &mut Response, requested: &Url) {
 
 /// Adds the headers of the user, except those that the client or its HTTP client sets.
 fn add_own_headers(headers: &mut HeaderMap, settings: &Settings, span: &Span) {
-    let Some(on_request) = &settings.on_request else {
-        headers.extend(settings.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        return;
-    };
     let mut own = HeaderMap::clone(&settings.headers);
-    span.in_scope(|| on_request(&mut own));
-    for name in RESERVED_HEADERS {
-        own.remove(name);
+    if let Some(on_request) = &settings.on_request {
+        span.in_scope(|| on_request(&mut own));
+        RESERVED_HEADERS.iter().for_each(|name| drop(own.remove(*name)));
     }
     headers.extend(own);
 }
@@ -157,7 +155,7 @@ fn add_own_headers(headers: &mut HeaderMap, settings: &Settings, span: &Span) {
 /// Reads the body up to the limit of the attempt, and records it.
 async fn read_body(attempt: &Attempt, response: &mut Response) -> reqwest::Result<Bytes> {
     let limit = attempt.settings().body_limit;
-    let mut body = PartialBody { attempt, first: Bytes::new(), rest: BytesMut::new() };
+    let mut body = PartialBody { attempt, bytes: Bytes::new() };
     while let Some(chunk) = response.chunk().await? {
         if !body.add(chunk, limit) {
             body.record(BodyExtent::OverLimit(limit));
@@ -170,29 +168,28 @@ async fn read_body(attempt: &Attempt, response: &mut Response) -> reqwest::Resul
 /// The part of a body that was read. Dropped, as at a timeout, it is recorded as interrupted.
 struct PartialBody<'a> {
     attempt: &'a Attempt,
-    /// The only chunk, as most bodies have: it is not copied.
-    first: Bytes,
-    /// All chunks, if there are several.
-    rest: BytesMut,
+    bytes: Bytes,
 }
 
 impl PartialBody<'_> {
     /// Adds a chunk, or as much of it as the limit allows. Returns true if it was all.
     fn add(&mut self, chunk: Bytes, limit: usize) -> bool {
-        if self.first.is_empty() && self.rest.is_empty() && chunk.len() <= limit {
-            self.first = chunk;
-            return true;
+        let room = limit - self.bytes.len();
+        let added = chunk.slice(..chunk.len().min(room));
+        if self.bytes.is_empty() {
+            // The only one of most bodies: it is not copied.
+            self.bytes = added;
+        } else {
+            let mut bytes = BytesMut::from(mem::take(&mut self.bytes));
+            bytes.extend_from_slice(&added);
+            self.bytes = bytes.freeze();
         }
-        self.rest.extend_from_slice(&mem::take(&mut self.first));
-        let room = limit - self.rest.len();
-        self.rest.extend_from_slice(&chunk[..chunk.len().min(room)]);
         chunk.len() <= room
     }
 
     /// Records the body, and returns it.
     fn record(&mut self, extent: BodyExtent) -> Bytes {
-        let first = mem::take(&mut self.first);
-        let body = if self.rest.is_empty() { first } else { mem::take(&mut self.rest).freeze() };
+        let body = mem::take(&mut self.bytes);
         if let Some(response) = &mut self.attempt.exchange().response
             && response.extent == BodyExtent::Interrupted
         {

@@ -8,34 +8,42 @@
 //!
 //! [`Pipeline::execute`] runs any operation. One that has several steps is an [`Operation`](operation::Operation):
 //! among them a change, which is resolved by functions that read it and conclude from that.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `operation.rs` | an operation, with the readings that resolve a change |
+//! | `attempts.rs` | its attempts, one after another: each paced, signed and sent |
+//! | `hooks.rs` | one attempt inside the generated client: headers, the bounded response, the record of both |
+//! | `decision.rs` | what follows a failed attempt |
+//! | `retry.rs` | the policy of the user, and the state of an operation under it |
+//! | `telemetry.rs` | spans, events and metrics |
 
 mod attempts;
-pub(crate) mod call;
 mod decision;
 pub(crate) mod hooks;
 pub(crate) mod operation;
 pub(crate) mod retry;
-mod retry_state;
 mod telemetry;
 
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use http::{HeaderMap, StatusCode};
 use reqwest::Url;
-use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use self::call::GeneratedCall;
-pub use self::call::Response;
 use self::retry::RetryPolicy;
 use self::telemetry::Trace;
 use crate::auth::Authorizer;
 use crate::error::Error;
+use crate::generated::Operations;
 use crate::limits::is_job_id;
 use crate::pace::Pace;
 use crate::runtime::attempt::OnRequest;
+use crate::runtime::{Failure, Reply, RequestId};
 
 /// Sends every call of a client to its hub. A clone shares connections, token and pace.
 #[derive(Clone)]
@@ -71,8 +79,6 @@ pub(crate) struct Scope<'a> {
     pub(crate) is_query: bool,
     /// The start of the job that the operation creates, which takes a slot at once.
     pub(crate) job_start: Option<Instant>,
-    /// The operation is a user's, which may read the headers of its response.
-    pub(crate) exposes_headers: bool,
     /// Bytes of a response body that are read, if fewer than the client's limit.
     pub(crate) body_limit: Option<usize>,
 }
@@ -111,13 +117,93 @@ impl Pipeline {
         })
     }
 
-    /// Returns the time until a job with this many devices left is expected to end.
-    pub(crate) fn time_to_end(&self, id: &str, devices_left: u32) -> Option<Duration> {
-        self.pace.as_ref()?.time_to_end(id, devices_left)
-    }
-
     /// Returns the hub's time, or the local time while no answer has shown that.
     pub(crate) fn hub_time(&self) -> DateTime<Utc> {
-        self.authorizer.clock().now()
+        self.authorizer.clock.now()
+    }
+}
+
+/// A generated operation, called once for each attempt with the operations for it.
+pub(crate) trait GeneratedCall<T>: Fn(Operations) -> Self::Sending {
+    type Sending: Future<Output = Result<Reply<T>, Failure>>;
+}
+
+impl<T, F, S> GeneratedCall<T> for F
+where
+    F: Fn(Operations) -> S,
+    S: Future<Output = Result<Reply<T>, Failure>>,
+{
+    type Sending = S;
+}
+
+/// The value of a successful response, with the facts around it.
+///
+/// ```
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
+/// use jobs_api::Operations;
+///
+/// let read = |api: Operations| async move { api.get_scheduled_job("reboot-43").await };
+/// let response = client.call(read).await?;
+/// println!("{} in {:?}", response.status(), response.elapsed());
+/// let job = response.into_inner();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Response<T> {
+    /// Boxed, since a job is large and each layer of a call hands it on.
+    value: Box<T>,
+    status: StatusCode,
+    headers: HeaderMap,
+    request_id: RequestId,
+    attempts: u32,
+    elapsed: Duration,
+}
+
+impl<T> Response<T> {
+    /// Returns the value.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// Returns the value alone.
+    pub fn into_inner(self) -> T {
+        *self.value
+    }
+
+    /// Returns the HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns the headers of the response.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns the `Request-Id` that the request carried.
+    pub fn request_id(&self) -> RequestId {
+        self.request_id
+    }
+
+    /// Returns how many attempts the operation took, the successful one included.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Returns how long the operation took, attempts and waits included.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Response<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("value", &self.value)
+            .field("status", &self.status)
+            .field("request_id", &self.request_id)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
     }
 }

@@ -14,11 +14,10 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::attempts::Attempts;
-use super::call::GeneratedCall;
 use super::decision::{MIN_ATTEMPT, exponential};
-use super::retry_state::{RetryState, Role};
+use super::retry::{RetryState, Role};
 use super::telemetry::Trace;
-use super::{Pipeline, Response, Scope};
+use super::{GeneratedCall, Pipeline, Response, Scope};
 use crate::auth::CredentialError;
 use crate::error::Error;
 
@@ -67,7 +66,7 @@ impl Operation<'_> {
 
     /// Makes attempts until one succeeds or none may follow.
     pub(super) async fn run<T>(&mut self, operation: impl GeneratedCall<T>) -> Result<Response<T>, Error> {
-        let span = self.trace.span();
+        let span = self.trace.span.clone();
         // Pinned, as elsewhere in this folder: a future that is instrumented or awaited itself would be moved.
         let Self { pipeline, scope, trace, state, .. } = &mut *self;
         let attempts = Attempts { pipeline, scope: *scope, state, trace };
@@ -77,6 +76,9 @@ impl Operation<'_> {
 
     /// Makes attempts at a change. If a response is lost, `read` and `conclude` are to settle the outcome: see
     /// [`resolve`](Self::resolve).
+    ///
+    /// A change whose outcome is unknown and that the hub then throttles is read before its next attempt: a pause may
+    /// be long, and the change need not be sent again if it was made.
     pub(crate) async fn change<T>(
         &mut self,
         operation: impl GeneratedCall<T>,
@@ -88,7 +90,7 @@ impl Operation<'_> {
         loop {
             let result = { pin!(self.run(&operation)).await };
             let error = match result {
-                Ok(response) => return Ok(response.into_boxed()),
+                Ok(response) => return Ok(response.value),
                 Err(error) if !self.state.is_outcome_unknown => return Err(error),
                 // An error without a request cannot report that an earlier one may have taken effect.
                 Err(error) if error.request().is_some() => error,
@@ -159,11 +161,11 @@ impl Operation<'_> {
         // One attempt: whatever it meets, the next reading follows.
         let mut state = self.state.restart(self.pipeline.retry.single(), Role::Reading);
         let scope = Scope { job_id: self.scope.job_id, is_read: true, ..Scope::default() };
-        let span = self.trace.span();
+        let span = self.trace.span.clone();
         let attempts = Attempts { pipeline: self.pipeline, scope, state: &mut state, trace: &mut self.trace };
         let found = pin!(attempts.run(read)).instrument(span).await;
         match found {
-            Ok(found) => conclude(found.into_boxed(), self.earliest_sent()).ok_or(Duration::ZERO),
+            Ok(found) => conclude(found.value, self.earliest_sent()).ok_or(Duration::ZERO),
             Err(Error::Credential { error, .. }) => {
                 self.missing_token = Some(error);
                 Err(Duration::ZERO)
@@ -174,18 +176,15 @@ impl Operation<'_> {
 
     /// Returns the earliest time by the hub's clock at which the first attempt was sent, if it is known.
     fn earliest_sent(&self) -> Option<DateTime<Utc>> {
-        let now = self.pipeline.authorizer.clock().earliest_now()?;
+        let now = self.pipeline.authorizer.clock.earliest_now()?;
         now.checked_sub_signed(TimeDelta::from_std(self.state.since_first_attempt()?).ok()?)
     }
 
     /// Adds to the error of a change that its outcome could not be read, if no token was available.
     fn without_token(&mut self, error: Error) -> Error {
-        match (self.missing_token.take(), error) {
-            (
-                Some(credential),
-                earlier @ (Error::Transport(_) | Error::Service(_) | Error::UnreadableResponse(_)),
-            ) => Error::MissingToken { credential, earlier: Box::new(earlier) },
-            (_, error) => error,
+        match self.missing_token.take().filter(|_| error.attempt().is_some()) {
+            Some(credential) => Error::MissingToken { credential, earlier: Box::new(error) },
+            None => error,
         }
     }
 

@@ -3,6 +3,17 @@
 //! A change that succeeded is an event at INFO, since it acts on devices; a read that succeeded is none. An event names
 //! what it is about, so that a log is readable without the fields of the spans around it.
 //!
+//! | level | event |
+//! |---|---|
+//! | ERROR | an operation failed, or its outcome is unknown |
+//! | WARN | an operation was refused for what it asks, or is attempted again |
+//! | INFO | a change succeeded; a create without a pace waits for a job slot |
+//! | DEBUG | a request is sent; an attempt ended |
+//! | TRACE | the metrics of an operation, in the form that `tracing_opentelemetry::MetricsLayer` reads |
+//!
+//! An operation reports its end once, whatever its attempts met: a caller who handles an error does not find it in the
+//! log several times. A future that is dropped has no result to report, and sets `iothub.dropped` on its span.
+//!
 //! Names follow OpenTelemetry's conventions, for attempts those of HTTP clients; those of the hub begin with `iothub`.
 //! Bodies and tokens are never recorded. Without a subscriber nothing is formatted, measured or allocated.
 
@@ -15,10 +26,9 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span, debug, error, event, info, warn};
 
 use super::decision::Decision;
+use crate::auth::causes;
 use crate::error::Error;
-use crate::error::telemetry::{
-    Description, ErrorType, is_refused, record_error_type, record_failure, root_cause,
-};
+use crate::error::telemetry::{description, error_type, is_refused, record_error_type, record_failure};
 use crate::runtime::RequestId;
 use crate::runtime::attempt::RequestInfo;
 use crate::targets::{ATTEMPT, METRICS, OPERATION, otel_span};
@@ -28,7 +38,8 @@ const SHORTEST_HOLD: Duration = Duration::from_millis(1);
 
 /// The trace of an operation under way.
 pub(super) struct Trace<'a> {
-    span: Span,
+    /// The span in which the operation runs.
+    pub(super) span: Span,
     /// `None` without a subscriber.
     start: Option<Instant>,
     has_ended: bool,
@@ -81,11 +92,6 @@ impl<'a> Trace<'a> {
             throttles: 0,
             hold: Duration::ZERO,
         }
-    }
-
-    /// Returns the span in which the operation runs.
-    pub(super) fn span(&self) -> Span {
-        self.span.clone()
     }
 
     /// Returns the error of a call that was not sent with the operation in it, if that is known.
@@ -174,13 +180,13 @@ impl<'a> Trace<'a> {
         if error.is_outcome_unknown() {
             self.span.record("iothub.outcome_unknown", true);
         }
-        let (job_id, text, error_type) = (self.job_id, Description(error), ErrorType(error));
+        let (job_id, error_type) = (self.job_id, error_type(error));
         self.span.in_scope(|| {
             if is_refused(error) {
-                warn!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "refused");
+                warn!(target: OPERATION, error = %description(error), "error.type" = %error_type, job_id, "refused");
             } else {
                 let end = if error.is_outcome_unknown() { "outcome unknown" } else { "failed" };
-                error!(target: OPERATION, error = %text, "error.type" = %error_type, job_id, "{end}");
+                error!(target: OPERATION, error = %description(error), "error.type" = %error_type, job_id, "{end}");
             }
         });
         // After the event: a log shows the fields of the span too, and would have the text twice.
@@ -200,11 +206,11 @@ impl<'a> Trace<'a> {
     fn report_retry(&self, error: &Error, attempt: u32, wait: Option<Duration>) {
         let (operation, service) = (self.name_or_call(), error.service());
         // An error of the transport has no words of the hub in it.
-        let cause = root_cause(error).filter(|_| service.is_none());
+        let cause = causes(Some(error)).last().filter(|_| service.is_none());
         warn!(
             target: OPERATION,
             job_id = self.job_id,
-            reason = ErrorType(error).to_string(),
+            reason = error_type(error),
             code = service.and_then(|service| service.code()).map(|code| code.as_str()),
             cause = cause.map(tracing::field::display),
             attempt,
@@ -234,7 +240,7 @@ impl<'a> Trace<'a> {
             iothub.hub = self.hub,
             iothub.operation = self.name_or_call(),
             iothub.outcome = outcome,
-            "error.type" = error.map(|error| tracing::field::display(ErrorType(error))),
+            "error.type" = error.map(|error| tracing::field::display(error_type(error))),
         );
     }
 }
@@ -298,7 +304,7 @@ pub(super) fn record_attempt_end(span: Option<&Span>, error: Option<&Error>, ela
     let Some(span) = span else { return };
     match error {
         // The convention: a status of HTTP needs no description.
-        Some(error) if error.service().is_some() => record_error_type(span, error),
+        Some(error) if error.service().is_some() => record_error_type(span, error_type(error)),
         Some(error) => record_failure(span, error),
         None => {}
     }

@@ -1,5 +1,9 @@
 //! One attempt at an operation: the settings that its request is sent with, and the record of what
 //! passed. Plain data, carried by the generated client; the hooks of the pipeline fill it in.
+//!
+//! The settings are complete before the generated client exists, so that its hooks wait for nothing, and fail for no
+//! reason that an error of the generated client would have to carry. The record keeps what those errors forget: the
+//! status and the headers of a response whose body is unreadable or broke off.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,24 +28,19 @@ struct Inner {
 /// A function of the user that sets headers of a request.
 pub(crate) type OnRequest = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
-/// Removes the tokens that an operation has sent from what it received.
-pub(crate) trait Redact: Send + Sync {
-    /// Returns the text without them; `None` if it has none.
-    fn redact(&self, text: &str) -> Option<String>;
-}
+/// A function that returns a text without the tokens that an operation has sent; `None` if it has none.
+pub(crate) type Redact = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The settings of an attempt.
 pub(crate) struct Settings {
     /// The header `Authorization`.
     pub(crate) authorization: HeaderValue,
-    pub(crate) redactor: Arc<dyn Redact>,
+    pub(crate) redact: Redact,
     pub(crate) request_id: RequestId,
     /// Counts the attempts at the operation, from 1.
     pub(crate) number: u32,
     /// How long the attempt may take.
     pub(crate) timeout: Duration,
-    /// The generated client's response has the headers too, for the operation of a user.
-    pub(crate) exposes_headers: bool,
     /// Bytes of a response body that are read.
     pub(crate) body_limit: usize,
     /// Headers of the user.
@@ -105,11 +104,6 @@ impl Attempt {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
-    }
-
-    /// Removes the tokens that the operation has sent from a text; returns `None` if the text has none.
-    pub(crate) fn redact(&self, text: &str) -> Option<String> {
-        self.settings().redactor.redact(text)
     }
 
     pub(crate) fn exchange(&self) -> MutexGuard<'_, Exchange> {

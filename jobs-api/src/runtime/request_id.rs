@@ -1,4 +1,7 @@
 //! Ids of requests.
+//!
+//! The client's spans, its errors and the hub's logs name a request by the same id. It must be unique and need not be
+//! secret, so that the client makes it without a crate for UUIDs.
 
 use std::fmt;
 

@@ -1,4 +1,8 @@
 //! Lists in responses, read row by row.
+//!
+//! A row repeats what a device answered, and a device may answer anything. The text of a list is therefore split into
+//! the texts of its rows first, and each is read by itself. A row that cannot be read is kept with its text and the
+//! reason, since a row that disappeared would look like a device that the job never reached.
 
 use std::fmt;
 
@@ -8,14 +12,16 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
 use super::attempt::Attempt;
+use super::members::escape;
+use super::reply::{add_path, truncate};
 
 /// The rows that are read before a list counts as malformed: the largest page of any version of the
 /// service. The hub is asked for 100 at most.
 const MAX_ROWS: usize = 1000;
 /// Bytes of an unreadable row that are kept.
 const KEPT_TEXT: usize = 64 * 1024;
-/// Bytes of the reason that are kept: it may quote a text of the row.
-const KEPT_REASON: usize = 1000;
+/// Characters of the row that a message repeats.
+const SHOWN_TEXT: usize = 120;
 
 /// The rows of a response.
 ///
@@ -73,7 +79,7 @@ pub struct UnreadableRow {
     pub index: usize,
     /// The row as the hub wrote it without tokens, at most its first 64 KiB.
     pub text: String,
-    /// Why the row could not be read, at most its first 1,000 bytes.
+    /// Why the row could not be read: on one line, at most its first 400 characters.
     pub reason: String,
 }
 
@@ -84,40 +90,27 @@ pub(crate) async fn read_rows<T: DeserializeOwned + fmt::Debug, E>(
 ) -> Result<ResponseValue<Rows<T>>, Error<E>> {
     let response = ResponseValue::<Rows<T>>::from_response(response).await?;
     response.map(|mut rows| {
-        rows.unreadable.iter_mut().for_each(|row| row.redact(attempt));
+        for text in rows.unreadable.iter_mut().flat_map(|row| [&mut row.text, &mut row.reason]) {
+            if let Some(redacted) = (attempt.settings().redact)(text) {
+                *text = redacted;
+            }
+        }
         rows
     })
 }
 
 impl UnreadableRow {
-    fn redact(&mut self, attempt: &Attempt) {
-        for text in [&mut self.text, &mut self.reason] {
-            if let Some(redacted) = attempt.redact(text) {
-                *text = redacted;
-            }
-        }
-    }
-
-    /// Returns a row that lacks a member which the query selects.
-    pub(crate) fn lacking(index: usize, member: &str, text: String) -> Self {
-        Self { index, text, reason: format!("it has no usable {member}") }
-    }
-
-    fn new(index: usize, row: &RawValue, error: &serde_json::Error) -> Self {
+    fn new(index: usize, row: &RawValue, error: serde_json::Error) -> Self {
         let text = truncate(row.get(), KEPT_TEXT).to_owned();
-        Self { index, text, reason: truncate(&error.to_string(), KEPT_REASON).to_owned() }
+        Self { index, text, reason: escape(error).to_string() }
     }
-}
-
-/// Returns the beginning of a text, at most this many bytes.
-fn truncate(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or_default()]
 }
 
 impl fmt::Display for UnreadableRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {} of a page cannot be read: {:?}", self.index, self.reason)
+        let Self { index, reason, .. } = self;
+        let start: String = self.text.chars().take(SHOWN_TEXT).collect();
+        write!(f, "row {index} of a page cannot be read: {reason}; it begins with {start:?}")
     }
 }
 
@@ -135,7 +128,10 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Rows<T> {
         for (index, text) in texts.into_iter().enumerate() {
             match serde_json::from_str(text.get()) {
                 Ok(row) => rows.readable.push(row),
-                Err(error) => rows.unreadable.push(UnreadableRow::new(index, text, &error)),
+                Err(error) => {
+                    let error = add_path::<T>(text.get().as_bytes(), error);
+                    rows.unreadable.push(UnreadableRow::new(index, text, error));
+                }
             }
         }
         Ok(rows)
@@ -205,6 +201,6 @@ mod tests {
     fn long_row_is_cut_at_a_character() {
         let rows = read(&format!("[\"{}\"]", "é".repeat(KEPT_TEXT))).unwrap();
         assert_eq!(rows.unreadable[0].text.len(), KEPT_TEXT - 1);
-        assert_eq!(rows.unreadable[0].reason.len(), KEPT_REASON);
+        assert_eq!(rows.unreadable[0].reason.chars().count(), 400);
     }
 }

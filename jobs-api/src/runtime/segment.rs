@@ -1,4 +1,6 @@
 //! Path parameters of requests.
+//!
+//! A value is one segment of the path, whatever its characters: a job id must not lead to another resource.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use progenitor_client::Error;

@@ -1,4 +1,7 @@
 //! The dates of the service, which may mean "never" or be no dates.
+//!
+//! One date that cannot be read would cost the whole job it is in. Every value is therefore kept, as an instant or as
+//! the text that it came as, and a program asks whether it is an instant.
 
 use std::fmt;
 
@@ -28,7 +31,9 @@ const NEVER: (i32, u32, u32) = (9999, 12, 30);
 /// assert_eq!(Timestamp::from("0001-01-01T00:00:00").to_utc(), None);
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Timestamp(Repr);
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(inline, description = "", extend("format" = "date-time")))]
+pub struct Timestamp(#[cfg_attr(feature = "schemars", schemars(with = "String"))] Repr);
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Repr {
@@ -100,21 +105,6 @@ impl<'de> Deserialize<'de> for Timestamp {
             Value::String(text) => Self::from(&*text),
             other => Self(Repr::Text(other.to_string().into())),
         })
-    }
-}
-
-#[cfg(feature = "schemars")]
-impl schemars::JsonSchema for Timestamp {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Timestamp".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 

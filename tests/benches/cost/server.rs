@@ -34,8 +34,11 @@ impl Server {
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let certificate = cert.der().to_vec();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        // Named, since the features of this workspace bring two, between which rustls does not choose.
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
         let config =
-            ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key);
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key);
         let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

@@ -17,21 +17,12 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use crate::generated::{Client as Generated, Operations, types};
-use crate::runtime::attempt::{Redact, Settings};
+use crate::runtime::attempt::Settings;
 use crate::runtime::{Attempt, RequestId};
 use crate::server::{ROWS, Server};
 
 const HOST: &str = "emulator.localhost";
 const TOKEN: &str = "SharedAccessSignature sr=emulator.localhost&sig=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0&se=4102444800&skn=service";
-
-/// The generated client alone reads no rows.
-struct NoToken;
-
-impl Redact for NoToken {
-    fn redact(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 /// The generated client adds nothing to its requests.
 impl ClientHooks<Attempt> for Generated {}
@@ -120,11 +111,10 @@ impl Sides {
         let with_token = http().default_headers(headers).build().unwrap();
         let attempt = Attempt::new(Settings {
             authorization: HeaderValue::from_static(TOKEN),
-            redactor: Arc::new(NoToken),
+            redact: Arc::new(|_| None),
             request_id: RequestId::random(),
             number: 1,
             timeout: Duration::MAX,
-            exposes_headers: true,
             body_limit: usize::MAX,
             headers: Arc::default(),
             on_request: None,

@@ -16,7 +16,7 @@ use crate::syntax::types_module;
 
 /// Amends the client that was generated of the spec, to which its `enums` belong.
 pub(crate) fn amend(mut client: syn::File, spec: &Spec, enums: &[Enum]) -> Result<syn::File, Defect> {
-    rows::read_by_row(&mut client.items);
+    rows::read_responses(&mut client.items);
     if let Some(types) = types_module(&mut client) {
         types.extend(enums.iter().flat_map(Enum::to_items));
         readers::set(types);

@@ -1,33 +1,36 @@
-//! Lists in responses: read row by row, so that one unreadable row does not cost the others.
+//! Reading of responses: with the path of what is unreadable, and lists row by row, so that one unreadable row does not
+//! cost the others.
 
-use proc_macro2::TokenTree;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::{GenericArgument, ImplItemFn, Item, PathArguments, ReturnType, Type, parse_quote};
 
 use super::tokens::rewrite;
 use crate::syntax::methods_mut;
 
-/// Makes every operation of the client whose response is a list of generated structs return
-/// `ResponseValue<Rows<…>>`, without tokens in rows that are unreadable.
-pub(super) fn read_by_row(client: &mut [Item]) {
+/// Makes every operation of the client read its response by the crate. One whose response is a list of generated
+/// structs returns `ResponseValue<Rows<…>>`, without tokens in rows that are unreadable.
+pub(super) fn read_responses(client: &mut [Item]) {
     for method in methods_mut(client) {
+        let mut reader = quote!(crate::runtime::read_value(response));
         if let ReturnType::Type(_, output) = &mut method.sig.output
             && let Some(value) = argument(output, "Result").and_then(|ty| argument(ty, "ResponseValue"))
             && let Some(row) = argument(value, "Vec").filter(|row| is_generated(row)).cloned()
         {
             *value = parse_quote!(crate::runtime::Rows<#row>);
-            read_rows(method);
+            reader = quote!(crate::runtime::read_rows(self.inner(), response));
         }
+        replace_reader(method, &reader);
     }
 }
 
-/// Reads the body of a success with the attempt that it answers.
-fn read_rows(method: &mut ImplItemFn) {
+/// Reads the body of a success by this call.
+fn replace_reader(method: &mut ImplItemFn, call: &TokenStream) {
     let block = rewrite(method.block.to_token_stream(), &|tokens| match tokens {
         [TokenTree::Ident(value), _, _, TokenTree::Ident(reader), TokenTree::Group(_), ..]
             if value == "ResponseValue" && reader == "from_response" =>
         {
-            Some((5, quote!(crate::runtime::read_rows(self.inner(), response))))
+            Some((5, call.clone()))
         }
         _ => None,
     });
@@ -56,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_generated_types_are_read_by_row() {
+    fn responses_are_read_by_the_crate_and_lists_of_generated_types_by_row() {
         let mut file: syn::File = parse_quote! {
             impl Client {
                 async fn list(&self) -> Result<ResponseValue<::std::vec::Vec<types::Job>>, Error<ByteStream>> {
@@ -66,10 +69,12 @@ mod tests {
                     }
                 }
                 async fn names(&self) -> Result<ResponseValue<::std::vec::Vec<String>>, Error<ByteStream>> {}
-                async fn one(&self) -> Result<ResponseValue<types::Job>, Error<ByteStream>> {}
+                async fn one(&self) -> Result<ResponseValue<types::Job>, Error<ByteStream>> {
+                    ResponseValue::from_response(response).await
+                }
             }
         };
-        read_by_row(&mut file.items);
+        read_responses(&mut file.items);
         let expected: syn::File = parse_quote! {
             impl Client {
                 async fn list(&self) -> Result<ResponseValue<crate::runtime::Rows<types::Job>>, Error<ByteStream>> {
@@ -79,7 +84,9 @@ mod tests {
                     }
                 }
                 async fn names(&self) -> Result<ResponseValue<::std::vec::Vec<String>>, Error<ByteStream>> {}
-                async fn one(&self) -> Result<ResponseValue<types::Job>, Error<ByteStream>> {}
+                async fn one(&self) -> Result<ResponseValue<types::Job>, Error<ByteStream>> {
+                    crate::runtime::read_value(response).await
+                }
             }
         };
         assert_eq!(prettyplease::unparse(&file), prettyplease::unparse(&expected));

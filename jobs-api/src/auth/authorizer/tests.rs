@@ -41,8 +41,8 @@ impl Clocked {
 
     /// Receives an answer of a hub whose clock is ahead.
     fn observe(&self, ahead: i64) {
-        let now = self.authorizer.clock().local_now();
-        self.authorizer.clock().observe(now + TimeDelta::seconds(ahead), now, now);
+        let now = self.authorizer.clock.local_now();
+        self.authorizer.clock.observe(now + TimeDelta::seconds(ahead), now, now);
     }
 
     fn token(&self) -> AccessToken {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Error;
 
 fn error(status: u16, headers: &[(&'static str, &str)], body: &str) -> ServiceError {
     let headers =
@@ -7,11 +8,15 @@ fn error(status: u16, headers: &[(&'static str, &str)], body: &str) -> ServiceEr
     ServiceError::new(FailedAttempt::example(status, headers, body), status)
 }
 
+fn line(error: ServiceError) -> String {
+    Error::Service(Box::new(error)).to_string()
+}
+
 #[test]
 fn error_is_one_line_with_operation_reason_and_hint() {
     let body = r#"{"Message":"ErrorCode:OperationNotAllowedInCurrentState;The job is\r\n in the state Running","ExceptionMessage":"Tracking ID:abc-G:7-TimeStamp:05/04/2022 15:53:00"}"#;
     assert_eq!(
-        error(405, &[], body).to_string(),
+        line(error(405, &[], body)),
         "create_scheduled_job (PUT /jobs/v2/reboot-43): 405 OperationNotAllowedInCurrentState (405102): \
          The job is in the state Running (tracking id abc-G:7, request id 00000000-0000-4000-8000-000000000000); \
          hint: a job that is running or has ended cannot be cancelled"
@@ -21,14 +26,14 @@ fn error_is_one_line_with_operation_reason_and_hint() {
 #[test]
 fn nested_error_is_part_of_the_line() {
     let body = r#"{"Message":"ErrorCode:ThrottlingMaxActiveJobCountExceeded;Error: 429 {\"Message\":\"ErrorCode:429004;full\",\"ExceptionMessage\":\"Tracking ID:inner\"}","ExceptionMessage":"Tracking ID:outer"}"#;
-    let line = error(429, &[], body).to_string();
+    let line = line(error(429, &[], body));
     let expected = "429 ThrottlingMaxActiveJobCountExceeded (429004): Error: 429 (429004, full, tracking id inner) (tracking id outer, ";
     assert!(line.contains(expected), "{line}");
 }
 
 #[test]
 fn empty_body_still_makes_a_line() {
-    let line = error(503, &[], "").to_string();
+    let line = line(error(503, &[], ""));
     assert!(
         line.starts_with(
             "create_scheduled_job (PUT /jobs/v2/reboot-43): 503 Service Unavailable (request id "
@@ -57,7 +62,7 @@ fn name_of_the_code_wins_over_its_number_then_the_body_over_the_header() {
 #[test]
 fn message_without_visible_text_is_left_out() {
     for body in ["\0\u{1}", r#"{"Message":"ErrorCode:ArgumentInvalid; \u200b"}"#] {
-        let text = error(400, &[], body).to_string();
+        let text = line(error(400, &[], body));
         assert!(text.contains("(request id") && !text.contains(":  (") && !text.contains(": ("), "{text}");
     }
 }
@@ -67,14 +72,14 @@ fn skewed_clock_is_reported_with_a_401() {
     let date = (Utc::now() + TimeDelta::minutes(12) + TimeDelta::seconds(5)).to_rfc2822();
     let skewed = error(401, &[("date", &date)], "");
     assert_eq!(skewed.clock_skew().unwrap().num_minutes(), 12);
+    let text = line(skewed);
     assert!(
-        skewed
-            .to_string()
-            .contains("; the clock of this machine is 12 minutes behind the hub's (request id ")
+        text.contains("; the clock of this machine is 12 minutes behind the hub's (request id "),
+        "{text}"
     );
     let date = (Utc::now() - TimeDelta::minutes(4)).to_rfc2822();
     assert_eq!(error(401, &[("date", &date)], "").clock_skew(), None);
-    let absurd = error(401, &[("date", "31 Dec 262142 23:59:59 GMT")], "").to_string();
+    let absurd = line(error(401, &[("date", "31 Dec 262142 23:59:59 GMT")], ""));
     assert!(absurd.contains(" days behind the hub's"), "{absurd}");
 }
 

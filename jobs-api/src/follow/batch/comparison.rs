@@ -6,7 +6,7 @@ use super::error::JobFailure;
 use super::request::Job;
 use crate::client::Client;
 use crate::error::Error;
-use crate::jobs::compare::Likeness;
+use crate::jobs::compare::{Likeness, Verdict};
 
 /// How a job begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,18 +34,18 @@ pub(super) async fn compare_jobs(
 }
 
 fn begin_all(jobs: &[Job], found: Vec<Option<Likeness>>) -> Vec<Result<Start, Error>> {
-    let conflict = |(job, likeness): (&Job, &Option<Likeness>)| {
-        let likeness = likeness.clone().filter(|likeness| *likeness != Likeness::Same)?;
-        Some((job.id.clone(), likeness))
-    };
-    let first_conflict = jobs.iter().zip(&found).find_map(conflict);
-    let begin = |(job, likeness): (&Job, Option<Likeness>)| match (likeness, &first_conflict) {
-        (Some(Likeness::Same), _) => Ok(Start::Follow),
+    let is_other = |likeness: &&Likeness| likeness.verdict != Verdict::Same;
+    let first_conflict = jobs
+        .iter()
+        .zip(&found)
+        .find_map(|(job, likeness)| Some((&job.id, likeness.as_ref().filter(is_other)?)));
+    let begin = |(job, likeness): (&Job, &Option<Likeness>)| match (likeness, first_conflict) {
+        (Some(likeness), _) if likeness.verdict == Verdict::Same => Ok(Start::Follow),
         (Some(likeness), _) => Err(likeness.conflict(&job.id)),
-        (None, Some((id, likeness))) => Err(likeness.clone().conflict(id)),
+        (None, Some((id, likeness))) => Err(likeness.conflict(id)),
         (None, None) => Ok(Start::Create),
     };
-    jobs.iter().zip(found).map(begin).collect()
+    jobs.iter().zip(&found).map(begin).collect()
 }
 
 /// Returns the failures of all jobs after one could not be read: a change of the list would go unnoticed.

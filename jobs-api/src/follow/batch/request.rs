@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::error::JobFailure;
-use super::list::{Part, split_list};
 use crate::client::Client;
 use crate::error::Error;
-use crate::follow::report::reader::Listed;
 use crate::generated::types::JobRequest;
 use crate::jobs::compare::{Likeness, compare};
+use crate::jobs::condition::{Condition, chunk_device_ids};
 use crate::jobs::validate::{check_request, complete_request};
-use crate::limits::JOB_ID_LENGTH;
+use crate::limits::{DEVICE_ID_LENGTH, DEVICE_ID_PUNCTUATION, JOB_ID_LENGTH, is_device_id};
+
+/// Characters of an invalid device id that an error shows.
+const SHOWN_ID: usize = 40;
 
 /// A request of a batch: a [`JobRequest`], or one for a list of devices, which may take several jobs.
 ///
@@ -46,8 +48,8 @@ impl From<JobRequest> for BatchRequest {
 }
 
 impl JobRequest {
-    /// Restricts the request to the devices of a list of any length, for
-    /// [`Client::run_jobs`](crate::Client::run_jobs): those that its condition selects, all with `*`.
+    /// Makes a request for the devices of a list of any length, for [`Client::run_jobs`](crate::Client::run_jobs). Its
+    /// own condition must be `*`: the list takes its place.
     ///
     /// A condition has at most 8,192 characters, some 500 ids of 12 characters. The list is split into the
     /// fewest jobs, in the order of the ids: `reboot-part-1`, `reboot-part-2` and so on, also if there is only one.
@@ -55,12 +57,8 @@ impl JobRequest {
     /// up all of them; if a job has none, the result is a [`BatchError`](crate::BatchError), which names the job and
     /// its devices and keeps what the others reported.
     ///
-    /// The condition may have comparisons, lists of constants, strings without escaped quotes, and parentheses in
-    /// pairs; any other could be read so that it extends the job beyond the list. A [`Condition`](crate::Condition)
-    /// whose names have no brackets, quotes, parentheses or backslashes has this form.
-    ///
-    /// Any other condition, an empty list, an id that no device can have, and one that does not fit into a condition
-    /// make the request invalid: no job is created.
+    /// Another condition, an empty list, and an id that no device can have make the request invalid: no job is created.
+    /// [`Client::devices`](crate::Client::devices) lists the devices that a condition selects.
     ///
     /// ```
     /// # async fn example(client: jobs_api::Client, ids: Vec<String>) -> Result<(), jobs_api::BatchError> {
@@ -112,14 +110,17 @@ impl BatchRequest {
         let Self { mut request, devices } = self;
         // Each job has its own id.
         let named = request.job_id.take();
+        let request = Arc::new(request);
+        let job = |id, devices| Job { id, devices, request: request.clone() };
         let jobs = match devices {
-            Some(devices) => split_for_list(id, request, devices)?,
-            None => vec![Job {
-                id: id.to_owned(),
-                listed: Listed::default(),
-                condition: request.query_condition.take(),
-                request: Arc::new(request),
-            }],
+            Some(devices) => {
+                check_list(&request, &devices)?;
+                let devices = Vec::from_iter(devices);
+                // An id has no count of the parts: a longer list would change them all, and call its devices again.
+                let parts = (1..).zip(chunk_device_ids(&devices));
+                parts.map(|(number, part)| job(format!("{id}-part-{number}"), part.to_vec())).collect()
+            }
+            None => vec![job(id.to_owned(), Vec::new())],
         };
         let first = jobs.first().map(Job::to_request).unwrap_or_default();
         check_request(id, &JobRequest { job_id: named, ..first })?;
@@ -132,25 +133,29 @@ impl BatchRequest {
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) id: String,
-    pub(super) listed: Listed,
-    condition: Option<String>,
+    /// The devices of a list that the job is for, in the order of their ids; empty if there is no list.
+    pub(super) devices: Vec<String>,
     /// What the jobs of the request have in common.
     request: Arc<JobRequest>,
 }
 
-/// The id of a job has the number of its part, but not how many there are: a list that changes would otherwise change
-/// every id, and its devices would be called again.
-fn split_for_list(id: &str, request: JobRequest, devices: BTreeSet<String>) -> Result<Vec<Job>, Error> {
-    let condition = request.query_condition.as_deref().unwrap_or_default();
-    let (parts, selects_all) = (split_list(condition, devices)?, condition.trim() == "*");
-    let request = Arc::new(request);
-    let to_job = |(number, Part { devices, condition })| Job {
-        id: format!("{id}-part-{number}"),
-        listed: Listed { devices, selects_all },
-        condition: Some(condition),
-        request: request.clone(),
-    };
-    Ok((1..).zip(parts).map(to_job).collect())
+fn check_list(request: &JobRequest, devices: &BTreeSet<String>) -> Result<(), Error> {
+    if request.query_condition.as_deref().is_none_or(|condition| condition.trim() != "*") {
+        let rule = "must be `*` for a list of devices, which takes its place";
+        return Err(Error::invalid_request("queryCondition", rule));
+    }
+    if devices.is_empty() {
+        let rule = "must not be for an empty list of devices; `*` without a list selects every device";
+        return Err(Error::invalid_request("queryCondition", rule));
+    }
+    let Some(id) = devices.iter().find(|id| !is_device_id(id)) else { return Ok(()) };
+    let (shown, most) = (id.chars().take(SHOWN_ID).collect::<String>(), DEVICE_ID_LENGTH.end());
+    let ellipsis = if shown.len() < id.len() { "…" } else { "" };
+    let rule = format!(
+        "must not be for the device {shown:?}{ellipsis}: an id has 1 to {most} ASCII letters, digits and \
+         {DEVICE_ID_PUNCTUATION}"
+    );
+    Err(Error::invalid_request("queryCondition", rule))
 }
 
 fn check_length(id: &str, jobs: &[Job]) -> Result<(), Error> {
@@ -166,7 +171,11 @@ fn check_length(id: &str, jobs: &[Job]) -> Result<(), Error> {
 impl Job {
     /// Returns the request, which is as large as its payload.
     pub(super) fn to_request(&self) -> JobRequest {
-        JobRequest { query_condition: self.condition.clone(), ..JobRequest::clone(&self.request) }
+        let mut request = JobRequest::clone(&self.request);
+        if !self.devices.is_empty() {
+            request.query_condition = Some(Condition::device_ids(&self.devices).to_string());
+        }
+        request
     }
 
     /// Compares the job with the job of its id in the hub; `None` if the hub does not show one.
@@ -177,7 +186,7 @@ impl Job {
 
     /// Returns the reason why the job has no report.
     pub(super) fn failure(&self, error: Error) -> JobFailure {
-        JobFailure { job_id: self.id.clone(), devices: self.listed.devices.clone(), error }
+        JobFailure { job_id: self.id.clone(), devices: self.devices.clone(), error }
     }
 }
 

@@ -87,6 +87,10 @@ impl Runner {
     }
 
     /// Creates the job if that is its start, waits for its end, and reads its report.
+    ///
+    /// From before its creation on the job counts as one that the hub may have, until it is known to have ended or not
+    /// to have been created: `RunJobs::stop` would otherwise miss one whose creation is in flight or has an unknown
+    /// outcome.
     async fn follow(&self, job: &Job, start: Start) -> Result<JobReport, Error> {
         let state = &self.trace.state;
         let record = |counts| state.send_modify(|state| _ = state.open_jobs.insert(job.id.clone(), counts));
@@ -101,7 +105,7 @@ impl Runner {
         }
         let mut wait = self.client.wait_for_job(&job.id).on_progress(|job| record(job.counts()));
         wait.settings = self.settings.clone();
-        let report = wait.report_on(&job.listed).await?;
+        let report = wait.report_on(&job.devices).await?;
         if report.outcome().is_final() {
             close();
         }

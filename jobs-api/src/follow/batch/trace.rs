@@ -1,5 +1,8 @@
 //! The trace of a batch: its span with a child for each job, and events at its start, at the end of each job and at its
 //! own end.
+//!
+//! The calls of a job are spans within that of the job. The status of the batch is set at its end only: a log shows the
+//! fields of a span in every line within it, and would repeat the first failure in the lines of all other jobs.
 
 use std::sync::Arc;
 
@@ -9,7 +12,7 @@ use tracing::{Span, info, warn};
 
 use super::progress::{BatchProgress, State};
 use crate::error::Error;
-use crate::error::telemetry::{Description, ErrorType, record_failure};
+use crate::error::telemetry::{description, error_type, record_failure};
 use crate::follow::report::JobReport;
 use crate::targets::{BATCH, otel_span};
 
@@ -98,7 +101,7 @@ impl BatchTrace {
                 record_failure(span, error);
                 let job_id = Some(job_id).filter(|id| !id.is_empty());
                 span.in_scope(|| {
-                    info!(target: BATCH, job_id, reason = %ErrorType(error), jobs, jobs_ended, jobs_failed, "a job has no report");
+                    info!(target: BATCH, job_id, reason = %error_type(error), jobs, jobs_ended, jobs_failed, "a job has no report");
                 });
             }
         }
@@ -149,5 +152,5 @@ impl Drop for BatchEnd {
 /// Reports an error that comes from no operation, in the current span.
 pub(super) fn report_refusal(error: &Error) {
     // Not as an error, which would set the status of the span before its end.
-    warn!(target: BATCH, reason = %Description(error), "error.type" = %ErrorType(error), "a job was refused");
+    warn!(target: BATCH, reason = %description(error), "error.type" = %error_type(error), "a job was refused");
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::Error;
@@ -39,8 +40,7 @@ pub enum FailureKind {
     Answered(i32),
     /// The hub failed the job on the device with another error, or without one.
     Refused,
-    /// The job has no row for the device of a list: it is not registered, not selected by the condition, or not
-    /// reported yet.
+    /// The job has no row for the device of a list: it is not registered, or not reported yet.
     NoRow,
     /// The row is not as the spec describes it. Whether the job succeeded on the device is unknown.
     Unreadable,
@@ -57,13 +57,8 @@ impl DeviceFailure {
     }
 
     pub(super) fn unreadable(row: &UnreadableRow) -> Self {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Row {
-            device_id: String,
-        }
-        let device_id = serde_json::from_str(&row.text).map(|row: Row| row.device_id).unwrap_or_default();
-        Self::new(&device_id, FailureKind::Unreadable, &row.reason)
+        let shown: Value = serde_json::from_str(&row.text).unwrap_or_default();
+        Self::new(shown["deviceId"].as_str().unwrap_or_default(), FailureKind::Unreadable, &row.reason)
     }
 
     fn new(device_id: &str, kind: FailureKind, reason: &str) -> Self {

@@ -68,8 +68,7 @@ pub struct JobReport {
     /// Devices on which the job failed: not reached, or answered with a failure.
     pub failed: u64,
     /// Devices of which neither is known: their rows are missing, not final, cancelled or unreadable. They are
-    /// those that the hub counts; for a [list of devices](crate::types::JobRequest::for_devices) with the condition
-    /// `*`, those of the list.
+    /// those that the hub counts, or those of a [list of devices](crate::types::JobRequest::for_devices).
     pub without_result: u64,
     /// Rows that are not as the spec describes them. Whether the job succeeded there is unknown.
     pub unreadable: u64,
@@ -83,8 +82,8 @@ pub struct JobReport {
     pub uncategorized: u64,
     /// Failed devices, at most 1,000.
     pub failures: Vec<DeviceFailure>,
-    /// The devices of a [list](crate::types::JobRequest::for_devices) that have no readable row: not registered, not
-    /// selected by the condition, or not reported yet.
+    /// The devices of a [list](crate::types::JobRequest::for_devices) that have no readable row: not registered, or
+    /// not reported yet.
     pub devices_without_row: Vec<String>,
 }
 

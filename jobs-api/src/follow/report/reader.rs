@@ -1,4 +1,7 @@
 //! Reading the report of a job: again, while rows lag behind the job.
+//!
+//! The hub writes the rows of a job after it has counted its devices. A report that has fewer final rows than the hub
+//! counts devices is therefore read again, from the first page on, and the last reading that succeeded is the report.
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,25 +21,18 @@ use crate::jobs::pager::Page;
 /// Rows of a report of which a repetition is found, in some 20 MB.
 const DISTINCT_ROWS: usize = 1_000_000;
 
-/// The devices of a job that is for a list.
-#[derive(Debug, Default)]
-pub(in crate::follow) struct Listed {
-    pub(in crate::follow) devices: Vec<String>,
-    /// The job selects all of them.
-    pub(in crate::follow) selects_all: bool,
-}
-
-/// Reads the report of a job. If the job has ended, it is read again until each device has a final row, or the
-/// time is over: once more at its end. Returns the error of the last read if none succeeded.
+/// Reads the report of a job, which may be for a list of devices. If the job has ended, it is read again until each
+/// device has a final row, or the time is over: once more at its end. Returns the error of the last read if none
+/// succeeded.
 pub(in crate::follow) async fn read_report(
     client: &Client,
     job: &JobResponse,
-    listed: &Listed,
+    listed: &[String],
     settings: &Settings,
 ) -> Result<JobReport, Error> {
     let mut timer = PollTimer::start(Some(settings.rows_timeout), &settings.intervals);
     let mut latest = read_once(client, job, listed).await;
-    while may_improve(&latest) && job.outcome().is_final() && !timer.is_expired() {
+    while may_improve(&latest) && job.outcome().is_final() && !timer.remaining().is_zero() {
         timer.sleep(Duration::ZERO, None).await;
         let next = read_once(client, job, listed).await;
         // If it fails, the previous report says what is missing.
@@ -48,7 +44,11 @@ pub(in crate::follow) async fn read_report(
 }
 
 /// Reads every row once. Returns true with the report if each device that the hub counts has a final row.
-async fn read_once(client: &Client, job: &JobResponse, listed: &Listed) -> Result<(JobReport, bool), Error> {
+async fn read_once(
+    client: &Client,
+    job: &JobResponse,
+    listed: &[String],
+) -> Result<(JobReport, bool), Error> {
     let mut sums = Sums::start(job, listed);
     let mut pages = pin!(client.query_device_jobs(job.id()).pages());
     let mut unreadable = None;
@@ -77,7 +77,7 @@ fn may_improve(read: &Result<(JobReport, bool), Error>) -> bool {
 /// The sums over the rows that were read so far.
 struct Sums<'a> {
     job: &'a JobResponse,
-    listed: &'a Listed,
+    listed: &'a [String],
     report: JobReport,
     seen: SeenRows,
     final_rows: u64,
@@ -86,9 +86,9 @@ struct Sums<'a> {
 }
 
 impl<'a> Sums<'a> {
-    fn start(job: &'a JobResponse, listed: &'a Listed) -> Self {
+    fn start(job: &'a JobResponse, listed: &'a [String]) -> Self {
         let report = JobReport::of(job.clone());
-        let without_row = listed.devices.iter().map(String::as_str).collect();
+        let without_row = listed.iter().map(String::as_str).collect();
         Self { job, listed, report, seen: SeenRows::default(), final_rows: 0, without_row }
     }
 
@@ -110,14 +110,11 @@ impl<'a> Sums<'a> {
     fn finish(self) -> (JobReport, bool) {
         let Self { job, listed, mut report, final_rows, without_row, .. } = self;
         let counted = job.device_count().unwrap_or_default().into();
-        let (mut expected, mut least) = (report.devices.max(counted), 0);
-        if listed.selects_all {
-            let (devices, without_row) = (listed.devices.len() as u64, without_row.len() as u64);
-            (expected, least) = (expected.max(devices), without_row);
-        }
-        let is_complete = final_rows + report.unreadable >= counted;
-        report.without_result = expected.saturating_sub(report.succeeded + report.failed).max(least);
+        let expected = report.devices.max(counted).max(listed.len() as u64);
+        let open = expected.saturating_sub(report.succeeded + report.failed);
+        report.without_result = open.max(without_row.len() as u64);
         report.devices_without_row = without_row.into_iter().map(str::to_owned).collect();
+        let is_complete = final_rows + report.unreadable >= counted;
         (report, is_complete)
     }
 }
@@ -161,8 +158,7 @@ mod tests {
             }),
             ..DeviceJob::default()
         };
-        let listed = Listed::default();
-        let mut sums = Sums::start(&job, &listed);
+        let mut sums = Sums::start(&job, &[]);
         let missing = 999_999;
         for first in (0..1_000_000).step_by(100) {
             let items = (first..first + 100).filter(|n| *n != missing).map(row).collect();

@@ -20,7 +20,7 @@ use tracing::{Instrument as _, Span};
 use self::observation::Observation;
 use super::poll_timer::PollTimer;
 use super::report::JobReport;
-use super::report::reader::{Listed, read_report};
+use super::report::reader::read_report;
 use super::settings::{Settings, shared_setters};
 use crate::client::Client;
 use crate::error::Error;
@@ -123,11 +123,11 @@ impl<'a> WaitForJob<'a> {
     ///
     /// Those of the wait, and of reading the rows of the job.
     pub async fn report(self) -> Result<JobReport, Error> {
-        self.report_on(&Listed::default()).await
+        self.report_on(&[]).await
     }
 
     /// Like [`report`](Self::report), for a job on a list of devices.
-    pub(super) async fn report_on(self, listed: &Listed) -> Result<JobReport, Error> {
+    pub(super) async fn report_on(self, listed: &[String]) -> Result<JobReport, Error> {
         let (client, id, settings) = (self.client.clone(), self.id.clone(), self.settings.clone());
         let mut job = self.await?;
         job.job_id.get_or_insert(id);

@@ -1,7 +1,5 @@
 //! Paths and their comparisons with values.
 
-use std::ops::Range;
-
 use super::error::ConditionError;
 use super::expression::Condition;
 use super::literal::Literal;
@@ -110,8 +108,7 @@ impl Condition {
     /// [`JobRequest::for_devices`](crate::types::JobRequest::for_devices) does this for a batch, with one report.
     pub fn split_device_ids<I: IntoIterator<Item: AsRef<str>>>(ids: I) -> Vec<Self> {
         let ids: Vec<I::Item> = ids.into_iter().collect();
-        let parts = split_device_ids_within(&ids, CONDITION_LENGTH).into_iter();
-        parts.map(|part| Self::device_ids(ids.get(part).unwrap_or_default())).collect()
+        chunk_device_ids(&ids).map(Self::device_ids).collect()
     }
 
     /// Refers to the id of the device.
@@ -148,24 +145,18 @@ fn is_plain(name: &str) -> bool {
         && !KEYWORDS.split(' ').any(|word| word.eq_ignore_ascii_case(name))
 }
 
-/// Splits a list of device ids into the fewest parts of which each fits into a condition of at most `length`
-/// characters. An id that is longer is a part of its own.
-pub(crate) fn split_device_ids_within<S: AsRef<str>>(ids: &[S], length: usize) -> Vec<Range<usize>> {
-    let empty = "deviceId IN []".len();
-    let mut parts: Vec<Range<usize>> = Vec::new();
-    let mut total = 0;
-    for (index, id) in ids.iter().enumerate() {
-        let added = Literal::from(id.as_ref()).0.chars().count();
-        match parts.last_mut() {
-            Some(part) if total + ", ".len() + added <= length => {
-                part.end = index + 1;
-                total += ", ".len() + added;
-            }
-            _ => {
-                parts.push(index..index + 1);
-                total = empty + added;
-            }
+/// Splits a list of device ids into the fewest parts of which each fits into a condition. An id that is longer is a part
+/// of its own.
+pub(crate) fn chunk_device_ids<S: AsRef<str>>(ids: &[S]) -> impl Iterator<Item = &[S]> {
+    let length = |id: &S| ", ".len() + Literal::from(id.as_ref()).0.chars().count();
+    let own = "deviceId IN []".len() - ", ".len();
+    let mut total = own;
+    ids.chunk_by(move |last, next| {
+        total += length(last);
+        let fits = total + length(next) <= CONDITION_LENGTH;
+        if !fits {
+            total = own;
         }
-    }
-    parts
+        fits
+    })
 }

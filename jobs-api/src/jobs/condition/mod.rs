@@ -10,14 +10,12 @@ mod attribute;
 mod error;
 mod expression;
 mod literal;
-mod operand;
 #[cfg(test)]
 mod tests;
 
 pub use self::attribute::Attribute;
-pub(crate) use self::attribute::split_device_ids_within;
+pub(crate) use self::attribute::chunk_device_ids;
 pub use self::error::ConditionError;
 pub use self::expression::Condition;
 pub(crate) use self::expression::names_collection;
 pub use self::literal::Literal;
-pub(crate) use self::operand::is_operand;

@@ -4,7 +4,7 @@ use crate::pipeline::retry::RetryPolicy;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn transient(retry_after: Duration) -> Failure {
-    Failure::Transient { retry_after }
+    Failure::Transient(Some(retry_after))
 }
 
 /// Returns an operation of this policy whose attempt of this number failed.
@@ -70,7 +70,7 @@ fn wait_beyond_the_deadline_is_not_started() {
 
 #[test]
 fn busy_slot_is_an_error_unless_waiting_is_enabled() {
-    let busy = Failure::SlotBusy { retry_after: Duration::ZERO };
+    let busy = Failure::SlotBusy(None);
     assert_eq!(decide_at_once(&after(policy(), 1), busy, 0.0), Decision::GiveUp);
     let waiting = policy().with_slot_deadline(600 * SECOND);
     assert_eq!(waiting.total(), 600 * SECOND);
@@ -85,26 +85,26 @@ fn busy_slot_is_an_error_unless_waiting_is_enabled() {
 
 #[test]
 fn unauthorized_call_refreshes_its_token_once() {
-    let decide = |policy, has_refreshed_token| {
-        let state = RetryState { has_refreshed_token, ..after(policy, 1) };
-        decide_at_once(&state, Failure::Unauthorized, 0.0)
+    let decide = |policy, can_refresh| {
+        let mut state = RetryState::start(policy);
+        let error = Error::from_status(401, "");
+        [(); 2].map(|()| state.record_failure(&error, can_refresh, Paced::default(), false))
     };
-    assert_eq!(decide(policy(), false), Decision::RefreshToken);
-    assert_eq!(decide(policy(), true), Decision::GiveUp);
-    assert_eq!(decide(RetryPolicy::none(), false), Decision::GiveUp);
+    assert_eq!(decide(policy(), true), [Decision::RefreshToken, Decision::GiveUp]);
+    assert_eq!(decide(policy(), false), [Decision::GiveUp; 2]);
+    assert_eq!(decide(RetryPolicy::none(), true), [Decision::GiveUp; 2]);
 }
 
 #[test]
 fn failures_are_classified_by_status_and_code() {
     let failure = |status, body| Failure::from(&Error::from_status(status, body));
     for status in [408, 500, 502, 503, 504] {
-        assert_eq!(failure(status, ""), transient(Duration::ZERO), "{status}");
+        assert_eq!(failure(status, ""), Failure::Transient(None), "{status}");
     }
-    assert_eq!(failure(429, ""), Failure::Throttled { retry_after: Duration::ZERO });
+    assert_eq!(failure(429, ""), Failure::Throttled(None));
     let busy = "ErrorCode:ThrottlingMaxActiveJobCountExceeded;";
-    assert_eq!(failure(429, busy), Failure::SlotBusy { retry_after: Duration::ZERO });
-    assert_eq!(failure(401, ""), Failure::Unauthorized);
-    for status in [400, 403, 404, 405, 409, 411, 412, 413, 415, 499, 501, 505] {
+    assert_eq!(failure(429, busy), Failure::SlotBusy(None));
+    for status in [400, 401, 403, 404, 405, 409, 411, 412, 413, 415, 499, 501, 505] {
         assert_eq!(failure(status, ""), Failure::Permanent, "{status}");
     }
 }
@@ -116,7 +116,7 @@ fn permanent_failure_is_returned_at_once() {
 
 #[test]
 fn throttled_call_without_a_pace_is_retried_like_a_transient_failure() {
-    let throttled = Failure::Throttled { retry_after: SECOND };
+    let throttled = Failure::Throttled(Some(SECOND));
     assert_eq!(decide_at_once(&after(policy(), 1), throttled, 1.0), Decision::Wait(2 * SECOND));
 }
 
@@ -126,7 +126,7 @@ fn state() -> RetryState {
 
 fn fail(state: &mut RetryState, status: u16, body: &str) -> Decision {
     state.record_start(Instant::now());
-    state.record_failure(&Error::from_status(status, body), false, Paced::default(), false)
+    state.record_failure(&Error::from_status(status, body), status == 401, Paced::default(), false)
 }
 
 #[test]

@@ -13,9 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::schedule::{Estimate, Policy};
 use crate::error::Error;
 use crate::generated::types::JobRequest;
-use crate::jobs::condition::{Condition, split_device_ids_within};
+use crate::jobs::condition::{Condition, chunk_device_ids};
 use crate::jobs::validate::check_request;
-use crate::limits::CONDITION_LENGTH;
 
 /// The version of the form in which plans are written.
 const VERSION: u32 = 1;
@@ -62,7 +61,8 @@ impl RollOutPlan {
     ) -> Result<Self, Error> {
         // Each job has its own.
         (request.job_id, request.max_execution_time_in_seconds) = (None, None);
-        let waves: Vec<_> = waves.iter().map(|devices| split(devices)).collect();
+        let parts_of = |devices: &Vec<String>| chunk_device_ids(devices).map(<[String]>::to_vec).collect();
+        let waves: Vec<Vec<_>> = waves.iter().map(parts_of).collect();
         let most_parts = waves.iter().map(Vec::len).max().unwrap_or_default();
         let digests = Vec::new();
         let mut plan = Self(Contents { version: VERSION, name, created, policy, request, digests, waves });
@@ -153,12 +153,6 @@ impl Contents {
             Some(index) => format!("waves[{index}]"),
         })
     }
-}
-
-/// Splits the devices of a wave into parts.
-fn split(devices: &[String]) -> Vec<Vec<String>> {
-    let parts = split_device_ids_within(devices, CONDITION_LENGTH).into_iter();
-    parts.filter_map(|part| devices.get(part)).map(<[String]>::to_vec).collect()
 }
 
 /// Returns a digest of plain data, which shows an edit.

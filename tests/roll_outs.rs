@@ -6,14 +6,15 @@ use chrono::{TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{
-    Client, Condition, Error, FailureKind, JobFilter, LastWord, RollOut, RollOutError, RollOutEvent,
-    RollOutPlan, RollOutReport, Stop, StopReason, Wave,
+    Client, Condition, Error, FailureKind, JobFilter, LastWord, RollOut, RollOutEvent, RollOutPlan,
+    RollOutReport, Stop, StopReason, Wave,
 };
-use jobs_emulator::{Device, Emulator, MethodAnswer, MethodCall};
+use jobs_emulator::{Device, Emulator, Fault, MethodAnswer, MethodCall, Route, When};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::capture::Captured;
-use crate::support::clock::TEST_TIMEOUT;
+use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
 use crate::support::span::{attribute, events, find_span};
 use crate::support::{AT_ONCE, HOUR, client, offline_fails_at_once, reboot, slow_hub};
 
@@ -71,6 +72,19 @@ async fn waves_follow_each_other_and_each_device_is_called_once() {
 }
 
 #[tokio::test]
+async fn wave_of_a_condition_takes_the_devices_that_earlier_waves_left() {
+    let hub = hub_with(10, &[]).await;
+    let first = Condition::device_ids(["pump-003", "pump-007", "none"]).to_string();
+    let again = Condition::device_ids(["pump-003", "pump-005"]).to_string();
+    let waves = [Wave::matching(first), Wave::matching(again), Wave::devices(100)];
+    let plan = RollOut::new("reboot", reboot()).waves(waves).plan(&client(&hub)).await.unwrap();
+    let mut waves: Vec<Vec<&str>> = plan.devices().map(Iterator::collect).collect();
+    waves[0].sort_unstable();
+    assert_eq!(waves[..2], [vec!["pump-003", "pump-007"], vec!["pump-005"]]);
+    assert_eq!(waves[2].len(), 7);
+}
+
+#[tokio::test]
 async fn plan_is_saved_and_resumed_after_a_drop() {
     let hub = hub_with(50, &[]).await;
     let plan = three_waves().plan(&client(&hub)).await.unwrap();
@@ -105,6 +119,52 @@ async fn failures_above_the_threshold_stop_before_the_next_wave() {
         );
     }
     assert_eq!(creations(&hub), ["reboot-w1-p1-t1"]);
+}
+
+#[tokio::test]
+async fn job_that_fails_as_a_whole_stops_the_roll_out() {
+    let hub = hub_with(50, &[]).await;
+    let stop = Stop::failed_percent_of_wave_above(99.0);
+    let plan = three_waves().stop_when(stop).retry(2, Duration::ZERO).plan(&client(&hub)).await.unwrap();
+    let failed = json!({ "jobId": "reboot-w1-p1-t1", "status": "failed", "failureReason": "no index" });
+    let answer = Fault::status(200).with_body(failed.to_string());
+    // The first reading, before its creation, does not find it.
+    hub.inject(Route::Get.of_job("reboot-w1-p1-t1"), When::Nth(2), answer);
+    let report = report(&client(&hub), &plan).await;
+    assert_eq!(report.stopped.as_ref().unwrap().to_string(), "the job reboot-w1-p1-t1 failed: no index");
+    assert_eq!((report.not_called().count(), creations(&hub)), (45, vec!["reboot-w1-p1-t1".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn job_that_does_not_end_ends_the_run_after_its_limit_and_four_hours() {
+    let clock = FrozenClock::new();
+    let hub = slow_hub(|pace| &mut pace.running).await;
+    let client = client(&hub);
+    let plan = RollOut::new("reboot", reboot()).plan(&client).await.unwrap();
+    let run = tokio::spawn(async move { client.roll_out(&plan).report().await });
+    clock.run_until(|| !creations(&hub).is_empty()).await;
+    let running = json!({ "jobId": "reboot-w1-p1-t1", "status": "running" });
+    hub.inject(Route::Get, When::Every(1), Fault::status(200).with_body(running.to_string()));
+    let (start, limit) = (Instant::now(), 5 * HOUR);
+    while !run.is_finished() {
+        assert!(start.elapsed() < 2 * limit);
+        clock.advance(Duration::from_secs(300)).await;
+    }
+    let (ended, elapsed) = (run.await.unwrap(), start.elapsed());
+    assert!(matches!(ended, Err(Error::JobOverdue { .. })), "{ended:?}");
+    assert!(elapsed >= limit && elapsed < limit + Duration::from_secs(900), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn run_that_ends_with_an_error_fails_its_span() {
+    let hub = hub_with(50, &[]).await;
+    let client = client(&hub);
+    let plan = three_waves().plan(&client).await.unwrap();
+    hub.inject(Route::Create, When::Next(1), Fault::refusal(403, "IotHubQuotaExceeded"));
+    let captured = Captured::start();
+    client.roll_out(&plan).report().await.unwrap_err();
+    let spans = captured.spans();
+    assert_eq!(attribute(find_span(&spans, "roll_out"), "error.type").as_deref(), Some("403"));
 }
 
 #[tokio::test]
@@ -180,8 +240,8 @@ async fn device_that_joined_later_is_reported_and_not_called() {
     let client = client(&hub);
     let plan = RollOut::new("reboot", reboot()).plan(&client).await.unwrap();
     hub.add_device(Device::new("late"));
-    assert_eq!(report(&client, &plan).await.devices.len(), 3);
-    assert_eq!(plan.find_later_devices(&client).await.unwrap(), ["late"]);
+    let report = report(&client, &plan).await;
+    assert_eq!((report.devices.len(), report.joined_later), (3, vec!["late".to_owned()]));
 }
 
 #[tokio::test]
@@ -260,7 +320,7 @@ async fn job_of_other_work_is_a_conflict_before_the_first_wave() {
     let plan = three_waves().plan(&client).await.unwrap();
     client.create_scheduled_job("reboot-w3-p1-t1", &reboot()).await.unwrap();
     let error = client.roll_out(&plan).report().await.unwrap_err();
-    assert!(matches!(&error, RollOutError::Hub(Error::JobConflict { is_certain: true, .. })), "{error}");
+    assert!(matches!(&error, Error::JobConflict { is_certain: true, .. }), "{error}");
     assert_eq!(creations(&hub).len(), 1);
 }
 
@@ -272,7 +332,7 @@ async fn name_of_another_roll_out_is_a_conflict() {
     report(&client, &all).await;
     let again = RollOut::new("reboot", reboot()).plan(&client).await.unwrap();
     let error = client.roll_out(&again).report().await.unwrap_err();
-    assert!(matches!(&error, RollOutError::Hub(Error::JobConflict { .. })), "{error}");
+    assert!(matches!(&error, Error::JobConflict { .. }), "{error}");
     assert_eq!(creations(&hub).len(), 3);
 }
 
@@ -287,10 +347,10 @@ async fn plan_file_that_was_edited_or_is_of_another_version_is_refused_with_the_
     };
     for (pointer, value, place) in [
         ("/version", json!(2), "a plan of version 2; this crate reads 1"),
-        ("/waves/1/parts/0/3", json!("pump-900"), "the plan was edited: waves[1]"),
-        ("/policy/soakSeconds", json!(1), "the plan was edited: name, created, policy or waves"),
+        ("/waves/1/0/3", json!("pump-900"), "the plan was edited: waves[1]"),
+        ("/policy/soakSeconds", json!(1), "the plan was edited: name, created or policy"),
         ("/policy/soakSeconds", json!("1"), "invalid type: string \"1\", expected u32"),
-        ("/waves/2/parts", json!([]), "the plan was edited: waves[2]"),
+        ("/waves/2", json!([]), "the plan was edited: waves[2]"),
     ] {
         assert_eq!(edited(pointer, value), place);
     }
@@ -309,7 +369,9 @@ async fn run_has_a_span_an_event_for_each_wave_and_metrics() {
     let spans = captured.spans();
     let run = find_span(&spans, "roll_out");
     assert_eq!(attribute(run, "iothub.roll_out").as_deref(), Some("reboot"));
-    assert_eq!(events(run, "a wave ended").len(), 3);
+    let ends = events(run, "a wave ended");
+    assert_eq!(ends.len(), 3);
+    assert!(ends.iter().all(|end| end.contains(&"roll_out=reboot".to_owned())), "{ends:?}");
     assert!(captured.text().contains("monotonic_counter.iothub.client.roll_out.succeeded=25"));
 }
 
@@ -323,15 +385,24 @@ async fn roll_out_that_breaks_a_rule_is_refused() {
     };
     let late = Utc::now() + TimeDelta::hours(200);
     for (roll_out, rule) in [
-        (named("Reboot"), "the name must have lower-case ASCII letters, digits and `-`"),
-        (named(&"x".repeat(60)), "the name must be 5 characters shorter"),
+        (
+            named("Reboot"),
+            "the roll-out was not sent: the name must have lower-case ASCII letters, digits and `-`",
+        ),
+        (named(&"x".repeat(60)), "jobId must have 1 to 64 ASCII letters"),
         (RollOut::new("reboot", reboot().with_start_time(late)), "the request must have no start"),
-        (for_condition("deviceId = 'none'"), "the request's condition must select a device"),
+        (for_condition("deviceId = 'none'"), "the condition must select a device"),
         (for_condition("FROM devices.modules WHERE a = 1"), "must select devices, not modules"),
+        (named("reboot").waves([]), "waves must not be empty"),
+        (named("reboot").waves([Wave::percent(f64::NAN), Wave::rest()]), "waves must each take devices"),
+        (named("reboot").waves([Wave::devices(0), Wave::rest()]), "waves must each take devices"),
+        (named("reboot").waves([Wave::rest(), Wave::devices(1)]), "the rest in the last wave alone"),
+        (named("reboot").waves([60.0, 60.0].map(Wave::percent)), "waves must add up to at most 100 %"),
+        (named("reboot").waves([f64::INFINITY, 1.0].map(Wave::percent)), "must add up to at most 100 %"),
         (named("reboot").waves([Wave::devices(2)]), "waves must take all devices"),
         (
             named("reboot").waves([Wave::matching("deviceId = 'none'"), Wave::rest()]),
-            "waves must each select a device",
+            "waves must select a device that is left",
         ),
         (named("reboot").retry(11, Duration::ZERO), "retry must be at most 10 times"),
         (named("reboot").not_before(late), "not_before must be at most 168 hours ahead"),
@@ -346,7 +417,7 @@ async fn roll_out_that_breaks_a_rule_is_refused() {
         ),
     ] {
         let error = roll_out.plan(&client).await.unwrap_err();
-        assert!(matches!(error, RollOutError::Invalid { .. }) && error.to_string().contains(rule), "{error}");
+        assert!(matches!(error, Error::InvalidRequest { .. }) && error.to_string().contains(rule), "{error}");
     }
     assert!(creations(&hub).is_empty());
 }

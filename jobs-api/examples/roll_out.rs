@@ -162,9 +162,8 @@ async fn roll_out(client: &Client, plan: &RollOutPlan) -> Result<(), Box<dyn Err
     println!("{} of {devices} devices have the setting.", report.succeeded());
     report.failed().for_each(|device| println!("  {device}"));
     report.jobs_beyond_recall.iter().for_each(|job| println!("  {job} ran on after the stop"));
-    let later = plan.find_later_devices(client).await?;
-    if !later.is_empty() {
-        println!("{} devices joined later: they need another plan.", later.len());
+    if !report.joined_later.is_empty() {
+        println!("{} devices joined later: they need another plan.", report.joined_later.len());
     }
     match report.stopped {
         Some(reason) => Err(format!("the roll-out stopped: {reason}").into()),

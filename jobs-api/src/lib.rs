@@ -248,7 +248,6 @@ pub use pipeline::retry::RetryPolicy;
 pub use reqwest;
 pub use roll_out::builder::RollOut;
 pub use roll_out::control::RollOutControl;
-pub use roll_out::error::RollOutError;
 pub use roll_out::event::RollOutEvent;
 pub use roll_out::outcome::{DeviceOutcome, LastWord, WaveCounts};
 pub use roll_out::plan::RollOutPlan;

@@ -37,6 +37,9 @@ impl fmt::Display for Error {
                 f,
                 "not created: {job_id} of the same list could not be read; hint: repeat the batch later"
             ),
+            Self::JobOverdue { job_id } => {
+                write!(f, "{job_id} has not ended long after its time limit; hint: run the roll-out again")
+            }
             Self::Transport(error) => self.write_line(f, &error.attempt, &error.reason(), error.hint()),
             Self::UnreadableResponse(error) => {
                 let reason = format!("the response cannot be read: {}", error.reason());

@@ -89,7 +89,8 @@ pub enum Error {
     /// The request breaks a rule of the service; it was not sent.
     #[non_exhaustive]
     InvalidRequest {
-        /// The member of the request, such as `cloudToDeviceMethod.methodName`.
+        /// The member of the request, such as `cloudToDeviceMethod.methodName`, or the setting of a roll-out, such as
+        /// `waves`.
         field: &'static str,
         /// The rule that it breaks.
         rule: String,
@@ -143,6 +144,12 @@ pub enum Error {
         job_id: String,
         /// The reading of that job may succeed later.
         is_retryable: bool,
+    },
+    /// A job of a roll-out did not end in its time limit and 4 hours.
+    #[non_exhaustive]
+    JobOverdue {
+        /// The job's id.
+        job_id: String,
     },
     /// No complete response came.
     Transport(Box<TransportError>),
@@ -260,14 +267,14 @@ impl Error {
     /// [`RetryPolicy`](crate::RetryPolicy) allows.
     ///
     /// True for an incomplete response, unless the certificate is not trusted or the port has no TLS; for the
-    /// statuses 408, 429, 500, 502, 503 and 504; for a missing token; and for a call that would have waited longer than
-    /// its deadline.
+    /// statuses 408, 429, 500, 502, 503 and 504; for a missing token; for a call that would have waited longer than its
+    /// deadline; and for a job that is overdue.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Credential { error, .. } | Self::MissingToken { credential: error, .. } => {
                 matches!(error, CredentialError::NoToken(_))
             }
-            Self::DeadlineExceeded { .. } => true,
+            Self::DeadlineExceeded { .. } | Self::JobOverdue { .. } => true,
             Self::ListNotCompared { is_retryable, .. } => *is_retryable,
             Self::Transport(error) => error.tls_failure().is_none(),
             Self::Service(error) => matches!(error.status().as_u16(), 408 | 429 | 500 | 502 | 503 | 504),

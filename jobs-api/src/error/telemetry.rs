@@ -10,6 +10,7 @@
 //! | `credential` | no token, before the first attempt or a later one |
 //! | `deadline_exceeded` | not sent: it would have waited longer than its deadline |
 //! | `job_conflict`, `job_not_found`, `list_not_compared` | the job is another one, is not shown, or was not compared |
+//! | `job_overdue` | a job of a roll-out has not ended long after its time limit |
 //! | `invalid_request` | not sent: it breaks a rule of the service |
 
 use std::error::Error as _;
@@ -68,6 +69,7 @@ pub(crate) fn error_type(error: &Error) -> &str {
         Error::JobConflict { .. } => "job_conflict",
         Error::ListNotCompared { .. } => "list_not_compared",
         Error::JobNotFound { .. } => "job_not_found",
+        Error::JobOverdue { .. } => "job_overdue",
         _ => "invalid_request",
     }
 }

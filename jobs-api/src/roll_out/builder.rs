@@ -6,17 +6,16 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound as _, Utc};
 use futures_util::stream::TryStreamExt as _;
 
-use super::error::RollOutError;
 use super::plan::RollOutPlan;
 use super::schedule::{Hours, Policy};
-use super::stop::Stop;
-use super::wave::{Size, Wave, check_waves, order, take_wave};
+use super::stop::{Stop, WHOLE};
+use super::wave::{Size, Wave, order};
 use crate::client::Client;
+use crate::error::Error;
 use crate::generated::types::JobRequest;
-use crate::limits::LATEST_START;
+use crate::jobs::condition::names_collection;
+use crate::limits::{DEFAULT_EXECUTION_TIME, LATEST_START};
 
-/// Seconds of a time limit that the request leaves out, which the hub would fill in.
-const EXECUTION_TIME: i64 = 3600;
 /// The longest time limit of a job, in seconds: as long as the history of a hub.
 const LONGEST_EXECUTION_TIME: u32 = 30 * 24 * 60 * 60;
 /// The retries that a plan may have.
@@ -28,7 +27,7 @@ const RETRIES: u32 = 10;
 /// another machine too.
 ///
 /// ```
-/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::RollOutError> {
+/// # async fn example(client: jobs_api::Client) -> Result<(), jobs_api::Error> {
 /// use std::time::Duration;
 /// use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 /// use jobs_api::{RollOut, Stop, Wave};
@@ -64,7 +63,7 @@ impl RollOut {
     /// The condition of the request selects the devices once, as the plan is made. A request without a time limit gets
     /// one of an hour.
     pub fn new(name: impl Into<String>, request: JobRequest) -> Self {
-        let limit = request.max_execution_time_in_seconds.unwrap_or(EXECUTION_TIME);
+        let limit = request.max_execution_time_in_seconds.unwrap_or(DEFAULT_EXECUTION_TIME);
         let policy = Policy { limit_seconds: u32::try_from(limit).unwrap_or_default(), ..Policy::default() };
         Self { name: name.into(), request, waves: vec![Wave::rest()], policy }
     }
@@ -114,75 +113,76 @@ impl RollOut {
     ///
     /// # Errors
     ///
-    /// [`RollOutError::Invalid`] if a rule is broken or no device is selected; [`RollOutError::Hub`] with the errors of
-    /// [`Client::devices`].
-    pub async fn plan(mut self, client: &Client) -> Result<RollOutPlan, RollOutError> {
-        self.check()?;
-        let condition = self.request.query_condition.clone().unwrap_or_default();
-        let mut left = order(&self.name, client.devices(condition).try_collect().await?);
-        let total = left.len();
-        let mut waves = Vec::new();
-        for wave in &self.waves {
-            let matching: HashSet<String> = match &wave.0 {
-                Size::Matching(condition) => client.devices(condition).try_collect().await?,
-                _ => HashSet::new(),
-            };
-            waves.push(take_wave(wave, &mut left, total, &matching));
-        }
-        let mut sizes = self.waves.iter().zip(&waves);
-        let is_empty = |(wave, devices): (&Wave, &Vec<String>)| {
-            matches!(wave.0, Size::Matching(_)) && devices.is_empty()
-        };
-        let created = client.hub_time().trunc_subsecs(0);
-        let start = self.policy.not_before.unwrap_or(created);
-        keep_rules([
-            (total > 0, "the request's condition", "must select a device"),
-            (
-                !sizes.any(is_empty),
-                "waves",
-                "must each select a device that is left, if they have a condition",
-            ),
-            (left.is_empty(), "waves", "must take all devices: end with Wave::rest()"),
-            (start <= created + LATEST_START, "not_before", "must be at most 168 hours ahead"),
-        ])?;
+    /// [`Error::InvalidRequest`] if a rule is broken or no device is selected; those of [`Client::devices`].
+    pub async fn plan(mut self, client: &Client) -> Result<RollOutPlan, Error> {
         if self.policy.stops.is_empty() {
             self.policy.stops.push(Stop::failed_percent_of_wave_above(0.0));
         }
+        self.check()?;
+        let waves = self.take_waves(client).await?;
+        let created = client.hub_time().trunc_subsecs(0);
+        let is_near = self.policy.not_before.is_none_or(|start| start <= created + LATEST_START);
+        keep_rules([(is_near, "not_before", "must be at most 168 hours ahead")])?;
         RollOutPlan::new(self.name, created, self.request, self.policy, waves)
     }
 
-    fn check(&self) -> Result<(), RollOutError> {
+    fn check(&self) -> Result<(), Error> {
         let Self { name, request, waves, policy } = self;
         let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let is_name = !name.is_empty() && name.chars().all(is_allowed);
-        let condition = request.query_condition.as_deref().unwrap_or_default();
-        let first_word = condition.split_whitespace().next().unwrap_or_default();
         let has_limit = (1..=LONGEST_EXECUTION_TIME).contains(&policy.limit_seconds);
-        let has_hours = policy.hours.is_none_or(|hours| hours.are_of_a_day());
         let limit = i64::from(policy.limit_seconds);
         let has_room = policy.hours.is_none_or(|hours| limit <= hours.length().num_seconds());
+        let has_rest_last = waves.iter().rev().skip(1).all(|wave| *wave != Wave::rest());
+        let shares = waves.iter().map(Wave::share).fold(0, u32::saturating_add);
         keep_rules([
             (is_name, "the name", "must have lower-case ASCII letters, digits and `-`"),
             (request.start_time.is_none(), "the request", "must have no start: use RollOut::not_before"),
-            (
-                !first_word.eq_ignore_ascii_case("FROM"),
-                "the request's condition",
-                "must select devices, not modules",
-            ),
-            (has_limit, "the request's time limit", "must be of 1 second to 30 days"),
+            (!names_collection(self.condition()), "the condition", "must select devices, not modules"),
+            (has_limit, "the time limit", "must be of 1 second to 30 days"),
+            (!waves.is_empty(), "waves", "must not be empty"),
+            (waves.iter().all(|wave| wave.count(1) > 0), "waves", "must each take devices"),
+            (has_rest_last, "waves", "must take the rest in the last wave alone"),
+            (shares <= WHOLE, "waves", "must add up to at most 100 %"),
             (policy.retries <= RETRIES, "retry", "must be at most 10 times"),
             (policy.stops.iter().all(Stop::is_possible), "stop_when", "must be below 100 %"),
-            (has_hours, "hours", "must be from 0 to 24"),
+            (policy.hours.is_none_or(Hours::are_of_a_day), "hours", "must be from 0 to 24"),
             (has_room, "hours", "must be as long as the time limit of a job"),
-        ])?;
-        check_waves(waves)
+        ])
+    }
+
+    fn condition(&self) -> &str {
+        self.request.query_condition.as_deref().unwrap_or_default()
+    }
+
+    /// Reads the devices and distributes them over the waves.
+    async fn take_waves(&self, client: &Client) -> Result<Vec<Vec<String>>, Error> {
+        let mut left = order(&self.name, client.devices(self.condition()).try_collect().await?);
+        keep_rules([(!left.is_empty(), "the condition", "must select a device")])?;
+        let total = left.len();
+        let mut waves = Vec::new();
+        for wave in &self.waves {
+            let Size::Matching(condition) = &wave.0 else {
+                waves.push(left.drain(..wave.count(total).min(left.len())).collect());
+                continue;
+            };
+            let matching: HashSet<String> = client.devices(condition).try_collect().await?;
+            let devices: Vec<String> = left.extract_if(.., |id| matching.contains(id)).collect();
+            let rule = "must select a device that is left, if they have a condition";
+            keep_rules([(!devices.is_empty(), "waves", rule)])?;
+            waves.push(devices);
+        }
+        keep_rules([(left.is_empty(), "waves", "must take all devices: end with Wave::rest()")])?;
+        Ok(waves)
     }
 }
 
 /// Returns the first rule that is not kept: if it is, what it is about, and the rule.
-fn keep_rules<const N: usize>(rules: [(bool, &'static str, &'static str); N]) -> Result<(), RollOutError> {
+fn keep_rules<const N: usize>(rules: [(bool, &'static str, &'static str); N]) -> Result<(), Error> {
     match rules.into_iter().find(|(is_kept, ..)| !is_kept) {
-        Some((_, setting, rule)) => Err(RollOutError::invalid(setting, rule)),
+        Some((_, setting, rule)) => {
+            Err(Error::invalid_request(setting, rule).with_target("the roll-out".to_owned()))
+        }
         None => Ok(()),
     }
 }

@@ -6,18 +6,17 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::control::RollOutControl;
-use super::error::RollOutError;
 use super::event::{RollOutEvent, trace};
 use super::plan::RollOutPlan;
 use super::stop::StopReason;
 use crate::client::Client;
 use crate::error::Error;
 
-/// The wait after a call that failed in spite of its retries.
-const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// How long a run goes on without progress, beyond the time limit of a job.
+pub(super) const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// How long a wait lasts at most before the hub's clock is read again.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
@@ -27,16 +26,16 @@ pub(super) type Approve<'a> = Arc<dyn Fn(usize) -> BoxFuture<'a, bool> + Send + 
 /// A run of a plan.
 #[derive(Clone)]
 pub(super) struct Driver<'a> {
+    /// Its calls last as long as the patience, whatever the number of attempts.
     pub(super) client: Client,
-    /// The client that creates jobs: it waits a little for a slot.
+    /// Creates jobs. Its calls are short, so that none is repeated long after a stop.
     pub(super) creator: Client,
     pub(super) plan: &'a RollOutPlan,
     pub(super) control: RollOutControl,
     pub(super) events: mpsc::UnboundedSender<RollOutEvent>,
     pub(super) approve: Option<Approve<'a>>,
-    pub(super) patience: Duration,
     pub(super) rows_timeout: Duration,
-    /// When a job was created or ended, or a wait that the plan demands was over, most recently.
+    /// When something happened, or a wait that the plan demands was over, most recently.
     pub(super) progress: Arc<watch::Sender<Instant>>,
 }
 
@@ -54,18 +53,16 @@ impl Driver<'_> {
             let now = self.client.hub_time();
             let earliest = not_before.filter(|_| signal.go_ons == go_ons).map_or(now, |time| time.max(now));
             let start = self.plan.policy().next_start(earliest);
-            let wait = match signal.is_paused {
-                true => LONGEST_WAIT,
-                false => (start - now).to_std().unwrap_or_default().min(LONGEST_WAIT),
-            };
-            if wait.is_zero() {
+            let wait = (start - now).to_std().unwrap_or_default();
+            if wait.is_zero() && !signal.is_paused {
                 break;
             }
             if announced.replace(start) != Some(start) {
                 self.emit(RollOutEvent::WaitingUntil(start));
             }
             // Either ends the wait.
-            let _ = timeout(wait, signals.changed()).await;
+            let limit = if signal.is_paused { LONGEST_WAIT } else { wait.min(LONGEST_WAIT) };
+            let _ = timeout(limit, signals.changed()).await;
         }
         if announced.is_some() {
             self.record_progress();
@@ -73,27 +70,20 @@ impl Driver<'_> {
         true
     }
 
-    /// Lets a failure pass that may not repeat, after a while. Returns the error if it has gone on for too long.
-    pub(super) async fn tolerate(&self, error: Error) -> Result<(), RollOutError> {
-        let is_transient = match &error {
-            Error::JobConflict { .. } => false,
-            Error::UnreadableResponse(_) => true,
-            error => error.is_retryable() || error.is_outcome_unknown() || error.is_not_found(),
-        };
-        if !is_transient || self.patience_left().is_zero() {
-            return Err(error.into());
-        }
-        sleep(WAIT_AFTER_FAILURE).await;
-        Ok(())
+    /// Returns true if a creation that failed may succeed later, and the run has made progress within its patience.
+    pub(super) fn is_passing(&self, error: &Error) -> bool {
+        let is_transient = error.is_retryable() || error.is_outcome_unknown() || error.is_not_found();
+        is_transient
+            && !matches!(error, Error::JobConflict { .. })
+            && self.progress.borrow().elapsed() < self.longest_job()
     }
 
-    /// Returns how long the run may go on without progress: jobs that run end within their time limit.
-    pub(super) fn patience_left(&self) -> Duration {
-        let patience = self.plan.policy().limit().saturating_add(self.patience);
-        patience.saturating_sub(self.progress.borrow().elapsed())
+    /// Returns how long a job may take, with the patience.
+    pub(super) fn longest_job(&self) -> Duration {
+        self.plan.policy().limit().saturating_add(PATIENCE)
     }
 
-    pub(super) fn record_progress(&self) {
+    fn record_progress(&self) {
         self.progress.send_replace(Instant::now());
     }
 
@@ -108,7 +98,8 @@ impl Driver<'_> {
     }
 
     pub(super) fn emit(&self, event: RollOutEvent) {
-        trace(self.client.host_name(), &event);
+        self.record_progress();
+        trace(self.client.host_name(), self.plan.name(), &event);
         // Nobody may read the events of a run whose report is awaited.
         let _ = self.events.send(event);
     }

@@ -1,12 +1,12 @@
 //! Events of a run, and its trace.
 
 use chrono::{DateTime, Utc};
-use tracing::{Level, Span, event, info, info_span, warn};
+use tracing::{Level, Span, event, info, warn};
 
 use super::outcome::WaveCounts;
 use super::plan::RollOutPlan;
 use super::stop::StopReason;
-use crate::targets::{METRICS, ROLL_OUT};
+use crate::targets::{METRICS, ROLL_OUT, otel_span};
 
 /// What happens in a run of a roll-out, in order. A run that resumes reports the waves and jobs that exist again.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,23 +56,24 @@ pub enum RollOutEvent {
 
 /// Makes the span of a run: a child of the current one.
 pub(super) fn run_span(hub: &str, plan: &RollOutPlan) -> Span {
-    info_span!(
-        target: ROLL_OUT,
+    otel_span!(
+        ROLL_OUT,
         "iothub_roll_out",
-        otel.name = "roll_out",
-        otel.kind = "internal",
+        "roll_out",
+        "internal",
         iothub.hub = hub,
         iothub.roll_out = plan.name(),
         iothub.waves = plan.waves().len(),
     )
 }
 
-/// Reports the end of a wave and a stop, in the current span, and counts the devices that are done.
-pub(super) fn trace(hub: &str, event: &RollOutEvent) {
+/// Reports the end of a wave and a stop of the roll-out, in the current span, and counts the devices that are done.
+pub(super) fn trace(hub: &str, roll_out: &str, event: &RollOutEvent) {
     match event {
         RollOutEvent::WaveEnded { wave, counts } => {
             let (succeeded, failed) = (counts.succeeded, counts.failed());
-            info!(target: ROLL_OUT, wave, devices = counts.devices, succeeded, failed, "a wave ended");
+            let devices = counts.devices;
+            info!(target: ROLL_OUT, roll_out, wave, devices, succeeded, failed, "a wave ended");
             event!(
                 target: METRICS,
                 parent: None,
@@ -82,7 +83,9 @@ pub(super) fn trace(hub: &str, event: &RollOutEvent) {
                 iothub.hub = hub,
             );
         }
-        RollOutEvent::Stopping(reason) => warn!(target: ROLL_OUT, %reason, "a roll-out stops"),
+        RollOutEvent::Stopping(reason) => {
+            warn!(target: ROLL_OUT, roll_out, %reason, "a roll-out stops")
+        }
         _ => {}
     }
 }

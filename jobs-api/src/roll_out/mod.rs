@@ -6,7 +6,6 @@
 pub(crate) mod builder;
 pub(crate) mod control;
 mod driver;
-pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod outcome;
 mod part;

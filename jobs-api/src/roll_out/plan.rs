@@ -1,22 +1,20 @@
 //! A plan: the value from which everything else follows.
 
-use std::collections::HashSet;
 use std::fmt;
+use std::iter;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::stream::TryStreamExt as _;
 use hmac_sha256::Hash;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::error::RollOutError;
 use super::schedule::{Estimate, Policy};
-use super::wave::hex;
-use crate::client::Client;
 use crate::error::Error;
 use crate::generated::types::JobRequest;
-use crate::jobs::condition::Condition;
-use crate::limits::JOB_ID_LENGTH;
+use crate::jobs::condition::{Condition, chunk_device_ids};
+use crate::jobs::validate::check_request;
 
 /// The version of the form in which plans are written.
 const VERSION: u32 = 1;
@@ -25,9 +23,10 @@ const HISTORY: TimeDelta = TimeDelta::days(30);
 
 /// The plan of a roll-out: its devices in waves, its rules, and through these the ids of all its jobs.
 ///
-/// [`RollOut::plan`](crate::RollOut::plan) makes it, and [`Client::roll_out`] runs it. Save it before the first run, in
-/// any format of serde, and run the same plan to resume: it alone says which jobs belong to the roll-out. A plan of a
-/// million devices is as large as their ids: 25 MB of JSON if these have 20 characters, and 60 MB of memory.
+/// [`RollOut::plan`](crate::RollOut::plan) makes it, and [`Client::roll_out`](crate::Client::roll_out) runs it. Save it
+/// before the first run, in any format of serde, and run the same plan to resume: it alone says which jobs belong to the
+/// roll-out. A plan of a million devices is as large as their ids: 25 MB of JSON if these have 20 characters, and 60 MB
+/// of memory.
 ///
 /// Reading it back fails if its version is another one, or if devices or rules were edited.
 #[derive(Clone, PartialEq, Serialize)]
@@ -42,35 +41,13 @@ struct Contents {
     version: u32,
     name: String,
     created: DateTime<Utc>,
-    /// Of the name, the time, the rules and the digests of the waves.
-    digest: String,
     policy: Policy,
     /// With the condition that selects the fleet. The jobs that exist are compared with it.
     request: JobRequest,
-    waves: Vec<PlannedWave>,
-}
-
-/// The devices of a wave, each part of which fits into the condition of a job.
-#[derive(Clone, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct PlannedWave {
-    digest: String,
-    pub(super) parts: Vec<Vec<String>>,
-}
-
-impl PlannedWave {
-    fn new(name: &str, devices: Vec<String>) -> Self {
-        let conditions = Condition::split_device_ids(&devices);
-        // No id of a device has a space.
-        let sizes = conditions.iter().map(|condition| condition.to_string().split(", ").count());
-        let mut devices = devices.into_iter();
-        let parts: Vec<Vec<String>> = sizes.map(|size| devices.by_ref().take(size).collect()).collect();
-        Self { digest: digest(&(name, &parts)), parts }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.parts.iter().map(Vec::len).sum()
-    }
+    /// Of name, time and policy, and of each wave.
+    digests: Vec<String>,
+    /// The parts of each wave, whose devices fit into the condition of a job.
+    waves: Vec<Vec<Vec<String>>>,
 }
 
 impl RollOutPlan {
@@ -81,23 +58,19 @@ impl RollOutPlan {
         mut request: JobRequest,
         policy: Policy,
         waves: Vec<Vec<String>>,
-    ) -> Result<Self, RollOutError> {
+    ) -> Result<Self, Error> {
         // Each job has its own.
         (request.job_id, request.max_execution_time_in_seconds) = (None, None);
-        let waves = waves.into_iter().map(|devices| PlannedWave::new(&name, devices)).collect();
-        let mut contents =
-            Contents { version: VERSION, name, created, digest: String::new(), policy, request, waves };
-        contents.digest = contents.digest();
-        let plan = Self(contents);
-        let longest = plan.waves().iter().map(|wave| wave.parts.len()).max().unwrap_or_default();
-        let id = plan.job_id(plan.waves().len(), longest, plan.policy().retries + 1);
-        match id.len().checked_sub(*JOB_ID_LENGTH.end()) {
-            None | Some(0) => Ok(plan),
-            Some(excess) => Err(RollOutError::invalid(
-                "the name",
-                format!("must be {excess} characters shorter: the ids of its jobs would be as long as {id}"),
-            )),
-        }
+        let parts_of = |devices: &Vec<String>| chunk_device_ids(devices).map(<[String]>::to_vec).collect();
+        let waves: Vec<Vec<_>> = waves.iter().map(parts_of).collect();
+        let most_parts = waves.iter().map(Vec::len).max().unwrap_or_default();
+        let digests = Vec::new();
+        let mut plan = Self(Contents { version: VERSION, name, created, policy, request, digests, waves });
+        plan.0.digests = plan.0.digests();
+        let longest_id = plan.job_id(plan.waves().len(), most_parts, plan.policy().retries + 1);
+        check_request(&longest_id, &plan.request([""]))
+            .map_err(|error| error.in_operation("plan", Some(&longest_id)))?;
+        Ok(plan)
     }
 
     /// Returns the name.
@@ -112,45 +85,34 @@ impl RollOutPlan {
 
     /// Returns the devices of each wave.
     pub fn devices(&self) -> impl Iterator<Item = impl Iterator<Item = &str>> {
-        self.waves().iter().map(|wave| wave.parts.iter().flatten().map(String::as_str))
+        self.waves().iter().map(|parts| parts.iter().flatten().map(String::as_str))
     }
 
     /// Returns the ids of the jobs that run for every device once. A job of the nth try ends with `-tn` instead.
     pub fn job_ids(&self) -> impl Iterator<Item = String> {
-        let parts = (1..)
-            .zip(self.waves())
-            .flat_map(|(wave, planned)| (1..=planned.parts.len()).map(move |part| (wave, part)));
-        parts.map(|(wave, part)| self.job_id(wave, part, 1))
+        let waves = (1..).zip(self.waves());
+        waves.flat_map(move |(wave, parts)| (1..=parts.len()).map(move |part| self.job_id(wave, part, 1)))
     }
 
     /// Estimates how long the roll-out takes on a hub of this rate: 10 devices a second on free, S1 and S2, at least
     /// one for each unit; 50 for each unit of S3. See [`Estimate`].
     pub fn estimate(&self, devices_per_second: u32) -> Estimate {
-        let parts: Vec<usize> = self.waves().iter().map(|wave| wave.parts.len()).collect();
-        let devices = self.waves().iter().map(PlannedWave::len).sum();
-        Estimate::of(devices, &parts, self.policy(), devices_per_second)
+        let parts: Vec<usize> = self.waves().iter().map(Vec::len).collect();
+        Estimate::of(self.devices().flatten().count(), &parts, self.policy(), devices_per_second)
     }
 
-    /// Lists the devices that the condition of the request selects now and the plan does not have: they joined later,
-    /// and belong to another plan.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Client::devices`].
-    pub async fn find_later_devices(&self, client: &Client) -> Result<Vec<String>, Error> {
-        let planned: HashSet<&str> = self.devices().flatten().collect();
-        let condition = self.0.request.query_condition.clone().unwrap_or_default();
-        let mut devices: Vec<String> = client.devices(condition).try_collect().await?;
-        devices.retain(|id| !planned.contains(id.as_str()));
-        Ok(devices)
-    }
-
-    pub(super) fn waves(&self) -> &[PlannedWave] {
+    /// Returns the parts of each wave.
+    pub(super) fn waves(&self) -> &[Vec<Vec<String>>] {
         &self.0.waves
     }
 
     pub(super) fn policy(&self) -> &Policy {
         &self.0.policy
+    }
+
+    /// Returns the condition that selects the fleet.
+    pub(super) fn condition(&self) -> &str {
+        self.0.request.query_condition.as_deref().unwrap_or_default()
     }
 
     /// Returns the id of a job; all numbers begin with 1.
@@ -159,43 +121,43 @@ impl RollOutPlan {
     }
 
     /// Returns the request for these devices.
-    pub(super) fn request<'a>(&self, devices: impl IntoIterator<Item = &'a String>) -> JobRequest {
+    pub(super) fn request<I: IntoIterator<Item: AsRef<str>>>(&self, devices: I) -> JobRequest {
         let request = self.0.request.clone().with_max_execution_time(self.policy().limit());
-        JobRequest { query_condition: Some(self.condition(devices)), ..request }
-    }
-
-    /// Returns the condition that selects these devices.
-    pub(super) fn condition<'a>(&self, devices: impl IntoIterator<Item = &'a String>) -> String {
-        Condition::device_ids(devices).to_string()
+        JobRequest { query_condition: Some(Condition::device_ids(devices).to_string()), ..request }
     }
 
     /// Checks that the hub cannot have forgotten jobs of the plan.
-    pub(super) fn check_age(&self, now: DateTime<Utc>) -> Result<(), RollOutError> {
-        let created = self.created();
-        if now - created < HISTORY { Ok(()) } else { Err(RollOutError::Expired { created }) }
+    pub(super) fn check_age(&self, now: DateTime<Utc>) -> Result<(), Error> {
+        if now - self.created() < HISTORY {
+            return Ok(());
+        }
+        let rule = "must not be as old as the hub's history of 30 days: its jobs could run again; \
+                    hint: make another plan under another name";
+        Err(Error::invalid_request("the plan", rule).in_operation("roll_out", Some(self.name())))
     }
 }
 
 impl Contents {
-    fn digest(&self) -> String {
-        let waves: Vec<&str> = self.waves.iter().map(|wave| wave.digest.as_str()).collect();
-        digest(&(&self.name, &self.created, &self.policy, waves))
+    fn digests(&self) -> Vec<String> {
+        let of_rules = digest(&(&self.name, &self.created, &self.policy));
+        iter::once(of_rules).chain(self.waves.iter().map(digest)).collect()
     }
 
     /// Returns the place of an edit.
     fn find_edit(&self) -> Option<String> {
-        let is_edited = |wave: &PlannedWave| wave.digest != digest(&(&self.name, &wave.parts));
-        match self.waves.iter().position(is_edited) {
-            Some(index) => Some(format!("waves[{index}]")),
-            None => (self.digest != self.digest()).then(|| "name, created, policy or waves".to_owned()),
-        }
+        let digests = self.digests();
+        let numbers = 0..digests.len().max(self.digests.len());
+        let mut edited = numbers.filter(|number| digests.get(*number) != self.digests.get(*number));
+        edited.next().map(|number| match number.checked_sub(1) {
+            None => "name, created or policy".to_owned(),
+            Some(index) => format!("waves[{index}]"),
+        })
     }
 }
 
 /// Returns a digest of plain data, which shows an edit.
 fn digest(data: &impl Serialize) -> String {
-    let text = serde_json::to_vec(data).unwrap_or_default();
-    hex(Hash::hash(&text))
+    BASE64.encode(Hash::hash(&serde_json::to_vec(data).unwrap_or_default()))
 }
 
 fn read_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
@@ -218,7 +180,7 @@ impl<'de> Deserialize<'de> for RollOutPlan {
 /// Shows the sizes: a plan may have a million devices.
 impl fmt::Debug for RollOutPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waves: Vec<usize> = self.waves().iter().map(PlannedWave::len).collect();
+        let waves: Vec<usize> = self.devices().map(Iterator::count).collect();
         f.debug_struct("RollOutPlan")
             .field("name", &self.0.name)
             .field("waves", &waves)
@@ -229,12 +191,15 @@ impl fmt::Debug for RollOutPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Client;
+    use crate::generated::types::CloudToDeviceMethod;
 
     /// Makes a plan of a single wave of devices whose ids have 20 characters.
     fn plan(devices: usize) -> RollOutPlan {
         let devices = (0..devices).map(|n| format!("device-{n:013}")).collect();
         let policy = Policy { limit_seconds: 60, ..Policy::default() };
-        RollOutPlan::new("n".to_owned(), Utc::now(), JobRequest::default(), policy, vec![devices]).unwrap()
+        let request = JobRequest::device_method(CloudToDeviceMethod::new("m"), "*");
+        RollOutPlan::new("n".to_owned(), Utc::now(), request, policy, vec![devices]).unwrap()
     }
 
     #[test]
@@ -249,11 +214,11 @@ mod tests {
     #[test]
     fn parts_fit_into_conditions_and_have_each_device_once() {
         let plan = plan(1000);
-        let parts = &plan.waves()[0].parts;
+        let parts = &plan.waves()[0];
         assert_eq!(plan.job_ids().collect::<Vec<_>>(), ["n-w1-p1-t1", "n-w1-p2-t1", "n-w1-p3-t1"]);
-        assert!(parts.iter().all(|part| plan.condition(part).len() <= 8192));
+        assert!(parts.iter().all(|part| plan.request(part).query_condition.unwrap().len() <= 8192));
         assert_eq!(parts.concat(), plan.devices().flatten().collect::<Vec<_>>());
-        assert_eq!(plan.waves()[0].len(), 1000);
+        assert_eq!(parts.concat().len(), 1000);
     }
 
     #[tokio::test]
@@ -264,6 +229,9 @@ mod tests {
         let unreachable = "HostName=none.invalid;SharedAccessKeyName=n;SharedAccessKey=a2V5";
         let client = Client::from_connection_string(unreachable).unwrap();
         let error = client.roll_out(&plan).report().await.unwrap_err();
-        assert!(matches!(error, RollOutError::Expired { .. }), "{error}");
+        assert!(
+            error.to_string().starts_with("roll_out of n was not sent: the plan must not be as old"),
+            "{error}"
+        );
     }
 }

@@ -4,64 +4,47 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
 
 use super::driver::Driver;
-use super::error::RollOutError;
 use super::outcome::LastWord;
+use super::part::Part;
 use crate::error::Error;
 use crate::follow::report::DeviceFailure;
 use crate::generated::types::{DeviceJob, JobResponse};
+use crate::jobs::condition::Literal;
 
-/// Reads at a time.
-pub(super) const CONCURRENT_READS: usize = 20;
 /// The first wait for rows that lag behind their job, and the longest; they double.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Driver<'_> {
-    /// Returns the wave and the number of each part whose first job exists: as the plan has it, or the ids are taken.
-    pub(super) async fn read_begun(&self) -> Result<HashSet<(usize, usize)>, RollOutError> {
-        let mut reads = Vec::new();
-        for (wave, planned) in (1..).zip(self.plan.waves()) {
-            for (part, devices) in (1..).zip(&planned.parts) {
-                reads.push(async move {
-                    let job = self.find(&self.plan.job_id(wave, part, 1)).await?;
-                    job.iter().try_for_each(|job| job.check_request(&self.plan.request(devices)))?;
-                    Ok::<_, RollOutError>(job.map(|_| (wave, part)))
-                });
-            }
-        }
-        let reads = stream::iter(reads).buffer_unordered(CONCURRENT_READS);
-        let begun: Vec<_> = reads.try_collect().await?;
-        Ok(begun.into_iter().flatten().collect())
+    /// Finds out whether a part has begun: its first job exists as the plan has it, or the ids are taken.
+    pub(super) async fn find_start(&self, part: &mut Part<'_>) -> Result<(), Error> {
+        let job = self.client.find_scheduled_job(&self.plan.job_id(part.wave, part.number, 1)).await?;
+        part.has_begun = job.is_some();
+        job.iter().try_for_each(|job| job.check_request(&self.plan.request(part.devices)))
     }
 
-    /// Reads a job; `None` if the hub does not show it.
-    pub(super) async fn find(&self, id: &str) -> Result<Option<JobResponse>, RollOutError> {
-        loop {
-            match self.client.find_scheduled_job(id).await {
-                Ok(job) => return Ok(job),
-                Err(error) => self.tolerate(error).await?,
-            }
-        }
-    }
-
-    /// Returns the devices of the job of a retry by its condition, which another run may have made: some of the part.
+    /// Returns the devices of a job of the plan by its condition, which another run may have made: some of the part.
     pub(super) fn devices_of<'a>(
         &self,
         job: &JobResponse,
         part: &'a [String],
     ) -> Result<Vec<&'a String>, Error> {
         let condition = job.query_condition.as_deref().unwrap_or_default();
-        let ids: HashSet<&str> = literals(condition).collect();
-        let is_named = |id: &&String| {
-            let single = self.plan.condition([*id]);
-            literals(&single).all(|literal| ids.contains(literal))
-        };
+        let is_named = |id: &&String| condition.contains(&Literal::from(*id).0);
         let devices: Vec<&String> = part.iter().filter(is_named).collect();
-        job.check_request(&self.plan.request(devices.iter().copied()))?;
+        job.check_request(&self.plan.request(&devices))?;
+        Ok(devices)
+    }
+
+    /// Lists the devices that the plan does not have, although its condition selects them now.
+    pub(super) async fn find_later_devices(&self) -> Result<Vec<String>, Error> {
+        let planned: HashSet<&str> = self.plan.devices().flatten().collect();
+        let mut devices: Vec<String> = self.client.devices(self.plan.condition()).try_collect().await?;
+        devices.retain(|id| !planned.contains(id.as_str()));
         Ok(devices)
     }
 
@@ -70,23 +53,19 @@ impl Driver<'_> {
         &self,
         job: &JobResponse,
         devices: usize,
-    ) -> Result<HashMap<String, LastWord>, RollOutError> {
+    ) -> Result<HashMap<String, LastWord>, Error> {
         let deadline = self.end_of(job) + TimeDelta::from_std(self.rows_timeout).unwrap_or_default();
         // The hub counts the devices that it found: the others have no row.
-        let counted = job.device_job_statistics.as_ref().and_then(|statistics| statistics.device_count);
-        let expected =
-            counted.and_then(|count| count.try_into().ok()).map_or(devices, |count| devices.min(count));
+        let expected = job.device_count().map_or(devices, |count| devices.min(count as usize));
         let (mut results, mut wait) = (HashMap::new(), FIRST_WAIT);
         loop {
             let is_last = self.client.hub_time() >= deadline;
             match self.read_rows(job, &mut results).await {
+                Err(error) if is_last => return Err(error),
                 Ok(()) if is_last || results.len() >= expected => return Ok(results),
-                Ok(()) => {
-                    sleep(wait).await;
-                    wait = (wait * 2).min(LONGEST_WAIT);
-                }
-                Err(error) => self.tolerate(error).await?,
+                _ => sleep(wait).await,
             }
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
@@ -115,12 +94,6 @@ impl Driver<'_> {
         let now = self.client.hub_time();
         job.end_time.as_ref().and_then(|end| end.to_utc()).map_or(now, |end| end.min(now))
     }
-}
-
-/// Returns the literals of a condition that lists ids.
-fn literals(condition: &str) -> impl Iterator<Item = &str> {
-    let list = condition.strip_prefix("deviceId IN [").and_then(|list| list.strip_suffix(']'));
-    list.unwrap_or_default().split(", ")
 }
 
 /// Returns the result of a row; `None` if it is not final, or says nothing.

@@ -7,7 +7,7 @@ use super::stop::StopReason;
 /// A roll-out that ended: each device once.
 ///
 /// Made of the hub's rows, it is the same in whatever process and however often the plan was run, but for the jobs that
-/// this run recalled.
+/// this run recalled and the devices that joined since.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RollOutReport {
@@ -17,6 +17,9 @@ pub struct RollOutReport {
     pub waves: Vec<WaveCounts>,
     /// Each device, in the order of the plan.
     pub devices: Vec<DeviceOutcome>,
+    /// Devices that the condition of the plan selected as the run ended, and the plan does not have: they joined later,
+    /// and belong to another plan.
+    pub joined_later: Vec<String>,
     /// Jobs that the stop cancelled before they ran.
     pub cancelled_jobs: Vec<String>,
     /// Jobs that ran when the roll-out stopped: the hub does not cancel them.

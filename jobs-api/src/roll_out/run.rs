@@ -13,15 +13,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::control::RollOutControl;
-use super::driver::Driver;
-use super::error::RollOutError;
+use super::driver::{Driver, PATIENCE};
 use super::event::RollOutEvent;
 use super::plan::RollOutPlan;
 use super::report::RollOutReport;
 use crate::client::Client;
+use crate::error::Error;
 
-/// How long a run goes on without progress by default.
-const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// How long rows that lag behind their job are waited for by default.
 const ROWS_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a creation waits for a slot before it asks again whether the roll-out has stopped.
@@ -36,10 +34,13 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(30);
 /// Of a wave 10 parts are in progress at a time. A run that resumes reads what has ended, and judges it, before it
 /// creates anything.
 ///
+/// A run ends with an error after 4 hours without progress, beyond the time limit of a job: while the hub is
+/// unreachable, has no slot, or does not end a job.
+///
 /// The run proceeds only while it is polled. Dropping it creates nothing more; jobs that exist go on.
 ///
 /// ```
-/// # async fn example(client: jobs_api::Client, plan: jobs_api::RollOutPlan) -> Result<(), jobs_api::RollOutError> {
+/// # async fn example(client: jobs_api::Client, plan: jobs_api::RollOutPlan) -> Result<(), jobs_api::Error> {
 /// use futures_util::StreamExt;
 /// use jobs_api::RollOutEvent;
 ///
@@ -58,68 +59,52 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(30);
 /// ```
 #[must_use = "a run does nothing until it is polled"]
 pub struct RollOutRun<'a> {
-    state: State<'a>,
+    /// Copied when the run is polled first.
+    driver: Driver<'a>,
+    run: Option<BoxFuture<'a, Result<RollOutReport, Error>>>,
+    result: Option<Result<RollOutReport, Error>>,
     events: mpsc::UnboundedReceiver<RollOutEvent>,
-    control: RollOutControl,
-}
-
-enum State<'a> {
-    New(Box<Driver<'a>>),
-    Running(BoxFuture<'a, Result<RollOutReport, RollOutError>>),
-    Ended(Result<RollOutReport, RollOutError>),
 }
 
 impl<'a> RollOutRun<'a> {
     fn new(client: Client, plan: &'a RollOutPlan) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
-        let control = RollOutControl::new();
-        let creator = client.with_retry(client.retry_policy().with_slot_deadline(SLOT_DEADLINE));
+        let policy = client.retry_policy();
+        let patient = policy.with_attempts(u32::MAX).with_deadline(PATIENCE).with_patience(PATIENCE);
         let driver = Driver {
-            client,
-            creator,
+            client: client.with_retry(patient),
+            creator: client.with_retry(policy.with_slot_deadline(SLOT_DEADLINE)),
             plan,
-            control: control.clone(),
+            control: RollOutControl::new(),
             events: sender,
             approve: None,
-            patience: PATIENCE,
             rows_timeout: ROWS_TIMEOUT,
             progress: Arc::new(watch::Sender::new(Instant::now())),
         };
-        Self { state: State::New(Box::new(driver)), events, control }
+        Self { driver, run: None, result: None, events }
     }
 
     /// Asks this before each wave that has no job yet, with its number from 1, after the soak time. False stops the
     /// roll-out.
-    pub fn approve<F, Fut>(self, approve: F) -> Self
+    pub fn approve<F, Fut>(mut self, approve: F) -> Self
     where
         F: Fn(usize) -> Fut + Send + Sync + 'a,
         Fut: Future<Output = bool> + Send + 'a,
     {
-        self.with(|driver| driver.approve = Some(Arc::new(move |wave| approve(wave).boxed())))
-    }
-
-    /// Sets how long the run goes on without progress, 4 hours by default, beyond the time limit of a job: while the hub
-    /// is unreachable, has no slot, or does not end a job. After that it ends with an error.
-    pub fn patience(self, patience: Duration) -> Self {
-        self.with(|driver| driver.patience = patience)
+        self.driver.approve = Some(Arc::new(move |wave| approve(wave).boxed()));
+        self
     }
 
     /// Sets how long after the end of a job its rows may come, 30 seconds by default. Devices without a result by then
     /// count as [without a row](crate::FailureKind::NoRow).
-    pub fn rows_timeout(self, timeout: Duration) -> Self {
-        self.with(|driver| driver.rows_timeout = timeout)
-    }
-
-    fn with(mut self, set: impl FnOnce(&mut Driver<'a>)) -> Self {
-        if let State::New(driver) = &mut self.state {
-            set(driver);
-        }
+    pub fn rows_timeout(mut self, timeout: Duration) -> Self {
+        self.driver.rows_timeout = timeout;
         self
     }
 
     /// Returns a handle that pauses, hurries or stops the run.
     pub fn control(&self) -> RollOutControl {
-        self.control.clone()
+        self.driver.control.clone()
     }
 
     /// Runs the plan to its end, or to a stop, which is no error. Returns the report of all waves, earlier runs
@@ -127,12 +112,14 @@ impl<'a> RollOutRun<'a> {
     ///
     /// # Errors
     ///
-    /// See [`RollOutError`]. Run the plan again to go on.
-    pub async fn report(self) -> Result<RollOutReport, RollOutError> {
-        match self.state {
-            State::New(driver) => driver.start().await,
-            State::Running(run) => run.await,
-            State::Ended(result) => result,
+    /// Those of the calls, after 4 hours if they can be repeated; [`Error::JobConflict`] if a job of the plan's
+    /// ids exists that is not of the plan; [`Error::JobOverdue`]; [`Error::InvalidRequest`] for a plan that is 30 days
+    /// old, since the hub may have forgotten its first jobs. After an error nothing more is created: run the plan again
+    /// to go on where it was.
+    pub async fn report(self) -> Result<RollOutReport, Error> {
+        match self.result {
+            Some(result) => result,
+            None => self.run.unwrap_or_else(|| self.driver.start()).await,
         }
     }
 }
@@ -148,20 +135,21 @@ impl Stream for RollOutRun<'_> {
     type Item = RollOutEvent;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let State::New(driver) = &self.state {
-            self.state = State::Running(driver.clone().start());
+        let Self { driver, run, result, events } = &mut *self;
+        if result.is_some() {
+            return Poll::Ready(events.try_recv().ok());
         }
-        if let State::Running(run) = &mut self.state
-            && let Poll::Ready(result) = run.as_mut().poll(context)
-        {
-            self.state = State::Ended(result);
+        let run = run.get_or_insert_with(|| driver.clone().start());
+        if let Poll::Ready(report) = run.as_mut().poll(context) {
+            *result = Some(report);
+            return Poll::Ready(events.try_recv().ok());
         }
-        self.events.poll_recv(context)
+        events.poll_recv(context)
     }
 }
 
 impl fmt::Debug for RollOutRun<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RollOutRun").field("control", &self.control).finish_non_exhaustive()
+        f.debug_struct("RollOutRun").field("control", &self.driver.control).finish_non_exhaustive()
     }
 }

@@ -9,9 +9,9 @@ use super::stop::Stop;
 
 /// Parts of a wave in progress at a time: as many as any hub runs jobs.
 pub(super) const PARTS_IN_PROGRESS: usize = 10;
-/// What a job takes beyond its time limit: to be shown, polled, and its rows to be read.
-const OVERHEAD: Duration = Duration::from_secs(120);
-/// Rows of a page of results.
+/// Seconds that a job takes beyond its time limit: to be shown, polled, and its rows to be read.
+const OVERHEAD: u64 = 120;
+/// Rows of a page of results, and devices of a page as the run looks for those that joined later.
 const PAGE: usize = 100;
 /// Calls for a job: its search, its creation, and ten polls.
 const OPERATIONS: usize = 12;
@@ -68,9 +68,8 @@ impl Hours {
 
     /// Returns the hours from the opening to the closing, of the next day if that is the earlier one.
     pub(super) fn length(self) -> TimeDelta {
-        TimeDelta::hours(
-            i64::from(self.to + if self.to <= self.from { 24 } else { 0 }) - i64::from(self.from),
-        )
+        let midnight = if self.to <= self.from { 24 } else { 0 };
+        TimeDelta::hours(midnight + i64::from(self.to) - i64::from(self.from))
     }
 
     /// Returns the first time from `now` on from which a job of this time limit ends before the closing.
@@ -106,29 +105,25 @@ impl Estimate {
     /// Estimates a plan whose waves have so many parts.
     pub(super) fn of(devices: usize, parts: &[usize], policy: &Policy, devices_per_second: u32) -> Self {
         let jobs: usize = parts.iter().sum();
+        let tries = jobs as u64 * u64::from(policy.retries + 1);
         // A part that waits for its retry keeps its place.
         let rounds: usize = parts.iter().map(|parts| parts.div_ceil(PARTS_IN_PROGRESS)).sum();
-        let tries = to_u32(jobs).saturating_mul(policy.retries + 1);
-        let times = |seconds: u32, count: u32| Duration::from_secs(seconds.into()).saturating_mul(count);
-        let soak = times(policy.soak_seconds, to_u32(parts.len().saturating_sub(1)));
-        let pauses = times(policy.retry_after_seconds, to_u32(rounds).saturating_mul(policy.retries));
+        let pauses = rounds as u64 * u64::from(policy.retries) * u64::from(policy.retry_after_seconds);
+        let soaks = parts.len().saturating_sub(1) as u64 * u64::from(policy.soak_seconds);
+        let limit = u64::from(policy.limit_seconds);
         // Each job may just miss the hours.
         let closed =
-            policy.hours.map(|hours| TimeDelta::days(1) - hours.length()).and_then(|time| time.to_std().ok());
-        let waits = closed.map(|closed| (closed + policy.limit()).saturating_mul(tries)).unwrap_or_default();
-        let work = (policy.limit() + OVERHEAD).saturating_mul(tries);
+            policy.hours.map(|hours| (TimeDelta::days(1) - hours.length()).num_seconds().unsigned_abs());
+        let waits = closed.map_or(0, |closed| closed + limit);
+        let work = (devices as u64).div_ceil(devices_per_second.max(1).into());
         Self {
             devices,
             jobs,
-            operations: jobs * OPERATIONS + devices.div_ceil(PAGE),
-            expected: times(1, to_u32(devices).div_ceil(devices_per_second.max(1))).saturating_add(soak),
-            latest: work.saturating_add(pauses).saturating_add(soak).saturating_add(waits),
+            operations: jobs * OPERATIONS + 2 * devices.div_ceil(PAGE),
+            expected: Duration::from_secs(work + soaks),
+            latest: Duration::from_secs(tries * (limit + OVERHEAD + waits) + pauses + soaks),
         }
     }
-}
-
-fn to_u32(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -169,7 +164,7 @@ mod tests {
             ..Policy::default()
         };
         let estimate = Estimate::of(12_000, &[1, 2, 21], &policy, 10);
-        assert_eq!((estimate.jobs, estimate.operations), (24, 24 * 12 + 120));
+        assert_eq!((estimate.jobs, estimate.operations), (24, 24 * 12 + 240));
         assert_eq!(estimate.expected.as_secs(), 1200 + 2 * 1000);
         // Each of 48 jobs to its limit, a pause for each ten parts of a wave, and two soak times.
         assert_eq!(estimate.latest.as_secs(), 48 * (60 + 120) + 5 * 100 + 2 * 1000);

@@ -1,10 +1,7 @@
 //! Waves: how many devices each takes, of a fleet in the order of a hash: neighbours come in different waves.
 
-use std::collections::HashSet;
-
 use hmac_sha256::Hash;
 
-use super::error::RollOutError;
 use super::stop::{WHOLE, to_hundredths};
 
 /// The devices that a wave takes, of those that earlier waves left.
@@ -47,104 +44,47 @@ impl Wave {
     }
 }
 
+impl Wave {
+    /// Returns how many devices of `total` it takes, if so many are left.
+    pub(super) fn count(&self, total: usize) -> usize {
+        match self.0 {
+            Size::HundredthsOfPercent(share) => {
+                let count = (total as u64 * u64::from(share)).div_ceil(WHOLE.into());
+                count.try_into().unwrap_or(usize::MAX)
+            }
+            Size::Devices(count) => count,
+            Size::Matching(_) | Size::Rest => usize::MAX,
+        }
+    }
+
+    /// Returns its share of all devices, in hundredths of a percent.
+    pub(super) fn share(&self) -> u32 {
+        if let Size::HundredthsOfPercent(share) = self.0 { share } else { 0 }
+    }
+}
+
 /// Sorts the devices by the SHA-256 hash of the roll-out's name, a line feed and the device's id, and removes
 /// duplicates.
 pub(super) fn order(name: &str, mut devices: Vec<String>) -> Vec<String> {
-    devices.sort_by_cached_key(|id| Hash::hash(format!("{name}\n{id}").as_bytes()));
+    devices.sort_by_cached_key(|id| hash(name, id));
     devices.dedup();
     devices
 }
 
-/// Returns a hash as hexadecimal digits.
-pub(super) fn hex(hash: [u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Checks the sizes of waves, before the devices are read.
-pub(super) fn check_waves(waves: &[Wave]) -> Result<(), RollOutError> {
-    let invalid = |rule: String| Err(RollOutError::invalid("waves", rule));
-    if waves.is_empty() {
-        return invalid("must have at least one wave".into());
-    }
-    let mut percents = 0;
-    for (number, wave) in (1..).zip(waves) {
-        match &wave.0 {
-            Size::HundredthsOfPercent(0) | Size::Devices(0) => {
-                return invalid(format!("must take devices in wave {number}"));
-            }
-            Size::HundredthsOfPercent(share) => percents = share.saturating_add(percents),
-            Size::Rest if number < waves.len() => {
-                return invalid(format!("must take the rest in the last wave, not in wave {number}"));
-            }
-            _ => {}
-        }
-    }
-    if percents > WHOLE {
-        return invalid(format!("must add up to at most 100 %, not to {} %", f64::from(percents) / 100.0));
-    }
-    Ok(())
-}
-
-/// Takes the devices of a wave out of those that are left, of `total` devices. `matching` are those that its condition
-/// selects.
-pub(super) fn take_wave(
-    wave: &Wave,
-    left: &mut Vec<String>,
-    total: usize,
-    matching: &HashSet<String>,
-) -> Vec<String> {
-    let count = match wave.0 {
-        Size::HundredthsOfPercent(share) => {
-            (total as u128 * u128::from(share)).div_ceil(WHOLE.into()).try_into().unwrap_or(usize::MAX)
-        }
-        Size::Devices(count) => count,
-        Size::Rest => usize::MAX,
-        Size::Matching(_) => return left.extract_if(.., |id| matching.contains(id)).collect(),
-    };
-    left.drain(..count.min(left.len())).collect()
+fn hash(name: &str, id: &str) -> [u8; 32] {
+    Hash::hash(format!("{name}\n{id}").as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sizes(waves: &[Wave], total: usize) -> Vec<usize> {
-        let mut left: Vec<String> = (0..total).map(|n| n.to_string()).collect();
-        let matching = ["7", "3", "other"].map(str::to_owned).into();
-        let take = |wave| take_wave(wave, &mut left, total, &matching).len();
-        let sizes = waves.iter().map(take).collect();
-        assert!(left.is_empty());
-        sizes
-    }
-
     #[test]
     fn percentages_are_of_all_devices_and_rounded_up() {
-        let waves = [Wave::percent(5.0), Wave::percent(25.0), Wave::rest()];
-        assert_eq!(sizes(&waves, 1000), [50, 250, 700]);
-        assert_eq!(sizes(&waves, 10), [1, 3, 6]);
-        assert_eq!(sizes(&waves, 1), [1, 0, 0]);
-        assert_eq!(sizes(&[Wave::percent(33.33), Wave::percent(66.67)], 5), [2, 3]);
-    }
-
-    #[test]
-    fn wave_of_a_condition_takes_the_devices_of_the_plan_that_match() {
-        let waves = [Wave::devices(4), Wave::matching("tags.ring = 1"), Wave::devices(100)];
-        assert_eq!(sizes(&waves, 10), [4, 1, 5]);
-    }
-
-    #[test]
-    fn waves_that_do_not_add_up_are_refused() {
-        for (waves, rule) in [
-            (vec![], "must have at least one wave"),
-            (vec![Wave::percent(0.0)], "must take devices in wave 1"),
-            (vec![Wave::percent(f64::NAN)], "must take devices in wave 1"),
-            (vec![Wave::devices(0), Wave::rest()], "must take devices in wave 1"),
-            (vec![Wave::rest(), Wave::rest()], "the last wave, not in wave 1"),
-            (vec![Wave::percent(60.0), Wave::percent(60.0)], "at most 100 %, not to 120 %"),
-            (vec![Wave::percent(f64::INFINITY), Wave::percent(1.0)], "at most 100 %"),
-        ] {
-            let error = check_waves(&waves).unwrap_err().to_string();
-            assert!(error.contains(rule), "{error}");
+        for (percent, total, count) in
+            [(5.0, 1000, 50), (25.0, 10, 3), (5.0, 1, 1), (33.33, 5, 2), (100.0, 7, 7)]
+        {
+            assert_eq!(Wave::percent(percent).count(total), count, "{percent} % of {total}");
         }
     }
 
@@ -155,8 +95,7 @@ mod tests {
     #[test]
     fn order_is_the_documented_one() {
         let ordered = order("n", ["b", "a", "c", "a"].map(str::to_owned).to_vec());
-        let mut hashes: Vec<String> =
-            ordered.iter().map(|id| hex(Hash::hash(format!("n\n{id}").as_bytes()))).collect();
+        let mut hashes: Vec<_> = ordered.iter().map(|id| Hash::hash(format!("n\n{id}").as_bytes())).collect();
         assert_eq!(hashes.len(), 3);
         assert!(hashes.is_sorted());
         hashes.dedup();

@@ -5,50 +5,52 @@ use std::pin::pin;
 use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, Either, FutureExt as _, select};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::driver::Driver;
-use super::error::RollOutError;
 use super::event::{RollOutEvent, run_span};
 use super::outcome::WaveCounts;
 use super::part::Part;
-use super::reading::CONCURRENT_READS;
 use super::report::RollOutReport;
 use super::schedule::PARTS_IN_PROGRESS;
 use super::stop::{StopReason, find_exceeded};
+use crate::error::Error;
+use crate::error::telemetry::record_failure;
+
+/// Reads at a time.
+const CONCURRENT_READS: usize = 20;
 
 impl<'a> Driver<'a> {
     /// Runs the plan to its end or to a stop, in a span.
-    pub(super) fn start(self) -> BoxFuture<'a, Result<RollOutReport, RollOutError>> {
+    pub(super) fn start(self) -> BoxFuture<'a, Result<RollOutReport, Error>> {
         let span = run_span(self.client.host_name(), self.plan);
-        self.run().instrument(span).boxed()
+        let run =
+            async move { self.run().await.inspect_err(|error| record_failure(&Span::current(), error)) };
+        run.instrument(span).boxed()
     }
 
-    async fn run(self) -> Result<RollOutReport, RollOutError> {
-        self.record_progress();
+    async fn run(self) -> Result<RollOutReport, Error> {
         self.plan.check_age(self.client.hub_time())?;
-        let begun = self.read_begun().await?;
+        let mut waves = Part::all_of(self.plan);
+        let starts: Vec<_> = waves.iter_mut().flatten().map(|part| self.find_start(part)).collect();
+        stream::iter(starts).buffer_unordered(CONCURRENT_READS).try_collect::<()>().await?;
         // The hub's clock is known only now.
         self.plan.check_age(self.client.hub_time())?;
-        let last_begun = begun.iter().map(|(wave, _)| *wave).max();
+        let has_begun = |parts: &Vec<Part<'a>>| parts.iter().any(|part| part.has_begun);
+        let last_begun = waves.iter().rposition(has_begun);
         let mut report = RollOutReport::default();
         let mut ended = None;
-        for (wave, planned) in (1..).zip(self.plan.waves()) {
-            let parts = (1..).zip(&planned.parts).map(|(number, devices)| Part::new(wave, number, devices));
-            let (old, mut new): (Vec<_>, Vec<_>) =
-                parts.partition(|part| begun.contains(&(wave, part.number)));
+        for (index, mut parts) in waves.into_iter().enumerate() {
             // A wave without a job before one that has some was left out.
-            let is_next = Some(wave) > last_begun && !new.is_empty() && !self.is_stopped();
-            if !old.is_empty() || is_next && self.may_start(wave, ended).await {
-                new = self.run_wave(wave, old, new).await?;
-                ended = new.iter().filter_map(|part| part.ended).max().or(ended);
-            } else {
-                new.extend(old);
+            let is_next = Some(index) > last_begun && !parts.is_empty() && !self.is_stopped();
+            if has_begun(&parts) || is_next && self.may_start(index + 1, ended).await {
+                parts = self.run_wave(index + 1, parts).await?;
+                ended = parts.iter().filter_map(|part| part.ended).max().or(ended);
             }
-            new.sort_unstable_by_key(|part| part.number);
-            report.add_wave(new);
+            report.add_wave(parts);
         }
         report.stopped = self.control.stop_reason();
+        report.joined_later = self.find_later_devices().await?;
         Ok(report)
     }
 
@@ -62,29 +64,21 @@ impl<'a> Driver<'a> {
         if let Either::Left((false, _)) = select(approve(wave), pin!(self.control.stopped())).await {
             self.stop(StopReason::NotApproved(wave));
         }
-        self.record_progress();
         !self.is_stopped()
     }
 
-    /// Runs the parts of a wave, old ones that have begun and new ones. What has ended is read and judged before
-    /// anything is created, in the order in which the run that created it judged it.
-    async fn run_wave(
-        &self,
-        wave: usize,
-        old: Vec<Part<'a>>,
-        new: Vec<Part<'a>>,
-    ) -> Result<Vec<Part<'a>>, RollOutError> {
-        let devices = old.iter().chain(&new).map(|part| part.outcomes.len()).sum();
-        self.emit(RollOutEvent::WaveStarted { wave, devices, jobs: old.len() + new.len() });
+    /// Runs the parts of a wave. What has ended is read and judged before anything is created, in the order in which
+    /// the run that created it judged it.
+    async fn run_wave(&self, wave: usize, parts: Vec<Part<'a>>) -> Result<Vec<Part<'a>>, Error> {
+        let devices = parts.iter().map(|part| part.outcomes.len()).sum();
+        self.emit(RollOutEvent::WaveStarted { wave, devices, jobs: parts.len() });
         let mut counts = WaveCounts::of(devices);
-        let replays: Vec<_> = old.into_iter().map(|part| self.replay(part)).collect();
-        let replays = stream::iter(replays).buffered(CONCURRENT_READS);
-        let replayed: Vec<Part<'a>> = replays.try_collect().await?;
-        let (mut over, old): (Vec<_>, Vec<_>) = replayed.into_iter().partition(|part| part.is_over);
+        let replays: Vec<_> = parts.into_iter().map(|part| self.run_part(part, true)).collect();
+        let replayed: Vec<Part<'a>> = stream::iter(replays).buffered(CONCURRENT_READS).try_collect().await?;
+        let (mut over, left): (Vec<_>, Vec<_>) = replayed.into_iter().partition(|part| part.is_over);
         over.sort_by_key(|part| part.ended);
         over.iter().for_each(|part| self.judge(part, &mut counts));
-        let mut runs: Vec<_> = old.into_iter().map(|part| self.run_part(part, true)).collect();
-        runs.extend(new.into_iter().map(|part| self.run_part(part, false)));
+        let runs: Vec<_> = left.into_iter().map(|part| self.run_part(part, false)).collect();
         let mut runs = stream::iter(runs).buffer_unordered(PARTS_IN_PROGRESS);
         while let Some(part) = runs.try_next().await? {
             self.judge(&part, &mut counts);
@@ -93,6 +87,7 @@ impl<'a> Driver<'a> {
         if !self.is_stopped() {
             self.emit(RollOutEvent::WaveEnded { wave, counts });
         }
+        over.sort_unstable_by_key(|part| part.number);
         Ok(over)
     }
 

@@ -9,8 +9,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::{Either, select, try_join};
 use jobs_api::types::{CloudToDeviceMethod, JobRequest};
 use jobs_api::{
-    Client, ClientBuilder, FailureKind, RollOut, RollOutError, RollOutEvent, RollOutPlan, RollOutReport,
-    Stop, StopReason, Wave,
+    Client, ClientBuilder, Error, FailureKind, RollOut, RollOutEvent, RollOutPlan, RollOutReport, Stop,
+    StopReason, Wave,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -137,7 +137,7 @@ async fn run_until_done(
         match timeout(longest, run_once(&client, &plan, &author, stop, &mut stopped)).await {
             Ok(Ok(report)) => return Ok(Ended { report, stopped }),
             // The hub was away for too long.
-            Ok(Err(RollOutError::Hub(error))) if error.is_retryable() => {}
+            Ok(Err(error)) if error.is_retryable() => {}
             Ok(Err(error)) => return Err(format!("{author}: {error}")),
             Err(_) if longest == HANG => return Err(format!("{author} never ends")),
             Err(_) => *kills += 1,
@@ -153,7 +153,7 @@ async fn run_once(
     author: &str,
     stop: Option<Duration>,
     stopped: &mut Option<(String, Instant)>,
-) -> Result<RollOutReport, RollOutError> {
+) -> Result<RollOutReport, Error> {
     let mut run = client.roll_out(plan);
     let control = run.control();
     let mut stop = std::pin::pin!(async {
@@ -202,7 +202,7 @@ async fn plan(rng: &mut Rng, limit: Duration, rules: &Rules, client: &Client) ->
     loop {
         match roll_out.clone().plan(client).await {
             Ok(plan) => return Ok(plan),
-            Err(RollOutError::Hub(error)) if error.is_retryable() => sleep(Duration::from_secs(60)).await,
+            Err(error) if error.is_retryable() => sleep(Duration::from_secs(60)).await,
             Err(error) => return Err(format!("no plan: {error}")),
         }
     }

@@ -10,7 +10,7 @@
 /// assert_eq!(Condition::tag("floor").ne(Literal::null()).to_string(), "tags.floor != null");
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Literal(pub(super) String);
+pub struct Literal(pub(crate) String);
 
 impl Literal {
     /// Returns null.

@@ -97,7 +97,11 @@ async fn play(mut rng: Rng, still: &StillClock, socket: &Path) -> Result<Tally, 
     }
     let state = shared.lock();
     if state.hub.jobs.len() != created {
-        return Err(format!("a run after the end created {} jobs", state.hub.jobs.len() - created));
+        let stops: Vec<_> = ended.iter().map(|run| &run.report.stopped).collect();
+        return Err(format!(
+            "a run after the end created {} jobs: {stops:?}",
+            state.hub.jobs.len() - created
+        ));
     }
     check(&plan, &rules, &state.hub, &ended)?;
     let slack =

@@ -31,8 +31,9 @@ const SLOT_DEADLINE: Duration = Duration::from_secs(30);
 /// resumes a run that ended, crashed or was dropped, and two runs of a plan at once call no device once more than the
 /// plan says. A wave starts once the previous one is over, was not stopped, and has soaked.
 ///
-/// Of a wave 10 parts are in progress at a time. A run that resumes reads what has ended, and judges it, before it
-/// creates anything.
+/// Of a wave 10 parts are in progress at a time. They are judged in their order, each once those before it are over, so
+/// that every run of the plan comes to the same verdict. A run that resumes reads what has ended before it creates
+/// anything.
 ///
 /// A run ends with an error after 4 hours without progress, beyond the time limit of a job: while the hub is
 /// unreachable, has no slot, or does not end a job.

@@ -85,8 +85,8 @@ impl Stop {
 
     /// Stops if more than this percentage of the wave's devices that are done failed.
     ///
-    /// A later run of the plan judges jobs in the order of their ends, which may not be the order in which this one saw
-    /// them: unless the stop cancelled a job, it may go on.
+    /// Those of a job count once the jobs before it in the wave are over, so that the order in which jobs end changes no
+    /// verdict.
     pub fn failed_percent_of_done_above(percent: f64) -> Self {
         Self::new(Denominator::Done, percent)
     }

@@ -67,19 +67,19 @@ impl<'a> Driver<'a> {
         !self.is_stopped()
     }
 
-    /// Runs the parts of a wave. What has ended is read and judged before anything is created, in the order in which
-    /// the run that created it judged it.
+    /// Runs the parts of a wave. They are judged in their order, whatever the order in which they end or are seen to:
+    /// each run of the plan then comes to the same verdict. What has ended is read before anything is created.
     async fn run_wave(&self, wave: usize, parts: Vec<Part<'a>>) -> Result<Vec<Part<'a>>, Error> {
         let devices = parts.iter().map(|part| part.outcomes.len()).sum();
         self.emit(RollOutEvent::WaveStarted { wave, devices, jobs: parts.len() });
         let mut counts = WaveCounts::of(devices);
         let replays: Vec<_> = parts.into_iter().map(|part| self.run_part(part, true)).collect();
-        let replayed: Vec<Part<'a>> = stream::iter(replays).buffered(CONCURRENT_READS).try_collect().await?;
-        let (mut over, left): (Vec<_>, Vec<_>) = replayed.into_iter().partition(|part| part.is_over);
-        over.sort_by_key(|part| part.ended);
+        let mut over: Vec<Part<'a>> = stream::iter(replays).buffered(CONCURRENT_READS).try_collect().await?;
+        let first_open = over.iter().position(|part| !part.is_over).unwrap_or(over.len());
+        let open = over.split_off(first_open);
         over.iter().for_each(|part| self.judge(part, &mut counts));
-        let runs: Vec<_> = left.into_iter().map(|part| self.run_part(part, false)).collect();
-        let mut runs = stream::iter(runs).buffer_unordered(PARTS_IN_PROGRESS);
+        let runs: Vec<_> = open.into_iter().map(|part| self.run_part(part, false)).collect();
+        let mut runs = stream::iter(runs).buffered(PARTS_IN_PROGRESS);
         while let Some(part) = runs.try_next().await? {
             self.judge(&part, &mut counts);
             over.push(part);
@@ -87,7 +87,6 @@ impl<'a> Driver<'a> {
         if !self.is_stopped() {
             self.emit(RollOutEvent::WaveEnded { wave, counts });
         }
-        over.sort_unstable_by_key(|part| part.number);
         Ok(over)
     }
 

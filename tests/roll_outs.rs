@@ -234,6 +234,30 @@ async fn device_without_a_row_is_counted_apart_and_not_tried_again() {
     assert_eq!(creations(&hub).len(), 1);
 }
 
+/// A later run sees all ends at once: a verdict that hung on their order would be another one then.
+#[tokio::test]
+async fn job_that_ends_early_is_judged_after_those_before_it() {
+    let devices: Vec<Device> = (0..72).map(|n| Device::new(format!("{n:0>128}"))).collect();
+    let hub = Emulator::builder().devices(devices).start().await;
+    let plan = RollOut::new("reboot", reboot())
+        .retry(1, Duration::from_secs(1))
+        .stop_when(Stop::failed_percent_of_done_above(20.0))
+        .plan(&client(&hub))
+        .await
+        .unwrap();
+    let parts: Vec<Vec<String>> = serde_json::from_value(save(&plan)["waves"][0].clone()).unwrap();
+    let [slow, early] = &parts[..] else { panic!("{} jobs", parts.len()) };
+    // One device of the first job is tried again; 3 devices of the other, too many of those alone, are gone.
+    let failing = Device::new(&slow[0]).answering(|_| MethodAnswer { status: 500, payload: Value::Null });
+    let others = slow[1..].iter().chain(&early[3..]).map(Device::new);
+    let hub = Emulator::builder().pace(AT_ONCE).devices(others.chain([failing])).concurrent_jobs(5);
+    let hub = hub.start().await;
+    assert!(early.len() < 15, "{} devices", early.len());
+    let report = report(&client(&hub), &plan).await;
+    assert_eq!((report.stopped.clone(), report.failed().count()), (None, 4), "{report:?}");
+    assert_eq!(creations(&hub)[2..], ["reboot-w1-p1-t2"]);
+}
+
 #[tokio::test]
 async fn device_that_joined_later_is_reported_and_not_called() {
     let hub = hub_with(3, &[]).await;

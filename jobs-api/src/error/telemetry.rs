@@ -77,7 +77,7 @@ pub(crate) fn error_type(error: &Error) -> &str {
 /// Returns an error and its causes on one line, each once.
 pub(crate) fn description(error: &Error) -> String {
     causes(error.source()).map(ToString::to_string).fold(error.to_string(), |line, cause| {
-        if line.contains(&cause) { line } else { format!("{line}: {cause}") }
+        if line.contains(&cause) { line } else { format!("{line}; cause: {cause}") }
     })
 }
 

@@ -320,7 +320,7 @@ impl Call<'_> {
         }
         if let Some(begins) = outage {
             let began = "the hub or the token endpoint is unreachable: sending one probe at a time";
-            warn!(target: PACING, "{}", if begins { began } else { "the hub answers again" });
+            warn!(target: PACING, "{}", if begins { began } else { "reachable again" });
         }
     }
 

@@ -221,13 +221,20 @@ async fn hub_that_only_fails_is_sent_one_probe_at_a_time() {
         let client = client.clone();
         tokio::spawn(async move { client.get_scheduled_job("job").await.unwrap_err() })
     });
+    let mut sent = 0;
     for call in calls.collect::<Vec<_>>() {
-        // A call that starts late, on a busy machine, finds the outage and sends nothing.
-        assert!(call.await.unwrap().status().is_none_or(|status| status.as_u16() == 503));
+        match call.await.unwrap() {
+            // On a busy machine a call may start in the outage, and sends nothing.
+            Error::DeadlineExceeded { .. } => {}
+            error => {
+                assert_eq!(error.status().unwrap().as_u16(), 503);
+                sent += 1;
+            }
+        }
     }
-    // At most one from each call, and probes after 1 second and after 2 more.
+    // One from each call that was sent, and probes after 1 second and after 2 more.
     let requests = hub.requests().len();
-    assert!((10..=70).contains(&requests), "{requests} requests of 60 calls");
+    assert!((sent + 1..=sent + 10).contains(&requests), "{requests} requests of {sent} calls");
     assert!(client.pacing().unwrap().is_outage);
 }
 

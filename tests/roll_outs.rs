@@ -18,7 +18,7 @@ use crate::support::clock::{FrozenClock, TEST_TIMEOUT};
 use crate::support::span::{attribute, events, find_span};
 use crate::support::{AT_ONCE, HOUR, client, offline_fails_at_once, reboot, slow_hub};
 
-/// Starts a hub with so many devices, of which those with these numbers answer with a failure.
+/// Starts a hub with `count` devices, of which those with the numbers `failing` answer with a failure.
 pub(crate) async fn hub_with(count: usize, failing: &[usize]) -> Emulator {
     let answer = |status| move |_: MethodCall| MethodAnswer { status, payload: Value::Null };
     let devices = (0..count).map(|n| {

@@ -1,4 +1,4 @@
-//! What an example shows while it waits for an answer.
+//! Spinners for the waits of the examples.
 
 use std::io::{Write as _, stderr};
 use std::pin::pin;

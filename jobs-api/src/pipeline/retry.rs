@@ -1,4 +1,4 @@
-//! How an operation is retried: the policy, as a user configures it, and the state of an operation under it.
+//! Retries: the policy, as a user configures it, and the state of an operation under it.
 //!
 //! All times follow from one start and one deadline. A change keeps a part of the deadline for reading the job, in case
 //! its response is lost; a reading keeps half of what is left for the next one.

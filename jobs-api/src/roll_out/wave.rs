@@ -45,7 +45,7 @@ impl Wave {
 }
 
 impl Wave {
-    /// Returns how many devices of `total` it takes, if so many are left.
+    /// Returns how many devices of `total` it takes, unless fewer are left.
     pub(super) fn count(&self, total: usize) -> usize {
         match self.0 {
             Size::HundredthsOfPercent(share) => {
